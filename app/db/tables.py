@@ -102,7 +102,7 @@ class Dataset(Base):
     info: Mapped[dict[str, Any] | None]
     fingerprint: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
-    sent_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
 
@@ -137,7 +137,7 @@ class Job(Base):
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
-    plan_sent_at: Mapped[datetime | None]
+    plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -170,7 +170,7 @@ class Unit(Base):
     worker_id: Mapped[UUID | None] = mapped_column(ForeignKey("worker.id", ondelete="SET NULL"))
     lease_expires_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
-    sent_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     error: Mapped[dict[str, Any] | None]
 
     __table_args__ = (

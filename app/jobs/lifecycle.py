@@ -1,0 +1,79 @@
+"""How a job moves from state to state: one function, and every move leaves an event in the same transaction."""
+
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from app.db.tables import Event, Job, Unit
+
+MOVES: dict[str, frozenset[str]] = {
+    "queued": frozenset({"running", "completed", "failed", "cancelled"}),
+    "running": frozenset({"completed", "failed", "cancelling"}),
+    "cancelling": frozenset({"cancelled"}),
+    "completed": frozenset(),
+    "failed": frozenset({"queued"}),
+    "cancelled": frozenset({"queued"}),
+}
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+class IllegalMove(Exception):
+    """A job cannot go from its state to the one asked for.
+
+    Attributes
+    ----------
+    state, wanted : str
+        Where the job is and where it was to go.
+    """
+
+    def __init__(self, state: str, wanted: str) -> None:
+        super().__init__(f"a job that is {state} cannot become {wanted}")
+        self.state = state
+        self.wanted = wanted
+
+
+def lock_job(session: Session, job_id: Any) -> Job | None:
+    """Return the job with its row locked until the transaction ends, or None.
+
+    Everything that writes to a job, its units or its cells takes this lock first; so moves, counts and event
+    numbers have one order, and no two transactions can wait for each other.
+    """
+    return session.get(Job, job_id, with_for_update=True, populate_existing=True)
+
+
+def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
+    """Append an event to a job whose row is locked."""
+    job.event_seq = (job.event_seq or 0) + 1
+    session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data))
+
+
+def move(
+    session: Session, job: Job, state: str, *, error: dict[str, Any] | None = None, data: dict[str, Any] | None = None
+) -> None:
+    """Move a locked job to `state` and write the event.
+
+    Raises
+    ------
+    IllegalMove
+        When the state machine has no such move.
+    """
+    if state not in MOVES[job.state]:
+        raise IllegalMove(job.state, state)
+    job.state = state
+    if state == "running":
+        job.started_at = func.now()
+    if state == "queued":
+        job.error, job.finished_at, job.started_at = None, None, None
+    if state in ENDED:
+        job.finished_at = func.now()
+        job.error = error
+        # Nothing of an ended job may still be handed out.
+        closing = "failed" if state == "failed" else "cancelled"
+        session.execute(
+            update(Unit)
+            .where(Unit.job_id == job.id, Unit.state.in_(("queued", "leased")))
+            .values(state=closing, lease_expires_at=None, worker_id=None)
+        )
+    emit(session, job, "state", {"state": state, **({"error": error} if error else {}), **(data or {})})
+    session.flush()

@@ -1,0 +1,43 @@
+"""The Celery application that API and worker share: how a message looks, never what it does."""
+
+from celery import Celery
+
+from app.settings import Settings
+
+QUEUES = ("cpu", "cuda")
+# A message is only a hint: the sweeper sends it again, so an old one may as well vanish.
+MESSAGE_EXPIRES_SECONDS = 24 * 3600
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Return a Celery application on the settings' broker.
+
+    Recovery belongs to the lease, so messages are acknowledged early and no result is kept: late
+    acknowledgement with Redis delivers a long task again at the visibility timeout.
+    """
+    celery = Celery("sufficiency", broker=settings.redis_url)
+    celery.conf.update(
+        task_acks_late=False,
+        task_ignore_result=True,
+        task_default_queue="cpu",
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "queue_order_strategy": "priority",
+            "priority_steps": list(range(10)),
+            "sep": ":",
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+        },
+        task_publish_retry=False,  # the outbox keeps what could not be sent
+        enable_utc=True,
+    )
+    return celery
+
+
+def message_priority(priority: int) -> int:
+    """Return Celery's Redis priority (0 is served first) of a job's priority (9 is served first)."""
+    return 9 - priority
