@@ -1,0 +1,50 @@
+"""What is in the outbox reaches the broker, urgent work first, and waits when the broker is away."""
+
+import json
+from uuid import UUID
+
+import pytest
+from app.db.engine import Database
+from app.db.tables import Outbox
+from app.queue.celery import make_celery
+from app.queue.relay import Relay
+from app.settings import Settings
+from kombu.exceptions import OperationalError
+from sqlalchemy import func, select
+
+from tests.queue.conftest import add_job
+
+
+def waiting(database: Database) -> int:
+    with database.transaction() as session:
+        return session.scalar(select(func.count()).select_from(Outbox)) or 0
+
+
+def received(celery: object) -> list[UUID]:
+    """Drain the queue as a worker would: by priority."""
+    bodies = []
+    with celery.connection_for_read() as connection:  # type: ignore[attr-defined]
+        channel = connection.default_channel
+        while (message := channel.basic_get("cpu", no_ack=True)) is not None:
+            bodies.append(UUID(json.loads(message.body)[0][0]))
+    return bodies
+
+
+def test_messages_reach_the_broker_by_priority(database: Database, redis_url: str) -> None:
+    low, high = add_job(database, priority=0), add_job(database, priority=9)
+    celery = make_celery(Settings(redis_url=redis_url))
+    celery.control.purge()
+    with database.transaction() as session:
+        order = session.execute(select(Outbox.subject, Outbox.priority).order_by(Outbox.id)).all()
+    Relay(database, celery).turn()
+    assert waiting(database) == 0
+    assert received(celery) == [s for s, p in order if p == 9] + [s for s, p in order if p == 0]
+    assert low != high
+
+
+def test_messages_wait_while_the_broker_is_away(database: Database, job_id: UUID) -> None:
+    before = waiting(database)
+    relay = Relay(database, make_celery(Settings(redis_url="redis://127.0.0.1:1/0")))
+    with pytest.raises((OperationalError, ConnectionError, OSError)):
+        relay.turn()
+    assert waiting(database) == before > 0
