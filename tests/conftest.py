@@ -1,0 +1,91 @@
+"""Real servers for every test that needs one: PostgreSQL and Redis, embedded, started once a session."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from app.db.migrate import upgrade
+from app.settings import Settings
+from app.standalone import EmbeddedServers
+
+TEMPLATE = "migrated"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Addresses of the running servers; `database_url` is that of an empty database."""
+
+    database_url: str
+    redis_url: str
+
+
+def url_of(servers: Servers, name: str) -> str:
+    """Return the URL of the database of that name."""
+    return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+
+
+def run_sql(servers: Servers, statement: str) -> None:
+    """Run a statement that no transaction may hold, such as CREATE DATABASE."""
+    url = make_url(servers.database_url).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+@contextmanager
+def new_database(servers: Servers) -> Iterator[str]:
+    """Yield the URL of a migrated database of one's own, and drop it in the end."""
+    name = f"test_{uuid4().hex}"
+    run_sql(servers, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    try:
+        yield url_of(servers, name)
+    finally:
+        run_sql(servers, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """PostgreSQL and Redis for the whole session."""
+    # Not pytest's tmp_path: it takes away from other users, PostgreSQL's among them, what they need when root tests.
+    with tempfile.TemporaryDirectory(prefix="sufficiency-tests-") as directory:
+        embedded = EmbeddedServers(Path(directory))
+        with embedded as (database_url, redis_url):
+            running = Servers(database_url, redis_url)
+            run_sql(running, f"CREATE DATABASE {TEMPLATE}")
+            upgrade(url_of(running, TEMPLATE))
+            # Thousands of small transactions, and nothing to keep: waiting for the disk would only cost time.
+            run_sql(running, "ALTER SYSTEM SET fsync = off")
+            run_sql(running, "SELECT pg_reload_conf()")
+            yield running
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Servers) -> Iterator[str]:
+    """A migrated database, shared by the session's tests."""
+    with new_database(servers) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database(servers: Servers) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with new_database(servers) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers: Servers) -> str:
+    """The broker's address."""
+    return servers.redis_url
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, redis_url: str) -> Settings:
+    """Settings that point to the session's database and broker."""
+    return Settings(database_url=database_url, redis_url=redis_url)

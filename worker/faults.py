@@ -1,0 +1,80 @@
+"""What went wrong and what to do about it: the one shape of an error in units, jobs and datasets."""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+TRACEBACK_LINES = 20
+LONGEST_TEXT = 2_000
+
+
+def fault(
+    code: str,
+    detail: str,
+    where: Mapping[str, Any] | None = None,
+    *,
+    exception: BaseException | None = None,
+) -> dict[str, Any]:
+    """Return an error object.
+
+    Parameters
+    ----------
+    code : str
+        Stable, snake_case.
+    detail : str
+        A sentence that says what happened and what to do.
+    where : Mapping, optional
+        Of "run", "step", "n", "plugin", "phase" those that are known.
+    exception : BaseException, optional
+        What was raised; its type, message and last lines of traceback are kept.
+    """
+    error: dict[str, Any] = {"code": code, "detail": _text(detail), "where": dict(where or {})}
+    if exception is not None:
+        lines = "".join(traceback.format_exception(exception)).splitlines()
+        error["exception"] = describe(exception)
+        error["traceback"] = [_text(line) for line in lines[-TRACEBACK_LINES:]]
+    return error
+
+
+def describe(exception: BaseException) -> str:
+    """Return "TypeName: message"; an exception whose own message cannot be made still gives its type."""
+    try:
+        message = str(exception)
+    except Exception:
+        message = ""
+    return _text(f"{type(exception).__name__}: {message}".rstrip(": "))
+
+
+def _text(text: str) -> str:
+    # PostgreSQL stores neither NUL nor half a surrogate pair; a plugin's message may hold both.
+    clean = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
+
+
+class Fault(Exception):
+    """A request that cannot be carried out, with the error object that says why.
+
+    Attributes
+    ----------
+    error : dict
+        As `fault` makes it.
+    """
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error["detail"])
+        self.error = error
+
+
+@contextmanager
+def blamed_on(plugin: str, phase: str, cell: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Turn whatever the block raises into a Fault that names the plugin, the phase and the cell."""
+    try:
+        yield
+    except Fault:
+        raise
+    except Exception as error:
+        where = {**(cell or {}), "plugin": plugin, "phase": phase}
+        at = f" in run {where['run']}, step {where['step']} (n = {where['n']})" if cell else ""
+        detail = f"{plugin} raised {describe(error)}{at}. Mend the plugin or its params, then retry the job."
+        raise Fault(fault("plugin_raised", detail, where, exception=error)) from error
