@@ -1,0 +1,55 @@
+"""Which items a cell trains on, and the seed of everything random in it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Streams of one job seed; cells take (run, step), so a run's own streams need keys that no cell has.
+_ORDER_STREAM = 2**32 - 1
+
+
+def cell_seed(seed: int, run: int, step: int) -> np.random.SeedSequence:
+    """Return the seed of one cell: initial weights, batch order and whatever else a plugin draws."""
+    return np.random.SeedSequence(entropy=seed, spawn_key=(run, step))
+
+
+def _run_generator(seed: int, run: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(run, _ORDER_STREAM)))
+
+
+def nested_order(size: int, labels: NDArray[np.int64] | None, seed: int, run: int) -> NDArray[np.int64]:
+    """Return a run's permutation of the training items; its subset of n items is the first n.
+
+    Parameters
+    ----------
+    size : int
+        Items in the training split.
+    labels : ndarray, shape (size,), or None
+        With labels every prefix holds the classes in about the proportions of the whole split.
+    seed, run : int
+        Of the job, and the run.
+
+    Returns
+    -------
+    ndarray of int64, shape (size,)
+
+    Notes
+    -----
+    Item j of a shuffled class of c items gets the place (j + u) / c, u uniform and one a class; sorting by place
+    spreads each class evenly (systematic sampling), so that a prefix has each class within one item of its share
+    of places.
+    """
+    generator = _run_generator(seed, run)
+    shuffled = generator.permutation(size)
+    if labels is None:
+        return shuffled.astype(np.int64)
+    _, classes, counts = np.unique(np.asarray(labels)[shuffled], return_inverse=True, return_counts=True)
+    by_class = np.argsort(classes, kind="stable")
+    rank = np.empty(size)
+    rank[by_class] = np.arange(size) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = (rank + generator.random(len(counts))[classes]) / counts[classes]
+    return shuffled[np.argsort(place, kind="stable")].astype(np.int64)
+
+
+def with_replacement_order(size: int, seed: int, run: int) -> NDArray[np.int64]:
+    """Return `size` draws with replacement: what DataEval's protocol trains on, by prefixes."""
+    return _run_generator(seed, run).integers(0, size, size, dtype=np.int64)
