@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, Self, TypedDict, TypeVar, cast, overload
 from urllib.parse import quote
@@ -56,6 +57,7 @@ class Dataset(TypedDict):
     error: dict[str, Any] | None
     info: dict[str, Any] | None
     fingerprint: str | None
+    queued_reason: str | None
 
 
 class Progress(TypedDict):
@@ -64,6 +66,7 @@ class Progress(TypedDict):
     cells_done: int
     cells_total: int
     fraction: float
+    eta_seconds: float | None
 
 
 class Job(TypedDict):
@@ -73,6 +76,8 @@ class Job(TypedDict):
     state: Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
     queued_reason: str | None
     spec: dict[str, Any]
+    steps: list[int] | None
+    device: Literal["cpu", "cuda"]
     progress: Progress
     error: dict[str, Any] | None
     warnings: list[Any]
@@ -92,6 +97,10 @@ class JobEvent:
 
 class ClientError(Exception):
     """What every error of the client is."""
+
+
+class BadUrl(ClientError, ValueError):
+    """The address of the service is none."""
 
 
 class ServiceUnreachable(ClientError):
@@ -190,7 +199,7 @@ class Client:
             local = address.host in ("localhost", "127.0.0.1", "::1")
             self._http = httpx.Client(base_url=address, timeout=timeout, transport=transport, trust_env=not local)
         except httpx.InvalidURL as error:
-            raise ServiceUnreachable(self.url, f"not a URL: {error}") from error
+            raise BadUrl(f"{self.url!r} is not the address of a service: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -322,10 +331,7 @@ class Client:
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
-        for count, job in enumerate(self._items("/jobs", filters)):
-            if count == limit:
-                return
-            yield job
+        return islice(self._items("/jobs", filters), limit)
 
     def cancel(self, id: str | UUID) -> Job:
         """Ask a job to stop; what it has measured stays."""
@@ -397,9 +403,8 @@ class Client:
     # Results
 
     def measurements(self, id: str | UUID, view: Literal["cells", "averages"] = "averages") -> dict[str, Any]:
-        """Return a job's measurements: every cell's values, or mean and standard deviation a step."""
-        items = list(self._items(f"{_job(id)}/measurements", {"view": view}))
-        return {"job_id": str(id), "view": view, "items": items}
+        """Return a job's measurements: every cell's values, or mean and standard deviation a step; all pages as one."""
+        return {"items": list(self._items(f"{_job(id)}/measurements", {"view": view})), "next_cursor": None}
 
     def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> dict[str, Any]:
         """Return what the metrics are expected to be at training-set sizes `n`.
@@ -444,8 +449,8 @@ class Client:
         ----------
         id : str or UUID
             The job.
-        format : {"dataeval", "csv", "parquet"}
-            ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes.
+        format : {"dataeval", "csv"}
+            ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes; ``csv`` every cell.
         """
         return self._request("GET", f"{_job(id)}/export", {"format": format}).content
 

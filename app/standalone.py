@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -23,7 +24,7 @@ from urllib.parse import quote
 
 import httpx
 import psycopg
-from sqlalchemy import URL, select
+from sqlalchemy import URL, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.engine import Database
@@ -134,7 +135,8 @@ class Child:
             lived = now - self.started_at
             self._backoff = 1.0 if lived > STEADY_SECONDS else min(2 * self._backoff, LONGEST_BACKOFF_SECONDS)
             self.starts_again_at = now + self._backoff
-            announce(f"{self.name} {self.ending()}; starting it again in {self._backoff:.0f} s (see {self.log})")
+            announce(f"{self.name} {self.ending()}; starting it again in {self._backoff:.0f} s. {self.log} ends with:")
+            announce(self.last_words(lines=1))
         elif now >= self.starts_again_at:
             self.start()
             return True
@@ -713,8 +715,10 @@ def _answers(url: str) -> bool:
 def _advertised(database: Database, pid: int) -> bool:
     try:
         with database.transaction() as session:
-            found = select(Worker.id).where(Worker.pid == pid, Worker.hostname == socket.gethostname())
-            return session.scalar(found) is not None
+            mine = Worker.pid == pid, Worker.hostname == socket.gethostname()
+            # A process of yesterday may have had the same number.
+            fresh = Worker.heartbeat_at > func.now() - timedelta(seconds=15)
+            return session.scalar(select(Worker.id).where(*mine, fresh)) is not None
     except SQLAlchemyError:
         return False  # PostgreSQL is being started again
 

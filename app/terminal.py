@@ -1,5 +1,6 @@
 """What the command line prints: tables of answers, the bar of a running job, and errors that say what to do."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.client import ENDED, ApiError, Client, Job, JobEvent, ServiceUnreachable, WaitTimeout
+from app.client import ENDED, ApiError, BadUrl, Client, Job, JobEvent, ServiceUnreachable, WaitTimeout
 
 REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
 NO_VALUE = "–"
@@ -48,8 +49,14 @@ def explain(error: Exception) -> CommandError | None:
             "start it with `sufficiency standalone`, or name another with --url or SUFFICIENCY_URL",
             UNREACHABLE,
         )
+    if isinstance(error, BadUrl):
+        return CommandError(str(error), "--url or SUFFICIENCY_URL", "name one like http://127.0.0.1:8000", MISUSED)
     if isinstance(error, ApiError):
-        where = [error.request, *(f"{field['pointer']}: {field['detail']}" for field in error.errors)]
+        where = [error.request]
+        for field in error.errors:
+            line = f"{field['pointer']}: {field['detail']}"
+            if line not in error.detail:  # a single bad field is told in the detail already
+                where.append(field["pointer"] if field["detail"] in error.detail else line)
         what = ": ".join(part for part in (error.title, error.detail) if part)
         return CommandError(what, "\n".join(where), _remedy(error))
     if isinstance(error, WaitTimeout):
@@ -143,13 +150,16 @@ def _wide(
     cell: Callable[[Mapping[str, Any]], str],
     title: str | None,
 ) -> Table:
-    made = table(key, *metrics, title=title, right=[key, *metrics])
-    rows: dict[float, dict[str, str]] = {}
+    """Return a column a metric; metrics with a value a class get a row a class."""
+    rows: dict[tuple[float, str], dict[str, str]] = {}
     for metric, points in metrics.items():
         for point in points:
-            rows.setdefault(point[key], {})[metric] = cell(point)
-    for value, row in sorted(rows.items()):
-        made.add_row(head(value), *(row.get(metric, "") for metric in metrics))
+            label = "" if point.get("class") is None else str(point["class"])
+            rows.setdefault((point[key], label), {})[metric] = cell(point)
+    classes = ["class"] if any(label for _, label in rows) else []
+    made = table(key, *classes, *metrics, title=title, right=[key, *metrics])
+    for (value, label), row in sorted(rows.items(), key=lambda row: row[0][0]):
+        made.add_row(head(value), *([label] if classes else []), *(row.get(metric, "") for metric in metrics))
     return made
 
 
@@ -168,6 +178,21 @@ def needed(answer: Mapping[str, Any]) -> str:
     if answer["lower"] is not None and answer["upper"] is not None:
         text += f" [{count(answer['lower'])}, {count(answer['upper'])}]"
     return text if status == "needs" else f"{text} ({str(status).replace('_', ' ')})"
+
+
+def curves(answer: Mapping[str, Any]) -> Table:
+    """Return the fitted law of each metric, with its numbers."""
+    made = table("metric", "class", "method", "law")
+    for item in answer["items"]:
+        label = "" if item["class"] is None else str(item["class"])
+        made.add_row(item["metric"], label, item["method"], _law(item["fit"]))
+    return made
+
+
+def _law(fit: Mapping[str, Any]) -> str:
+    if not {"scale", "exponent", "error_asymptote"} <= set(fit):
+        return _json_text(dict(fit))
+    return f"1 − ({fit['scale']:.4g} · n^−{fit['exponent']:.4g} + {fit['error_asymptote']:.4g})"
 
 
 def params_table(schema: Mapping[str, Any]) -> Table:
@@ -191,8 +216,6 @@ def _type_text(field: Mapping[str, Any]) -> str:
 
 
 def _json_text(value: Any) -> str:
-    import json
-
     return json.dumps(value)
 
 
@@ -295,11 +318,9 @@ def require_completed(job: Job) -> None:
     if job["state"] == "completed" or job["state"] not in ENDED:
         return
     error = job["error"] or {}
-    where = ", ".join(f"{key} {value}" for key, value in (error.get("where") or {}).items())
-    what = ": ".join(
-        part
-        for part in (f"the job {'was cancelled' if job['state'] == 'cancelled' else 'failed'}", error.get("detail", ""))
-        if part
-    )
+    where = ", ".join(f"{key} {value}" for key, value in (error.get("where") or {}).items() if value is not None)
+    what = "the job was cancelled" if job["state"] == "cancelled" else "the job failed"
+    if error.get("detail"):
+        what += f": {error['detail']}"
     do = f"`sufficiency retry {job['id']}` queues it again, without measuring again what it has"
     raise CommandError(what, where, do)

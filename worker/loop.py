@@ -240,4 +240,3 @@ def seed_everything(seed: np.random.SeedSequence) -> None:
     random.seed(int.from_bytes(words[0:2].tobytes(), "little"))
     np.random.seed(words[2:6])  # noqa: NPY002  (plugins draw from the global generator)
     torch.manual_seed(int.from_bytes(words[6:8].tobytes(), "little"))
-

@@ -158,7 +158,8 @@ class PluginBuilder:
     """What a unit's loop works with, built from the plugins that its job names."""
 
     def __init__(self, registry: Registry, spec: JobSpec, splits: Splits) -> None:
-        self.train, self.test, self.labels = splits.train, splits.test, splits.labels
+        self.train, self.test = splits.train, splits.test
+        self.labels: NDArray[np.int64] | None = splits.labels
         refs = {"model": spec.model, "training": spec.training, "evaluation": spec.evaluation, "reset": spec.reset}
         self.names = {kind: f"{kind}:{ref.name}" for kind, ref in refs.items() if ref is not None}
         built = partial(build, registry, context=splits.context)

@@ -152,9 +152,7 @@ def test_a_unit_that_kills_its_trainers_fails_the_job(database: Database, job_id
         assert set(session.scalars(select(Unit.state))) == {"failed"}
 
 
-def test_a_drained_unit_is_free_at_once_and_does_not_count(
-    database: Database, job_id: UUID, worker_id: UUID
-) -> None:
+def test_a_drained_unit_is_free_at_once_and_does_not_count(database: Database, job_id: UUID, worker_id: UUID) -> None:
     unit_id = units(database, job_id)[0]
     for _ in range(5):
         claimed = take(database, unit_id, worker_id)
@@ -224,7 +222,9 @@ def test_the_sweeper_takes_back_an_expired_lease(database: Database, job_id: UUI
     assert take(database, unit_id, worker_id) is None
     with database.transaction() as session:
         session.execute(text("DELETE FROM outbox"))
-        session.execute(update(Unit).where(Unit.state == "leased").values(lease_expires_at=text("now() - interval '1s'")))
+        session.execute(
+            update(Unit).where(Unit.state == "leased").values(lease_expires_at=text("now() - interval '1s'"))
+        )
     sweeper.turn()
     with database.transaction() as session:
         unit = session.get_one(Unit, unit_id)

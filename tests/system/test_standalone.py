@@ -76,7 +76,9 @@ class Running:
         return next(word for word in self.output.split() if word.startswith("http://"))
 
     def wait_for(self, words: str, seconds: float = 120) -> None:
-        wait_until(lambda: words in self.output or self.process.poll() is not None, seconds, words)
+        deadline = time.monotonic() + seconds
+        while words not in self.output and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
         assert words in self.output, self.output
 
     def family(self) -> list[psutil.Process]:

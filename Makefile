@@ -1,0 +1,47 @@
+# Every target sets up what it needs: a fresh clone and a Python of at least 3.11 are enough.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo serve check format test test-slow bench
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+venv: $(INSTALLED) ## Install everything into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[worker,standalone,dev]"
+	touch $@
+
+demo: venv ## A learning curve from nothing, start to end
+	$(BIN)/sufficiency demo
+
+serve: venv ## The whole service on this machine (Ctrl-C stops it)
+	$(BIN)/sufficiency standalone
+
+check: venv ## Style, types, import rules, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.check_migrations
+
+format: venv ## Put the code into its standard form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: venv ## The tests, all but the slow ones
+	$(BIN)/pytest
+
+test-slow: venv ## The slow tests
+	$(BIN)/pytest -m slow --timeout 3600
+
+bench: venv ## The benchmarks, each against a peer
+	set -e; for script in bench/bench_*.py; do $(BIN)/python $$script; done

@@ -1,0 +1,124 @@
+"""Plugins, datasets and workers over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import BeforeValidator, TypeAdapter
+
+from app.catalog import service
+from app.catalog.schemas import DatasetView, Kind, NewDataset, PluginView, WorkerView
+from app.db.tables import Dataset, Plugin
+from app.web.limits import plain_json, require_json
+from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.problem import documented
+from app.web.session import SessionDep, SettingsDep
+
+router = APIRouter(responses=documented(422, 503))
+
+PLUGIN_KEY = TypeAdapter(tuple[str, str])
+DATASET_KEY = TypeAdapter(str)
+DATASET_EXAMPLE = {
+    "summary": "Part of MNIST",
+    "value": {
+        "name": "mnist-2500",
+        "train": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 0, "limit": 2500}},
+        "test": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 8000, "limit": 500}},
+    },
+}
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
+DatasetName = Annotated[str, Path(max_length=200)]
+
+
+def _view(plugin: Plugin, live: service.LiveWorkers) -> PluginView:
+    fields = {name: getattr(plugin, name) for name in PluginView.model_fields if name != "available"}
+    return PluginView(**fields, available=live.offers(f"{plugin.kind}:{plugin.name}"))
+
+
+@router.get("/plugins", tags=["plugins"])
+def list_plugins(
+    session: SessionDep,
+    settings: SettingsDep,
+    kind: Annotated[Kind | None, Query(description="only this kind")] = None,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+) -> Page[PluginView]:
+    """List what workers offer or have offered: models, strategies, loaders and schedules, with their parameters."""
+    after = decode_cursor(cursor, PLUGIN_KEY) if cursor else None
+    rows, following = page_of(service.list_plugins(session, kind, after, limit + 1), limit, lambda p: (p.kind, p.name))
+    live = service.live_workers(session, settings)
+    return Page(items=[_view(plugin, live) for plugin in rows], next_cursor=following)
+
+
+@router.get("/plugins/{kind}/{name}", tags=["plugins"], responses=documented(404))
+def get_plugin(session: SessionDep, settings: SettingsDep, kind: Kind, name: Annotated[str, Path()]) -> PluginView:
+    """Return one plugin with the schema of its parameters."""
+    return _view(service.get_plugin(session, kind, name), service.live_workers(session, settings))
+
+
+def _dataset_view(dataset: Dataset, live: service.LiveWorkers) -> DatasetView:
+    view = DatasetView.model_validate(dataset)
+    if dataset.status == "verifying":
+        view.queued_reason = live.why_waiting(service.loaders(dataset), "cpu") or "waiting for a worker to read it"
+    return view
+
+
+@router.post(
+    "/datasets",
+    tags=["datasets"],
+    status_code=201,
+    dependencies=[Depends(require_json)],
+    responses={
+        200: {"model": DatasetView, "description": "The same dataset was registered already"},
+        201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the dataset"}}},
+        **documented(400, 409, 413, 415),
+    },
+)
+def create_dataset(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    settings: SettingsDep,
+    body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples={"mnist": DATASET_EXAMPLE})],
+) -> DatasetView:
+    """Register a named pair of splits. A worker reads and verifies it: `status` goes from verifying to ready or invalid."""
+    dataset, created = service.register_dataset(
+        session, body.name, (body.train.loader, body.train.params), (body.test.loader, body.test.params)
+    )
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = request.url_for("get_dataset", name=dataset.name).path
+    return _dataset_view(dataset, service.live_workers(session, settings))
+
+
+@router.get("/datasets", tags=["datasets"])
+def list_datasets(
+    session: SessionDep, settings: SettingsDep, limit: Limit = 100, cursor: Cursor = None
+) -> Page[DatasetView]:
+    """List the registered datasets by name."""
+    after = decode_cursor(cursor, DATASET_KEY) if cursor else None
+    rows, following = page_of(service.list_datasets(session, after, limit + 1), limit, lambda d: d.name)
+    live = service.live_workers(session, settings)
+    return Page(items=[_dataset_view(dataset, live) for dataset in rows], next_cursor=following)
+
+
+@router.get("/datasets/{name}", tags=["datasets"], responses=documented(404))
+def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
+    """Return one dataset: whether it is ready, what is in it, or why it is invalid."""
+    return _dataset_view(service.get_dataset(session, name), service.live_workers(session, settings))
+
+
+@router.delete("/datasets/{name}", tags=["datasets"], status_code=204, responses=documented(404, 409))
+def delete_dataset(session: SessionDep, name: DatasetName) -> None:
+    """Remove a dataset's registration; its files stay. Refused while jobs are on it."""
+    service.delete_dataset(session, name)
+
+
+@router.get("/workers", tags=["service"])
+def list_workers(session: SessionDep, settings: SettingsDep) -> Page[WorkerView]:
+    """List the workers: their devices, slots, plugins and last heartbeat."""
+    window = service.live_window(settings).total_seconds()
+    items = []
+    for worker, silence in service.all_workers(session):
+        fields: dict[str, Any] = {name: getattr(worker, name) for name in WorkerView.model_fields if name != "live"}
+        items.append(WorkerView(**fields, live=silence <= window))
+    return Page(items=items, next_cursor=None)

@@ -1,0 +1,262 @@
+"""What workers offer, and what datasets they found to be whole."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry
+from sqlalchemy.orm import Session
+
+from app.catalog import repository
+from app.db.tables import Dataset, Plugin, Worker
+from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
+from app.queue.outbox import enqueue
+from app.settings import Settings
+
+KINDS = ("model", "training", "evaluation", "reset", "dataset", "schedule")
+
+
+@dataclass(frozen=True)
+class LiveWorkers:
+    """What the workers that were heard of lately can do, between them and each."""
+
+    workers: tuple[Worker, ...]
+
+    def offers(self, plugin: str) -> bool:
+        """Return whether any of them offers "kind:name"."""
+        return any(plugin in worker.plugins for worker in self.workers)
+
+    def able(self, plugins: Iterable[str], device: str) -> bool:
+        """Return whether one of them offers all of the plugins and the device."""
+        wanted = set(plugins)
+        return any(device in worker.devices and wanted <= set(worker.plugins) for worker in self.workers)
+
+    def has_device(self, device: str) -> bool:
+        """Return whether any of them trains on the device."""
+        return any(device in worker.devices for worker in self.workers)
+
+    def why_waiting(self, plugins: Sequence[str], device: str) -> str | None:
+        """Return what keeps work that needs the plugins from being taken, or None when a worker could take it."""
+        if not self.workers:
+            return "no worker is running"
+        lacking = [plugin for plugin in plugins if not self.offers(plugin)]
+        if lacking:
+            return f"no live worker offers plugin {', '.join(lacking)}"
+        if not self.has_device(device):
+            return f"no live worker for device {device}"
+        if not self.able(plugins, device):
+            return f"no live worker for device {device} offers all of {', '.join(plugins)}"
+        return None
+
+
+def live_window(settings: Settings) -> timedelta:
+    """Return how long after its last heartbeat a worker still counts as live."""
+    return timedelta(seconds=max(30.0, 3 * settings.heartbeat_seconds))
+
+
+def live_workers(session: Session, settings: Settings) -> LiveWorkers:
+    """Return the workers that were heard of lately."""
+    return LiveWorkers(tuple(w for w, _ in repository.find_workers(session, live_window(settings))))
+
+
+def all_workers(session: Session) -> list[tuple[Worker, float]]:
+    """Return every worker that has not been forgotten, with the seconds since it was last heard."""
+    return repository.find_workers(session)
+
+
+def advertise(session: Session, plugins: list[dict[str, Any]]) -> None:
+    """Write what a worker has into the catalog.
+
+    Parameters
+    ----------
+    plugins : list of dict
+        Each with kind, name, version, summary, params_schema, capabilities and devices.
+    """
+    # In one order, so that workers that start together do not wait for each other in a circle.
+    keys = ("kind", "name", "version", "summary", "params_schema", "capabilities", "devices")
+    rows = sorted(({key: plugin[key] for key in keys} for plugin in plugins), key=lambda p: (p["kind"], p["name"]))
+    if rows:
+        repository.upsert_plugins(session, rows)
+
+
+def list_plugins(session: Session, kind: str | None, after: tuple[str, str] | None, limit: int) -> list[Plugin]:
+    """Return plugins by kind and name."""
+    return repository.find_plugins(session, kind, after=after, limit=limit)
+
+
+def get_plugin(session: Session, kind: str, name: str) -> Plugin:
+    """Return one plugin of the catalog."""
+    plugin = repository.get_plugin(session, kind, name)
+    if plugin is None:
+        raise NotFound(_unknown(session, kind, name), code="plugin_not_found")
+    return plugin
+
+
+def _unknown(session: Session, kind: str, name: str) -> str:
+    known = [plugin.name for plugin in repository.find_plugins(session, kind)]
+    if not known:
+        return f"No {kind} plugin is called {name!r}: no worker has offered any {kind} plugin yet. Start a worker."
+    return f"No {kind} plugin is called {name!r}; {nearest(name, known)}."
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the known names that are like a name, or the first of them all."""
+    if close := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
+        return f"nearest: {', '.join(close)}"
+    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+    return f"known: {', '.join(list(known)[:10])}{more}"
+
+
+def configure(
+    session: Session, kind: str, name: str, params: Mapping[str, Any], where: tuple[str, ...], *, key: str = "name"
+) -> tuple[Plugin | None, dict[str, Any], list[FieldError]]:
+    """Check a reference to a plugin against the catalog and fill in the defaults of its parameters.
+
+    Parameters
+    ----------
+    where : tuple of str
+        Place of the reference in the request's body.
+    key : str
+        Field of the reference that holds the plugin's name.
+
+    Returns
+    -------
+    plugin : Plugin or None
+        None when there is none of that name.
+    params : dict
+        With the defaults.
+    errors : list of FieldError
+        What is wrong with it.
+    """
+    plugin = repository.get_plugin(session, kind, name)
+    if plugin is None:
+        return None, dict(params), [field_error(pointer(*where, key), _unknown(session, kind, name))]
+    full = with_defaults(plugin.params_schema, params)
+    return plugin, full, _params_errors(plugin.params_schema, full, (*where, "params"))
+
+
+def with_defaults(schema: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the schema's defaults for those that are not given."""
+    defaults = {
+        name: deepcopy(field["default"])
+        for name, field in schema.get("properties", {}).items()
+        if isinstance(field, dict) and "default" in field
+    }
+    return defaults | dict(params)
+
+
+def _params_errors(schema: Mapping[str, Any], params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
+    # An empty registry: a reference in a schema must not make the API fetch anything.
+    validator = Draft202012Validator(dict(schema), registry=Registry())
+    errors: list[FieldError] = []
+    for error in sorted(validator.iter_errors(params), key=lambda e: [str(p) for p in e.absolute_path]):
+        errors.extend(_field_errors(error, (*where, *error.absolute_path)))
+    return errors
+
+
+def _field_errors(error: ValidationError, place: tuple[str | int, ...]) -> list[FieldError]:
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = sorted(error.schema.get("properties", {}))
+        return [
+            field_error(
+                pointer(*place, name),
+                f"no such parameter; {nearest(name, known)}" if known else "no such parameter; there is none",
+            )
+            for name in error.instance
+            if name not in known
+        ]
+    if error.validator == "required" and isinstance(error.instance, dict):
+        # One error a missing name: the message names it.
+        name = error.message.split("'")[1] if "'" in error.message else ""
+        return [field_error(pointer(*place, name), "is required")]
+    message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
+    return [field_error(pointer(*place), message)]
+
+
+def register_dataset(
+    session: Session, name: str, train: tuple[str, dict[str, Any]], test: tuple[str, dict[str, Any]]
+) -> tuple[Dataset, bool]:
+    """Register a pair of splits and ask a worker to verify them.
+
+    Parameters
+    ----------
+    train, test : (loader, params)
+        How to read each split.
+
+    Returns
+    -------
+    dataset : Dataset
+        As registered.
+    created : bool
+        False when the same dataset was registered already.
+    """
+    errors: list[FieldError] = []
+    splits: dict[str, dict[str, Any]] = {}
+    for split, (loader, given) in (("train", train), ("test", test)):
+        _, params, found = configure(session, "dataset", loader, given, (split,), key="loader")
+        splits[split] = {"loader": loader, "params": params}
+        errors.extend(found)
+    if errors:
+        raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)
+    dataset = repository.insert_dataset(session, name, splits["train"], splits["test"])
+    if dataset is not None:
+        enqueue(session, "verify_dataset", dataset.id, "cpu")
+        session.flush()
+        return dataset, True
+    existing = repository.get_dataset(session, name)
+    if existing is None:
+        raise Conflict(f"Dataset {name!r} is being deleted; try again.", code="dataset_exists")
+    if (existing.train, existing.test) != (splits["train"], splits["test"]):
+        raise Conflict(
+            f"Dataset {name!r} is registered with other splits; choose another name, or delete it first.",
+            code="dataset_exists",
+        )
+    return existing, False
+
+
+def get_dataset(session: Session, name: str) -> Dataset:
+    """Return one dataset."""
+    dataset = repository.get_dataset(session, name)
+    if dataset is None:
+        raise NotFound(f"No dataset is called {name!r}; GET /datasets lists them.", code="dataset_not_found")
+    return dataset
+
+
+def list_datasets(session: Session, after: str | None, limit: int) -> list[Dataset]:
+    """Return datasets by name."""
+    return repository.find_datasets(session, after=after, limit=limit)
+
+
+def dataset_for_job(session: Session, name: str) -> tuple[Dataset | None, list[FieldError]]:
+    """Return the dataset that a job is to be on, kept from being deleted until the transaction ends."""
+    dataset = repository.get_dataset(session, name, lock="use")
+    if dataset is not None:
+        return dataset, []
+    known = [d.name for d in repository.find_datasets(session, after=None, limit=1000)]
+    hint = nearest(name, known) if known else "none is registered yet; register one with POST /datasets"
+    return None, [field_error("#/dataset", f"No dataset is called {name!r}; {hint}.")]
+
+
+def delete_dataset(session: Session, name: str) -> None:
+    """Remove a dataset's registration; its files stay."""
+    get_dataset(session, name)
+    dataset = repository.get_dataset(session, name, lock="change")
+    if dataset is None:
+        return
+    if jobs := repository.jobs_on(session, dataset.id):
+        raise Conflict(
+            f"{jobs} job{'s are' if jobs > 1 else ' is'} on dataset {name!r}; delete them first.",
+            code="dataset_in_use",
+        )
+    session.delete(dataset)
+    session.flush()
+
+
+def loaders(dataset: Dataset) -> list[str]:
+    """Return the plugins that read a dataset, as "kind:name"."""
+    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}"})

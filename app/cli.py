@@ -1,0 +1,806 @@
+"""The command line: the API's vocabulary as commands. Heavy modules are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from app.client import Client
+
+app = typer.Typer(
+    name="sufficiency",
+    help="Will more labelled data help? Learning curves as a service.\n\n"
+    "\b\nExample:\n  sufficiency demo            the whole way once, on this machine\n"
+    "  sufficiency standalone      a service to keep, on this machine",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+datasets_app = typer.Typer(
+    help="Register, list, show and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(datasets_app, name="datasets")
+
+Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="The service; else SUFFICIENCY_URL, else this machine's.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print what the API answered.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print a table as CSV, one column a metric.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job.", show_default=False)]
+Level = Annotated[float | None, typer.Option("--level", help="Level of the intervals, 0.95 unless given.")]
+Method = Annotated[str | None, typer.Option("--method", help="How the curve is fitted; default the service's.")]
+Metric = Annotated[list[str] | None, typer.Option("--metric", help="Only this metric; may be repeated.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where all of it is kept; default in your home directory.")
+]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
+Slots = Annotated[
+    int | None, typer.Option("--slots", min=1, max=256, help="Trainers at work at the same time; default one a core.")
+]
+
+
+# Running the service
+
+
+@app.command()
+def standalone(data_dir: DataDir = None, host: Host = None, port: Port = None, slots: Slots = None) -> None:
+    """Run the whole service on this machine.
+
+    PostgreSQL, Redis, API and worker, with all data in one directory, until Ctrl-C.
+
+    \b
+    Example:
+      sufficiency standalone --data-dir ./sufficiency-data --port 8000
+    """
+    from app.settings import get_settings
+    from app.standalone import Standalone
+
+    Standalone(get_settings(), data_dir, host=host, port=port, slots=slots).run()
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run the API alone.
+
+    PostgreSQL and Redis are those of the settings.
+
+    \b
+    Example:
+      SUFFICIENCY_DATABASE_URL=postgresql+psycopg://user@db/sufficiency \\
+      SUFFICIENCY_REDIS_URL=redis://queue:6379/0 sufficiency serve --port 8000
+    """
+    import uvicorn
+
+    from app.main import create_app
+    from app.settings import get_settings
+
+    settings = get_settings()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def worker(context: typer.Context) -> None:
+    """Run a worker, which trains and evaluates.
+
+    PostgreSQL and Redis are those of the settings. How many trainers it has, and on what device, are the settings
+    SUFFICIENCY_SLOTS and SUFFICIENCY_DEVICE.
+
+    \b
+    Example:
+      SUFFICIENCY_SLOTS=2 sufficiency worker
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "worker", *context.args])
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema.
+
+    \b
+    Example:
+      SUFFICIENCY_DATABASE_URL=postgresql+psycopg://user@db/sufficiency sufficiency migrate
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.db.migrate import upgrade
+    from app.settings import get_settings
+    from app.terminal import UNREACHABLE, CommandError
+
+    try:
+        upgrade(get_settings().database_url)
+    except SQLAlchemyError as error:
+        # The URL may hold a password, so it is not repeated here.
+        raise CommandError(
+            f"the database cannot be migrated ({str(getattr(error, 'orig', error)).splitlines()[0]})",
+            "SUFFICIENCY_DATABASE_URL",
+            "start PostgreSQL 18 or newer, or correct the setting",
+            UNREACHABLE,
+        ) from error
+    typer.echo("The database has the schema of this version.")
+
+
+@app.command()
+def workers(url: Url = None, as_json: Json = False) -> None:
+    """List the workers: devices, slots, last heard.
+
+    \b
+    Example:
+      sufficiency workers
+    """
+    from app.terminal import stdout, table
+
+    with _client(url) as client:
+        items = client.workers()
+    if as_json:
+        return _print_json({"items": items})
+    made = table("worker", "", "devices", "busy", "slots", "last heard", "plugin errors", right=["busy", "slots"])
+    for item in items:
+        errors = "; ".join(f"{e.get('plugin')}: {e.get('error')}" for e in item.get("plugin_errors") or [])
+        made.add_row(
+            f"{item['hostname']}:{item['pid']}",
+            "live" if item["live"] else "silent",
+            ", ".join(item["devices"]),
+            *(str(item["busy"]), str(item["slots"])),
+            _time(item["heartbeat_at"]),
+            errors,
+        )
+    stdout().print(made if items else "No worker has been heard: start one with `sufficiency worker`.")
+    return None
+
+
+# What there is to run
+
+
+@app.command()
+def plugins(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this plugin and its parameters.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="model, training, evaluation, reset, …")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List plugins, or show one's parameters.
+
+    \b
+    Example:
+      sufficiency plugins --kind model
+      sufficiency plugins sgd-classifier
+    """
+    from app.terminal import CommandError, params_table, stdout, table
+
+    with _client(url) as client:
+        items = [item for item in client.plugins(kind) if name in (None, item["name"])]
+    if name is not None and not items:
+        raise CommandError(f"no plugin is called {name!r}", do="see what there is with `sufficiency plugins`")
+    if as_json:
+        return _print_json({"items": items})
+    console = stdout()
+    if name is None:
+        made = table("kind", "name", "version", "devices", "what it is")
+        for item in sorted(items, key=lambda item: (item["kind"], item["name"])):
+            gone = "" if item["available"] else " (no live worker offers it)"
+            made.add_row(
+                *(item["kind"], item["name"], item["version"], ", ".join(item["devices"])), item["summary"] + gone
+            )
+        console.print(made if items else "No plugin is known yet: has a worker started? (`sufficiency workers`)")
+        return None
+    for item in items:
+        console.print(f"{item['kind']} {item['name']} {item['version']}: {item['summary']}", markup=False)
+        console.print(params_table(item["params_schema"]))
+        for metric, properties in (item["capabilities"].get("metrics") or {}).items():
+            console.print(f"measures {metric}: {json.dumps(properties)}", markup=False)
+    return None
+
+
+@datasets_app.command("add")
+def datasets_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How jobs will call it.", show_default=False)],
+    train: Annotated[str, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")],
+    test: Annotated[str, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Register a dataset.
+
+    It is a training split and a test split, each a loader with parameters. A path is inside one of the service's
+    data roots (SUFFICIENCY_DATA_ROOTS).
+
+    \b
+    Example:
+      sufficiency datasets add digits --train digits:split=train --test digits:split=test
+      sufficiency datasets add mine --train npz:path=mine/train.npz --test npz:path=mine/test.npz
+    """
+    splits = {"train": _split(train, "--train"), "test": _split(test, "--test")}
+    with _client(url) as client:
+        dataset = client.add_dataset(name, **splits)
+        if wait and dataset["status"] == "verifying":
+            dataset = client.wait_dataset(name, timeout=120)
+    _show_dataset(dataset, as_json)
+
+
+@datasets_app.command("list")
+def datasets_list(url: Url = None, as_json: Json = False) -> None:
+    """List the registered datasets.
+
+    \b
+    Example:
+      sufficiency datasets list
+    """
+    from app.terminal import count, stdout, table
+
+    with _client(url) as client:
+        items = client.datasets()
+    if as_json:
+        return _print_json({"items": items})
+    made = table("name", "status", "train", "test", "classes", "item shape", right=["train", "test", "classes"])
+    for item in items:
+        info = item["info"] or {}
+        sizes = [count(info[split]["size"]) if info else "" for split in ("train", "test")]
+        shape = "×".join(str(side) for side in info.get("input_shape", []))
+        made.add_row(item["name"], item["status"], *sizes, str(len(info["class_names"])) if info else "", shape)
+    stdout().print(made if items else "No dataset is registered: see `sufficiency datasets add --help`.")
+    return None
+
+
+@datasets_app.command("show")
+def datasets_show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None, as_json: Json = False
+) -> None:
+    """Show one dataset, or why it is invalid.
+
+    \b
+    Example:
+      sufficiency datasets show digits
+    """
+    with _client(url) as client:
+        dataset = client.dataset(name)
+    _show_dataset(dataset, as_json)
+
+
+@datasets_app.command("remove")
+def datasets_remove(name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None) -> None:
+    """Remove a dataset's registration; its files stay.
+
+    \b
+    Example:
+      sufficiency datasets remove digits
+    """
+    with _client(url) as client:
+        client.remove_dataset(name)
+    typer.echo(f"Dataset {name} is removed.")
+
+
+# Jobs
+
+
+@app.command()
+def submit(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The job as JSON; - reads standard input.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it is the same job.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Submit a job.
+
+    \b
+    Example:
+      sufficiency submit job.json --dry-run
+      sufficiency submit job.json --wait
+    with job.json:
+      {"model": {"name": "mlp"},
+       "training": {"name": "sgd-classifier", "params": {"epochs": 10}},
+       "evaluation": {"name": "classification", "params": {"metrics": ["accuracy"]}},
+       "dataset": "digits", "runs": 3, "substeps": 8}
+    """
+    from rich.console import Console
+
+    from app.terminal import require_completed, watch
+
+    spec = _read_job(file)
+    with _client(url) as client:
+        if dry_run:
+            plan = client.submit(spec, dry_run=True)
+            return _print_json(plan) if as_json else _print_plan(plan)
+        job = client.submit(spec, idempotency_key=idempotency_key)
+        if wait:
+            # The answer alone belongs to standard output, so that it can be piped.
+            typer.echo(f"Job {job['id']}", err=True)
+            job = watch(client, job["id"], Console(stderr=True, highlight=False))
+    if as_json:
+        _print_json(job)
+    elif wait:
+        typer.echo(f"Job {job['id']} {job['state']}")
+    else:
+        typer.echo(job["id"])
+        typer.echo(f"Watch it with `sufficiency watch {job['id']}`.", err=True)
+    if wait:
+        require_completed(job)
+    return None
+
+
+@app.command()
+def jobs(
+    state: Annotated[str | None, typer.Option("--state", help="queued, running, completed, failed, …")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only jobs of this model.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Only jobs on this dataset.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", help="Only jobs with this label (key:value).")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List jobs, the newest first.
+
+    \b
+    Example:
+      sufficiency jobs --state running
+    """
+    from app.terminal import stdout, table
+
+    with _client(url) as client:
+        items = list(client.jobs(limit=limit, state=state, model=model, dataset=dataset, label=label or None))
+    if as_json:
+        return _print_json({"items": items})
+    made = table("id", "state", "model", "dataset", "cells", "created", right=["cells"])
+    for item in items:
+        spec, progress = item["spec"], item["progress"]
+        made.add_row(
+            *(item["id"], item["state"], spec["model"]["name"], spec["dataset"]),
+            f"{progress['cells_done']}/{progress['cells_total']}",
+            _time(item["created_at"]),
+        )
+    stdout().print(made if items else "No such job: submit one with `sufficiency submit`.")
+    return None
+
+
+@app.command()
+def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Watch a job to its end.
+
+    A live bar, or plain lines when not on a terminal. Ctrl-C ends the watching, not the job.
+
+    \b
+    Example:
+      sufficiency watch 019a0000-0000-7000-8000-000000000000
+    """
+    from rich.console import Console
+
+    from app.terminal import require_completed
+    from app.terminal import watch as follow
+
+    with _client(url) as client:
+        job = follow(client, id, Console(stderr=as_json, highlight=False))
+    if as_json:
+        _print_json(job)
+    require_completed(job)
+
+
+@app.command()
+def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Ask a job to stop; what it has measured stays.
+
+    \b
+    Example:
+      sufficiency cancel 019a0000-0000-7000-8000-000000000000
+    """
+    _move(id, url, as_json, lambda client: client.cancel(id))
+
+
+@app.command()
+def retry(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Queue a failed or cancelled job again.
+
+    What it has measured stays and is not measured again.
+
+    \b
+    Example:
+      sufficiency retry 019a0000-0000-7000-8000-000000000000
+    """
+    _move(id, url, as_json, lambda client: client.retry(id))
+
+
+@app.command()
+def delete(id: JobId, url: Url = None) -> None:
+    """Delete an ended job with everything it measured.
+
+    \b
+    Example:
+      sufficiency delete 019a0000-0000-7000-8000-000000000000
+    """
+    with _client(url) as client:
+        client.delete(id)
+    typer.echo(f"Job {id} is deleted.")
+
+
+# Results
+
+
+@app.command()
+def measurements(
+    id: JobId,
+    view: Annotated[
+        Literal["averages", "cells"], typer.Option("--view", help="Means ± SD a step, or all.")
+    ] = "averages",
+    url: Url = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show what a job has measured.
+
+    Mean ± standard deviation a step, or every value.
+
+    \b
+    Example:
+      sufficiency measurements 019a0000-0000-7000-8000-000000000000
+      sufficiency measurements 019a0000-0000-7000-8000-000000000000 --view cells --csv
+    """
+    from app.terminal import averages, cells
+
+    with _client(url) as client:
+        if as_csv:
+            return _print_text(client.table(id, "measurements", {"view": view}))
+        answer = client.measurements(id, view)
+    if as_json:
+        return _print_json(answer)
+    if not answer["items"]:
+        typer.echo("Nothing is measured yet.")
+        return None
+    _print_table(averages(answer["items"]) if view == "averages" else cells(answer["items"]))
+    if view == "averages" and any(item["class"] is not None for item in answer["items"]):
+        typer.echo("Values of single classes: --csv, --json or --view cells.")
+    return None
+
+
+@app.command()
+def project(
+    id: JobId,
+    n: Annotated[list[int], typer.Argument(metavar="N", min=1, help="Training-set sizes.", show_default=False)],
+    metric: Metric = None,
+    level: Level = None,
+    method: Method = None,
+    url: Url = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Say what to expect of N training items.
+
+    \b
+    Example:
+      sufficiency project 019a0000-0000-7000-8000-000000000000 5000 10000
+    """
+    from app.terminal import projection
+
+    options = {"metric": metric or None, "level": level, "method": method}
+    with _client(url) as client:
+        if as_csv:
+            return _print_text(client.table(id, "project", {"n": n, **options}))
+        answer = client.project(id, n, **options)
+    return _print_answer(answer, as_json, projection)
+
+
+@app.command("inv-project")
+def inv_project(
+    id: JobId,
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET", help="0.9, or Accuracy:0.9 for one metric.", show_default=False)
+    ],
+    level: Level = None,
+    method: Method = None,
+    url: Url = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Say how many items a TARGET needs.
+
+    \b
+    Example:
+      sufficiency inv-project 019a0000-0000-7000-8000-000000000000 0.9 Accuracy:0.95
+    """
+    from app.terminal import inverse
+
+    options = {"level": level, "method": method}
+    with _client(url) as client:
+        if as_csv:
+            return _print_text(client.table(id, "inv_project", {"target": targets, **options}))
+        answer = client.inv_project(id, targets, **options)
+    return _print_answer(answer, as_json, inverse)
+
+
+@app.command()
+def curves(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Show the fitted curves with their parameters.
+
+    \b
+    Example:
+      sufficiency curves 019a0000-0000-7000-8000-000000000000
+    """
+    from app.terminal import curves as laws
+
+    with _client(url) as client:
+        answer = client.curves(id)
+    if as_json:
+        return _print_json(answer)
+    _print_table(laws(answer))
+    return _print_warnings(answer)
+
+
+@app.command()
+def export(
+    id: JobId,
+    format: Annotated[
+        Literal["dataeval", "csv"],
+        typer.Option("--format", help="dataeval: the JSON that its SufficiencyOutput takes; csv: every cell."),
+    ] = "dataeval",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; default standard output.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Write a job's results to a file.
+
+    \b
+    Example:
+      sufficiency export 019a0000-0000-7000-8000-000000000000 --format csv -o curve.csv
+    """
+    from app.terminal import MISUSED, CommandError
+
+    with _client(url) as client:
+        content = client.export(id, format)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        try:
+            output.write_bytes(content)
+        except OSError as error:
+            raise CommandError(f"the file cannot be written ({error.strerror})", str(output), code=MISUSED) from error
+        typer.echo(f"Wrote {len(content):,} bytes to {output}.", err=True)
+
+
+@app.command()
+def demo(
+    dataset: Annotated[
+        Literal["digits", "mnist"],
+        typer.Option("--dataset", help="digits: small and quick. mnist: the job of DataEval's tutorial."),
+    ] = "digits",
+    mnist_dir: Annotated[
+        Path | None, typer.Option("--mnist-dir", help="Folder with MNIST's IDX files; without it they are downloaded.")
+    ] = None,
+    protocol: Annotated[
+        Literal["independent", "dataeval"], typer.Option("--protocol", help="How cells are trained; see the README.")
+    ] = "independent",
+    runs: Annotated[int | None, typer.Option("--runs", min=1, help="Independent repetitions.")] = None,
+    substeps: Annotated[int | None, typer.Option("--substeps", min=1, help="Steps of the schedule.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    data_dir: DataDir = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's own service running until Ctrl-C.")] = False,
+    url: Url = None,
+) -> None:
+    """Go the whole way once, with an example.
+
+    It registers data, submits a job, watches it and reads the curve. It uses the service at --url if one answers
+    there; otherwise it starts its own and stops it at the end.
+
+    \b
+    Example:
+      sufficiency demo
+      sufficiency demo --dataset mnist --mnist-dir ./mnist
+    """
+    from app.demo import Study, run_demo
+
+    study = Study(dataset, protocol, runs=runs, substeps=substeps, seed=seed, mnist_dir=mnist_dir)
+    run_demo(study, url=url, data_dir=data_dir, keep=keep)
+
+
+# Between the commands and the client
+
+
+def _client(url: str | None) -> Client:
+    from app.client import Client
+
+    return Client(url)
+
+
+def _move(id: str, url: str | None, as_json: bool, act: Callable[[Client], Any]) -> None:
+    with _client(url) as client:
+        job = act(client)
+    if as_json:
+        _print_json(job)
+    else:
+        typer.echo(f"Job {id} is {job['state']}.")
+
+
+def _read_job(file: str) -> dict[str, Any]:
+    from app.terminal import MISUSED, CommandError
+
+    where = "standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+        spec = json.loads(text)
+    except OSError as error:
+        raise CommandError(f"the job cannot be read ({error.strerror})", where, "name a JSON file", MISUSED) from error
+    except ValueError as error:
+        raise CommandError(f"the job is not JSON ({error})", where, "correct it", MISUSED) from error
+    if not isinstance(spec, dict):
+        raise CommandError(
+            "the job is not a JSON object", where, "see `sufficiency submit --help` for an example", MISUSED
+        )
+    return spec
+
+
+def _print_plan(plan: Mapping[str, Any]) -> None:
+    from app.terminal import count
+
+    if plan["steps"] is None:
+        typer.echo(f"The job is valid; its schedule names the steps when it runs, on {plan['device']}.")
+    else:
+        typer.echo(f"The job is valid: {plan['runs']} runs of {len(plan['steps'])} steps, on {plan['device']}.")
+        typer.echo("steps: " + ", ".join(count(n) for n in plan["steps"]))
+        cost = [f"{count(plan['cells'])} cells in {count(plan['units'])} units"]
+        if plan["sgd_steps"] is not None:
+            cost.append(f"{count(plan['sgd_steps'])} SGD steps")
+        if plan["estimated_slot_seconds"] is not None:
+            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+        typer.echo("cost: " + ", ".join(cost))
+    if plan["queued_reason"]:
+        typer.echo(f"It would wait: {plan['queued_reason']}")
+
+
+def _split(text: str, option: str) -> dict[str, Any]:
+    """Return a split from ``LOADER:key=value,…`` or from a JSON object."""
+    from app.terminal import MISUSED, CommandError
+
+    example = "write it like npz:path=mine/train.npz,limit=1000"
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except ValueError as error:
+            raise CommandError(f"the split is not JSON ({error})", option, example, MISUSED) from error
+    loader, _, rest = text.partition(":")
+    params = {}
+    for pair in filter(None, rest.split(",")):
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise CommandError(f"{pair!r} is not key=value", option, example, MISUSED)
+        try:
+            params[key] = json.loads(value)  # numbers, true and false
+        except ValueError:
+            params[key] = value
+    return {"loader": loader, "params": params}
+
+
+def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
+    from app.terminal import CommandError, count, stdout
+
+    if as_json:
+        _print_json(dataset)
+    if dataset["status"] == "invalid":
+        error = dataset["error"] or {}
+        raise CommandError(
+            f"dataset {dataset['name']} is invalid: {error.get('detail', '')}",
+            do=f"correct it, `sufficiency datasets remove {dataset['name']}`, and add it again",
+        )
+    if as_json:
+        return
+    console = stdout()
+    console.print(f"{dataset['name']}: {dataset['status']}", markup=False)
+    if info := dataset["info"]:
+        shape = "×".join(str(side) for side in info["input_shape"])
+        sizes = f"{count(info['train']['size'])} items to train on, {count(info['test']['size'])} to test on"
+        console.print(f"{sizes}, of shape {shape}")
+        counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
+        console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        console.print(f"fingerprint {dataset['fingerprint']}")
+    elif reason := dataset.get("queued_reason"):
+        console.print(f"it waits: {reason}", markup=False)
+
+
+def _print_answer(answer: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, Any]], Table]) -> None:
+    if as_json:
+        return _print_json(answer)
+    _print_table(show(answer))
+    note = f"method {answer['method']}, measured up to n = {answer['n_observed']:,}"
+    typer.echo(note + (", provisional: the job still runs" if answer["provisional"] else ""))
+    return _print_warnings(answer)
+
+
+def _print_warnings(answer: Mapping[str, Any]) -> None:
+    for warning in answer.get("warnings") or []:
+        text = warning.get("detail", warning) if isinstance(warning, Mapping) else warning
+        typer.echo(f"warning: {text}", err=True)
+
+
+def _print_table(made: Table) -> None:
+    from app.terminal import stdout
+
+    stdout().print(made)
+
+
+def _print_json(answer: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _print_text(text: str) -> None:
+    typer.echo(text, nl=not text.endswith("\n"))
+
+
+def _time(text: str | None) -> str:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S") if text else ""
+
+
+def main() -> None:
+    """Run the command line; every error becomes words and an exit code."""
+    try:
+        code = app(prog_name="sufficiency", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo(err=True)  # leave the line that ^C stands on
+        code = 130
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) has had enough; the interpreter must not complain at its own flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _report(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception) -> int:
+    from app.terminal import MISUSED, REFUSED, explain, print_error
+
+    misuse = typer.BadParameter.__mro__[1]  # UsageError, which newer versions of typer keep to themselves
+    if isinstance(error, misuse):
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(str(error), err=True)
+            return MISUSED
+        command = context.command_path if context else "sufficiency"
+        format_message: Callable[[], str] = getattr(error, "format_message", error.__str__)
+        print_error(format_message(), command, f"`{command} --help` shows how, with an example")
+        return MISUSED
+    told = explain(error)
+    if told is None and type(error).__name__ == "StandaloneError":
+        print_error(str(error))
+        return REFUSED
+    if told is None and type(error).__name__ == "ValidationError":  # of the settings, the only model that is read here
+        faults: list[dict[str, Any]] = getattr(error, "errors", list)()
+        where = "\n".join(f"SUFFICIENCY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+        print_error("a setting is wrong", where, "correct the environment variable")
+        return MISUSED
+    if told is None:
+        if sys.flags.dev_mode:
+            raise error
+        print_error(
+            f"{type(error).__name__}: {error}",
+            "the command line itself",
+            "this is a bug: please report it, with what `python -X dev -m app.cli …` prints",
+        )
+        return REFUSED
+    print_error(told.what, told.where, told.do)
+    return told.code
+
+
+if __name__ == "__main__":
+    main()

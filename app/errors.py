@@ -1,0 +1,85 @@
+"""What a service says no with: a type with a status and a stable code, which the HTTP side renders as a problem."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+
+class FieldError(TypedDict):
+    """One bad field: a JSON pointer into the body (``#/training/params/lr``) or the name of a parameter."""
+
+    pointer: str
+    detail: str
+
+
+class ServiceError(Exception):
+    """A request that cannot be served, and why.
+
+    Parameters
+    ----------
+    detail : str
+        A sentence that says what is wrong this time and what to do about it.
+    code : str, optional
+        Stable name of the problem; default the class's own.
+    errors : sequence of FieldError
+        The bad fields, if it is about fields.
+    headers : mapping
+        Response headers.
+    """
+
+    status = 400
+    code = "bad_request"
+    title = "The request cannot be served"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or type(self).code
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+
+class NotFound(ServiceError):
+    """What the address names is not there."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(ServiceError):
+    """The state of things does not allow it."""
+
+    status = 409
+    code = "conflict"
+    title = "Not possible in the present state"
+
+
+class Invalid(ServiceError):
+    """The request is well formed but asks for something that cannot be."""
+
+    status = 422
+    code = "invalid_request"
+    title = "The request is not valid"
+
+
+def pointer(*parts: str | int) -> str:
+    """Return the JSON pointer (RFC 6901, as a URI fragment) of a place in the body.
+
+    Examples
+    --------
+    >>> pointer("training", "params", "a/b")
+    '#/training/params/a~1b'
+    """
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def field_error(where: str, detail: str) -> FieldError:
+    """Return one bad field."""
+    return {"pointer": where, "detail": detail}

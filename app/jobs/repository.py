@@ -1,0 +1,143 @@
+"""Queries on jobs and their events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db.tables import Cell, Dataset, Event, Job, Measurement, Unit
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list; every condition must hold."""
+
+    states: Sequence[str] = ()
+    labels: Mapping[str, str] | None = None
+    model: str | None = None
+    dataset: str | None = None
+    created_after: datetime | None = None
+
+
+def insert_job(session: Session, values: dict[str, Any]) -> Job | None:
+    """Write a job; None when its idempotency key is taken."""
+    return session.scalar(
+        insert(Job).values(**values).on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(Job)
+    )
+
+
+def get_job(session: Session, job_id: UUID) -> Job | None:
+    """Return a job."""
+    return session.get(Job, job_id)
+
+
+def job_of_key(session: Session, key: str) -> Job | None:
+    """Return the job that was submitted under an idempotency key."""
+    return session.scalar(select(Job).where(Job.idempotency_key == key))
+
+
+def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
+    """Return jobs, the newest first."""
+    statement = select(Job).order_by(Job.id.desc()).limit(limit)
+    if wanted.states:
+        statement = statement.where(Job.state.in_(wanted.states))
+    if wanted.labels:
+        statement = statement.where(Job.labels.contains(dict(wanted.labels)))
+    if wanted.model is not None:
+        statement = statement.where(Job.spec["model"]["name"].astext == wanted.model)
+    if wanted.dataset is not None:
+        statement = statement.where(Job.spec["dataset"].astext == wanted.dataset)
+    if wanted.created_after is not None:
+        statement = statement.where(Job.created_at > wanted.created_after)
+    if before is not None:
+        statement = statement.where(Job.id < before)
+    return list(session.scalars(statement))
+
+
+def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
+    """Return the datasets that jobs are on."""
+    ids = {job.dataset_id for job in jobs}
+    return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What one metric of one class did over a job's measured cells."""
+
+    metric: str
+    class_index: int
+    values: int
+    least: float | None
+    most: float | None
+
+
+def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread]]:
+    """Return the number and the range of the values of every metric and class, by job."""
+    found: dict[UUID, list[Spread]] = {}
+    statement = (
+        select(
+            Measurement.job_id,
+            Measurement.metric,
+            Measurement.class_index,
+            func.count(Measurement.value),
+            func.min(Measurement.value),
+            func.max(Measurement.value),
+        )
+        .where(Measurement.job_id.in_(job_ids))
+        .group_by(Measurement.job_id, Measurement.metric, Measurement.class_index)
+        .order_by(Measurement.metric, Measurement.class_index)
+    )
+    for job_id, *spread in session.execute(statement):
+        found.setdefault(job_id, []).append(Spread(*spread))
+    return found
+
+
+def slot_seconds(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, float]:
+    """Return the seconds that the measured cells of each job took, on whichever slot."""
+    statement = (
+        select(Cell.job_id, func.sum(Cell.seconds))
+        .where(Cell.job_id.in_(job_ids), Cell.finished_at.is_not(None))
+        .group_by(Cell.job_id)
+    )
+    return {job_id: float(seconds or 0.0) for job_id, seconds in session.execute(statement)}
+
+
+def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many slots work on each job."""
+    statement = (
+        select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
+    )
+    return dict(session.execute(statement).tuples().all())
+
+
+def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:
+    """Return what a training item has cost in jobs with this model and training on this device; None without any."""
+    recent = (
+        select(Job.id)
+        .where(
+            Job.spec["model"] == model,
+            Job.spec["training"] == training,
+            Job.device == device,
+            Job.cells_done > 0,
+        )
+        .order_by(Job.id.desc())
+        .limit(20)
+        .subquery()
+    )
+    seconds, items = session.execute(
+        select(func.sum(Cell.seconds), func.sum(Cell.n)).where(
+            Cell.job_id.in_(select(recent.c.id)), Cell.seconds.is_not(None)
+        )
+    ).one()
+    return float(seconds) / float(items) if items else None
+
+
+def events_after(session: Session, job_id: UUID, seq: int, limit: int) -> list[Event]:
+    """Return a job's events with a number above `seq`, in order."""
+    statement = select(Event).where(Event.job_id == job_id, Event.seq > seq).order_by(Event.seq).limit(limit)
+    return list(session.scalars(statement))

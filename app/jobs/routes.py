@@ -1,0 +1,222 @@
+"""Jobs over HTTP: submit, list, look, follow, cancel, retry, delete."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BeforeValidator, TypeAdapter
+
+from app.errors import Invalid, field_error
+from app.jobs import service
+from app.jobs.schemas import SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE, JobView, Links, PlanView, ProgressView, State
+from app.sufficiency.spec import JobSpec
+from app.web.limits import plain_json, require_json
+from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.problem import DATABASE_AWAY, documented
+from app.web.session import SessionDep, SettingsDep
+
+router = APIRouter(tags=["jobs"], responses=documented(422, 503))
+
+JOB_KEY = TypeAdapter(UUID)
+POLL_SECONDS = 0.25
+LINKS = ("cancel", "retry", "measurements", "project", "inv_project", "curves", "events", "export")
+
+LOCATION = {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the job"}}}
+
+
+def _view(info: service.JobInfo) -> JobView:
+    job, progress = info.job, info.progress
+    address = f"/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        state=job.state,
+        queued_reason=info.queued_reason,
+        spec=job.spec,
+        steps=job.steps,
+        metrics=job.metrics,
+        device=job.device,
+        dataset_fingerprint=job.dataset_fingerprint,
+        plugin_versions=job.plugin_versions,
+        progress=ProgressView(
+            cells_done=progress.cells_done,
+            cells_total=progress.cells_total,
+            fraction=progress.fraction,
+            eta_seconds=progress.eta_seconds,
+        ),
+        labels=job.labels,
+        priority=job.priority,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        error=job.error,
+        warnings=info.warnings,
+        links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
+    )
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    response_model=JobView,
+    dependencies=[Depends(require_json)],
+    responses={
+        200: {"model": JobView | PlanView, "description": "A replay: the job as it is now. Or the plan of a dry run"},
+        201: LOCATION,
+        **documented(400, 409, 413, 415),
+    },
+)
+def create_job(
+    session: SessionDep,
+    settings: SettingsDep,
+    spec: Annotated[
+        JobSpec,
+        BeforeValidator(plain_json),
+        Body(
+            openapi_examples={
+                "tutorial": {"summary": "DataEval's tutorial", "value": SPEC_EXAMPLE},
+                "short": {"summary": "Only what is required", "value": SHORT_SPEC_EXAMPLE},
+            }
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=255, description="the same key and body answer the same job again"),
+    ] = None,
+    dry_run: Annotated[bool, Query(description="validate, answer the plan, store nothing")] = False,
+) -> Response:
+    """Submit a job: measure a model's learning curve on a dataset."""
+    if dry_run:
+        plan = service.plan(session, spec, settings)
+        view = PlanView(
+            spec=plan.prepared.spec.model_dump(mode="json"),
+            device=plan.prepared.device,
+            steps=plan.prepared.steps,
+            runs=plan.prepared.spec.runs,
+            cells=plan.cells,
+            units=plan.units,
+            training_items=plan.training_items,
+            sgd_steps=plan.sgd_steps,
+            estimated_slot_seconds=plan.slot_seconds,
+            queued_reason=plan.queued_reason,
+        )
+        return JSONResponse(view.model_dump(mode="json"))
+    job, created = service.submit(session, spec, settings, idempotency_key)
+    answer = _view(service.look(session, [job], settings)[0])
+    return JSONResponse(
+        answer.model_dump(mode="json"), 201 if created else 200, headers={"Location": answer.links.self}
+    )
+
+
+def _labels(
+    label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
+) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for text in label or []:
+        name, colon, value = text.partition(":")
+        if not colon or not name:
+            detail = f"{text!r} is no label; write name:value."
+            raise Invalid(detail, errors=[field_error("label", detail)])
+        wanted[name] = value
+    return wanted
+
+
+@router.get("/jobs")
+def list_jobs(
+    session: SessionDep,
+    settings: SettingsDep,
+    labels: Annotated[dict[str, str], Depends(_labels)],
+    state: Annotated[list[State] | None, Query(description="repeatable: any of these")] = None,
+    model: Annotated[str | None, Query(description="name of the model plugin")] = None,
+    dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
+    created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="size of a page")] = 20,
+    cursor: Cursor = None,
+) -> Page[JobView]:
+    """List jobs, the newest first."""
+    if created_after is not None and created_after.tzinfo is None:
+        created_after = created_after.replace(tzinfo=UTC)
+    wanted = service.JobFilter(state or (), labels, model, dataset, created_after)
+    before = decode_cursor(cursor, JOB_KEY) if cursor else None
+    rows, following = page_of(service.find(session, wanted, before, limit + 1), limit, lambda job: str(job.id))
+    return Page(items=[_view(info) for info in service.look(session, rows, settings)], next_cursor=following)
+
+
+@router.get("/jobs/{job_id}", responses=documented(404))
+def get_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
+    """Return one job: its state, what it waits for, its progress, warnings and error."""
+    return _view(service.look(session, [service.get_job(session, job_id)], settings)[0])
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202, responses=documented(404, 409))
+def cancel_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
+    """Ask a job to stop: at once where it is queued, else as soon as its workers let go. What is measured stays."""
+    return _view(service.look(session, [service.cancel(session, job_id)], settings)[0])
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202, responses=documented(404, 409))
+def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
+    """Queue a failed or cancelled job again. What is measured stays; only the rest is run."""
+    return _view(service.look(session, [service.retry(session, job_id)], settings)[0])
+
+
+@router.delete("/jobs/{job_id}", status_code=204, responses=documented(404, 409))
+def delete_job(session: SessionDep, job_id: UUID) -> None:
+    """Delete an ended job with all that it measured."""
+    service.delete(session, job_id)
+
+
+def _existing_job(session: SessionDep, job_id: UUID) -> UUID:
+    return service.get_job(session, job_id).id
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "description": "Events of type state, planned, cell and warning; `id` is the event's number",
+            "content": {
+                "text/event-stream": {
+                    "example": 'event: cell\ndata: {"run": 0, "step": 9, "n": 2500, "metrics": {"Accuracy": 0.944}, '
+                    '"cells_done": 1, "cells_total": 50, "work_done": 2500, "work_total": 31000}\nid: 3\n\n'
+                }
+            },
+        },
+        **documented(404),
+    },
+)
+async def follow_job(
+    request: Request,
+    job_id: Annotated[UUID, Depends(_existing_job)],
+    last_event_id: Annotated[
+        int, Header(ge=0, le=2**63 - 1, description="resume after this event; default: all from the first")
+    ] = 0,
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
+    seq = last_event_id
+    stopping: asyncio.Event = request.app.state.stopping
+    while not stopping.is_set():
+        try:
+            batch = await run_in_threadpool(_events_after, request, job_id, seq)
+        except DATABASE_AWAY:
+            return  # the client comes back with Last-Event-ID, and is told then
+        for event in batch.events:
+            seq = event.seq
+            yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
+        if batch.last:
+            return
+        try:
+            await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
+        except TimeoutError:
+            continue
+
+
+def _events_after(request: Request, job_id: UUID, seq: int) -> service.EventBatch:
+    with request.app.state.database.transaction() as session:
+        return service.events_after(session, job_id, seq)

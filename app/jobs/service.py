@@ -1,0 +1,434 @@
+"""What can be asked of a job: submit, look, cancel, retry, delete."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalog import service as catalog
+from app.db.tables import Dataset, Event, Job, Plugin
+from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
+from app.jobs import repository
+from app.jobs.lifecycle import ENDED, IllegalMove, emit, lock_job
+from app.jobs.planning import create_cells
+from app.jobs.repository import JobFilter
+from app.queue import lease
+from app.queue.outbox import enqueue
+from app.settings import Settings
+from app.sufficiency.plan import plan_units, work
+from app.sufficiency.schedule import ScheduleError, check_steps, geometric_steps
+from app.sufficiency.spec import JobSpec, MetricSpec, PluginRef
+
+__all__ = ["JobFilter", "cancel", "delete", "find", "get_job", "look", "plan", "retry", "submit"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that has been checked against the catalog, as it is to be run.
+
+    Attributes
+    ----------
+    spec : JobSpec
+        With the plugins' defaults and the device filled in.
+    steps : list of int or None
+        None when a schedule plugin is to name them.
+    """
+
+    spec: JobSpec
+    dataset: Dataset
+    plugins: dict[str, Plugin]
+    metrics: dict[str, MetricSpec]
+    steps: list[int] | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job would do. Counts are None while its steps are not known."""
+
+    prepared: Prepared
+    cells: int | None
+    units: int | None
+    training_items: int | None
+    sgd_steps: int | None
+    slot_seconds: float | None
+    queued_reason: str | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is; `fraction` is of training items, so that a large cell weighs what it costs."""
+
+    cells_done: int
+    cells_total: int
+    fraction: float
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """A job with what can only be told by looking around it."""
+
+    job: Job
+    queued_reason: str | None
+    progress: Progress
+    warnings: list[dict[str, Any]]
+
+
+# Submission
+
+
+def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key: str | None) -> tuple[Job, bool]:
+    """Check a job against the catalog and queue it.
+
+    Parameters
+    ----------
+    idempotency_key : str or None
+        The same key with the same spec answers the job that was queued under it.
+
+    Returns
+    -------
+    job : Job
+    created : bool
+        False for a replay.
+    """
+    body_hash = _hash(spec)
+    if idempotency_key is not None and (earlier := repository.job_of_key(session, idempotency_key)):
+        return _replay(earlier, body_hash), False
+    prepared = prepare(session, spec, settings)
+    job = repository.insert_job(
+        session,
+        {
+            "spec": prepared.spec.model_dump(mode="json"),
+            "dataset_id": prepared.dataset.id,
+            "dataset_fingerprint": prepared.dataset.fingerprint,
+            "plugin_versions": {key: plugin.version for key, plugin in prepared.plugins.items()},
+            "metrics": {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()},
+            "device": prepared.device,
+            "labels": prepared.spec.labels,
+            "priority": prepared.spec.priority,
+            "idempotency_key": idempotency_key,
+            "body_hash": body_hash if idempotency_key is not None else None,
+        },
+    )
+    if job is None:  # the same key was used at the same moment; that other transaction has committed
+        assert idempotency_key is not None
+        earlier = repository.job_of_key(session, idempotency_key)
+        if earlier is None:
+            raise Conflict("The job of this idempotency key is being deleted; try again.")
+        return _replay(earlier, body_hash), False
+    emit(session, job, "state", {"state": "queued"})
+    if prepared.steps is None:
+        enqueue(session, "plan_job", job.id, prepared.device, job.priority)
+    else:
+        create_cells(session, job, prepared.steps)
+    session.flush()
+    return job, True
+
+
+def _hash(spec: JobSpec) -> str:
+    # Only what the client wrote: a later version's new defaults must not turn a replay into another body.
+    written = spec.model_dump(mode="json", exclude_unset=True)
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
+def _replay(job: Job, body_hash: str) -> Job:
+    if job.body_hash != body_hash:
+        raise Invalid(
+            f"This Idempotency-Key belongs to job {job.id}, which has another body; use a new key for a new job.",
+            code="idempotency_key_reused",
+            errors=[field_error("Idempotency-Key", "belongs to a job with another body")],
+        )
+    return job
+
+
+def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
+    """Return what a job would do, and store nothing."""
+    prepared = prepare(session, spec, settings)
+    waiting = catalog.live_workers(session, settings).why_waiting(
+        _needed(prepared.spec, prepared.dataset), prepared.device
+    )
+    if prepared.steps is None:
+        return Plan(prepared, None, None, None, None, None, waiting)
+    units = plan_units(prepared.steps, prepared.spec.runs, prepared.spec.protocol)
+    items = sum(work(cells) for cells in units)
+    dumped = prepared.spec.model_dump(mode="json")
+    rate = repository.seconds_per_item(session, dumped["model"], dumped["training"], prepared.device)
+    return Plan(
+        prepared,
+        cells=sum(len(cells) for cells in units),
+        units=len(units),
+        training_items=items,
+        sgd_steps=_sgd_steps(prepared.spec, prepared.steps),
+        slot_seconds=rate * items if rate is not None else None,
+        queued_reason=waiting,
+    )
+
+
+def _sgd_steps(spec: JobSpec, steps: Sequence[int]) -> int | None:
+    batch, epochs = (spec.training.params.get(name) for name in ("batch_size", "epochs"))
+    if type(batch) is not int or type(epochs) is not int or batch < 1 or epochs < 0:
+        return None
+    return spec.runs * epochs * sum(math.ceil(n / batch) for n in steps)
+
+
+def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
+    """Check a job against catalog and dataset, and fill in what it leaves open.
+
+    Raises
+    ------
+    Invalid
+        With every bad field.
+    Conflict
+        When the dataset is still being verified.
+    """
+    errors: list[FieldError] = []
+    plugins: dict[str, Plugin] = {}
+    configured: dict[str, PluginRef] = {}
+    for field, ref in _references(spec):
+        plugin, params, found = catalog.configure(session, field, ref.name, ref.params, (field,))
+        errors.extend(found)
+        configured[field] = PluginRef(name=ref.name, params=params)
+        if plugin is not None:
+            plugins[f"{field}:{ref.name}"] = plugin
+    dataset, found = catalog.dataset_for_job(session, spec.dataset)
+    errors.extend(found)
+    if errors:
+        raise _invalid(errors)
+    assert dataset is not None
+    steps = _steps(spec, dataset, settings)
+    evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
+    metrics = {name: MetricSpec.model_validate(m) for name, m in evaluation.capabilities.get("metrics", {}).items()}
+    device = _device(session, spec, dataset, settings)
+    full = spec.model_copy(update={**configured, "device": device})
+    return Prepared(full, dataset, plugins, metrics | spec.metrics, steps, device)
+
+
+def _invalid(errors: Sequence[FieldError]) -> Invalid:
+    return Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), code="invalid_job", errors=errors)
+
+
+def _references(spec: JobSpec) -> list[tuple[str, PluginRef]]:
+    """Return the plugins of a job by the field that names them, which is their kind."""
+    fields = {
+        "model": spec.model,
+        "training": spec.training,
+        "evaluation": spec.evaluation,
+        "reset": spec.reset,
+        "schedule": spec.schedule,
+    }
+    return [(field, ref) for field, ref in fields.items() if isinstance(ref, PluginRef)]
+
+
+def _needed(spec: JobSpec, dataset: Dataset) -> list[str]:
+    return [f"{field}:{ref.name}" for field, ref in _references(spec)] + catalog.loaders(dataset)
+
+
+def _steps(spec: JobSpec, dataset: Dataset, settings: Settings) -> list[int] | None:
+    if dataset.status == "verifying":
+        raise Conflict(
+            f"Dataset {dataset.name!r} is still being verified; wait until its status is ready.",
+            code="dataset_not_ready",
+        )
+    if dataset.status == "invalid" or dataset.info is None:
+        reason = (dataset.error or {}).get("detail", "it could not be read")
+        raise Conflict(f"Dataset {dataset.name!r} is invalid: {reason}", code="dataset_invalid")
+    if isinstance(spec.schedule, PluginRef):
+        return None
+    size = int(dataset.info["train"]["size"])
+    try:
+        if spec.schedule is None:
+            classes = len(dataset.info.get("class_names") or [])
+            steps = geometric_steps(size, spec.substeps, classes=classes, protocol=spec.protocol)
+        else:
+            steps = check_steps(spec.schedule, size)
+    except ScheduleError as error:
+        place = ("substeps",) if spec.schedule is None else ("schedule",)
+        where = pointer(*place) if error.index is None else pointer(*place, error.index)
+        raise _invalid([field_error(where, str(error))]) from None
+    if spec.runs * len(steps) > settings.max_cells:
+        detail = (
+            f"{spec.runs} runs of {len(steps)} steps are {spec.runs * len(steps)} cells; "
+            f"a job may have {settings.max_cells}"
+        )
+        raise _invalid([field_error("#/runs", detail)])
+    return steps
+
+
+def _device(session: Session, spec: JobSpec, dataset: Dataset, settings: Settings) -> str:
+    if spec.device != "auto":
+        return spec.device
+    live = catalog.live_workers(session, settings)
+    needed = _needed(spec, dataset)
+    if not live.has_device("cuda") or (not live.able(needed, "cuda") and live.able(needed, "cpu")):
+        return "cpu"
+    return "cuda"
+
+
+# Looking
+
+
+def get_job(session: Session, job_id: UUID) -> Job:
+    """Return a job."""
+    job = repository.get_job(session, job_id)
+    if job is None:
+        raise _no_such_job(job_id)
+    return job
+
+
+def _no_such_job(job_id: UUID) -> NotFound:
+    return NotFound(f"There is no job {job_id}; GET /jobs lists them.", code="job_not_found")
+
+
+def find(session: Session, wanted: JobFilter, before: UUID | None, limit: int) -> list[Job]:
+    """Return jobs, the newest first."""
+    return repository.find_jobs(session, wanted, before=before, limit=limit)
+
+
+def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobInfo]:
+    """Return jobs with their progress, their warnings, and what the queued ones wait for."""
+    queued = [job for job in jobs if job.state == "queued"]
+    live = catalog.live_workers(session, settings) if queued else None
+    datasets = repository.datasets_of(session, queued)
+    measured = [job.id for job in jobs if job.cells_done]
+    spreads = repository.spreads(session, measured) if measured else {}
+    running = [job.id for job in jobs if job.state == "running" and job.cells_done]
+    seconds = repository.slot_seconds(session, running) if running else {}
+    slots = repository.slots_held(session, running) if running else {}
+    return [
+        JobInfo(
+            job=job,
+            queued_reason=_queued_reason(job, datasets[job.dataset_id], live) if live and job in queued else None,
+            progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
+            warnings=[*job.warnings, *_value_warnings(job, spreads.get(job.id, []))],
+        )
+        for job in jobs
+    ]
+
+
+def _queued_reason(job: Job, dataset: Dataset, live: catalog.LiveWorkers) -> str:
+    spec = JobSpec.model_validate(job.spec)
+    if reason := live.why_waiting(_needed(spec, dataset), job.device):
+        return reason
+    if job.steps is None and isinstance(spec.schedule, PluginRef):
+        return f"waiting for a worker to ask schedule {spec.schedule.name} for the steps"
+    return "waiting for a free slot"
+
+
+def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
+    fraction = 1.0 if job.state == "completed" else job.work_done / job.work_total if job.work_total else 0.0
+    eta = None
+    if seconds is not None and job.work_done:
+        eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
+    return Progress(job.cells_done, job.cells_total, fraction, eta)
+
+
+def _value_warnings(job: Job, spreads: Sequence[repository.Spread]) -> list[dict[str, Any]]:
+    """Return what the values themselves give reason to doubt: missing ones, and ones that cannot be."""
+    warnings: list[dict[str, Any]] = []
+    for metric in dict.fromkeys(spread.metric for spread in spreads):
+        of_metric = [spread for spread in spreads if spread.metric == metric]
+        missing = {s.class_index: job.cells_done - s.values for s in of_metric if s.values < job.cells_done}
+        if missing:
+            most = max(missing.values())
+            classes = [index for index in missing if index >= 0]
+            of_classes = f" of {len(classes)} class{'es' if len(classes) > 1 else ''}" if classes else ""
+            warnings.append(
+                {
+                    "code": "missing_values",
+                    "metric": metric,
+                    "cells": most,
+                    "classes": classes,
+                    "detail": f"{metric}{of_classes} has no value in {'up to ' if len(classes) > 1 else ''}{most} of "
+                    f"{job.cells_done} measured cells; these are left out of its curve.",
+                }
+            )
+        if metric not in job.metrics:
+            continue
+        low, high = MetricSpec.model_validate(job.metrics[metric]).bounds
+        least = min((s.least for s in of_metric if s.least is not None), default=None)
+        largest = max((s.most for s in of_metric if s.most is not None), default=None)
+        if least is None or largest is None:
+            continue
+        if (low is not None and least < low) or (high is not None and largest > high):
+            bounds = f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
+            warnings.append(
+                {
+                    "code": "outside_bounds",
+                    "metric": metric,
+                    "least": least,
+                    "largest": largest,
+                    "detail": f"{metric} took values from {least:g} to {largest:g}, outside its declared bounds {bounds}; "
+                    "declare what it can take under `metrics` of the job.",
+                }
+            )
+    return warnings
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Events of a job in order; `last` when no more can follow unless the job is taken up again."""
+
+    events: list[Event]
+    last: bool
+
+
+def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:
+    """Return a job's events with a number above `seq`."""
+    # The state first: if it has ended, all its events are there to be seen by the second query.
+    state = session.scalar(select(Job.state).where(Job.id == job_id))
+    events = repository.events_after(session, job_id, seq, limit)
+    return EventBatch(events, last=(state is None or state in ENDED) and len(events) < limit)
+
+
+# Changing
+
+
+def cancel(session: Session, job_id: UUID) -> Job:
+    """Ask a job to stop; a queued one is cancelled at once. What is measured stays."""
+    job = _locked(session, job_id)
+    try:
+        lease.cancel(session, job)
+    except IllegalMove:
+        raise Conflict(f"The job is {job.state}: there is nothing to cancel.", code="job_ended") from None
+    return _fresh(session, job)
+
+
+def retry(session: Session, job_id: UUID) -> Job:
+    """Queue a failed or cancelled job again; what is measured stays."""
+    job = _locked(session, job_id)
+    try:
+        lease.retry(session, job)
+    except IllegalMove:
+        detail = f"The job is {job.state}: only a failed or cancelled job can be tried again."
+        raise Conflict(detail, code="job_not_ended" if job.state not in ENDED else "job_completed") from None
+    return _fresh(session, job)
+
+
+def delete(session: Session, job_id: UUID) -> None:
+    """Delete an ended job with all that it measured."""
+    job = _locked(session, job_id)
+    if job.state not in ENDED:
+        raise Conflict(f"The job is {job.state}; cancel it first, then delete it.", code="job_not_ended")
+    session.delete(job)
+    session.flush()
+
+
+def _locked(session: Session, job_id: UUID) -> Job:
+    job = lock_job(session, job_id)
+    if job is None:
+        raise _no_such_job(job_id)
+    return job
+
+
+def _fresh(session: Session, job: Job) -> Job:
+    """Return the job with the times that the database gave it."""
+    session.flush()
+    session.refresh(job)
+    return job

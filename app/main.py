@@ -1,0 +1,124 @@
+"""The API: `create_app` puts routes, error handling and the background threads together."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+
+from app.catalog.routes import router as catalog_router
+from app.db.engine import Database
+from app.jobs.routes import router as jobs_router
+from app.observability.metrics import RequestMetrics, WorkCollector
+from app.projections.routes import router as projections_router
+from app.queue.celery import make_celery
+from app.queue.relay import Relay
+from app.queue.sweeper import Sweeper
+from app.settings import Settings, get_settings
+from app.web import health, openapi, problem
+from app.web.limits import BodyLimit, refuse_nul
+
+DESCRIPTION = (
+    "Will more labelled data help? A job trains a model on growing subsets of a dataset and measures it; "
+    "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the API.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Default: those of the environment.
+    """
+    settings = settings or get_settings()
+    app = FastAPI(
+        title="Sufficiency",
+        summary="Learning curves as a service",
+        description=DESCRIPTION,
+        version=_version(),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=openapi.TAGS,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
+        dependencies=[Depends(refuse_nul)],
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.database = Database(settings.database_url)
+    app.state.celery = make_celery(settings)
+    app.state.relay = Relay(app.state.database, app.state.celery)
+    app.state.sweeper = Sweeper(app.state.database, settings)
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(WorkCollector(app.state.database, settings))
+    app.state.stopping = asyncio.Event()
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(RequestMetrics, registry=app.state.metrics)
+    problem.install(app)
+    for router in (catalog_router, jobs_router, projections_router, health.router, openapi.router):
+        app.include_router(router)
+    app.openapi = openapi.describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("sufficiency")
+    except PackageNotFoundError:
+        return "0"
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    relay, sweeper = app.state.relay, app.state.sweeper
+    relay.start()
+    sweeper.start()
+    loop = asyncio.get_running_loop()
+    try:
+        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
+            yield
+    finally:
+        app.state.stopping.set()
+        for thread in (sweeper, relay):
+            await asyncio.to_thread(thread.stop)
+        app.state.database.dispose()
+
+
+@contextmanager
+def _on_stop_signal(stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` as soon as the server is asked to end.
+
+    The server itself first waits for open connections, and an event stream would keep it waiting: by the time that it
+    ends the lifespan, it is too late to close the streams.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def chained(before: object) -> Callable[[int, FrameType | None], None]:
+        def handler(number: int, frame: FrameType | None) -> None:
+            stop()
+            if callable(before):
+                before(number, frame)
+
+        return handler
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    installed = {number: chained(before[number]) for number in numbers if callable(before[number])}
+    for number, handler in installed.items():
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in installed.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, before[number])

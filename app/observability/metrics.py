@@ -1,0 +1,111 @@
+"""What Prometheus scrapes: requests as this process served them, and the state of all work as the database has it."""
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.db.engine import Database
+from app.db.tables import Job, Outbox, Unit, Worker
+from app.settings import Settings
+
+STREAMS = frozenset({"/jobs/{job_id}/events"})
+LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+JOB_STATES = ("queued", "running", "completed", "failed", "cancelling", "cancelled")
+UNIT_STATES = ("queued", "leased", "done", "failed", "cancelled")
+
+
+class WorkCollector(Collector):
+    """Reads the state of jobs, units and workers from the database at each scrape."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._window = max(30.0, 3 * settings.heartbeat_seconds)
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: the registry must not scrape in order to register."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of this scrape; with the database away, only that it is."""
+        up = GaugeMetricFamily("sufficiency_database_up", "1 if the database answered this scrape")
+        try:
+            found = list(self._work())
+        except SQLAlchemyError:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from found
+
+    def _work(self) -> Iterator[Metric]:
+        with self._database.transaction() as session:
+            jobs = GaugeMetricFamily("sufficiency_jobs", "Jobs by state", labels=["state"])
+            counted = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+            for state in JOB_STATES:
+                jobs.add_metric([state], counted.get(state, 0))
+            yield jobs
+            units = GaugeMetricFamily("sufficiency_units", "Units by state", labels=["state"])
+            counted = dict(session.execute(select(Unit.state, func.count()).group_by(Unit.state)).tuples().all())
+            for state in UNIT_STATES:
+                units.add_metric([state], counted.get(state, 0))
+            yield units
+            waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
+            yield GaugeMetricFamily("sufficiency_outbox_messages", "Messages not yet sent to the broker", waiting)
+            silence = func.extract("epoch", func.now() - Worker.heartbeat_at)
+            count, slots, busy = session.execute(
+                select(func.count(), func.sum(Worker.slots), func.sum(Worker.busy)).where(silence <= self._window)
+            ).one()
+            yield GaugeMetricFamily("sufficiency_workers", "Live workers", count)
+            yield GaugeMetricFamily("sufficiency_slots", "Slots of live workers", float(slots or 0))
+            yield GaugeMetricFamily("sufficiency_slots_busy", "Slots of live workers that train", float(busy or 0))
+
+
+class RequestMetrics:
+    """Counts and times requests by method, route and status."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self.app = app
+        self._requests = Counter(
+            "sufficiency_http_requests", "Requests served", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "sufficiency_http_request_seconds",
+            "Time to serve a request; event streams are left out",
+            ["method", "route"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 500
+        begun = time.perf_counter()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            # The template, not the path: a label for every job would grow without end.
+            route = getattr(scope.get("route"), "path", "unmatched")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._requests.labels(method, route, str(status)).inc()
+            if route not in STREAMS:
+                self._seconds.labels(method, route).observe(time.perf_counter() - begun)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -1,0 +1,283 @@
+"""Results over HTTP: measurements, project, inv_project, curves, export."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter
+
+from app.jobs.service import get_job
+from app.projections import service
+from app.projections.schemas import (
+    AverageMeasurement,
+    CellMeasurement,
+    Curves,
+    CurveView,
+    DataevalExport,
+    InverseProjection,
+    ProjectedValue,
+    Projection,
+    TargetAnswer,
+)
+from app.sufficiency.projection import METHOD, METHOD_VERSION
+from app.sufficiency.spec import Size
+from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.problem import documented
+from app.web.session import SessionDep
+from app.web.tables import CSV, TABLE, AsCsv, csv_response
+
+router = APIRouter(tags=["results"], responses=documented(404, 422, 503))
+
+CELL_KEY = TypeAdapter(tuple[Size | Literal[0], Size | Literal[0], str, int])
+MAX_QUESTIONS = 1000
+
+Level = Annotated[float, Query(gt=0, lt=1, description="level of the intervals, where the method gives any")]
+Method = Annotated[Literal["power_law"], Query(description="DataEval's law: a point, no interval")]
+Metrics = Annotated[list[str] | None, Query(description="only these metrics; repeatable")]
+
+
+@router.get("/jobs/{job_id}/measurements", responses={200: TABLE})
+def list_measurements(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
+    cursor: Cursor = None,
+) -> Page[CellMeasurement] | Page[AverageMeasurement]:
+    """Return what a job has measured: every cell's values, or their mean and standard deviation a step.
+
+    As CSV the table is wide and whole: a column a metric, `Metric_class` where it is one a class. The averages have
+    DataEval's columns, in which `step` is the training-set size.
+    """
+    job = get_job(session, job_id)
+    names = service.class_names(session, job)
+    if as_csv and view == "cells":
+        return _cells_csv(service.cell_values(session, job_id), names, job_id)  # type: ignore[return-value]
+    if view == "cells":
+        after = decode_cursor(cursor, CELL_KEY) if cursor else None
+        rows, following = page_of(
+            service.cell_values(session, job_id, after=after, limit=limit + 1),
+            limit,
+            lambda c: (c.run, c.step, c.metric, c.class_index),
+        )
+        return Page[CellMeasurement](items=[_cell(row, names) for row in rows], next_cursor=following)
+    means = service.averages(session, job)
+    if as_csv:
+        table = [(mean.n, _column(mean.metric, mean.class_index, names), mean.mean) for mean in means]
+        return _wide_csv("step", table, f"{job_id}-measurements.csv")  # type: ignore[return-value]
+    return Page[AverageMeasurement](
+        items=[
+            AverageMeasurement(
+                step=mean.step,
+                n=mean.n,
+                metric=mean.metric,
+                class_=service.class_label(mean.class_index, names),
+                mean=mean.mean,
+                sd=mean.sd,
+                runs=mean.runs,
+            )
+            for mean in means
+        ],
+        next_cursor=None,
+    )
+
+
+def _cell(cell: service.CellValue, names: Sequence[str]) -> CellMeasurement:
+    return CellMeasurement(
+        run=cell.run,
+        step=cell.step,
+        n=cell.n,
+        n_unique=cell.n_unique,
+        metric=cell.metric,
+        class_=service.class_label(cell.class_index, names),
+        value=cell.value,
+        seconds=cell.seconds,
+        device=cell.device,
+        attempt=cell.attempt,
+    )
+
+
+def _column(metric: str, class_index: int | None, names: Sequence[str]) -> str:
+    label = service.class_label(class_index, names)
+    return metric if label is None else f"{metric}_{label}"
+
+
+def _wide_csv(key: str, values: Iterable[tuple[float, str, Any]], filename: str) -> Response:
+    """Return the values of (row, column, value) as one row a key, in the key's order, and one column a metric."""
+    rows: dict[float, dict[str, Any]] = {}
+    columns: dict[str, None] = {}
+    for row, column, value in values:
+        columns.setdefault(column)
+        rows.setdefault(row, {})[column] = value
+    return csv_response(
+        [key, *columns], ([row, *(rows[row].get(column) for column in columns)] for row in sorted(rows)), filename
+    )
+
+
+def _cells_csv(cells: Sequence[service.CellValue], names: Sequence[str], job_id: UUID) -> Response:
+    columns = dict.fromkeys(_column(c.metric, c.class_index, names) for c in cells)
+    rows: dict[tuple[int, int], tuple[service.CellValue, dict[str, float | None]]] = {}
+    for cell in cells:
+        _, values = rows.setdefault((cell.run, cell.step), (cell, {}))
+        values[_column(cell.metric, cell.class_index, names)] = cell.value
+    return csv_response(
+        ["run", "step", "n", "n_unique", "seconds", "device", "attempt", *columns],
+        (
+            [c.run, c.step, c.n, c.n_unique, c.seconds, c.device, c.attempt, *(values.get(name) for name in columns)]
+            for c, values in rows.values()
+        ),
+        f"{job_id}-cells.csv",
+    )
+
+
+@router.get("/jobs/{job_id}/project", responses={200: TABLE, **documented(409)})
+def project(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    n: Annotated[
+        list[Annotated[int, Query(ge=1, le=2**53)]],
+        Query(min_length=1, max_length=MAX_QUESTIONS, description="training-set sizes; repeatable", examples=[[5000]]),
+    ],
+    metric: Metrics = None,
+    level: Level = 0.95,
+    method: Method = "power_law",
+) -> Projection:
+    """Return what each metric is expected to be at training-set sizes."""
+    results = service.load_results(session, get_job(session, job_id), metric)
+    projected = service.project_all(results, n)
+    if as_csv:
+        table = [
+            (int(point.n), _column(one.series.metric, one.series.class_index, results.class_names), point.value)
+            for one, points in projected
+            for point in points
+        ]
+        return _wide_csv("step", table, f"{job_id}-project.csv")  # type: ignore[return-value]
+    answers: dict[str, list[ProjectedValue]] = {}
+    for one, points in projected:
+        answers.setdefault(one.series.metric, []).extend(
+            ProjectedValue(
+                n=int(point.n),
+                value=point.value,
+                lower=point.lower,
+                upper=point.upper,
+                measured_range=point.measured_range,
+                class_=results.label(one.series.class_index),
+            )
+            for point in points
+        )
+    return Projection(
+        job_id=job_id,
+        method=method,
+        level=level,
+        n_observed=results.n_observed,
+        provisional=results.provisional,
+        metrics=answers,
+        trust={},
+        warnings=results.warnings,
+    )
+
+
+@router.get("/jobs/{job_id}/inv_project", responses={200: TABLE, **documented(409)})
+def inv_project(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    target: Annotated[
+        list[str],
+        Query(
+            min_length=1,
+            max_length=MAX_QUESTIONS,
+            description="0.93 for every metric whose bounds admit it, or Accuracy:0.93; repeatable",
+            examples=[["0.93"]],
+        ),
+    ],
+    level: Level = 0.95,
+    method: Method = "power_law",
+) -> InverseProjection:
+    """Return how many training items it takes to reach targets. In the CSV form −1 is a target out of reach."""
+    targets = service.parse_targets(target)
+    results = service.load_results(session, get_job(session, job_id))
+    answered = service.inv_project_all(results, targets)
+    if as_csv:
+        table = [
+            (answer.target, _column(one.series.metric, one.series.class_index, results.class_names), _needed(answer))
+            for one, answers in answered
+            for answer in answers
+        ]
+        return _wide_csv("target", table, f"{job_id}-inv-project.csv")  # type: ignore[return-value]
+    metrics: dict[str, list[TargetAnswer]] = {}
+    for one, answers in answered:
+        metrics.setdefault(one.series.metric, []).extend(
+            TargetAnswer(
+                target=answer.target,
+                status=answer.status,
+                n=answer.n,
+                lower=answer.lower,
+                upper=answer.upper,
+                probability=answer.probability,
+                n_assured=answer.n_assured,
+                class_=results.label(one.series.class_index),
+            )
+            for answer in answers
+        )
+    return InverseProjection(
+        job_id=job_id,
+        method=method,
+        level=level,
+        n_observed=results.n_observed,
+        provisional=results.provisional,
+        metrics=metrics,
+        warnings=results.warnings,
+    )
+
+
+def _needed(answer: service.InverseAnswer) -> int | None:
+    if answer.n is not None:
+        return answer.n
+    return None if answer.status == "undetermined" else -1
+
+
+@router.get("/jobs/{job_id}/curves", responses=documented(409))
+def list_curves(session: SessionDep, job_id: UUID) -> Curves:
+    """Return the fitted curves with their parameters: those kept at completion, or made of what there is so far."""
+    results = service.load_results(session, get_job(session, job_id))
+    return Curves(
+        job_id=job_id,
+        n_observed=results.n_observed,
+        provisional=results.provisional,
+        items=[
+            CurveView(
+                metric=one.series.metric,
+                class_=results.label(one.series.class_index),
+                method=METHOD,
+                method_version=METHOD_VERSION,
+                stored=one.stored,
+                params=one.fit.params(),
+                fit=one.fit.to_dict(),
+            )
+            for one in results.fitted
+        ],
+        warnings=results.warnings,
+    )
+
+
+@router.get(
+    "/jobs/{job_id}/export",
+    response_model=DataevalExport,
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}, **documented(409)},
+)
+def export_job(
+    session: SessionDep,
+    job_id: UUID,
+    format: Annotated[Literal["dataeval", "csv"], Query(description="csv: every cell, a column a metric")] = "dataeval",
+) -> Response:
+    """Return a job's results as a file: what DataEval's `SufficiencyOutput` takes, or every cell as CSV."""
+    job = get_job(session, job_id)
+    if format == "csv":
+        return _cells_csv(service.cell_values(session, job_id), service.class_names(session, job), job_id)
+    headers = {"Content-Disposition": f'inline; filename="{job_id}-dataeval.json"'}
+    return JSONResponse(service.dataeval_export(session, job), headers=headers)

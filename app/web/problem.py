@@ -1,0 +1,218 @@
+"""Every error leaves as RFC 9457 problem details."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from app.errors import FieldError, ServiceError, field_error, pointer
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+CODES = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    503: "unavailable",
+}
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# What pydantic says of every branch of a union that the value was not meant for.
+MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
+
+
+class BadField(BaseModel):
+    """One bad field of a request."""
+
+    pointer: str = Field(description="JSON pointer into the body, or the name of a parameter")
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="stable name of the problem as a URI")
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong this time, and what to do about it")
+    instance: str = Field(description="path of the request")
+    code: str = Field(description="stable name of the problem")
+    errors: list[BadField] = Field(default_factory=list, description="bad fields, where it is about fields")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:sufficiency:problem:invalid_job",
+                    "title": "The request is not valid",
+                    "status": 422,
+                    "detail": "#/model/name: No model plugin is called 'tutorial-cn'; nearest: tutorial-cnn.",
+                    "instance": "/jobs",
+                    "code": "invalid_job",
+                    "errors": [
+                        {
+                            "pointer": "#/model/name",
+                            "detail": "No model plugin is called 'tutorial-cn'; nearest: tutorial-cnn.",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an operation for its error statuses."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def problem_response(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return one problem as a response."""
+    content: dict[str, Any] = {
+        "type": f"urn:sufficiency:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    return JSONResponse(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer its errors as problems."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(IntegrityError, _integrity_error)
+    app.add_exception_handler(DataError, _data_error)
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, _database_away)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _service_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return problem_response(request, error.status, error.code, error.title, error.detail, error.errors, error.headers)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    phrase = HTTPStatus(status).phrase
+    detail = error.detail
+    if status == 404 and detail == phrase:
+        detail = f"Nothing is at {request.url.path}; /docs lists what there is."
+    elif status == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"{request.method} is not possible on {request.url.path}" + (f"; {allowed} is." if allowed else ".")
+    elif status == 400 and "parsing the body" in detail:
+        detail = (
+            "The body cannot be read as JSON: it is not UTF-8, nested too deeply, or has a number of too many digits."
+        )
+    return problem_response(request, status, CODES.get(status, f"http_{status}"), phrase, detail, (), error.headers)
+
+
+def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = field_errors(error.errors(), error.body)
+    detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3])
+    if len(errors) > 3:
+        detail += f"; and {len(errors) - 3} more"
+    return problem_response(request, 422, "invalid_request", "The request is not valid", detail, errors)
+
+
+def field_errors(found: Sequence[Any], body: Any) -> list[FieldError]:
+    """Return pydantic's errors with pointers into the request as the client wrote it.
+
+    Pydantic names the branches of a union as if they were fields; they are no part of the client's document, and the
+    branch that the value was plainly not meant for says nothing.
+    """
+    placed: list[tuple[str, bool, Any]] = []
+    for one in found:
+        source, *parts = one["loc"]
+        if source == "body" and one["type"] == "json_invalid":
+            placed.append(("#", False, {**one, "msg": f"not JSON: {one['ctx']['error']} at character {parts[0]}"}))
+        elif source == "body":
+            inside, skipped = _inside(body, parts, one["type"] == "missing")
+            placed.append((pointer(*inside), skipped, one))
+        else:
+            placed.append((str(parts[0]) if parts else str(source), False, one))
+    errors: list[FieldError] = []
+    for where, branch, one in placed:
+        better = any(
+            other is not one and (w == where or w.startswith(where + "/")) and other["type"] not in MISMATCHES
+            for w, _, other in placed
+        )
+        if branch and one["type"] in MISMATCHES and better:
+            continue
+        message = str(one["msg"]).removeprefix("Value error, ")
+        if (entry := field_error(where, message)) not in errors:
+            errors.append(entry)
+    return errors
+
+
+def _inside(body: Any, parts: Sequence[str | int], missing: bool) -> tuple[list[str | int], bool]:
+    inside: list[str | int] = []
+    skipped = False
+    here = body
+    for position, part in enumerate(parts):
+        if (isinstance(here, dict) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        ):
+            here = here[part]
+        elif not (missing and position == len(parts) - 1):
+            skipped = True
+            continue
+        inside.append(part)
+    return inside, skipped
+
+
+def _integrity_error(request: Request, error: Exception) -> JSONResponse:
+    logger.warning("%s %s met a constraint: %s", request.method, request.url.path, error)
+    detail = "Another request changed the same thing at the same time; look at it and try again."
+    return problem_response(request, 409, "conflict", "Not possible in the present state", detail)
+
+
+def _data_error(request: Request, error: Exception) -> JSONResponse:
+    logger.warning("%s %s had a value that the database refuses: %s", request.method, request.url.path, error)
+    detail = "A value of the request cannot be stored: a NUL character, or a number out of range."
+    return problem_response(request, 422, "invalid_request", "The request is not valid", detail)
+
+
+def _database_away(request: Request, error: Exception) -> JSONResponse:
+    logger.warning("%s %s: the database cannot be used: %s", request.method, request.url.path, error)
+    detail = "The database cannot be reached at the moment; nothing was changed. Try again shortly."
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem_response(request, 503, "database_unavailable", "Service unavailable", detail, (), headers)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    # Starlette raises it on after this answer, so that the server logs the traceback.
+    detail = "The service made a mistake; its log says more. The same request may work later."
+    return problem_response(request, 500, "internal_error", "Internal server error", detail)

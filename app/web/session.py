@@ -1,0 +1,31 @@
+"""One request, one transaction, committed before the answer leaves."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.settings import Settings
+
+READS = frozenset({"GET", "HEAD"})
+
+
+def _session(request: Request) -> Iterator[Session]:
+    with request.app.state.database.transaction() as session:
+        if request.method in READS:
+            # One snapshot for all queries of an answer, so that its parts agree with each other.
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+    if request.method not in READS:
+        request.app.state.relay.wake()
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+# Scope "function" ends the transaction when the endpoint returns. The default would send 201 and then fail to commit.
+SessionDep = Annotated[Session, Depends(_session, scope="function")]
+SettingsDep = Annotated[Settings, Depends(_settings)]

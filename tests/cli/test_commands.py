@@ -1,0 +1,177 @@
+"""Every command teaches its use, and every error says what, where and what to do."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from app import cli
+from tests.cli.conftest import Outcome, Script
+
+Run = Callable[..., Outcome]
+JOB = "019a0000-0000-7000-8000-000000000000"
+
+
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every command."""
+    group = group or typer.main.get_command(cli.app)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+ASKING = [
+    ["workers"],
+    ["plugins"],
+    ["plugins", "mlp"],
+    ["datasets", "add", "digits", "--train", "digits:split=train", "--test", "digits:split=test"],
+    ["datasets", "list"],
+    ["datasets", "show", "digits"],
+    ["datasets", "remove", "digits"],
+    ["submit", "JOB_FILE"],
+    ["submit", "JOB_FILE", "--dry-run"],
+    ["jobs"],
+    *([name, JOB] for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "export")),
+    ["project", JOB, "5000"],
+    ["inv-project", JOB, "0.9"],
+    ["demo"],
+]
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_help_teaches_with_an_example(sufficiency: Run, path: tuple[str, ...]) -> None:
+    outcome = sufficiency(*path, "--help")
+    assert outcome.code == 0
+    example = outcome.out.partition("Example:\n")[2]
+    assert f"sufficiency {' '.join(path)}" in example
+
+
+def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run) -> None:
+    for group in ((), ("datasets",)):
+        listed = sufficiency(*group, "--help").out.partition("Commands:\n")[2]
+        assert listed
+        assert "..." not in listed
+
+
+def test_every_command_that_asks_the_service_is_in_the_list_below() -> None:
+    local = {"standalone", "serve", "worker", "migrate"}
+    listed = {" ".join(a[:2]) if a[0] == "datasets" else a[0] for a in ASKING}
+    assert listed == {" ".join(path) for path in commands()} - local
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=" ".join)
+def test_a_service_that_is_not_there(
+    sufficiency: Run, nobody: str, patience: list[float], tmp_path: Path, arguments: list[str]
+) -> None:
+    job = tmp_path / "job.json"
+    job.write_text("{}")
+    outcome = sufficiency(*(str(job) if a == "JOB_FILE" else a for a in arguments), "--url", nobody)
+    assert outcome.code == 3
+    assert outcome.out == ""
+    lines = outcome.err.splitlines()
+    assert lines[0].startswith("error: no answer from the service")
+    assert lines[1] == f"  where: {nobody}"
+    assert lines[2].startswith("  do: start it with `sufficiency standalone`")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["nope"], "No such command 'nope'."),
+        (["project"], "Missing argument"),
+        (["project", JOB, "many"], "Invalid value for 'N'"),
+        (["project", JOB, "0"], "Invalid value for 'N'"),
+        (["jobs", "--nope"], "--nope"),
+        (["submit", "/no/such/file.json"], "cannot be read"),
+        (["datasets", "add", "x", "--train", "npz:path", "--test", "digits"], "'path' is not key=value"),
+        (["datasets", "add", "x", "--train", "{", "--test", "digits"], "not JSON"),
+        (["jobs", "--url", "localhost:8000"], "not the address of a service"),
+    ],
+)
+def test_misuse_says_what_and_shows_the_way(sufficiency: Run, arguments: list[str], what: str) -> None:
+    outcome = sufficiency(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ")
+    assert what in outcome.err
+    assert "  do: " in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_job_that_is_not_json(sufficiency: Run, tmp_path: Path) -> None:
+    file = tmp_path / "job.json"
+    file.write_text('{"model": }')
+    outcome = sufficiency("submit", str(file))
+    assert outcome.code == 2
+    assert "line 1 column 11" in outcome.err
+
+
+def test_a_refusal_is_told_with_its_fields(sufficiency: Run, script: Script, tmp_path: Path) -> None:
+    problem = {
+        "title": "The request is not valid",
+        "detail": "Two fields are wrong.",
+        "code": "invalid_request",
+        "errors": [{"pointer": "#/runs", "detail": "too small"}, {"pointer": "#/seed", "detail": "too large"}],
+    }
+    script.answers = [(422, {}, json.dumps(problem))]
+    file = tmp_path / "job.json"
+    file.write_text("{}")
+    outcome = sufficiency("submit", str(file), "--url", script.url)
+    assert outcome.code == 1
+    assert outcome.err.splitlines() == [
+        "error: The request is not valid: Two fields are wrong.",
+        f"  where: POST {script.url}/jobs",
+        "  where: #/runs: too small",
+        "  where: #/seed: too large",
+        "  do: correct what is named above; `--help` of the command shows an example",
+    ]
+
+
+def test_something_else_answers_at_the_address(sufficiency: Run, script: Script) -> None:
+    script.answers = [(200, {}, "<html>hello</html>")]
+    outcome = sufficiency("jobs", "--url", script.url)
+    assert outcome.code == 3
+    assert "what answers there is not this service" in outcome.err
+
+
+def test_json_is_what_the_api_answered(sufficiency: Run, script: Script) -> None:
+    answer = {"job_id": JOB, "items": [], "new_key": "kept"}
+    script.answers = [(200, {}, json.dumps(answer))]
+    outcome = sufficiency("curves", JOB, "--json", "--url", script.url)
+    assert outcome.code == 0
+    assert json.loads(outcome.out) == answer
+
+
+def test_a_wrong_setting_is_named(sufficiency: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.settings import get_settings
+
+    monkeypatch.setenv("SUFFICIENCY_PORT", "many")
+    get_settings.cache_clear()
+    outcome = sufficiency("jobs")
+    assert outcome.code == 2
+    assert "SUFFICIENCY_PORT" in outcome.err
+
+
+def test_the_command_line_starts_quickly() -> None:
+    # Seconds differ from machine to machine; what is loaded does not.
+    heavy = ["torch", "sqlalchemy", "fastapi", "numpy", "httpx", "pydantic", "celery", "psycopg"]
+    code = f"import sys, app.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_ctrl_c_leaves_no_traceback(sufficiency: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.client.Client.workers", interrupted)
+    outcome = sufficiency("workers", "--url", "http://127.0.0.1:1")
+    assert outcome.code == 130
+    assert outcome.err.strip() == ""

@@ -1,0 +1,137 @@
+"""The house rules that no linter knows: who imports what, and that packaging, docs and code name the same things."""
+
+import ast
+import os
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = {f"SUFFICIENCY_{name.upper()}" for name in Settings.model_fields}
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+# Images of others, whose command is not ours
+FOREIGN = {"postgres", "redis"}
+OURS = sorted(set(COMPOSE["services"]) - FOREIGN)
+
+
+def python(*arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUFFICIENCY_")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("module", ["app.main", "app.cli", "app.standalone"])
+def test_what_the_api_s_image_runs_leaves_torch_and_worker_alone(module: str) -> None:
+    loaded = python("-c", f"import sys, {module}; print(*sys.modules)").split()
+    assert module in loaded
+    assert not {"torch", "worker", "dataeval"} & set(loaded)
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_only_tests_and_benchmarks_import_dataeval() -> None:
+    sources = [path for room in ("app", "worker", "migrations") for path in (ROOT / room).rglob("*.py")]
+    assert len(sources) > 20
+    assert [path for path in sources if "dataeval" in imports(path)] == []
+
+
+def documents() -> list[Path]:
+    named = [ROOT / name for name in ("README.md", "Makefile", "Dockerfile", "docker-compose.yml", ".ci/run")]
+    return [path for path in [*named, *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_setting_that_is_named_exists(path: Path) -> None:
+    assert set(re.findall(r"\bSUFFICIENCY_[A-Z_]*[A-Z]\b", path.read_text())) <= SETTINGS
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert set(service) <= {
+        *("build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "ports", "profiles"),
+        *("restart", "stop_grace_period", "volumes"),
+    }
+    for other, need in service.get("depends_on", {}).items():
+        assert other in COMPOSE["services"]
+        if need["condition"] == "service_healthy":
+            assert "test" in COMPOSE["services"][other]["healthcheck"]
+    for volume in service.get("volumes", []):
+        source = re.sub(r"\$\{[^}]*\}", "./", volume).split(":")[0]
+        assert source.startswith((".", "/")) or source in COMPOSE["volumes"]
+    for port in service.get("ports", []):
+        assert port.startswith("127.0.0.1:")
+    if "build" in service:
+        assert re.search(rf"^FROM .* AS {service['build']['target']}$", DOCKERFILE, re.MULTILINE)
+        assert (ROOT / service["build"]["context"] / "Dockerfile").exists()
+        for argument in service["build"].get("args", {}):
+            assert f"ARG {argument}=" in DOCKERFILE
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_compose_runs_the_command_line_that_a_native_installation_has(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert set(service["environment"]) <= SETTINGS
+    assert python("-m", "app.cli", *service["command"], "--help")
+
+
+def test_compose_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OURS:
+        with monkeypatch.context() as patch:
+            for variable, value in COMPOSE["services"][name]["environment"].items():
+                if value is not None:
+                    patch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
+            assert Settings().database_url == "postgresql+psycopg://sufficiency:sufficiency@postgres/sufficiency"
+
+
+def test_images_do_not_run_as_root_and_the_api_s_has_no_torch() -> None:
+    base = DOCKERFILE.split(" AS base\n")[1].split("\nFROM ")[0]
+    assert re.search(r"^USER (?!root|0)\w+$", base, re.MULTILINE)
+    for target in ("api", "worker"):
+        stage = DOCKERFILE.split(f" AS {target}\n")[1].split("\nFROM ")[0]
+        assert "HEALTHCHECK" in stage
+        assert "USER" not in stage
+    assert "RUN pip install -c constraints.txt .\n" in DOCKERFILE.split(" AS build-api\n")[1].split("\nFROM ")[0]
+
+
+def test_constraints_pin_every_dependency_to_a_version_that_any_index_has() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    pins = [re.fullmatch(r"([a-z0-9.-]+)==([0-9][0-9a-z.]*)", line) for line in lines]
+    assert all(pins), "a pin is a name and a version, without a local build or a path"
+    pinned = {pin[1] for pin in pins if pin}
+    for requirement in wanted:
+        match = re.match(r"[A-Za-z0-9._-]+", requirement)
+        assert match is not None
+        assert re.sub(r"[-_.]+", "-", match[0]).lower() in pinned
+
+
+def test_ci_is_runnable() -> None:
+    assert (ROOT / ".ci" / "run").stat().st_mode & stat.S_IXUSR
+
+
+def test_every_migration_has_the_tables_it_needs() -> None:
+    assert python("-m", "tests.check_migrations") is not None

@@ -1,0 +1,40 @@
+"""``python -m worker``: a worker process, until SIGTERM."""
+
+import logging
+import sys
+
+from app.db.engine import Database
+from app.settings import get_settings
+from worker.celery_app import make_worker, serve
+from worker.slot import TrainerDied
+from worker.supervisor import NoSuchDevice, Supervisor
+
+logger = logging.getLogger("worker")
+
+
+def main() -> int:
+    """Run a worker; return its exit status."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    settings = get_settings()
+    database = Database(settings.database_url, pool_size=10)
+    supervisor = Supervisor(settings, database)
+    try:
+        supervisor.start()
+        serve(make_worker(settings, supervisor), supervisor)
+    except NoSuchDevice as error:
+        logger.error("%s", error)
+        return 1
+    except TrainerDied as death:
+        logger.error("%s", death.error({"phase": "start"})["detail"])
+        return 1
+    finally:
+        supervisor.close()
+        database.dispose()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Celery as this worker runs it: a pool of threads, one a slot, that takes a message only when a slot is free."""
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from celery import Celery
+from celery.concurrency.thread import TaskPool
+from celery.signals import setup_logging, worker_shutting_down
+
+from app.queue.celery import make_celery
+from app.settings import Settings
+from worker.supervisor import Supervisor
+from worker.tasks import add_tasks
+
+
+class SlotPool(TaskPool):  # type: ignore[misc]
+    """Celery's thread pool, which also wakes the event loop whenever a slot becomes free.
+
+    Without prefetching the loop asks for the next message only when it turns, and an idle one turns once a second:
+    that second would be lost between any two units.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._listen, self._wake = os.pipe()
+        os.set_blocking(self._listen, False)
+        os.set_blocking(self._wake, False)
+
+    def register_with_event_loop(self, loop: Any) -> None:
+        """Have the event loop turn when a byte comes through the pipe."""
+        loop.add_reader(self._listen, self._woken)
+
+    def on_apply(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a task in a thread."""
+        result = super().on_apply(*args, **kwargs)
+        result.f.add_done_callback(lambda _: self._slot_is_free())
+        return result
+
+    def _slot_is_free(self) -> None:
+        with suppress(BlockingIOError):  # a full pipe wakes it as well
+            os.write(self._wake, b".")
+
+    def _woken(self) -> None:
+        os.read(self._listen, 4096)
+
+
+def make_worker(settings: Settings, supervisor: Supervisor) -> Celery:
+    """Return the Celery application of a worker whose supervisor has been started."""
+    celery = make_celery(settings)
+    celery.conf.update(
+        worker_pool="worker.celery_app:SlotPool",
+        worker_concurrency=supervisor.slots,
+        worker_disable_prefetch=True,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_max_retries=None,
+    )
+    add_tasks(celery, supervisor)
+    return celery
+
+
+def serve(celery: Celery, supervisor: Supervisor) -> None:
+    """Run Celery's worker until it is told to stop; then all work is given back at once."""
+
+    def on_shutdown(**_: object) -> None:
+        supervisor.drain()
+
+    def keep_logging(**_: object) -> None:
+        """A receiver of this signal is how Celery is told to leave logging alone."""
+
+    worker_shutting_down.connect(on_shutdown, weak=False)
+    setup_logging.connect(keep_logging, weak=False)
+    celery.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(supervisor.queues)}",
+            f"--hostname=sufficiency-{os.getpid()}@%h",
+            "--without-mingle",
+            "--without-gossip",
+            "--without-heartbeat",
+        ]
+    )

@@ -1,0 +1,50 @@
+"""Giving a model fresh parameters, in the two usual ways."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def unresettable(model: nn.Module) -> list[str]:
+    """Return the modules that own parameters and have no `reset_parameters`."""
+    return [
+        f"{name or 'the model itself'} ({type(module).__name__})"
+        for name, module in model.named_modules()
+        if next(module.parameters(recurse=False), None) is not None
+        and not callable(getattr(module, "reset_parameters", None))
+    ]
+
+
+class ResetParameters:
+    """Call `reset_parameters` of every module that has it: new random weights, the same object."""
+
+    def __call__(self, model: nn.Module) -> nn.Module:
+        """Return the model, reset.
+
+        Raises
+        ------
+        ValueError
+            When a module that owns parameters cannot reset them: it would keep what it has learned.
+        """
+        if left := unresettable(model):
+            raise ValueError(f"no reset_parameters in {', '.join(left[:5])}; leave reset out to build the model anew")
+        with torch.no_grad():
+            for module in model.modules():
+                if callable(reset := getattr(module, "reset_parameters", None)):
+                    reset()
+        return model
+
+
+class DeepCopy:
+    """Return a copy of the model as it was at first: pretrained or otherwise given weights are kept."""
+
+    def __init__(self) -> None:
+        self._pristine: Any = None
+
+    def __call__(self, model: Any) -> Any:
+        """Return a copy of the first model that this strategy was given."""
+        if self._pristine is None:
+            self._pristine = copy.deepcopy(model)
+        return copy.deepcopy(self._pristine)
