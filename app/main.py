@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from fastapi import Depends, FastAPI
@@ -28,6 +27,8 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+API_VERSION = "1"  # of the face, not of the package
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the API.
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Sufficiency",
         summary="Learning curves as a service",
         description=DESCRIPTION,
-        version=_version(),
+        version=API_VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=openapi.TAGS,
         docs_url=None,
@@ -67,13 +68,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
     return app
-
-
-def _version() -> str:
-    try:
-        return version("sufficiency")
-    except PackageNotFoundError:
-        return "0"
 
 
 @asynccontextmanager

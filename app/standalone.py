@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
@@ -31,6 +31,9 @@ from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.db.tables import Worker
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    import psutil
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +84,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return variables
 
 
+def launched(command: Sequence[str], death_signal: signal.Signals, account: tuple[int, int] | None) -> list[str]:
+    """Return the command that runs `command` as `account`, and sends it the signal when this process ends."""
+    numbers = (os.getpid(), int(death_signal), *(account or (-1, -1)))
+    return [sys.executable, "-I", "-S", "-c", LAUNCHER, *map(str, numbers), *command]
+
+
 @dataclass
 class Child:
     """A program that runs beside this one, ends with it, and can be started again.
@@ -103,14 +112,11 @@ class Child:
 
     def start(self) -> None:
         """Start the program; its output is added to its log."""
-        uid, gid = self.account or (-1, -1)
         if self.log.exists() and self.log.stat().st_size > LONGEST_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", LAUNCHER]
-                + [str(number) for number in (os.getpid(), int(self.death_signal), uid, gid)]
-                + list(self.command),
+                launched(self.command, self.death_signal, self.account),
                 env=dict(self.env),
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
@@ -351,27 +357,26 @@ class EmbeddedServers:
                     "choose another data directory, or move the data with pg_upgrade"
                 )
             return data
-        # An initdb that is killed leaves half a cluster, so it works beside and the rename says that it is whole.
-        half = self.data_dir / "postgres.new"
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir(mode=0o700)
+        # An initdb that is killed leaves half a cluster, and may go on for a moment: each works in a place of its own,
+        # and the rename says that it is whole.
+        for half_made in self.data_dir.glob("postgres.new-*"):
+            shutil.rmtree(half_made, ignore_errors=True)
+        half = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
         if account is not None:
             os.chown(half, *account)
-        uid, gid = account or (None, None)
+        initdb = [
+            *(str(binaries / "initdb"), "-D", str(half), "-U", DATABASE, "--auth=trust", "--encoding=UTF8"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+        ]
         made = subprocess.run(
-            [
-                *(str(binaries / "initdb"), "-D", str(half), "-U", DATABASE, "--auth=trust", "--encoding=UTF8"),
-                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-            ],
+            launched(initdb, signal.SIGKILL, account),
             env=dict(env),
             cwd=half,
-            user=uid,
-            group=gid,
-            extra_groups=[] if account else None,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,
         )
         if made.returncode != 0:
             raise StandaloneError(f"PostgreSQL could not make its data directory: {made.stderr.strip()}")
@@ -680,12 +685,24 @@ def stop_leftovers(data_dir: Path) -> None:
                 process.send_signal(number)
             except psutil.NoSuchProcess:
                 continue
-        left = psutil.wait_procs(left, timeout=seconds)[1] if left else []
+        deadline = time.monotonic() + seconds
+        while (left := [process for process in left if _runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
     # PostgreSQL takes any living process with the noted number for itself, and a restarted container reuses numbers.
     postmaster.unlink(missing_ok=True)
     for lock in (data_dir / "run").glob(".s.PGSQL.*"):
         lock.unlink(missing_ok=True)
     (data_dir / "processes.json").unlink(missing_ok=True)
+
+
+def _runs(process: "psutil.Process") -> bool:
+    import psutil
+
+    try:
+        # In a container whose first process reaps nobody, an ended process keeps its number for ever.
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _let_pass(path: Path) -> None:

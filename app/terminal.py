@@ -81,9 +81,9 @@ def _remedy(error: ApiError) -> str:
 # Tables
 
 
-def table(*columns: str, title: str | None = None, right: Iterable[str] = ()) -> Table:
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
     """Return an empty table; the columns named in `right` hold numbers."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         made.add_column(column, justify="right" if column in set(right) else "left", header_style="bold")
     return made
@@ -99,11 +99,11 @@ def count(value: Any) -> str:
     return NO_VALUE if value is None else f"{value:,.10g}"
 
 
-def averages(items: Sequence[Mapping[str, Any]], title: str | None = None) -> Table:
+def averages(items: Sequence[Mapping[str, Any]]) -> Table:
     """Return mean ± SD of every scalar metric, a row a step."""
     scalars = [item for item in items if item["class"] is None]
     metrics = list(dict.fromkeys(item["metric"] for item in scalars))
-    made = table("n", "runs", *metrics, title=title, right=["n", "runs", *metrics])
+    made = table("n", "runs", *metrics, right=["n", "runs", *metrics])
     steps: dict[tuple[int, int], dict[str, Mapping[str, Any]]] = {}
     for item in scalars:
         steps.setdefault((item["step"], item["n"]), {})[item["metric"]] = item
@@ -133,14 +133,14 @@ def cells(items: Iterable[Mapping[str, Any]]) -> Table:
     return made
 
 
-def projection(answer: Mapping[str, Any], title: str | None = None) -> Table:
+def projection(answer: Mapping[str, Any]) -> Table:
     """Return the answer of `project`, a row a size."""
-    return _wide(answer["metrics"], "n", count, _projected, title)
+    return _wide(answer["metrics"], "n", count, _projected)
 
 
-def inverse(answer: Mapping[str, Any], title: str | None = None) -> Table:
+def inverse(answer: Mapping[str, Any]) -> Table:
     """Return the answer of `inv_project`, a row a target."""
-    return _wide(answer["metrics"], "target", lambda target: f"{target:g}", needed, title)
+    return _wide(answer["metrics"], "target", lambda target: f"{target:g}", needed)
 
 
 def _wide(
@@ -148,7 +148,6 @@ def _wide(
     key: str,
     head: Callable[[Any], str],
     cell: Callable[[Mapping[str, Any]], str],
-    title: str | None,
 ) -> Table:
     """Return a column a metric; metrics with a value a class get a row a class."""
     rows: dict[tuple[float, str], dict[str, str]] = {}
@@ -157,7 +156,7 @@ def _wide(
             label = "" if point.get("class") is None else str(point["class"])
             rows.setdefault((point[key], label), {})[metric] = cell(point)
     classes = ["class"] if any(label for _, label in rows) else []
-    made = table(key, *classes, *metrics, title=title, right=[key, *metrics])
+    made = table(key, *classes, *metrics, right=[key, *metrics])
     for (value, label), row in sorted(rows.items(), key=lambda row: row[0][0]):
         made.add_row(head(value), *([label] if classes else []), *(row.get(metric, "") for metric in metrics))
     return made

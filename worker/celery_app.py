@@ -53,7 +53,7 @@ def make_worker(settings: Settings, supervisor: Supervisor) -> Celery:
         worker_concurrency=supervisor.slots,
         worker_disable_prefetch=True,
         worker_redirect_stdouts=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_cancel_long_running_tasks_on_connection_loss=True,  # only late acknowledgers; it spares a warning
         broker_connection_max_retries=None,
     )
     add_tasks(celery, supervisor)
@@ -73,6 +73,7 @@ def serve(celery: Celery, supervisor: Supervisor) -> None:
     setup_logging.connect(keep_logging, weak=False)
     celery.worker_main(
         [
+            "--quiet",
             "worker",
             f"--queues={','.join(supervisor.queues)}",
             f"--hostname=sufficiency-{os.getpid()}@%h",

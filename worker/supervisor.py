@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-AWAY_RETRY_SECONDS = (0.1, 5.0)
+AWAY_RETRY_SECONDS = (0.1, 1.0)
 CLAIM_PATIENCE_SECONDS = 60.0
 DRAIN_PATIENCE_SECONDS = 3.0
 
@@ -158,7 +158,7 @@ class Supervisor:
             try:
                 self._patiently(lambda session: forget_worker(session, self._identity()))
             except Exception as error:
-                logger.warning("could not sign off: %s", describe(error))
+                logger.warning("could not sign off: %s", _brief(error))
 
     def _open_slots(self) -> None:
         wanted = self._settings.device
@@ -215,7 +215,7 @@ class Supervisor:
                 pause, failing = period, False
             except Exception as error:
                 if not failing:
-                    logger.warning("cannot renew leases, will go on trying: %s", describe(error))
+                    logger.warning("cannot renew leases, will go on trying: %s", _brief(error))
                 # When the database is back, leases must be renewed before anyone finds them expired.
                 pause, failing = min(period, 0.5), True
 
@@ -306,7 +306,8 @@ class Supervisor:
                 except Exception as error:
                     if not _is_away(error):
                         raise
-                    logger.warning("unit %s: %d results wait: %s", work.claim.unit_id, len(work.unwritten), error)
+                    if len(work.unwritten) == 1 and pause == AWAY_RETRY_SECONDS[0]:
+                        logger.warning("unit %s: its results wait: %s", work.claim.unit_id, _brief(error))
                     next_try, pause = time.monotonic() + pause, min(2 * pause, AWAY_RETRY_SECONDS[1])
         return Ending("surrendered")
 
@@ -436,7 +437,7 @@ class Supervisor:
                 if not _is_away(error) or now > min(give_up, self._drained_at + DRAIN_PATIENCE_SECONDS):
                     raise
                 if pause == AWAY_RETRY_SECONDS[0]:
-                    logger.warning("the database is away, will go on trying: %s", describe(error))
+                    logger.warning("the database is away, will go on trying: %s", _brief(error))
                 time.sleep(pause if not self._draining.is_set() else AWAY_RETRY_SECONDS[0])
                 pause = min(2 * pause, AWAY_RETRY_SECONDS[1])
 
@@ -446,6 +447,10 @@ def _is_away(error: Exception) -> bool:
     return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
+
+
+def _brief(error: Exception) -> str:
+    return describe(error).splitlines()[0]
 
 
 def _unit_request(claim: ClaimedUnit) -> Message:

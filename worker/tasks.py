@@ -33,5 +33,5 @@ def _quietly(work: Callable[[UUID], None], subject: str) -> None:
     try:
         work(UUID(subject))
     except Exception as error:
-        logger.warning("%s %s was left to the sweeper: %s", work.__name__, subject, describe(error))
+        logger.warning("%s %s was left to the sweeper: %s", work.__name__, subject, describe(error).splitlines()[0])
         logger.debug("because of", exc_info=True)

@@ -28,7 +28,7 @@ from app.sufficiency.spec import JobSpec, PluginRef
 from worker.channel import Channel, ChannelClosed, Message
 from worker.faults import Fault, blamed_on, describe, fault
 from worker.loop import UnitCell, UnitPlan, run_cells
-from worker.plugins.arrays import materialise, verify_splits
+from worker.plugins.arrays import DatasetError, materialise, verify_splits
 from worker.registry import DatasetContext, PluginError, Registry
 
 KEPT_DATASETS = 3
@@ -141,15 +141,23 @@ class Trainer:
     def _read(self, train: dict[str, Any], test: dict[str, Any]) -> Splits:
         built = []
         for split, ref in (("train", train), ("test", test)):
+            loader = PluginRef(name=ref["loader"], params=ref.get("params") or {})
             try:
-                built.append(self._registry.build("dataset", ref["loader"], ref.get("params") or {}))
-            except Exception as error:
-                raise _unusable(error, f"The {split} split", f"dataset:{ref['loader']}") from error
+                built.append(build(self._registry, "dataset", loader))
+            except Fault as error:
+                if error.error["code"] == "plugin_unavailable":
+                    raise
+                unusable = {**error.error, "code": "dataset_invalid"}
+                unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
+                raise Fault(unusable) from error
         try:
             info, fingerprint = verify_splits(*built)
             whole = materialise(built[0])
         except Exception as error:
-            raise _unusable(error, "The dataset", f"dataset:{train['loader']}") from error
+            plugin = f"dataset:{train['loader']}"
+            detail = f"The dataset cannot be used: {error if isinstance(error, DatasetError) else describe(error)}"
+            where = {"plugin": plugin, "phase": "dataset"}
+            raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
         context = DatasetContext(input_shape=whole.input_shape, num_classes=whole.num_classes)
         return Splits(built[0], built[1], whole.y, info, fingerprint, context)
 
@@ -209,12 +217,6 @@ def make_repeatable() -> None:
 
 def _key(train: dict[str, Any], test: dict[str, Any]) -> str:
     return json.dumps([train, test], sort_keys=True)
-
-
-def _unusable(error: Exception, what: str, plugin: str) -> Fault:
-    cause = error.__cause__ or error
-    detail = f"{what} cannot be used: {error if str(error) else describe(error)}"
-    return Fault(fault("dataset_invalid", detail, {"plugin": plugin, "phase": "dataset"}, exception=cause))
 
 
 def _whole_numbers(steps: object) -> list[int]:

@@ -81,7 +81,7 @@ def create_dataset(
     settings: SettingsDep,
     body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples={"mnist": DATASET_EXAMPLE})],
 ) -> DatasetView:
-    """Register a named pair of splits. A worker reads and verifies it: `status` goes from verifying to ready or invalid."""
+    """Register a named pair of splits. A worker verifies it: `status` goes from verifying to ready or invalid."""
     dataset, created = service.register_dataset(
         session, body.name, (body.train.loader, body.train.params), (body.test.loader, body.test.params)
     )

@@ -161,7 +161,8 @@ def _params_errors(schema: Mapping[str, Any], params: dict[str, Any], where: tup
 
 def _field_errors(error: ValidationError, place: tuple[str | int, ...]) -> list[FieldError]:
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = sorted(error.schema.get("properties", {}))
+        schema = error.schema if isinstance(error.schema, Mapping) else {}
+        known = sorted(schema.get("properties", {}))
         return [
             field_error(
                 pointer(*place, name),

@@ -92,8 +92,8 @@ def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread
         .group_by(Measurement.job_id, Measurement.metric, Measurement.class_index)
         .order_by(Measurement.metric, Measurement.class_index)
     )
-    for job_id, *spread in session.execute(statement):
-        found.setdefault(job_id, []).append(Spread(*spread))
+    for job_id, metric, class_index, values, least, most in session.execute(statement):
+        found.setdefault(job_id, []).append(Spread(metric, class_index, values, least, most))
     return found
 
 
@@ -134,7 +134,7 @@ def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str
             Cell.job_id.in_(select(recent.c.id)), Cell.seconds.is_not(None)
         )
     ).one()
-    return float(seconds) / float(items) if items else None
+    return float(seconds) / float(items) if seconds is not None and items else None
 
 
 def events_after(session: Session, job_id: UUID, seq: int, limit: int) -> list[Event]:

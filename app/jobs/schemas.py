@@ -35,7 +35,7 @@ SHORT_SPEC_EXAMPLE = {
     "evaluation": {"name": "classification"},
     "dataset": "digits",
 }
-STEPS_EXAMPLE = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]
+STEPS_EXAMPLE: list[Any] = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]
 
 
 class ProgressView(BaseModel):

@@ -364,7 +364,7 @@ def _value_warnings(job: Job, spreads: Sequence[repository.Spread]) -> list[dict
                     "metric": metric,
                     "least": least,
                     "largest": largest,
-                    "detail": f"{metric} took values from {least:g} to {largest:g}, outside its declared bounds {bounds}; "
+                    "detail": f"{metric} took values from {least:g} to {largest:g}, outside its bounds {bounds}; "
                     "declare what it can take under `metrics` of the job.",
                 }
             )

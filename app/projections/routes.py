@@ -21,7 +21,7 @@ from app.projections.schemas import (
     Projection,
     TargetAnswer,
 )
-from app.sufficiency.projection import METHOD, METHOD_VERSION
+from app.sufficiency.projection import METHOD, METHOD_VERSION, InverseAnswer
 from app.sufficiency.spec import Size
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
 from app.web.problem import documented
@@ -235,7 +235,7 @@ def inv_project(
     )
 
 
-def _needed(answer: service.InverseAnswer) -> int | None:
+def _needed(answer: InverseAnswer) -> int | None:
     if answer.n is not None:
         return answer.n
     return None if answer.status == "undetermined" else -1

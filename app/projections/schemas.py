@@ -11,7 +11,7 @@ ClassLabel = str | int | None
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(populate_by_name=True, serialize_by_alias=True, json_schema_extra={"examples": [value]})
+    return ConfigDict(serialize_by_alias=True, json_schema_extra={"examples": [value]})
 
 
 class CellMeasurement(BaseModel):
@@ -37,7 +37,7 @@ class CellMeasurement(BaseModel):
     n: int
     n_unique: int | None = Field(description="distinct items among the n")
     metric: str
-    class_: ClassLabel = Field(alias="class", description="null for a scalar")
+    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
     value: float | None = Field(description="null: the evaluation gave none")
     seconds: float | None
     device: str | None
@@ -54,7 +54,7 @@ class AverageMeasurement(BaseModel):
     step: int = Field(description="counts from 0")
     n: int
     metric: str
-    class_: ClassLabel = Field(alias="class", description="null for a scalar")
+    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
     mean: float | None
     sd: float | None = Field(description="null with fewer than two runs")
     runs: int = Field(description="runs that have a value")
@@ -63,7 +63,7 @@ class AverageMeasurement(BaseModel):
 class ProjectedValue(BaseModel):
     """What a metric is expected to be at one training-set size."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     n: int
     value: float
@@ -71,7 +71,7 @@ class ProjectedValue(BaseModel):
     upper: float | None
     measured_range: bool = Field(description="n is within what was measured")
     class_: ClassLabel = Field(
-        None, alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
+        None, serialization_alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
     )
 
 
@@ -114,7 +114,7 @@ class Projection(Answer):
 class TargetAnswer(BaseModel):
     """How many training items one target needs."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     target: float
     status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
@@ -124,7 +124,7 @@ class TargetAnswer(BaseModel):
     probability: float | None = Field(description="null: the method gives none")
     n_assured: int | None = Field(description="null: the method gives none")
     class_: ClassLabel = Field(
-        None, alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
+        None, serialization_alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
     )
 
 
@@ -161,15 +161,15 @@ class InverseProjection(Answer):
 class CurveView(BaseModel):
     """The fitted law of one metric, of one class where it has classes."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     metric: str
-    class_: ClassLabel = Field(alias="class")
+    class_: ClassLabel = Field(serialization_alias="class")
     method: Literal["power_law"]
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
     params: list[float | None] = Field(
-        description="[scale, exponent, error_asymptote] of 1 − (scale · n^−exponent + error_asymptote), as DataEval has them"
+        description="[scale, exponent, error_asymptote] of the law 1 − (scale · n^−exponent + error_asymptote)"
     )
     fit: dict[str, Any] = Field(description="the fit as it is kept; its scale is for n in units of n_max")
 

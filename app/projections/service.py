@@ -106,7 +106,7 @@ def load_series(session: Session, job: Job) -> list[Series]:
         .where(Cell.job_id == job.id)
         .order_by(Measurement.metric, Measurement.class_index, Cell.run, Cell.step)
     )
-    return series_from_rows((row._tuple() for row in rows), metric_specs(job))
+    return series_from_rows((row for row in rows), metric_specs(job))
 
 
 def load_results(session: Session, job: Job, metrics: Sequence[str] | None = None) -> Results:
@@ -325,7 +325,7 @@ def cell_values(
     )
     if after is not None:
         statement = statement.where(tuple_(*order) > after)
-    return [CellValue(*row) for row in session.execute(statement)]
+    return [CellValue(**row) for row in session.execute(statement).mappings()]
 
 
 @dataclass(frozen=True)

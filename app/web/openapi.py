@@ -91,7 +91,8 @@ PAGE = """<!doctype html>
   .method { display: inline-block; min-width: 4.5rem; font-weight: 700; }
   .inside { padding: 0 1rem 1rem; border-top: 1px solid var(--line); overflow-x: auto; }
   table { border-collapse: collapse; width: 100%; }
-  th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
+  th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; }
+  th, td { border-bottom: 1px solid var(--line); }
   pre { background: var(--soft); padding: .75rem; border-radius: 6px; overflow-x: auto; font-size: .85rem; }
 </style>
 <h1 id="title">API</h1>
@@ -117,7 +118,8 @@ const typeOf = schema => {
   if (schema.type === "array") return "[" + typeOf(schema.items) + "]";
   return [schema.type, schema.format].filter(Boolean).join(" ");
 };
-const resolve = (spec, schema) => schema && schema.$ref ? spec.components.schemas[schema.$ref.split("/").pop()] : schema;
+const resolve = (spec, schema) =>
+  schema && schema.$ref ? spec.components.schemas[schema.$ref.split("/").pop()] : schema;
 const exampleOf = (spec, content) => {
   if (!content) return undefined;
   if (content.example !== undefined) return content.example;
@@ -136,14 +138,16 @@ const operation = (spec, path, method, one) => {
   const inside = element("div", "", element("p", one.description || one.summary || ""));
   inside.className = "inside";
   if (one.parameters && one.parameters.length) inside.append(element("h4", "Parameters"),
-    table(["name", "in", "type", "meaning"], one.parameters.map(p =>
-      [p.name + (p.required ? " (required)" : ""), p.in, typeOf(p.schema), p.description || (p.schema || {}).description || ""])));
+    table(["name", "in", "type", "meaning"], one.parameters.map(p => [
+      p.name + (p.required ? " (required)" : ""), p.in, typeOf(p.schema),
+      p.description || (p.schema || {}).description || ""])));
   const body = one.requestBody && one.requestBody.content["application/json"];
   if (body) inside.append(element("h4", "Body: " + typeOf(body.schema)), shown(exampleOf(spec, body) || {}));
   inside.append(element("h4", "Answers"));
   for (const [status, answer] of Object.entries(one.responses)) {
     const kinds = Object.entries(answer.content || {});
-    inside.append(element("p", status + " " + answer.description + (kinds.length ? ": " + kinds.map(([k]) => k).join(", ") : "")));
+    const media = kinds.length ? ": " + kinds.map(([kind]) => kind).join(", ") : "";
+    inside.append(element("p", status + " " + answer.description + media));
     if (status.startsWith("2")) for (const [, content] of kinds) {
       const example = exampleOf(spec, content);
       if (example !== undefined) inside.append(shown(example));
@@ -151,7 +155,8 @@ const operation = (spec, path, method, one) => {
   }
   const name = element("span", method.toUpperCase());
   name.className = "method";
-  const box = element("details", "", element("summary", "", name, element("code", path), " " + (one.summary || "")), inside);
+  const summary = element("summary", "", name, element("code", path), " " + (one.summary || ""));
+  const box = element("details", "", summary, inside);
   box.id = one.operationId;
   return box;
 };

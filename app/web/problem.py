@@ -177,7 +177,7 @@ def field_errors(found: Sequence[Any], body: Any) -> list[FieldError]:
     return errors
 
 
-def _inside(body: Any, parts: Sequence[str | int], missing: bool) -> tuple[list[str | int], bool]:
+def _inside(body: Any, parts: Sequence[Any], missing: bool) -> tuple[list[str | int], bool]:
     inside: list[str | int] = []
     skipped = False
     here = body

@@ -223,10 +223,17 @@ def test_the_servers_start_over_a_crash_s_remains(data_dir: Path) -> None:
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir / 'postgres'}\n")
     (data_dir / "processes.json").write_text(json.dumps([[os.getpid(), 1.0], [2**22 + 1, 2.0]]))
     (data_dir / "run" / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
-    (data_dir / "postgres.new").mkdir()
-    (data_dir / "postgres.new" / "PG_VERSION").write_text("18\n")
     with EmbeddedServers(data_dir) as (database_url, _):
         connect(database_url)
+
+
+def test_half_a_cluster_is_not_taken_for_one(data_dir: Path) -> None:
+    half = data_dir / "postgres.new-x"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    with EmbeddedServers(data_dir) as (database_url, _):
+        connect(database_url)
+    assert not half.exists()
 
 
 def connect(database_url: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from app.settings import Settings
 from tests.worker.plugins import SPECS
 from worker.slot import Slot, SlotShut, TrainerDied
