@@ -131,7 +131,3 @@ def test_constraints_pin_every_dependency_to_a_version_that_any_index_has() -> N
 
 def test_ci_is_runnable() -> None:
     assert (ROOT / ".ci" / "run").stat().st_mode & stat.S_IXUSR
-
-
-def test_every_migration_has_the_tables_it_needs() -> None:
-    assert python("-m", "tests.check_migrations") is not None

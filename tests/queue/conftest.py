@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+
 from app.db.engine import Database
 from app.db.tables import Dataset, Job
 from app.jobs.planning import create_cells

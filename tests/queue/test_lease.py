@@ -3,6 +3,8 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy import func, select, text, update
+
 from app.db.engine import Database
 from app.db.tables import Cell, Curve, Event, Job, Measurement, Outbox, Unit
 from app.jobs.lifecycle import IllegalMove, lock_job
@@ -20,7 +22,6 @@ from app.queue.lease import (
 )
 from app.queue.sweeper import Sweeper
 from app.settings import Settings
-from sqlalchemy import func, select, text, update
 
 ERROR = {"code": "plugin_exited", "detail": "It left.", "where": {}}
 

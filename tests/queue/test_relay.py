@@ -4,14 +4,14 @@ import json
 from uuid import UUID
 
 import pytest
+from kombu.exceptions import OperationalError
+from sqlalchemy import func, select
+
 from app.db.engine import Database
 from app.db.tables import Outbox
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
 from app.settings import Settings
-from kombu.exceptions import OperationalError
-from sqlalchemy import func, select
-
 from tests.queue.conftest import add_job
 
 

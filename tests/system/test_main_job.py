@@ -134,7 +134,7 @@ def test_subsets_are_distinct_items_and_the_same_job_measures_the_same(
 
     def table(job: dict[str, Any]) -> list[tuple[Any, ...]]:
         items = client.get(f"/jobs/{job['id']}/measurements", params={"view": "cells"}).json()["items"]
-        return sorted((tuple(str(row[key]) for key in keys) for row in items))
+        return sorted(tuple(str(row[key]) for key in keys) for row in items)
 
     first = table(finished)
     assert all(row[2] == row[3] for row in first)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from app.settings import Settings
 from tests.worker.plugins import SPECS
-from worker.slot import Slot, SlotShut, TrainerDied
+from worker.slot import Slot, SlotShut, TrainerDied, TrainerProcess
 
 TRAIN = {"loader": "blobs", "params": {"size": 60, "seed": 0}}
 TEST = {"loader": "blobs", "params": {"size": 30, "seed": 1}}
@@ -155,12 +157,19 @@ def test_a_death_is_told_with_its_last_words(slot: Slot, how: str, code: str, sa
     assert any("about to misbehave" in line for line in error["traceback"])
 
 
-def started(slot: Slot, request: dict[str, Any]) -> psutil.Process:
+def started(slot: Slot, request: dict[str, Any]) -> TrainerProcess:
     trainer = slot.trainer()
     trainer.send(request)
     while (message := trainer.receive()) is None or message["type"] != "started":
         pass
-    return psutil.Process(trainer.pid)
+    return trainer
+
+
+def follow(trainer: TrainerProcess, seconds: float = 5.0) -> None:
+    """Receive until the trainer's death is noticed."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        trainer.receive()
 
 
 def wait_for(path: Path) -> int:
@@ -191,15 +200,13 @@ def test_a_trainer_that_ignores_sigterm_is_killed_with_its_children(slot: Slot, 
 
 
 def test_a_death_is_noticed_although_a_child_holds_on(slot: Slot, tmp_path: Path) -> None:
-    process = started(slot, unit(slot, 10, training="misfit", how="hang", child=str(tmp_path / "child")))
+    trainer = started(slot, unit(slot, 10, training="misfit", how="hang", child=str(tmp_path / "child")))
     child = wait_for(tmp_path / "child")
-    process.kill()
+    os.kill(trainer.pid, signal.SIGKILL)
     began = time.monotonic()
     with pytest.raises(TrainerDied):
-        while True:
-            slot.warm  # noqa: B018
-            slot._trainer.receive()  # type: ignore[union-attr]
-    assert time.monotonic() - began < 2
+        follow(trainer)
+    assert time.monotonic() - began < 3
     assert gone(child)
 
 
@@ -213,9 +220,6 @@ def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
         "print(slot.trainer().pid, flush=True)\n"
         "time.sleep(60)\n"
     )
-    import subprocess
-    import sys
-
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     with subprocess.Popen(
         [sys.executable, str(script), str(tmp_path / "child")], stdout=subprocess.PIPE, text=True, env=environment

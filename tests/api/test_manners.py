@@ -1,0 +1,211 @@
+"""HTTP manners: problems for all that is wrong with a request or a server, the specification, health."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import Request
+from openapi_spec_validator import validate
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.db.tables import Job
+from app.main import create_app
+from app.openapi import specification
+from app.settings import Settings
+from tests.api.conftest import Service, TestClient, pointers, problem
+
+JSON = {"content-type": "application/json"}
+
+
+def test_unknown_addresses_and_methods_are_problems(service: Service) -> None:
+    problem(service.client.get("/nowhere"), 404, "not_found")
+    refused = service.client.put("/jobs")
+    assert "not possible" in problem(refused, 405, "method_not_allowed")["detail"]
+    assert {method.strip() for method in refused.headers["allow"].split(",")} <= {"GET", "POST"}
+    assert problem(service.client.get("/nowhere?x=1"), 404)["instance"] == "/nowhere"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b"null", 422),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b'{"a": "\xff"}', 400),
+        (b'{"seed": ' + b"9" * 5000 + b"}", 400),
+        (b'{"seed": NaN}', 422),
+        (b'{"model": {"name": "mlp", "params": {"width": Infinity}}}', 422),
+        (b'{"model": {"name": "mlp", "params": {"width": 1e999}}}', 422),
+        (b'{"labels": {"a": "\\ud800"}}', 422),
+        (b'{"labels": {"\\udfff": "a"}}', 422),
+        (b'{"labels": {"a": "\\u0000"}}', 422),
+        (b'{"model": ' + b"[" * 100 + b"]" * 100 + b"}", 422),
+        (b"[" * 9000 + b"]" * 9000, 400),
+        (b'{"a":' * 1500 + b"1" + b"}" * 1500, 400),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_body_that_cannot_be_read_is_refused(service: Service, body: bytes, status: int) -> None:
+    for address in ("/jobs", "/datasets"):
+        problem(service.client.post(address, content=body, headers=JSON), status)
+
+
+def test_odd_values_deep_in_parameters_are_pointed_at(service: Service) -> None:
+    for value, where in [("a\0", ""), ([1, {"b": "\0"}], "/1/b"), (2**63, ""), ({"x\0": 1}, "")]:
+        body = service.spec(model={"name": "mlp", "params": {"width": value}})
+        assert pointers(problem(service.client.post("/jobs", json=body), 422)) == [f"#/model/params/width{where}"]
+    dataset = {"name": "n", "train": {"loader": "npz", "params": {"path": "\0"}}, "test": {"loader": "npz"}}
+    assert pointers(problem(service.client.post("/datasets", json=dataset), 422)) == ["#/train/params/path"]
+
+
+def test_nul_in_an_address_is_refused(service: Service) -> None:
+    problem(service.client.get("/datasets/a%00b"), 422)
+    problem(service.client.delete("/datasets/%00"), 422)
+    problem(service.client.get("/plugins/model/a%00"), 422)
+    problem(service.client.get("/jobs?x=%00"), 422)
+
+
+def test_only_json_is_taken(service: Service) -> None:
+    body = json.dumps(service.spec()).encode()
+    for declared in ("text/plain", "application/x-www-form-urlencoded", "application/xml", ""):
+        problem(
+            service.client.post("/jobs", content=body, headers={"content-type": declared}),
+            415,
+            "unsupported_media_type",
+        )
+    as_json = service.client.post("/jobs", content=body, headers={"content-type": "application/json; charset=utf-8"})
+    assert as_json.status_code == 201
+
+
+def test_a_body_too_large_is_refused_declared_or_not(service: Service) -> None:
+    limit = service.settings.max_body_bytes
+    large = b"[" + b" " * limit + b"]"
+    problem(service.client.post("/jobs", content=large, headers=JSON), 413, "body_too_large")
+
+    def in_pieces() -> Iterator[bytes]:
+        for start in range(0, len(large), 1000):
+            yield large[start : start + 1000]
+
+    problem(service.client.post("/jobs", content=in_pieces(), headers=JSON), 413, "body_too_large")
+    fits = json.dumps(service.spec()).encode()
+    fits += b" " * (limit - len(fits))
+    assert service.client.post("/jobs", content=fits, headers=JSON).status_code == 201
+
+
+def test_a_mistake_of_ours_is_a_problem_without_its_insides(service: Service) -> None:
+    def broken(request: Request) -> None:
+        raise RuntimeError("the password is swordfish")
+
+    service.client.app.add_api_route("/broken", broken)  # type: ignore[attr-defined]
+    assert "swordfish" not in str(problem(service.client.get("/broken"), 500, "internal_error"))
+
+
+def test_no_answer_leaves_before_the_commit(service: Service) -> None:
+    def fail(session: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("the connection is gone"))
+
+    event.listen(Session, "before_commit", fail)
+    try:
+        refused = service.client.post("/jobs", json=service.spec())
+    finally:
+        event.remove(Session, "before_commit", fail)
+    problem(refused, 503, "database_unavailable")
+    assert refused.headers["retry-after"].isdigit()
+    with service.database.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(Job)) == 0
+
+
+def test_without_a_database_all_is_503_and_the_process_lives(tmp_path: Path) -> None:
+    settings = Settings(
+        database_url=f"postgresql+psycopg://nobody@/nothing?host={tmp_path}",
+        redis_url=f"redis+socket://{tmp_path}/redis.sock",
+    )
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        assert client.get("/livez").json() == {"status": "ok"}
+        not_ready = problem(client.get("/readyz"), 503, "not_ready")
+        assert "database" in not_ready["detail"]
+        assert "broker" in not_ready["detail"]
+        away = client.get("/jobs")
+        problem(away, 503, "database_unavailable")
+        assert away.headers["retry-after"].isdigit()
+        assert "sufficiency_database_up 0.0" in client.get("/metrics").text
+
+
+def test_health_and_numbers(service: Service) -> None:
+    assert service.client.get("/livez").json() == {"status": "ok"}
+    assert service.client.get("/readyz").json() == {"status": "ok"}
+    job_id = service.submit()["id"]
+    service.worker()
+    service.client.get(f"/jobs/{job_id}")
+    answer = service.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    for line in (
+        "sufficiency_database_up 1.0",
+        'sufficiency_jobs{state="queued"} 1.0',
+        "sufficiency_workers 1.0",
+        "sufficiency_slots 2.0",
+        'sufficiency_http_requests_total{method="POST",route="/jobs",status="201"} 1.0',
+        'sufficiency_http_requests_total{method="GET",route="/jobs/{job_id}",status="200"} 1.0',
+    ):
+        assert line in answer.text, line
+
+
+def test_the_specification_is_the_committed_one() -> None:
+    committed = Path(__file__).parents[2] / "docs" / "openapi.json"
+    assert committed.read_text() == specification(), "run: python -m app.openapi > docs/openapi.json"
+
+
+def test_every_operation_is_named_explained_and_exemplified() -> None:
+    document = json.loads(specification())
+    validate(document)
+    schemas = document["components"]["schemas"]
+
+    def has_example(content: dict[str, Any]) -> bool:
+        schema = content.get("schema", {})
+        if "$ref" in schema:
+            schema = schemas[schema["$ref"].rsplit("/", 1)[-1]]
+        refs = [schema.get("properties", {}).get("items", {}).get("items", {}), *schema.get("anyOf", [])]
+        inner = [has_example({"schema": ref}) for ref in refs if "$ref" in ref]
+        return bool({"example", "examples"} & (content.keys() | schema.keys())) or any(inner)
+
+    names = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names.append(operation["operationId"])
+            assert operation["operationId"].isidentifier()
+            assert operation["tags"], path
+            assert operation["description"], path
+            problems = [
+                s for s, r in operation["responses"].items() if "application/problem+json" in r.get("content", {})
+            ]
+            assert problems, path
+            if "{job_id}" in path:
+                assert {"404", "422", "503"} <= set(problems), path
+            good = [r for s, r in operation["responses"].items() if s.startswith("2")]
+            content = [c for r in good for c in r.get("content", {}).values()]
+            assert method == "delete" or any(has_example(c) for c in content), (path, method)
+    assert len(names) == len(set(names))
+    assert {"create_job", "get_job", "list_jobs", "project", "inv_project", "follow_job"} <= set(names)
+
+
+def test_the_docs_need_nothing_from_elsewhere(service: Service) -> None:
+    page = service.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "//" not in page.text.replace("https://", "//").split("<script>")[0]
+    assert "http" not in page.text.split("<style>")[0]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert service.client.get("/openapi.json").json() == json.loads(specification())
+
+
+def test_the_api_imports_no_torch_and_no_worker() -> None:
+    program = "import sys, app.main; print([m for m in sys.modules if m.split('.')[0] in ('torch', 'worker')])"
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"

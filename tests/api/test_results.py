@@ -1,0 +1,286 @@
+"""Measurements, projections, curves and exports of jobs whose cells were recorded as a worker records them."""
+
+import csv
+import io
+import math
+from typing import Any
+from uuid import UUID
+
+import pytest
+from dataeval.performance._output import SufficiencyOutput
+from sqlalchemy import select, update
+
+from app.db.tables import Curve, Job
+from tests.api.conftest import CLASSES, Service, pointers, power_law, problem
+
+STEPS = [10, 40, 160, 640, 1000]
+
+
+def finished(service: Service, measure: Any = power_law, **changes: Any) -> str:
+    job_id = str(service.submit(schedule=STEPS, **changes)["id"])
+    service.work(job_id, measure)
+    return job_id
+
+
+def table(answer: Any) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_cells_come_page_by_page_in_order(service: Service) -> None:
+    address = f"/jobs/{finished(service)}/measurements"
+    whole = service.client.get(address, params={"view": "cells"}).json()
+    assert whole["next_cursor"] is None
+    assert len(whole["items"]) == 2 * 5 * 5
+    first = whole["items"][0]
+    assert {key: first[key] for key in ("run", "step", "n", "n_unique", "metric", "class", "device", "attempt")} == {
+        "run": 0,
+        "step": 0,
+        "n": 10,
+        "n_unique": 10,
+        "metric": "Accuracy",
+        "class": None,
+        "device": "cpu",
+        "attempt": 1,
+    }
+    assert [item["class"] for item in whole["items"][2:5]] == CLASSES
+    pages: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = service.client.get(address, params={"view": "cells", "limit": 7, "cursor": cursor or ""}).json()
+        pages += page["items"]
+        if (cursor := page["next_cursor"]) is None:
+            break
+    assert pages == whole["items"]
+    problem(service.client.get(address, params={"view": "cells", "cursor": "bm90IG9uZQ"}), 422)
+    problem(service.client.get(address, params={"view": "both"}), 422)
+
+
+def test_averages_are_means_and_deviations_over_runs(service: Service) -> None:
+    job_id = finished(service)
+    items = service.client.get(f"/jobs/{job_id}/measurements").json()["items"]
+    accuracy = [item for item in items if item["metric"] == "Accuracy"]
+    assert [item["n"] for item in accuracy] == STEPS
+    assert accuracy[4]["mean"] == pytest.approx(1 - 2 / math.sqrt(1000) + 5e-5)
+    assert accuracy[4]["sd"] == pytest.approx(1e-4 / math.sqrt(2), rel=1e-6)
+    assert accuracy[4]["runs"] == 2
+    assert {item["class"] for item in items if item["metric"] == "Recall"} == set(CLASSES)
+    rows = table(service.client.get(f"/jobs/{job_id}/measurements?format=csv"))
+    assert list(rows[0]) == ["step", "Accuracy", "Loss", "Recall_cat", "Recall_dog", "Recall_hen"]
+    assert [int(row["step"]) for row in rows] == STEPS
+    cells = table(service.client.get(f"/jobs/{job_id}/measurements?view=cells", headers={"accept": "text/csv"}))
+    assert len(cells) == 10
+    assert float(cells[-1]["Recall_hen"]) == pytest.approx(1 - 0.1 - 2 / math.sqrt(1000))
+    assert table(service.client.get(f"/jobs/{job_id}/export?format=csv")) == cells
+
+
+def test_one_run_has_no_deviation(service: Service) -> None:
+    job_id = finished(service, runs=1)
+    assert service.client.get(f"/jobs/{job_id}/measurements").json()["items"][0]["sd"] is None
+
+
+def test_project_reads_the_curve_at_sizes(service: Service) -> None:
+    job_id = finished(service)
+    answer = service.client.get(f"/jobs/{job_id}/project?n=160&n=4000&level=0.8").json()
+    assert (answer["job_id"], answer["method"], answer["level"]) == (job_id, "power_law", 0.8)
+    assert (answer["n_observed"], answer["provisional"], answer["warnings"], answer["trust"]) == (1000, False, [], {})
+    near, far = answer["metrics"]["Accuracy"]
+    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000) + 5e-5, abs=1e-6)
+    assert (near["n"], near["measured_range"], far["measured_range"]) == (160, True, False)
+    assert (far["lower"], far["upper"]) == (None, None)
+    assert "class" not in far
+    assert [(p["class"], p["n"]) for p in answer["metrics"]["Recall"]] == [(c, n) for c in CLASSES for n in (160, 4000)]
+    only = service.client.get(f"/jobs/{job_id}/project?n=5000&metric=Loss&metric=Accuracy").json()
+    assert set(only["metrics"]) == {"Loss", "Accuracy"}
+    rows = table(service.client.get(f"/jobs/{job_id}/project?n=4000&n=2000&format=csv"))
+    assert [row["step"] for row in rows] == ["2000", "4000"]
+    assert float(rows[1]["Accuracy"]) == far["value"]
+    assert list(rows[0])[-1] == "Recall_hen"
+    assert service.client.get(f"/jobs/{job_id}/project?n={2**53}").status_code == 200
+
+
+def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
+    job_id = finished(service)
+    answer = service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&target=Accuracy:0.5&target=Loss:0.11").json()
+    reached, needed = sorted(answer["metrics"]["Accuracy"], key=lambda a: a["target"])
+    assert (reached["status"], reached["n"]) == ("reached", 16)
+    assert needed["status"] == "needs"
+    assert needed["n"] == pytest.approx((2 / 0.03) ** 2, rel=0.02)
+    assert (needed["lower"], needed["probability"], needed["n_assured"]) == (None, None, None)
+    assert [a["target"] for a in answer["metrics"]["Loss"]] == [0.97, 0.11]
+    hen = next(a for a in answer["metrics"]["Recall"] if a["class"] == "hen")
+    assert (hen["status"], hen["n"]) == ("unreachable", None)
+    rows = table(service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&format=csv"))
+    assert (rows[0]["target"], rows[0]["Recall_hen"]) == ("0.97", "-1")
+    assert int(rows[0]["Accuracy"]) == needed["n"]
+    # Above the bounds of the others, so it is for the one metric that can take it.
+    assert set(service.client.get(f"/jobs/{job_id}/inv_project?target=1.5").json()["metrics"]) == {"Loss"}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "parameter"),
+    [
+        ("project", 422, "n"),
+        ("project?n=0", 422, "n"),
+        ("project?n=-5", 422, "n"),
+        ("project?n=9007199254740993", 422, "n"),
+        ("project?n=1e400", 422, "n"),
+        ("project?n=many", 422, "n"),
+        ("project?n=10&level=1", 422, "level"),
+        ("project?n=10&level=0", 422, "level"),
+        ("project?n=10&level=nan", 422, "level"),
+        ("project?n=10&method=calibrated", 422, "method"),
+        ("project?n=10&metric=Acuracy", 404, "metric"),
+        ("project?n=10&format=xml", 422, "format"),
+        ("inv_project", 422, "target"),
+        ("inv_project?target=", 422, "target"),
+        ("inv_project?target=Accuracy", 422, "target"),
+        ("inv_project?target=Accuracy:", 422, "target"),
+        ("inv_project?target=:0.9", 422, "target"),
+        ("inv_project?target=nan", 422, "target"),
+        ("inv_project?target=inf", 422, "target"),
+        ("inv_project?target=1e999", 422, "target"),
+        ("inv_project?target=1_0", 422, "target"),
+        ("inv_project?target=-0.1", 422, "target"),
+        ("inv_project?target=Accuracy:1.01", 422, "target"),
+        ("inv_project?target=Loss:-1", 422, "target"),
+        ("inv_project?target=Acuracy:0.9", 404, "target"),
+        ("inv_project?target=0.9&level=2", 422, "level"),
+        ("export?format=parquet", 422, "format"),
+    ],
+)
+def test_bad_questions_are_refused(shared: tuple[Service, str], query: str, status: int, parameter: str) -> None:
+    service, job_id = shared
+    body = problem(service.client.get(f"/jobs/{job_id}/{query}"), status)
+    assert {where.split("/")[0] for where in pointers(body)} == {parameter}
+    if status == 404:
+        assert body["code"] == "unknown_metric"
+        assert "Accuracy, Loss, Recall" in body["detail"]
+
+
+@pytest.fixture
+def shared(service: Service) -> tuple[Service, str]:
+    return service, finished(service)
+
+
+def test_metric_names_may_hold_colons(service: Service) -> None:
+    def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
+        return [("val:acc:top 1", -1, 1 - n**-0.5)]
+
+    job_id = finished(service, measure)
+    answer = service.client.get(f"/jobs/{job_id}/inv_project", params={"target": "val:acc:top 1:0.99"}).json()
+    assert answer["metrics"]["val:acc:top 1"][0]["n"] == pytest.approx(10_000, rel=0.01)
+
+
+def test_too_little_for_a_fit_says_what_is_missing(service: Service) -> None:
+    job_id = service.submit(schedule=STEPS)["id"]
+    for question in ("project?n=10", "inv_project?target=0.5", "curves"):
+        refused = problem(service.client.get(f"/jobs/{job_id}/{question}"), 409, "not_enough_data")
+        assert "0 of 10 cells" in refused["detail"]
+    problem(service.client.get(f"/jobs/{job_id}/project?n=10&metric=Nonsense"), 404, "unknown_metric")
+    problem(service.client.get(f"/jobs/{job_id}/project?n=10&metric=Accuracy"), 409, "not_enough_data")
+    assert service.client.get(f"/jobs/{job_id}/measurements").json() == {"items": [], "next_cursor": None}
+    assert service.client.get(f"/jobs/{job_id}/measurements?view=cells").json()["items"] == []
+    assert service.client.get(f"/jobs/{job_id}/measurements?format=csv").text == "step\n"
+    service.work(job_id, units=2)
+    refused = problem(service.client.get(f"/jobs/{job_id}/project?n=10"), 409, "not_enough_data")
+    assert "at least 3" in refused["detail"]
+
+
+def test_answers_are_provisional_until_the_job_has_completed(service: Service) -> None:
+    job_id = service.submit(schedule=STEPS)["id"]
+    service.work(job_id, units=8)
+    answer = service.client.get(f"/jobs/{job_id}/project?n=2000").json()
+    assert answer["provisional"] is True
+    assert service.client.get(f"/jobs/{job_id}/inv_project?target=0.9").json()["provisional"] is True
+    curves = service.client.get(f"/jobs/{job_id}/curves").json()
+    assert {curve["stored"] for curve in curves["items"]} == {False}
+    problem(service.client.get(f"/jobs/{job_id}/export"), 409, "job_incomplete")
+    assert table(service.client.get(f"/jobs/{job_id}/export?format=csv"))
+    service.work(job_id)
+    assert service.client.get(f"/jobs/{job_id}/project?n=2000").json()["provisional"] is False
+
+
+def test_curves_kept_at_completion_are_what_is_answered_from(service: Service) -> None:
+    job_id = finished(service)
+    curves = service.client.get(f"/jobs/{job_id}/curves").json()
+    assert {curve["stored"] for curve in curves["items"]} == {True}
+    assert [(c["metric"], c["class"]) for c in curves["items"]] == [
+        ("Accuracy", None),
+        ("Loss", None),
+        *(("Recall", name) for name in CLASSES),
+    ]
+    assert curves["items"][0]["params"] == pytest.approx([2.0, 0.5, -5e-5], abs=1e-3)
+    assert curves["items"][0]["method_version"] == 1
+    with service.database.transaction() as session:
+        kept = session.scalars(select(Curve).where(Curve.metric == "Accuracy")).one()
+        kept.fit = {**kept.fit, "error_asymptote": kept.fit["error_asymptote"] + 0.5}
+    changed = service.client.get(f"/jobs/{job_id}/project?n=1000&metric=Accuracy").json()["metrics"]["Accuracy"][0]
+    assert changed["value"] == pytest.approx(1 - 2 / math.sqrt(1000) - 0.5, abs=1e-3)
+
+
+def test_what_cannot_be_fitted_is_warned_of_and_the_rest_answered(service: Service) -> None:
+    def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
+        return [*power_law(run, step, n)[:1], ("Loss", -1, None if step else 0.5)]
+
+    job_id = finished(service, measure)
+    answer = service.client.get(f"/jobs/{job_id}/project?n=2000").json()
+    assert set(answer["metrics"]) == {"Accuracy"}
+    assert [(w["code"], w["metric"]) for w in answer["warnings"]] == [("not_enough_data", "Loss")]
+    problem(service.client.get(f"/jobs/{job_id}/project?n=2000&metric=Loss"), 409, "not_enough_data")
+    problem(service.client.get(f"/jobs/{job_id}/inv_project?target=Loss:0.2"), 409, "not_enough_data")
+    exported = service.client.get(f"/jobs/{job_id}/export").json()
+    assert set(exported["measures"]) == {"Accuracy"}
+    assert exported["warnings"][0]["metric"] == "Loss"
+
+
+def test_a_metric_with_holes_everywhere_cannot_be_exported(service: Service) -> None:
+    def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
+        return [("Accuracy", -1, None if (run, step) == (1, 2) else 0.5)]
+
+    job_id = finished(service, measure)
+    problem(service.client.get(f"/jobs/{job_id}/export"), 409, "missing_values")
+
+
+def test_the_export_is_what_dataeval_takes(service: Service) -> None:
+    job_id = finished(service)
+    exported = service.client.get(f"/jobs/{job_id}/export").json()
+    assert exported["steps"] == STEPS
+    assert exported["unit_interval"] is False  # Loss has no upper bound
+    assert len(exported["measures"]["Accuracy"]) == 2
+    assert len(exported["measures"]["Recall"][1][4]) == 3
+    assert len(exported["averaged_measures"]["Recall"]) == 3
+    assert exported["params"]["Accuracy"] == pytest.approx([2.0, 0.5, -5e-5], abs=1e-3)
+    assert len(exported["params"]["Recall"]) == 3
+    import numpy as np
+
+    output = SufficiencyOutput(
+        steps=np.array(exported["steps"]), measures={k: np.array(v) for k, v in exported["measures"].items()}
+    )
+    for metric, averaged in output.averaged_measures.items():
+        assert averaged.tolist() == pytest.approx(np.array(exported["averaged_measures"][metric]), rel=1e-12)
+    rows = table(service.client.get(f"/jobs/{job_id}/measurements?format=csv"))
+    frame = output.to_dataframe()
+    assert [name.split("_")[0] for name in frame.columns] == [name.split("_")[0] for name in rows[0]]
+
+
+def test_a_job_that_did_not_complete_still_answers_from_what_it_has(service: Service) -> None:
+    job_id = service.submit(schedule=STEPS)["id"]
+    service.work(job_id, units=9)
+    service.fail(job_id)
+    answer = service.client.get(f"/jobs/{job_id}/project?n=2000").json()
+    assert answer["provisional"] is True
+    assert set(answer["metrics"]) == {"Accuracy", "Loss", "Recall"}
+
+
+def test_classes_without_names_have_their_index(service: Service) -> None:
+    job_id = finished(service)
+    with service.database.transaction() as session:
+        job = session.get_one(Job, UUID(job_id))
+        from app.db.tables import Dataset
+
+        session.execute(update(Dataset).where(Dataset.id == job.dataset_id).values(info={"train": {"size": 1000}}))
+    recalls = service.client.get(f"/jobs/{job_id}/project?n=10").json()["metrics"]["Recall"]
+    assert [point["class"] for point in recalls] == [0, 1, 2]
+    assert "Recall_2" in service.client.get(f"/jobs/{job_id}/project?n=10&format=csv").text
