@@ -28,9 +28,9 @@ ENTRYPOINT ["sufficiency"]
 
 FROM base AS worker
 COPY --from=build-worker /opt/sufficiency /opt/sufficiency
+# The worker is the container's first process, after whose number it is named.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
-    CMD celery --broker "$SUFFICIENCY_REDIS_URL" inspect ping --destination "celery@$(hostname)" --timeout 10
-STOPSIGNAL SIGTERM
+    CMD ["python", "-c", "import socket, sys; from app.queue.celery import make_celery; from app.settings import get_settings; sys.exit(not make_celery(get_settings()).control.ping([f'sufficiency-1@{socket.gethostname()}'], timeout=10))"]
 CMD ["worker"]
 
 # Last, so that a plain `docker build .` makes the small one

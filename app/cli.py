@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from app.client import Client
+    from app.client import Client, Job
 
 app = typer.Typer(
     name="sufficiency",
@@ -316,7 +317,7 @@ def submit(
     """
     from rich.console import Console
 
-    from app.terminal import require_completed, watch
+    from app.terminal import require_completed
 
     spec = _read_job(file)
     with _client(url) as client:
@@ -327,7 +328,7 @@ def submit(
         if wait:
             # The answer alone belongs to standard output, so that it can be piped.
             typer.echo(f"Job {job['id']}", err=True)
-            job = watch(client, job["id"], Console(stderr=True, highlight=False))
+            job = _followed(client, job["id"], Console(stderr=True, highlight=False))
     if as_json:
         _print_json(job)
     elif wait:
@@ -387,10 +388,9 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
     from rich.console import Console
 
     from app.terminal import require_completed
-    from app.terminal import watch as follow
 
     with _client(url) as client:
-        job = follow(client, id, Console(stderr=as_json, highlight=False))
+        job = _followed(client, id, Console(stderr=as_json, highlight=False))
     if as_json:
         _print_json(job)
     require_completed(job)
@@ -620,6 +620,17 @@ def _client(url: str | None) -> Client:
     from app.client import Client
 
     return Client(url)
+
+
+def _followed(client: Client, id: str, console: Console) -> Job:
+    """Show a job's way to its end; an impatient user is told that it goes on."""
+    from app.terminal import watch
+
+    try:
+        return watch(client, id, console)
+    except KeyboardInterrupt:
+        typer.echo(f"\nThe job goes on: `sufficiency watch {id}`, or `sufficiency cancel {id}`.", err=True)
+        raise
 
 
 def _move(id: str, url: str | None, as_json: bool, act: Callable[[Client], Any]) -> None:

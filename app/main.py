@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.catalog.routes import router as catalog_router
+from app.catalog.service import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, settings)
     app.state.metrics = CollectorRegistry()
-    app.state.metrics.register(WorkCollector(app.state.database, settings))
+    app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     app.state.stopping = asyncio.Event()
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)

@@ -317,7 +317,10 @@ def require_completed(job: Job) -> None:
     if job["state"] == "completed" or job["state"] not in ENDED:
         return
     error = job["error"] or {}
-    where = ", ".join(f"{key} {value}" for key, value in (error.get("where") or {}).items() if value is not None)
+    place = error.get("where") or {}
+    where = ", ".join(
+        f"{key} {place[key]}" for key in ("plugin", "phase", "run", "step", "n") if place.get(key) is not None
+    )
     what = "the job was cancelled" if job["state"] == "cancelled" else "the job failed"
     if error.get("detail"):
         what += f": {error['detail']}"

@@ -1,6 +1,7 @@
 """The house rules that no linter knows: who imports what, and that packaging, docs and code name the same things."""
 
 import ast
+import json
 import os
 import re
 import stat
@@ -114,6 +115,17 @@ def test_images_do_not_run_as_root_and_the_api_s_has_no_torch() -> None:
         assert "HEALTHCHECK" in stage
         assert "USER" not in stage
     assert "RUN pip install -c constraints.txt .\n" in DOCKERFILE.split(" AS build-api\n")[1].split("\nFROM ")[0]
+
+
+def test_the_images_health_checks_are_programs() -> None:
+    checks = re.findall(r"HEALTHCHECK [^\n]*\n\s+CMD (\[.*\])\n", DOCKERFILE)
+    assert len(checks) == 2
+    for check in checks:
+        command = json.loads(check)
+        assert command[:2] == ["python", "-c"]
+        names = ast.walk(ast.parse(command[2]))
+        for module in (str(node.module) for node in names if isinstance(node, ast.ImportFrom) and node.module):
+            assert (ROOT / f"{module.replace('.', '/')}.py").exists()
 
 
 def test_constraints_pin_every_dependency_to_a_version_that_any_index_has() -> None:

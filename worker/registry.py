@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions, version
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -268,7 +269,7 @@ def _param_docs(target: Any) -> dict[str, str]:
     docs: dict[str, str] = {}
     names: list[str] = []
     inside = False
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in pairwise([*lines, ""]):
         if following and set(following.strip()) == {"-"}:
             inside = line.strip() == "Parameters"
             names = []

@@ -21,8 +21,9 @@ logger = logging.getLogger("worker.trainer")
 
 POLL_SECONDS = 0.2
 START_SECONDS = 300.0
-TAIL_LINES = 20
-LONGEST_LINE = 2_000
+TAIL_LINES = 40
+LONGEST_LINE = 10_000
+LONGEST_QUOTE = 500
 # A fixed number of threads, so that a cell gives the same numbers on every worker; a core trains one model best.
 TRAINER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -55,7 +56,8 @@ class TrainerDied(Exception):
     def error(self, where: Mapping[str, Any]) -> dict[str, Any]:
         """Return the error object of a death that happened at `where`."""
         at = f" in run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else ""
-        last = f" Its last words: {self.tail[-1]}" if self.tail else ""
+        fatal = [line for line in self.tail if line.startswith("Fatal Python error")]
+        last = f" Its last words: {(fatal or self.tail)[-1]}" if self.tail else ""
         if self.returncode < 0:
             name = signal_name(-self.returncode)
             advice = (
@@ -71,7 +73,7 @@ class TrainerDied(Exception):
             error = fault("plugin_exited", detail + last, where)
             error["status"] = self.returncode
         if self.tail:
-            error["traceback"] = self.tail
+            error["traceback"] = [line[:LONGEST_QUOTE] for line in self.tail]
         return error
 
 
@@ -139,7 +141,7 @@ class TrainerProcess:
             raise self._death() from None
 
     def receive(self, timeout: float = POLL_SECONDS) -> Message | None:
-        """Return its next message, or None when there was none in time.
+        """Return its next message, or None when there was none in time; its introduction is kept, not returned.
 
         Raises
         ------
@@ -153,6 +155,8 @@ class TrainerProcess:
                 message = self._channel.receive(0)
                 if message is None:
                     raise self._death()
+            if message is not None and message["type"] == "ready":
+                self.introduction, message = message, None
             return message
         except ChannelClosed:
             raise self._death() from None
@@ -274,7 +278,7 @@ class Slot:
         trainer = self.warm(device)
         until = time.monotonic() + START_SECONDS
         while trainer.introduction is None:
-            trainer.introduction = trainer.receive()
+            trainer.receive()
             if trainer.introduction is None and time.monotonic() > until:
                 trainer.stop()
         return trainer

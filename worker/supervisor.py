@@ -55,6 +55,7 @@ T = TypeVar("T")
 AWAY_RETRY_SECONDS = (0.1, 1.0)
 CLAIM_PATIENCE_SECONDS = 60.0
 DRAIN_PATIENCE_SECONDS = 3.0
+STARTING = {"phase": "start"}
 
 
 class NoSuchDevice(Exception):
@@ -76,7 +77,7 @@ class Work:
 
     claim: ClaimedUnit
     verdict: Literal["held", "cancelled", "lost"] = "held"  # set by the heartbeat, read by the slot's thread
-    place: dict[str, Any] = field(default_factory=lambda: {"phase": "start"})
+    place: dict[str, Any] = field(default_factory=lambda: STARTING)
     unwritten: deque[CellResult] = field(default_factory=deque)
     recorded: int = 0
 
@@ -253,8 +254,8 @@ class Supervisor:
 
     def _executed(self, slot: Slot, work: Work) -> Ending:
         try:
-            trainer = slot.trainer(work.claim.device)
-            work.place = {"phase": "dataset"}
+            # A trainer that is still importing will find the request; the job may be cancelled before that.
+            trainer = slot.warm(work.claim.device)
             trainer.send(_unit_request(work.claim))
             return self._followed(slot, trainer, work)
         except SlotShut:
@@ -283,6 +284,8 @@ class Supervisor:
                 return Ending("surrendered")
             match trainer.receive():
                 case None:
+                    if work.place == STARTING and trainer.introduction is not None:
+                        work.place = {"phase": "dataset"}
                     if time.monotonic() > deadline:
                         slot.empty()
                         return Ending("failed", _timed_out(limit, work.place))
@@ -391,7 +394,7 @@ class Supervisor:
         where = {"phase": phase}
         limit = self._settings.cell_timeout_seconds
         try:
-            trainer = slot.trainer()
+            trainer = slot.warm()
             trainer.send(request)
             deadline = time.monotonic() + limit
             while not self._draining.is_set():

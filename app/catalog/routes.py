@@ -50,7 +50,7 @@ def list_plugins(
     return Page(items=[_view(plugin, live) for plugin in rows], next_cursor=following)
 
 
-@router.get("/plugins/{kind}/{name}", tags=["plugins"], responses=documented(404))
+@router.get("/plugins/{kind}/{name:path}", tags=["plugins"], responses=documented(404))
 def get_plugin(session: SessionDep, settings: SettingsDep, kind: Kind, name: Annotated[str, Path()]) -> PluginView:
     """Return one plugin with the schema of its parameters."""
     return _view(service.get_plugin(session, kind, name), service.live_workers(session, settings))

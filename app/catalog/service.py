@@ -1,15 +1,18 @@
 """What workers offer, and what datasets they found to be whole."""
 
 import difflib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pydantic
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 from sqlalchemy.orm import Session
 
 from app.catalog import repository
@@ -17,8 +20,9 @@ from app.db.tables import Dataset, Plugin, Worker
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.queue.outbox import enqueue
 from app.settings import Settings
+from app.sufficiency.spec import MetricSpec
 
-KINDS = ("model", "training", "evaluation", "reset", "dataset", "schedule")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,25 @@ def configure(
     plugin = repository.get_plugin(session, kind, name)
     if plugin is None:
         return None, dict(params), [field_error(pointer(*where, key), _unknown(session, kind, name))]
-    full = with_defaults(plugin.params_schema, params)
-    return plugin, full, _params_errors(plugin.params_schema, full, (*where, "params"))
+    try:
+        Draft202012Validator.check_schema(plugin.params_schema)
+        full = with_defaults(plugin.params_schema, params)
+        return plugin, full, _params_errors(plugin.params_schema, full, (*where, "params"))
+    except (SchemaError, Unresolvable) as error:
+        # The plugin's fault, not the client's; but it is the client who can do without the plugin.
+        detail = f"The {kind} plugin {name!r} has parameters that nobody can check: {error.__class__.__name__}."
+        return plugin, dict(params), [field_error(pointer(*where, key), detail)]
+
+
+def declared_metrics(evaluation: Plugin) -> dict[str, MetricSpec]:
+    """Return how the metrics of an evaluation read, as far as it says so in a way that can be understood."""
+    declared: dict[str, MetricSpec] = {}
+    for name, properties in (evaluation.capabilities.get("metrics") or {}).items():
+        try:
+            declared[name] = MetricSpec.model_validate(properties)
+        except pydantic.ValidationError:
+            logger.warning("evaluation %s declares metric %s as %r: ignored", evaluation.name, name, properties)
+    return declared
 
 
 def with_defaults(schema: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def move(
         job.finished_at = func.now()
         job.error = error
         # Nothing of an ended job may still be handed out.
-        closing = "failed" if state == "failed" else "cancelled"
+        # A completed job's unit may be open for a moment more: all its cells are in, its worker has yet to say so.
+        closing = {"completed": "done", "failed": "failed", "cancelled": "cancelled"}[state]
         session.execute(
             update(Unit)
             .where(Unit.job_id == job.id, Unit.state.in_(("queued", "leased")))

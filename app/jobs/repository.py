@@ -112,7 +112,7 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     statement = (
         select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

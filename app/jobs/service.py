@@ -204,10 +204,9 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     assert dataset is not None
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
-    metrics = {name: MetricSpec.model_validate(m) for name, m in evaluation.capabilities.get("metrics", {}).items()}
     device = _device(session, spec, dataset, settings)
     full = spec.model_copy(update={**configured, "device": device})
-    return Prepared(full, dataset, plugins, metrics | spec.metrics, steps, device)
+    return Prepared(full, dataset, plugins, catalog.declared_metrics(evaluation) | spec.metrics, steps, device)
 
 
 def _invalid(errors: Sequence[FieldError]) -> Invalid:

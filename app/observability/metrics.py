@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
@@ -12,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
 from app.db.tables import Job, Outbox, Unit, Worker
-from app.settings import Settings
 
 STREAMS = frozenset({"/jobs/{job_id}/events"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,9 +23,9 @@ UNIT_STATES = ("queued", "leased", "done", "failed", "cancelled")
 class WorkCollector(Collector):
     """Reads the state of jobs, units and workers from the database at each scrape."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, live_window: timedelta) -> None:
         self._database = database
-        self._window = max(30.0, 3 * settings.heartbeat_seconds)
+        self._window = live_window
 
     def describe(self) -> list[Metric]:
         """Return nothing: the registry must not scrape in order to register."""
@@ -47,20 +47,21 @@ class WorkCollector(Collector):
     def _work(self) -> Iterator[Metric]:
         with self._database.transaction() as session:
             jobs = GaugeMetricFamily("sufficiency_jobs", "Jobs by state", labels=["state"])
-            counted = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+            counted = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
             for state in JOB_STATES:
                 jobs.add_metric([state], counted.get(state, 0))
             yield jobs
             units = GaugeMetricFamily("sufficiency_units", "Units by state", labels=["state"])
-            counted = dict(session.execute(select(Unit.state, func.count()).group_by(Unit.state)).tuples().all())
+            counted = dict(session.execute(select(Unit.state, func.count()).group_by(Unit.state)).all())
             for state in UNIT_STATES:
                 units.add_metric([state], counted.get(state, 0))
             yield units
             waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
             yield GaugeMetricFamily("sufficiency_outbox_messages", "Messages not yet sent to the broker", waiting)
-            silence = func.extract("epoch", func.now() - Worker.heartbeat_at)
             count, slots, busy = session.execute(
-                select(func.count(), func.sum(Worker.slots), func.sum(Worker.busy)).where(silence <= self._window)
+                select(func.count(), func.sum(Worker.slots), func.sum(Worker.busy)).where(
+                    Worker.heartbeat_at > func.now() - self._window
+                )
             ).one()
             yield GaugeMetricFamily("sufficiency_workers", "Live workers", count)
             yield GaugeMetricFamily("sufficiency_slots", "Slots of live workers", float(slots or 0))
@@ -82,6 +83,9 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
+        self._in_progress = Gauge(
+            "sufficiency_http_requests_in_progress", "Requests being served, open event streams too", registry=registry
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -97,9 +101,11 @@ class RequestMetrics:
                 status = message["status"]
             await send(message)
 
+        self._in_progress.inc()
         try:
             await self.app(scope, receive, noting)
         finally:
+            self._in_progress.dec()
             # The template, not the path: a label for every job would grow without end.
             route = getattr(scope.get("route"), "path", "unmatched")
             method = scope["method"] if scope["method"] in _METHODS else "other"

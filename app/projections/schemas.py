@@ -71,7 +71,10 @@ class ProjectedValue(BaseModel):
     upper: float | None
     measured_range: bool = Field(description="n is within what was measured")
     class_: ClassLabel = Field(
-        None, serialization_alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
     )
 
 
@@ -124,7 +127,10 @@ class TargetAnswer(BaseModel):
     probability: float | None = Field(description="null: the method gives none")
     n_assured: int | None = Field(description="null: the method gives none")
     class_: ClassLabel = Field(
-        None, serialization_alias="class", description="where the metric is one a class", exclude_if=lambda label: label is None
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
     )
 
 

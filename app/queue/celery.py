@@ -28,7 +28,6 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options={
             "queue_order_strategy": "priority",
             "priority_steps": list(range(10)),
-            "sep": ":",
             "socket_keepalive": True,
             "socket_connect_timeout": 5,
         },

@@ -1,6 +1,7 @@
 """Finds what got lost: expired leases, messages that nobody acted on, workers that went silent."""
 
 import logging
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -28,9 +29,23 @@ class Sweeper(Background):
         super().__init__(settings.sweep_seconds)
         self._database = database
         self._settings = settings
+        self._last_turn = self._trust_after = time.monotonic()
 
     def turn(self) -> None:
         """Free expired leases, send waiting work again, forget silent workers."""
+        now = time.monotonic()
+        if now - self._last_turn > self._settings.lease_seconds / 2 + self._settings.sweep_seconds:
+            # The database was away: leases ran out because nobody could renew them. Give their owners the chance.
+            self._trust_after = now + 2 * self._settings.heartbeat_seconds
+        if now >= self._trust_after:
+            self._free_expired()
+        with self._database.transaction() as session:
+            if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ADVISORY_LOCK)):
+                self._resend(session)
+                session.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - SILENT_WORKER))
+        self._last_turn = time.monotonic()
+
+    def _free_expired(self) -> None:
         for unit_id, attempt in self._expired():
             with self._database.transaction() as session:
                 logger.warning("lease of unit %s (attempt %d) expired: taken back", unit_id, attempt)
@@ -40,10 +55,6 @@ class Sweeper(Background):
                     "where": {"phase": "lease"},
                 }
                 surrender_unit(session, unit_id, attempt, error, counts=True, max_attempts=self._settings.max_attempts)
-        with self._database.transaction() as session:
-            if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ADVISORY_LOCK)):
-                self._resend(session)
-                session.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - SILENT_WORKER))
 
     def _expired(self) -> list[tuple[UUID, int]]:
         with self._database.transaction() as session:

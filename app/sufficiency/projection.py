@@ -101,7 +101,9 @@ def inv_project(series: Series, fit: PowerLawFit, target: float, horizon: float 
         value = float(fit.value(n))
         return value >= target if series.direction == "maximize" else value <= target
 
-    first = _first_met(fit, target, met)
+    # 1 − (c·n^−m + c0) rises with n where c > 0
+    improves = fit.scale > 0 if series.direction == "maximize" else fit.scale < 0
+    first = _first_met(fit, improves, met)
     if first is None:
         return InverseAnswer(target, "unreachable", None)
     if first <= fit.n_max:
@@ -111,18 +113,15 @@ def inv_project(series: Series, fit: PowerLawFit, target: float, horizon: float 
     return InverseAnswer(target, "needs" if first <= horizon * fit.n_max else "beyond_horizon", int(first))
 
 
-def _first_met(fit: PowerLawFit, target: float, met: Callable[[float], bool]) -> float | None:
-    """Smallest whole n ≥ 1 that meets the target, by bisection of the monotone law; inf past what can be counted."""
+def _first_met(fit: PowerLawFit, improves: bool, met: Callable[[float], bool]) -> float | None:
+    """Smallest whole n that meets the target, None if the curve never does, inf past what can be counted."""
+    if not improves:
+        # What got worse with every step is not to be read backwards, below the smallest step.
+        return fit.n_min if met(fit.n_min) else None
     if met(1.0):
         return 1.0
-    limit = 1.0 - fit.error_asymptote
-    beyond = float(fit.value(LARGEST_N))
-    improving = (fit.value(fit.n_max * 2) - fit.value(fit.n_max)) * (target - fit.value(1.0)) > 0
-    if not improving:
-        return None
     if not met(float(LARGEST_N)):
-        within = min(beyond, limit) <= target <= max(beyond, limit)
-        return math.inf if within and target != limit else None
+        return math.inf if met(math.inf) else None
     low, high = 1, LARGEST_N
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""What a plugin must look like: DataEval's structural protocols, unchanged, so that its users' classes run as they are."""
+"""What a plugin must look like: DataEval's structural protocols, so that its users' classes run as they are."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable

@@ -56,6 +56,7 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                         },
                     )
                     _answer_errors_as_problems_only(operation)
+                    _describe_streams_as_text(operation)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -66,6 +67,14 @@ def _answer_errors_as_problems_only(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if status.startswith(("4", "5")) and MEDIA_TYPE in response.get("content", {}):
             response["content"] = {MEDIA_TYPE: response["content"][MEDIA_TYPE]}
+
+
+def _describe_streams_as_text(operation: dict[str, Any]) -> None:
+    # FastAPI describes the items of a stream with a keyword of OpenAPI 3.2 in a document of 3.1.
+    for response in operation["responses"].values():
+        if stream := response.get("content", {}).get("text/event-stream"):
+            stream.pop("itemSchema", None)
+            stream["schema"] = {"type": "string"}
 
 
 @router.get("/docs", include_in_schema=False)

@@ -39,9 +39,9 @@ def decode_cursor(cursor: str, key: TypeAdapter[K]) -> K:
     """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        value = key.validate_json(text, strict=False)
-        if "\x00" in str(value):
+        if b"\\u0000" in text:
             raise ValueError
+        value = key.validate_json(text, strict=False)
     except (ValueError, binascii.Error, ValidationError):
         detail = "Not a cursor of this list; take `next_cursor` of its last page, or leave it out to begin."
         raise Invalid(detail, errors=[field_error("cursor", detail)]) from None

@@ -172,8 +172,10 @@ def field_errors(found: Sequence[Any], body: Any) -> list[FieldError]:
         if branch and one["type"] in MISMATCHES and better:
             continue
         message = str(one["msg"]).removeprefix("Value error, ")
-        if (entry := field_error(where, message)) not in errors:
-            errors.append(entry)
+        if branch and errors and errors[-1]["pointer"] == where:
+            errors[-1]["detail"] += f", or: {message}"
+        else:
+            errors.append(field_error(where, message))
     return errors
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from app.queue.lease import (
     register_worker,
 )
 from app.settings import Settings
+from tests.conftest import Servers, new_database
 
 with warnings.catch_warnings():
     # Starlette's test client asks for httpx2, which this project does not use.
@@ -212,16 +214,30 @@ def pointers(body: dict[str, Any]) -> list[str]:
     return [error["pointer"] for error in body["errors"]]
 
 
-@pytest.fixture
-def service(fresh_database: str, redis_url: str) -> Iterator[Service]:
-    """The API with a catalog and a ready dataset `small` of 1000 items; no worker lives."""
+@contextmanager
+def running(database_url: str, redis_url: str) -> Iterator[Service]:
+    """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives."""
     settings = Settings(
-        database_url=fresh_database, redis_url=redis_url, max_cells=100, max_body_bytes=20_000, sweep_seconds=3600
+        database_url=database_url, redis_url=redis_url, max_cells=100, max_body_bytes=20_000, sweep_seconds=3600
     )
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        service = Service(client, Database(fresh_database), settings)
+        service = Service(client, Database(database_url), settings)
         with service.database.transaction() as session:
             advertise(session, PLUGINS)
         service.dataset("small")
         yield service
         service.database.dispose()
+
+
+@pytest.fixture
+def service(fresh_database: str, redis_url: str) -> Iterator[Service]:
+    """The running API, on a database of the test's own."""
+    with running(fresh_database, redis_url) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def standing(servers: Servers) -> Iterator[Service]:
+    """The running API for tests that change nothing."""
+    with new_database(servers) as url, running(url, servers.redis_url) as service:
+        yield service

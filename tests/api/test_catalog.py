@@ -110,3 +110,18 @@ def test_a_dataset_in_use_is_not_deleted(service: Service) -> None:
     assert service.client.delete("/datasets/small").status_code == 204
     problem(service.client.get("/datasets/small"), 404, "dataset_not_found")
     problem(service.client.delete("/datasets/small"), 404, "dataset_not_found")
+
+
+def test_a_plugin_that_declares_nonsense_harms_only_itself(service: Service) -> None:
+    broken = PLUGINS[0] | {"name": "broken", "params_schema": {"type": "strange"}}
+    dangling = PLUGINS[0] | {"name": "dangling", "params_schema": {"$ref": "http://127.0.0.1:9/schema"}}
+    vague = next(p for p in PLUGINS if p["kind"] == "evaluation") | {
+        "name": "vague",
+        "capabilities": {"metrics": {"A": {"bounds": "wide"}, "B": {"bounds": [0, 9]}}},
+    }
+    with service.database.transaction() as session:
+        advertise(session, [broken, dangling, vague])
+    for name in ("broken", "dangling"):
+        refused = problem(service.client.post("/jobs", json=service.spec(model={"name": name})), 422)
+        assert pointers(refused) == ["#/model/name"]
+    assert set(service.submit(evaluation={"name": "vague"})["metrics"]) == {"B"}

@@ -243,10 +243,13 @@ def test_jobs_are_listed_newest_first_with_filters(service: Service) -> None:
         ("cursor=ImFiYyI", "cursor"),
         ("model=a%00b", "model"),
         ("label=a:%00", "label"),
+        ("created_after=1e30", "created_after"),
+        ("cursor=IlwwIg", "cursor"),
+        ("dry_run=x&limit=0", "limit"),
     ],
 )
-def test_a_bad_filter_is_refused(service: Service, query: str, parameter: str) -> None:
-    assert pointers(problem(service.client.get(f"/jobs?{query}"), 422)) == [parameter]
+def test_a_bad_filter_is_refused(standing: Service, query: str, parameter: str) -> None:
+    assert pointers(problem(standing.client.get(f"/jobs?{query}"), 422)) == [parameter]
 
 
 def test_a_job_goes_through_its_states(service: Service) -> None:

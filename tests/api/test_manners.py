@@ -23,7 +23,8 @@ from tests.api.conftest import Service, TestClient, pointers, problem
 JSON = {"content-type": "application/json"}
 
 
-def test_unknown_addresses_and_methods_are_problems(service: Service) -> None:
+def test_unknown_addresses_and_methods_are_problems(standing: Service) -> None:
+    service = standing
     problem(service.client.get("/nowhere"), 404, "not_found")
     refused = service.client.put("/jobs")
     assert "not possible" in problem(refused, 405, "method_not_allowed")["detail"]
@@ -53,9 +54,9 @@ def test_unknown_addresses_and_methods_are_problems(service: Service) -> None:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_a_body_that_cannot_be_read_is_refused(service: Service, body: bytes, status: int) -> None:
+def test_a_body_that_cannot_be_read_is_refused(standing: Service, body: bytes, status: int) -> None:
     for address in ("/jobs", "/datasets"):
-        problem(service.client.post(address, content=body, headers=JSON), status)
+        problem(standing.client.post(address, content=body, headers=JSON), status)
 
 
 def test_odd_values_deep_in_parameters_are_pointed_at(service: Service) -> None:
@@ -66,11 +67,11 @@ def test_odd_values_deep_in_parameters_are_pointed_at(service: Service) -> None:
     assert pointers(problem(service.client.post("/datasets", json=dataset), 422)) == ["#/train/params/path"]
 
 
-def test_nul_in_an_address_is_refused(service: Service) -> None:
-    problem(service.client.get("/datasets/a%00b"), 422)
-    problem(service.client.delete("/datasets/%00"), 422)
-    problem(service.client.get("/plugins/model/a%00"), 422)
-    problem(service.client.get("/jobs?x=%00"), 422)
+def test_nul_in_an_address_is_refused(standing: Service) -> None:
+    problem(standing.client.get("/datasets/a%00b"), 422)
+    problem(standing.client.delete("/datasets/%00"), 422)
+    problem(standing.client.get("/plugins/model/a%00"), 422)
+    problem(standing.client.get("/jobs?x=%00"), 422)
 
 
 def test_only_json_is_taken(service: Service) -> None:
@@ -196,7 +197,8 @@ def test_every_operation_is_named_explained_and_exemplified() -> None:
     assert {"create_job", "get_job", "list_jobs", "project", "inv_project", "follow_job"} <= set(names)
 
 
-def test_the_docs_need_nothing_from_elsewhere(service: Service) -> None:
+def test_the_docs_need_nothing_from_elsewhere(standing: Service) -> None:
+    service = standing
     page = service.client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "//" not in page.text.replace("https://", "//").split("<script>")[0]

@@ -6,11 +6,12 @@ import math
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from dataeval.performance._output import SufficiencyOutput
 from sqlalchemy import select, update
 
-from app.db.tables import Curve, Job
+from app.db.tables import Curve, Dataset, Job
 from tests.api.conftest import CLASSES, Service, pointers, power_law, problem
 
 STEPS = [10, 40, 160, 640, 1000]
@@ -86,7 +87,7 @@ def test_project_reads_the_curve_at_sizes(service: Service) -> None:
     assert (answer["job_id"], answer["method"], answer["level"]) == (job_id, "power_law", 0.8)
     assert (answer["n_observed"], answer["provisional"], answer["warnings"], answer["trust"]) == (1000, False, [], {})
     near, far = answer["metrics"]["Accuracy"]
-    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000) + 5e-5, abs=1e-6)
+    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000), abs=1e-4)
     assert (near["n"], near["measured_range"], far["measured_range"]) == (160, True, False)
     assert (far["lower"], far["upper"]) == (None, None)
     assert "class" not in far
@@ -159,9 +160,9 @@ def test_bad_questions_are_refused(shared: tuple[Service, str], query: str, stat
         assert "Accuracy, Loss, Recall" in body["detail"]
 
 
-@pytest.fixture
-def shared(service: Service) -> tuple[Service, str]:
-    return service, finished(service)
+@pytest.fixture(scope="module")
+def shared(standing: Service) -> tuple[Service, str]:
+    return standing, finished(standing)
 
 
 def test_metric_names_may_hold_colons(service: Service) -> None:
@@ -253,8 +254,6 @@ def test_the_export_is_what_dataeval_takes(service: Service) -> None:
     assert len(exported["averaged_measures"]["Recall"]) == 3
     assert exported["params"]["Accuracy"] == pytest.approx([2.0, 0.5, -5e-5], abs=1e-3)
     assert len(exported["params"]["Recall"]) == 3
-    import numpy as np
-
     output = SufficiencyOutput(
         steps=np.array(exported["steps"]), measures={k: np.array(v) for k, v in exported["measures"].items()}
     )
@@ -267,7 +266,7 @@ def test_the_export_is_what_dataeval_takes(service: Service) -> None:
 
 def test_a_job_that_did_not_complete_still_answers_from_what_it_has(service: Service) -> None:
     job_id = service.submit(schedule=STEPS)["id"]
-    service.work(job_id, units=9)
+    service.work(job_id, units=8)
     service.fail(job_id)
     answer = service.client.get(f"/jobs/{job_id}/project?n=2000").json()
     assert answer["provisional"] is True
@@ -278,8 +277,6 @@ def test_classes_without_names_have_their_index(service: Service) -> None:
     job_id = finished(service)
     with service.database.transaction() as session:
         job = session.get_one(Job, UUID(job_id))
-        from app.db.tables import Dataset
-
         session.execute(update(Dataset).where(Dataset.id == job.dataset_id).values(info={"train": {"size": 1000}}))
     recalls = service.client.get(f"/jobs/{job_id}/project?n=10").json()["metrics"]["Recall"]
     assert [point["class"] for point in recalls] == [0, 1, 2]

@@ -190,10 +190,11 @@ def test_cancel_waits_for_who_holds_a_unit(database: Database, job_id: UUID, wor
         assert renew(session, unit_id, claimed.attempt, 30) == "cancelled"
         surrender_unit(session, unit_id, claimed.attempt, None, counts=False)
     assert state(database, job_id) == "cancelled"
-    with database.transaction() as session, pytest.raises(IllegalMove):
+    with database.transaction() as session:
         job = lock_job(session, job_id)
         assert job is not None
-        cancel(session, job)
+        with pytest.raises(IllegalMove):
+            cancel(session, job)
 
 
 def test_retry_measures_only_what_is_missing(database: Database, job_id: UUID, worker_id: UUID) -> None:
@@ -248,3 +249,21 @@ def test_the_sweeper_sends_again_what_nobody_took(database: Database, job_id: UU
     sweeper.turn()
     with database.transaction() as session:
         assert sorted(session.scalars(select(Outbox.subject))) == sorted(units(database, job_id))
+
+
+def test_a_completed_job_leaves_no_unit_open(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    """The last cell may come in while another unit's worker has yet to say that it is done."""
+    first, *rest = units(database, job_id)
+    early = take(database, first, worker_id)
+    assert early is not None
+    for cell in early.cells:
+        with database.transaction() as session:
+            record_cell(session, first, early.attempt, result(cell.run, cell.step))
+    for unit_id in rest:
+        claimed = take(database, unit_id, worker_id)
+        assert claimed is not None
+        work_through(database, claimed)
+    assert state(database, job_id) == "completed"
+    with database.transaction() as session:
+        assert set(session.scalars(select(Unit.state))) == {"done"}
+        finish_unit(session, first, early.attempt)

@@ -1,8 +1,8 @@
 """Datasets as arrays: what the loaders return, and what any other dataset is turned into once."""
 
 import hashlib
+from collections import OrderedDict
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,10 @@ class ArrayDataset:
         return digest.hexdigest()
 
 
-_materialised: "WeakKeyDictionary[Any, ArrayDataset]" = WeakKeyDictionary()
+# By identity, since somebody's dataset need be neither hashable nor weakly referable.
+# The dataset is kept with it, so that its id stays its own.
+_materialised: "OrderedDict[int, tuple[Any, ArrayDataset]]" = OrderedDict()
+_KEPT = 6
 
 
 def materialise(dataset: Any) -> ArrayDataset:
@@ -101,8 +104,8 @@ def materialise(dataset: Any) -> ArrayDataset:
     """
     if isinstance(dataset, ArrayDataset):
         return dataset
-    if (known := _materialised.get(dataset)) is not None:
-        return known
+    if (known := _materialised.get(id(dataset))) is not None:
+        return known[1]
     try:
         items = [dataset[index] for index in range(len(dataset))]
         x = np.stack([np.asarray(item[0], dtype=np.float32) for item in items])
@@ -116,7 +119,9 @@ def materialise(dataset: Any) -> ArrayDataset:
         names = [str(k) for k in range(int(labels.max()) + 1 if len(labels) else 0)]
     index2label = getattr(dataset, "metadata", {}).get("index2label", {}) if hasattr(dataset, "metadata") else {}
     arrays = ArrayDataset(x, y, [str(index2label.get(k, name)) for k, name in enumerate(names)])
-    _materialised[dataset] = arrays
+    _materialised[id(dataset)] = (dataset, arrays)
+    while len(_materialised) > _KEPT:
+        _materialised.popitem(last=False)
     return arrays
 
 

@@ -6,11 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torchmetrics.functional.classification import (
-    multiclass_auroc,
-    multiclass_f1_score,
-    multiclass_roc,
-)
 
 from worker.plugins.tensors import device_of, tensors
 
@@ -63,6 +58,9 @@ class Classification:
             return {name: value for metric in self.metrics for name, value in self._measure(metric, logits, target)}
 
     def _measure(self, metric: str, logits: Tensor, target: Tensor) -> list[tuple[str, Any]]:
+        # Imported when first used: it takes seconds, and a trainer should be ready before.
+        from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score, multiclass_roc
+
         classes = logits.shape[1]
         scores = logits.softmax(dim=1)
         match metric:

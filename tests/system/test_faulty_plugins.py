@@ -1,0 +1,120 @@
+"""What a user is told when a plugin misbehaves; and the service goes on."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.conftest import Service
+from tests.system.test_main_job import TINY, client, follow, register, run  # noqa: F401  (client is a fixture)
+
+COUNTING = TINY | {"training": {"name": "nothing"}, "schedule": [10, 40, 160, 640]}
+
+
+@pytest.fixture(autouse=True)
+def goes_on_afterwards(client: httpx.Client) -> Any:  # noqa: F811
+    """Whatever a test did, both slots still work."""
+    yield
+    assert run(client, TINY)["state"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("training", "code", "says"),
+    [
+        ("raises", "plugin_raised", "the learning rate of Raises is cursed"),
+        ("exits", "attempts_exhausted", "3"),
+        ("segfaults", "attempts_exhausted", "SIGSEGV"),
+    ],
+)
+def test_a_training_that_goes_wrong_fails_the_job_and_is_quoted(
+    client: httpx.Client,  # noqa: F811
+    training: str,
+    code: str,
+    says: str,
+) -> None:
+    job = run(client, TINY | {"training": {"name": training}, "schedule": [20], "runs": 1})
+    assert job["state"] == "failed"
+    assert job["error"]["code"] == code
+    assert says in job["error"]["detail"]
+    assert job["error"]["where"]["run"] == 0
+    assert job["error"]["where"]["n"] == 20
+
+
+@pytest.mark.parametrize(("evaluation", "says"), [("words", "rather good"), ("list", "mapping")])
+def test_an_evaluation_that_measures_nothing(client: httpx.Client, evaluation: str, says: str) -> None:  # noqa: F811
+    job = run(client, COUNTING | {"evaluation": {"name": evaluation}})
+    assert (job["state"], job["error"]["code"]) == ("failed", "invalid_metrics")
+    assert says in job["error"]["detail"] or "numeric" in job["error"]["detail"]
+
+
+def test_nan_everywhere_leaves_nothing_to_fit(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, COUNTING | {"evaluation": {"name": "nan"}})
+    assert job["state"] == "completed"
+    assert "Accuracy" in str(job["warnings"])
+    answer = client.get(f"/jobs/{job['id']}/project", params={"n": 5000})
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_nan_somewhere_drops_those_cells_and_says_so(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, COUNTING | {"evaluation": {"name": "sometimes-nan"}})
+    assert job["state"] == "completed"
+    assert "Accuracy" in str(job["warnings"])
+    [point] = client.get(f"/jobs/{job['id']}/project", params={"n": 2560}).json()["metrics"]["Accuracy"]
+    assert point["value"] == pytest.approx(1 - 2560**-0.5, abs=1e-3)
+
+
+def test_metrics_that_come_and_go_are_reported(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, COUNTING | {"evaluation": {"name": "changing"}})
+    assert job["state"] == "completed"
+    warned = str(job["warnings"])
+    assert "Small" in warned
+    assert "Large" in warned
+    assert client.get(f"/jobs/{job['id']}/project", params={"n": 2560, "metric": "Accuracy"}).status_code == 200
+
+
+def test_a_schedule_plugin_names_the_steps(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, TINY | {"schedule": {"name": "thirds"}})
+    assert job["state"] == "completed"
+    cells = client.get(f"/jobs/{job['id']}/measurements", params={"view": "cells"}).json()["items"]
+    assert sorted({row["n"] for row in cells}) == [166, 500, 1500]
+
+
+def test_a_schedule_plugin_with_impossible_steps_is_refused(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, TINY | {"schedule": {"name": "bad-steps"}})
+    assert (job["state"], job["error"]["code"]) == ("failed", "schedule_invalid")
+
+
+def test_a_plugin_that_does_not_import_is_shown_and_takes_no_other_along(client: httpx.Client) -> None:  # noqa: F811
+    [worker] = client.get("/workers").json()["items"]
+    assert "a_module_that_is_not_there" in str(worker)
+    assert client.get("/plugins/training/raises").status_code == 200
+
+
+def test_a_dataeval_users_classes_run_unchanged(service: Service) -> None:
+    """The tutorial's model, strategies and reset, from a module that knows nothing of this project."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 10
+    x = rng.random((200, 1, 28, 28), dtype=np.float32) * 0.3
+    for row, label in enumerate(y):
+        x[row, 0, 2 * label : 2 * label + 4] += 0.7
+    np.savez(service.data / "stripes.npz", x=x, y=y)
+    split = {"loader": "npz", "params": {"path": "stripes.npz"}}
+    register(service.client, "stripes", split, split)
+    spec = {
+        "model": {"name": "tutorial-net"},
+        "training": {"name": "tutorial-training"},
+        "evaluation": {"name": "tutorial-evaluation"},
+        "reset": {"name": "tutorial-reset"},
+        "dataset": "stripes",
+        "runs": 2,
+        "schedule": [20, 60, 180],
+    }
+    for protocol in ("independent", "dataeval"):
+        job = run(service.client, spec | {"protocol": protocol})
+        assert job["state"] == "completed", job
+        items = service.client.get(f"/jobs/{job['id']}/measurements?view=averages").json()["items"]
+        assert {row["metric"] for row in items} == {"Accuracy", "AUROC", "TPR at 0.5 Fixed FPR"}
+        assert [row["mean"] for row in items if row["metric"] == "Accuracy"][-1] > 0.5
