@@ -86,13 +86,16 @@ def serve(host: Host = None, port: Port = None) -> None:
     import uvicorn
 
     from app.main import create_app
+    from app.observability.logging import configure_logging
     from app.settings import get_settings
 
+    configure_logging()
     settings = get_settings()
     uvicorn.run(
         create_app(settings),
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
+        log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )
 

@@ -4,6 +4,7 @@ import logging
 import sys
 
 from app.db.engine import Database
+from app.observability.logging import configure_logging
 from app.settings import get_settings
 from worker.celery_app import make_worker, serve
 from worker.slot import TrainerDied
@@ -14,9 +15,7 @@ logger = logging.getLogger("worker")
 
 def main() -> int:
     """Run a worker; return its exit status."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
+    configure_logging()
     logging.getLogger("celery").setLevel(logging.WARNING)
     settings = get_settings()
     database = Database(settings.database_url, pool_size=10)

@@ -383,7 +383,7 @@ class Supervisor:
                 return
             if reply["type"] == "steps":
                 steps = reply["steps"]
-                self._patiently(lambda session: job_planned(session, job_id, steps))
+                self._patiently(lambda session: job_planned(session, job_id, steps, self._settings.max_cells))
             else:
                 self._patiently(lambda session: plan_failed(session, job_id, reply["error"]))
             logger.info("schedule of job %s: %s", job_id, reply["type"])

@@ -418,11 +418,19 @@ def claim_plan(session: Session, job_id: UUID) -> PlanClaim | None:
     return PlanClaim(job.id, spec.schedule, dataset.info["train"]["size"])
 
 
-def job_planned(session: Session, job_id: UUID, steps: list[int]) -> None:
-    """Write the cells of a job whose schedule plugin has named the steps."""
+def job_planned(session: Session, job_id: UUID, steps: list[int], max_cells: int) -> None:
+    """Write the cells of a job whose schedule plugin has named the steps; fail it if they are more than `max_cells`."""
     job = lock_job(session, job_id)
-    if job is not None and job.state == "queued" and job.steps is None:
-        create_cells(session, job, steps)
+    if job is None or job.state != "queued" or job.steps is not None:
+        return
+    cells = JobSpec.model_validate(job.spec).runs * len(steps)
+    if cells > max_cells:
+        detail = f"The schedule names {len(steps)} steps: {cells} cells over all runs, and a job may have {max_cells}."
+        move(
+            session, job, "failed", error={"code": "schedule_invalid", "detail": detail, "where": {"phase": "schedule"}}
+        )
+        return
+    create_cells(session, job, steps)
 
 
 def plan_failed(session: Session, job_id: UUID, error: dict[str, Any]) -> None:

@@ -118,3 +118,9 @@ def test_a_dataeval_users_classes_run_unchanged(service: Service) -> None:
         items = service.client.get(f"/jobs/{job['id']}/measurements?view=averages").json()["items"]
         assert {row["metric"] for row in items} == {"Accuracy", "AUROC", "TPR at 0.5 Fixed FPR"}
         assert [row["mean"] for row in items if row["metric"] == "Accuracy"][-1] > 0.5
+
+
+def test_a_schedule_plugin_cannot_ask_for_more_cells_than_a_job_may_have(client: httpx.Client) -> None:  # noqa: F811
+    job = run(client, TINY | {"schedule": {"name": "thirds"}, "runs": 10_000})
+    assert (job["state"], job["error"]["code"]) == ("failed", "schedule_invalid")
+    assert "30000 cells" in job["error"]["detail"]

@@ -233,4 +233,4 @@ def test_real_mnist_can_be_registered(service: Service) -> None:
         {"loader": "idx", "params": {**split, "start": 8000, "limit": 500}},
     )
     assert dataset["status"] == "ready", dataset
-    assert dataset["input_shape"] == [1, 28, 28]
+    assert dataset["info"]["input_shape"] == [1, 28, 28]
