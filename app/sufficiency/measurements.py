@@ -44,15 +44,29 @@ class Series:
 
     def mean(self) -> NDArray[np.float64]:
         """Return the mean over runs at each step, shape (K,); NaN where no run has a value."""
-        runs = self.runs()
-        total = np.where(np.isfinite(self.values), self.values, 0.0).sum(axis=0)
-        return np.where(runs > 0, total / np.maximum(runs, 1), np.nan)
+        runs, (present, power) = self.runs(), self._without_holes()
+        low = np.where(np.isfinite(self.values), present, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(np.isfinite(self.values), present, -np.inf).max(axis=0, initial=-np.inf)
+        # Rounding must not take the mean of equal values off them: a flat curve meets its own value.
+        mean = np.clip(present.sum(axis=0) / np.maximum(runs, 1), low, np.maximum(low, high))
+        return np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan)
 
     def sd(self) -> NDArray[np.float64]:
         """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
-        runs = self.runs()
-        squares = np.where(np.isfinite(self.values), (self.values - self.mean()) ** 2, 0.0).sum(axis=0)
-        return np.where(runs > 1, np.sqrt(squares / np.maximum(runs - 1, 1)), np.nan)
+        runs, (present, power) = self.runs(), self._without_holes()
+        mean = np.ldexp(np.where(runs > 0, self.mean(), 0.0), -power)
+        squares = np.where(np.isfinite(self.values), (present - mean) ** 2, 0.0).sum(axis=0)
+        with np.errstate(over="ignore"):
+            return np.where(runs > 1, np.ldexp(np.sqrt(squares / np.maximum(runs - 1, 1)), power), np.nan)
+
+    def _without_holes(self) -> tuple[NDArray[np.float64], int]:
+        """Values within ±1 with 0 where one is missing, and the power of two that they were divided by.
+
+        Sums and squares of them cannot overflow, and a power of two costs no digit.
+        """
+        present = np.where(np.isfinite(self.values), self.values, 0.0)
+        power = int(np.frexp(np.abs(present).max(initial=0.0))[1])
+        return np.ldexp(present, -power), power
 
 
 def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
@@ -68,7 +82,7 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
         sizes[step] = n
         runs = max(runs, run + 1)
         cells.setdefault((metric, class_index), []).append((run, step, np.nan if value is None else value))
-    column = {step: k for k, step in enumerate(sorted(sizes))}
+    column = {step: k for k, step in enumerate(sorted(sizes, key=lambda step: (sizes[step], step)))}
     n_of = np.array([sizes[step] for step in column], dtype=np.float64)
     result = []
     for (metric, class_index), entries in sorted(cells.items()):

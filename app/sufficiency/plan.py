@@ -48,9 +48,12 @@ def plan_units(steps: list[int], runs: int, protocol: Protocol) -> list[list[Cel
     cells = sorted((cell for run in by_run for cell in run), key=lambda cell: (-cell.n, cell.run))
     share = UNIT_SHARE * work(cells)
     units: list[list[CellPlan]] = []
+    filled = 0
     for cell in cells:
-        if units and work(units[-1]) + cell.n <= share:
+        if units and filled + cell.n <= share:
             units[-1].append(cell)
+            filled += cell.n
         else:
             units.append([cell])
+            filled = cell.n
     return units

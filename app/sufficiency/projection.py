@@ -97,12 +97,22 @@ def inv_project(series: Series, fit: PowerLawFit, target: float, horizon: float 
         In units of the largest measured size; what lies beyond is flagged.
     """
 
+    maximize = series.direction == "maximize"
+
     def met(n: float) -> bool:
         value = float(fit.value(n))
-        return value >= target if series.direction == "maximize" else value <= target
+        return value >= target if maximize else value <= target
 
-    # 1 − (c·n^−m + c0) rises with n where c > 0
-    improves = fit.scale > 0 if series.direction == "maximize" else fit.scale < 0
+    if fit.scale == 0.0:
+        # 1 − target rounds as 1 − value did: a flat curve meets its own value.
+        flat = fit.error_asymptote <= 1.0 - target if maximize else fit.error_asymptote >= 1.0 - target
+        return InverseAnswer(target, "reached" if flat else "unreachable", int(fit.n_min) if flat else None)
+
+    # 1 − (c·n^−m + c0) rises with n where c > 0, towards a limit that no finite n attains, whatever rounding says.
+    limit = 1.0 - fit.error_asymptote
+    improves = fit.scale > 0 if maximize else fit.scale < 0
+    if improves and (target >= limit if maximize else target <= limit):
+        return InverseAnswer(target, "unreachable", None)
     first = _first_met(fit, improves, met)
     if first is None:
         return InverseAnswer(target, "unreachable", None)
@@ -114,14 +124,14 @@ def inv_project(series: Series, fit: PowerLawFit, target: float, horizon: float 
 
 
 def _first_met(fit: PowerLawFit, improves: bool, met: Callable[[float], bool]) -> float | None:
-    """Smallest whole n that meets the target, None if the curve never does, inf past what can be counted."""
+    """Smallest whole n that meets a target on this side of the limit; None if never, inf past what can be counted."""
     if not improves:
         # What got worse with every step is not to be read backwards, below the smallest step.
         return fit.n_min if met(fit.n_min) else None
     if met(1.0):
         return 1.0
     if not met(float(LARGEST_N)):
-        return math.inf if met(math.inf) else None
+        return math.inf
     low, high = 1, LARGEST_N
     while high - low > 1:
         middle = (low + high) // 2
