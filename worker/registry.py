@@ -1,19 +1,25 @@
 """Finds the plugins, describes their parameters as JSON Schema, and builds them."""
 
 import inspect
+import json
+import math
 import re
 import sys
 import traceback
 import typing
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions, version
 from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from app.sufficiency.spec import MetricSpec
 
 KINDS = ("model", "training", "evaluation", "reset", "dataset", "schedule")
 GROUPS = {
@@ -69,16 +75,24 @@ class _Plugin:
     kind: str
     name: str
     target: Any
+    module: str
 
     @property
     def is_ready_made(self) -> bool:
         """Used as it is: an instance, or a function that is the reset strategy itself."""
         if inspect.isclass(self.target):
             return False
-        return self.kind == "reset" or not inspect.isroutine(self.target)
+        return self.kind == "reset" or not (inspect.isroutine(self.target) or isinstance(self.target, partial))
 
+    @cached_property
     def params_model(self) -> type[BaseModel]:
+        """What the params are checked against."""
         return _params_model(self.target) if not self.is_ready_made else _empty_model()
+
+    @cached_property
+    def description(self) -> PluginDescription:
+        """The plugin as the catalog shows it."""
+        return _describe(self)
 
 
 class Registry:
@@ -108,7 +122,7 @@ class Registry:
             registry._add_spec(spec)
         for group, kind in GROUPS.items():
             for point in entry_points(group=group):
-                registry._add_spec(f"{kind}:{point.name}={point.value}")
+                registry._add_spec(f"{kind}:{point.name}={point.module}:{point.attr}")
         for spec in specs:
             registry._add_spec(spec)
         return registry
@@ -121,22 +135,18 @@ class Registry:
             target: Any = import_module(match["module"])
             for part in match["attribute"].split("."):
                 target = getattr(target, part)
-            plugin = _Plugin(match["kind"], match["name"].strip(), target)
+            plugin = _Plugin(match["kind"], match["name"].strip(), target, match["module"])
             _check_shape(plugin)
+            # The catalog keeps it as JSON: what JSON cannot hold is told here, to whoever installed the plugin.
+            json.dumps(asdict(plugin.description), allow_nan=False)
             self._plugins[plugin.kind, plugin.name] = plugin
-        except Exception as error:  # whatever somebody's module raises must not take the others along
+        except (Exception, SystemExit) as error:  # whatever somebody's module does must not take the others along
             lines = traceback.format_exc().splitlines()[-5:]
             self.errors.append({"plugin": spec, "error": f"{type(error).__name__}: {error}", "traceback": lines})
 
     def describe(self) -> list[PluginDescription]:
-        """Return what this process offers; a plugin whose signature cannot be read moves to `errors`."""
-        described = []
-        for key, plugin in sorted(self._plugins.items()):
-            try:
-                described.append(_describe(plugin))
-            except Exception as error:
-                self.errors.append({"plugin": f"{key[0]}:{key[1]}", "error": f"{type(error).__name__}: {error}"})
-        return described
+        """Return what this process offers."""
+        return [plugin.description for _, plugin in sorted(self._plugins.items())]
 
     def build(self, kind: str, name: str, params: Mapping[str, Any], *, context: DatasetContext | None = None) -> Any:
         """Return the plugin, built with its parameters.
@@ -154,19 +164,21 @@ class Registry:
         if plugin is None:
             raise PluginError(kind, name, "find", f"This worker has no {kind} plugin {name!r}.")
         try:
-            checked = plugin.params_model().model_validate(dict(params))
+            checked = plugin.params_model.model_validate(dict(params))
         except ValidationError as error:
-            first = error.errors()[0]
-            at = "/".join(str(part) for part in first["loc"])
-            raise PluginError(kind, name, "params", f"{kind}:{name} does not take {at!r}: {first['msg']}") from error
+            faults = [f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]]
+            raise PluginError(kind, name, "params", f"{kind}:{name} refuses its params: {'; '.join(faults)}") from error
         if plugin.is_ready_made:
             return plugin.target
-        arguments = {field: getattr(checked, field) for field in type(checked).model_fields}
+        # Only what was given: not every default can be said in JSON, and the constructor knows its own.
+        fields = type(checked).model_fields
+        arguments = {str(fields[key].alias): getattr(checked, key) for key in checked.model_fields_set}
+        signature = inspect.signature(plugin.target)
         if context is not None:
-            wanted = _signature(plugin.target).parameters
-            arguments |= {key: getattr(context, key) for key in INJECTED if key in wanted}
+            arguments |= {key: getattr(context, key) for key in INJECTED if key in signature.parameters}
+        bound = inspect.BoundArguments(signature, OrderedDict(arguments))
         try:
-            return plugin.target(**arguments)
+            return plugin.target(*bound.args, **bound.kwargs)
         except Exception as error:
             message = f"{kind}:{name} could not be built: {type(error).__name__}: {error}"
             raise PluginError(kind, name, "build", message) from error
@@ -174,39 +186,53 @@ class Registry:
 
 def _check_shape(plugin: _Plugin) -> None:
     method = _METHOD.get(plugin.kind)
-    if method and not inspect.isroutine(plugin.target) and not callable(getattr(plugin.target, method, None)):
+    is_class = inspect.isclass(plugin.target)
+    if method and (is_class or plugin.is_ready_made) and not callable(getattr(plugin.target, method, None)):
         raise TypeError(f"a {plugin.kind} plugin needs a method {method}()")
-    if plugin.kind in ("reset", "dataset") and not callable(plugin.target):
-        raise TypeError(f"a {plugin.kind} plugin must be callable")
+    if plugin.kind == "reset" and not callable(plugin.target):
+        raise TypeError("a reset plugin must be callable")
+    if plugin.kind == "dataset" and plugin.is_ready_made:
+        needed = ("__len__", "__getitem__")
+        if not all(callable(getattr(plugin.target, name, None)) for name in needed):
+            raise TypeError("a dataset must have a length and items: __len__() and __getitem__()")
 
 
 def _describe(plugin: _Plugin) -> PluginDescription:
-    schema = plugin.params_model().model_json_schema()
+    schema = plugin.params_model.model_json_schema()
     schema.pop("title", None)
     for entry in schema.get("properties", {}).values():
         entry.pop("title", None)
-    declared = getattr(plugin.target, "metric_properties", None)
-    capabilities = {"metrics": dict(declared)} if plugin.kind == "evaluation" and declared else {}
+    declared = getattr(plugin.target, "metric_properties", None) if plugin.kind == "evaluation" else None
+    metrics = {str(name): _metric(str(name), properties) for name, properties in dict(declared or {}).items()}
     return PluginDescription(
         kind=plugin.kind,
         name=plugin.name,
-        version=_version(plugin.target),
+        version=_version(plugin.module),
         summary=_summary(plugin.target),
         params_schema=schema,
-        capabilities=capabilities,
+        capabilities={"metrics": metrics} if metrics else {},
         devices=["cpu"] if plugin.kind in ("dataset", "schedule") else ["cpu", "cuda"],
     )
 
 
+def _metric(name: str, properties: Any) -> dict[str, Any]:
+    try:
+        return MetricSpec.model_validate(properties).model_dump(mode="json")
+    except ValidationError as error:
+        form = '{"direction": "maximize" or "minimize", "bounds": [low or None, high or None]}'
+        raise TypeError(f"metric_properties[{name!r}] must be {form}: {error.errors()[0]['msg']}") from error
+
+
 def _summary(target: Any) -> str:
+    if isinstance(target, partial):
+        target = target.func
     documented = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
     # Only its own words: nn.Module's docstring says nothing of somebody's model.
     own = documented.__dict__.get("__doc__") if inspect.isclass(documented) else documented.__doc__
     return inspect.cleandoc(own or "").split("\n\n")[0].replace("\n", " ")
 
 
-def _version(target: Any) -> str:
-    module = getattr(target, "__module__", None) or type(target).__module__
+def _version(module: str) -> str:
     top = module.split(".")[0]
     if distributions := _distributions().get(top):
         return version(distributions[0])
@@ -218,10 +244,6 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def _signature(target: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(target)
-
-
 _STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
 
@@ -231,41 +253,85 @@ def _empty_model() -> type[BaseModel]:
 
 def _params_model(target: Callable[..., Any]) -> type[BaseModel]:
     """Derive a model of the parameters from the constructor's signature; what JSON cannot say becomes Any."""
-    constructor = target.__init__ if inspect.isclass(target) else target
-    try:
-        hints = typing.get_type_hints(constructor, include_extras=True)
-    except Exception:  # annotations that name what is not imported
-        hints = {}
+    hints = _hints(target)
     described = _param_docs(target)
     fields: dict[str, Any] = {}
-    for name, parameter in _signature(target).parameters.items():
+    for position, (name, parameter) in enumerate(inspect.signature(target).parameters.items()):
         if name in INJECTED or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        default = ... if parameter.default is parameter.empty else parameter.default
-        annotation = _speakable(hints.get(name, Any))
-        if default is not ... and not _is_json(default):
-            annotation, default = Any, None
-        fields[name] = (annotation, Field(default, description=described.get(name)))
+        # Under an alias, since a parameter may be called what pydantic keeps for itself: copy, schema, _private.
+        about: dict[str, Any] = {"alias": name, "description": described.get(name)}
+        default = parameter.default
+        annotation = _usable(hints.get(name, Any), default)
+        if default is parameter.empty:
+            about["default"] = ...
+        elif _is_json(default):
+            about["default"] = default
+        else:
+            about["default_factory"] = _left_to_the_constructor
+        fields[f"p{position}"] = (annotation, Field(**about))
     return create_model("Params", __config__=_STRICT, **fields)
 
 
-def _speakable(annotation: Any) -> Any:
-    try:
-        create_model("Probe", __config__=_STRICT, x=(annotation, ...)).model_json_schema()
-    except Exception:
-        return Any
-    return annotation
+def _left_to_the_constructor() -> None:
+    """Stand in for a default that JSON cannot say: it makes the parameter optional, and is never passed on."""
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """Resolve the annotations that can be: each by itself, as one may name what only a type checker imports."""
+    function = target.func if isinstance(target, partial) else target
+    constructor: Any = inspect.unwrap(function.__init__ if inspect.isclass(function) else function)
+    known = dict(getattr(constructor, "__globals__", {}))
+    hints: dict[str, Any] = {}
+    for name, annotation in getattr(constructor, "__annotations__", {}).items():
+        one: Any = SimpleNamespace(__annotations__={name: annotation})
+        try:
+            hints |= typing.get_type_hints(one, globalns=known, include_extras=True)
+        except Exception:  # whatever evaluating it raises: the parameter is then not annotated
+            continue
+    return hints
+
+
+def _usable(annotation: Any, default: Any) -> Any:
+    """Return the annotation if it has a JSON Schema and takes its own default, else the next wider one that does."""
+    candidates: list[Any] = [annotation]
+    if default is None:
+        candidates.append(Optional[annotation])  # noqa: UP045  (an annotation need not know the operator)
+    for candidate in candidates:
+        try:
+            probe = create_model("Probe", __config__=_STRICT, x=(candidate, ...))
+            probe.model_json_schema()
+            if _is_json(default):
+                probe.model_validate({"x": default})
+        except Exception:
+            continue
+        return candidate
+    return Any
 
 
 def _is_json(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_json(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
 
 
 def _param_docs(target: Any) -> dict[str, str]:
-    """Read the "Parameters" section of a numpydoc docstring."""
-    lines = inspect.cleandoc(getattr(target, "__doc__", None) or "").splitlines()
+    """Read the "Parameters" sections of the docstrings (numpydoc): a function's, or a class's and its constructor's."""
+    if isinstance(target, partial):
+        target = target.func
+    sources = [target.__init__, target] if inspect.isclass(target) else [target]
+    docs: dict[str, str] = {}
+    for source in sources:
+        docs |= _parameters_section(inspect.cleandoc(getattr(source, "__doc__", None) or ""))
+    return docs
+
+
+def _parameters_section(text: str) -> dict[str, str]:
+    lines = text.splitlines()
     docs: dict[str, str] = {}
     names: list[str] = []
     inside = False

@@ -12,6 +12,10 @@ SPECS = [
     "training:segfaults=broken_plugins:Segfaults",
     "training:sleeps=broken_plugins:Sleeps",
     "training:nothing=broken_plugins:TrainsNothing",
+    "evaluation:raises=broken_plugins:RaisesInEvaluation",
+    "evaluation:exits=broken_plugins:ExitsInEvaluation",
+    "evaluation:segfaults=broken_plugins:SegfaultsInEvaluation",
+    "evaluation:sleeps=broken_plugins:SleepsInEvaluation",
     "evaluation:nan=broken_plugins:NotANumber",
     "evaluation:sometimes-nan=broken_plugins:SometimesNotANumber",
     "evaluation:changing=broken_plugins:ChangesNames",
@@ -46,6 +50,27 @@ class Segfaults:
 
 class Sleeps:
     def train(self, model, dataset, indices):
+        time.sleep(3600)
+
+
+class RaisesInEvaluation:
+    def evaluate(self, model, dataset):
+        raise RuntimeError("the test split of RaisesInEvaluation is cursed")
+
+
+class ExitsInEvaluation:
+    def evaluate(self, model, dataset):
+        os._exit(3)
+
+
+class SegfaultsInEvaluation:
+    def evaluate(self, model, dataset):
+        os.kill(os.getpid(), signal.SIGSEGV)
+        time.sleep(60)
+
+
+class SleepsInEvaluation:
+    def evaluate(self, model, dataset):
         time.sleep(3600)
 
 

@@ -1,5 +1,6 @@
 """Measuring a classifier: one forward pass over the test split, then torchmetrics."""
 
+import math
 import warnings
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -24,6 +25,11 @@ class Classification:
         The false positive rate at which tpr_at_fpr reads the macro-averaged ROC curve.
     batch_size : int
         Items in a forward pass.
+
+    Notes
+    -----
+    AUROC and TPR average over the classes that have test items; a class without any would count as zero, and no
+    model, however good, could then come near 1.
     """
 
     metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
@@ -59,7 +65,7 @@ class Classification:
 
     def _measure(self, metric: str, logits: Tensor, target: Tensor) -> list[tuple[str, Any]]:
         # Imported when first used: it takes seconds, and a trainer should be ready before.
-        from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score, multiclass_roc
+        from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
 
         classes = logits.shape[1]
         scores = logits.softmax(dim=1)
@@ -67,12 +73,10 @@ class Classification:
             case "accuracy":
                 return [("Accuracy", float((logits.argmax(dim=1) == target).double().mean()))]
             case "auroc":
-                return [("AUROC", float(multiclass_auroc(scores, target, num_classes=classes)))]
+                by_class = multiclass_auroc(scores, target, num_classes=classes, average="none")
+                return [("AUROC", float(by_class[_measurable(target, classes)].mean()))]
             case "tpr_at_fpr":
-                curve: Any = multiclass_roc(scores, target, num_classes=classes, average="macro")
-                fpr, tpr, _ = curve
-                nearest = int((fpr - self.fpr).abs().argmin())
-                return [(f"TPR at {self.fpr:g} Fixed FPR", float(tpr[nearest]))]
+                return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, scores, target))]
             case "f1":
                 return [("F1", float(multiclass_f1_score(logits, target, num_classes=classes, average="macro")))]
             case "log_loss":
@@ -80,3 +84,35 @@ class Classification:
             case _:
                 hits = torch.bincount(target[logits.argmax(dim=1) == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]
+
+
+def _measurable(target: Tensor, classes: int) -> Tensor:
+    """Return the classes that some test items belong to and others do not: only these have a ROC curve."""
+    counts = torch.bincount(target, minlength=classes)
+    return torch.nonzero((counts > 0) & (counts < len(target))).flatten()
+
+
+def _tpr_at(rate: float, scores: Tensor, target: Tensor) -> float:
+    """Return the true positive rate of the macro-averaged ROC curve's point nearest to a false positive rate.
+
+    Notes
+    -----
+    The curve is ``multiclass_roc(average="macro")``'s, to the last bit, but read at this one point: to make all of it
+    takes memory in the square of the number of items, gigabytes for five thousand.
+    """
+    from torchmetrics.functional.classification import multiclass_roc
+
+    classes = scores.shape[1]
+    curves: Any = multiclass_roc(scores, target, num_classes=classes)
+    chosen = [(curves[0][k], curves[1][k]) for k in _measurable(target, classes).tolist()]
+    if not chosen:
+        return math.nan
+    grid = torch.cat([fpr for fpr, _ in chosen]).sort().values
+    at = grid[(grid - rate).abs().argmin()]
+    total = torch.zeros_like(at)
+    for fpr, tpr in chosen:
+        left = min(max(int(torch.searchsorted(fpr, at, right=True)) - 1, 0), len(fpr) - 2)
+        run = fpr[left + 1] - fpr[left]
+        slope = (tpr[left + 1] - tpr[left]) / run if run > 0 else torch.zeros_like(run)
+        total += slope * at + (tpr[left] - slope * fpr[left])
+    return float(total / len(chosen))

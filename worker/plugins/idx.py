@@ -1,6 +1,7 @@
 """The IDX files of MNIST and its kin, local or downloaded."""
 
 import gzip
+import hashlib
 import os
 import tempfile
 import zlib
@@ -12,13 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import get_settings
-from worker.plugins.arrays import ArrayDataset, DatasetError, select
+from worker.plugins.arrays import ArrayDataset, DatasetError, numbered_classes, select
 from worker.plugins.datasets import Limit, Start
 from worker.plugins.paths import resolve_inside
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _IMAGES, _LABELS = 2051, 2049
-_LARGEST_DOWNLOAD = 64 * 2**20
+# MNIST never changes; these are the sums that its distributors publish.
+_MD5 = {
+    "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+}
 
 
 def load_idx(
@@ -39,7 +46,7 @@ def load_idx(
     start, limit : int
         Take `limit` images from `start` on.
     download : bool
-        Fetch MNIST's files into the folder when they are not there.
+        Fetch MNIST's files into the folder when they are not there, and check that they are MNIST's.
     """
     if download:
         _fetch(path, split)
@@ -48,7 +55,7 @@ def load_idx(
     labels = _read(folder, f"{split}-labels-idx1-ubyte", path, _LABELS)
     if len(images) != len(labels):
         raise DatasetError(f"{path}: the {split} files hold {len(images)} images but {len(labels)} labels")
-    classes = max(10, int(labels.max()) + 1 if labels.size else 0)
+    classes = max(10, len(numbered_classes(labels, path)))
     images, labels = select(images, labels, start, limit)
     x = images[:, None].astype(np.float32) / 255.0
     return ArrayDataset(x, labels, [str(k) for k in range(classes)], f"{path} ({split})")
@@ -82,28 +89,47 @@ def _read(folder: Path, name: str, path: str, magic: int) -> NDArray[np.uint8]:
 
 
 def _fetch(path: str, split: str) -> None:
-    roots = get_settings().data_roots
-    if not roots:
-        raise DatasetError("no data root is set: start the service with SUFFICIENCY_DATA_ROOTS=/path/to/data")
-    folder = (roots[0] / path).resolve()
-    if not any(folder.is_relative_to(root) for root in roots):
-        raise DatasetError(f"{path!r} lies outside the data roots")
+    folder = _folder_for(path)
     for name in (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"):
         if folder.is_dir() and _find(folder, name) is not None:
             continue
         try:
             answer = httpx.get(f"{MIRROR}{name}.gz", timeout=60, follow_redirects=True).raise_for_status()
         except httpx.HTTPError as error:
-            raise DatasetError(f"{name}.gz could not be downloaded ({error}); put it into {path} by hand") from error
-        if len(answer.content) > _LARGEST_DOWNLOAD:
-            raise DatasetError(f"{name}.gz is larger than MNIST's file can be; it was not kept")
-        _write(folder / f"{name}.gz", answer.content)
+            raise DatasetError(
+                f"{name}.gz could not be downloaded ({type(error).__name__}: {error}); put it into {path} by hand"
+            ) from error
+        if hashlib.md5(answer.content, usedforsecurity=False).hexdigest() != _MD5[name]:
+            raise DatasetError(f"{name}.gz arrived damaged: it is not MNIST's file, and was not kept; try again")
+        try:
+            _write(folder / f"{name}.gz", answer.content)
+        except OSError as error:
+            raise DatasetError(f"{path}/{name}.gz cannot be written: {error}") from error
+
+
+def _folder_for(path: str) -> Path:
+    """Return the folder of that name, or where it is to be made: inside the first data root."""
+    try:
+        return resolve_inside(path)
+    except DatasetError:
+        roots = get_settings().data_roots
+        if not roots or "\0" in path:
+            raise
+        folder = (roots[0] / path).resolve()
+        if not any(folder.is_relative_to(root) for root in roots):
+            raise
+        return folder
 
 
 def _write(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-    os.replace(temporary, file)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        os.chmod(temporary, 0o644)  # other workers may run as other users
+        os.replace(temporary, file)
+    except BaseException:
+        os.unlink(temporary)
+        raise

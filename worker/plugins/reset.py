@@ -17,8 +17,13 @@ def unresettable(model: nn.Module) -> list[str]:
     ]
 
 
+def resettable(model: nn.Module) -> bool:
+    """Return whether `reset-parameters` leaves nothing of what the model has learned."""
+    return not unresettable(model)
+
+
 class ResetParameters:
-    """Call `reset_parameters` of every module that has it: new random weights, the same object."""
+    """Call `reset_parameters` of every module that has it, children first: new random weights, the same object."""
 
     def __call__(self, model: nn.Module) -> nn.Module:
         """Return the model, reset.
@@ -30,11 +35,14 @@ class ResetParameters:
         """
         if left := unresettable(model):
             raise ValueError(f"no reset_parameters in {', '.join(left[:5])}; leave reset out to build the model anew")
+        # As the tutorial does: children first, so that a module may have the last word on its children's weights.
         with torch.no_grad():
-            for module in model.modules():
-                if callable(reset := getattr(module, "reset_parameters", None)):
-                    reset()
-        return model
+            return model.apply(_reset)
+
+
+def _reset(module: nn.Module) -> None:
+    if callable(reset := getattr(module, "reset_parameters", None)):
+        reset()
 
 
 class DeepCopy:

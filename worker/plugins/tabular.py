@@ -18,13 +18,14 @@ def load_tabular(
     path: str,
     target: str,
     features: list[str] | None = None,
+    classes: list[str] | None = None,
     split: Literal["train", "test"] | None = None,
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2,
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
     start: Start = 0,
     limit: Limit = None,
 ) -> ArrayDataset:
-    """Load a CSV or Parquet file: numbers as they are, text columns one-hot, the target's values as classes.
+    """Load a CSV or Parquet file: numbers as they are, text columns one-hot, the target's sorted values as classes.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def load_tabular(
         Column to predict.
     features : list of str
         Columns to predict from; all others where not given.
+    classes : list of str
+        All values of the target, in order; those in the file where not given. For a split that lacks some of them.
     split : {"train", "test"}
         Split the file's rows at random; null takes all of them. Categories are those of the whole file.
     test_fraction : float
@@ -52,15 +55,16 @@ def load_tabular(
         raise DatasetError(f"{path} has no column {missing[0]!r}; it has {', '.join(list(columns)[:20])}")
     if not names or target in names:
         raise DatasetError(f"{path}: the features must be at least one column, and not the target {target!r}")
-    classes, y = np.unique(_as_text(columns[target], target, path), return_inverse=True)
-    x = np.concatenate([_encode(columns[name], name, path) for name in names], axis=1)
+    class_names, y = _classes(columns[target], target, path, classes)
+    encoded = [_encode(columns[name], name, path) for name in names]
+    x = np.concatenate([numbers for numbers, _ in encoded], axis=1)
     if split is not None:
         order = np.random.default_rng(seed).permutation(len(x))
         cut = round(len(x) * test_fraction)
         rows = order[:cut] if split == "test" else order[cut:]
         x, y = x[rows], y[rows]
     x, y = select(x, y, start, limit)
-    return ArrayDataset(x, y, classes.tolist(), path)
+    return ArrayDataset(x, y, class_names, path, [name for _, labels in encoded for name in labels])
 
 
 def _read(file: Path, path: str) -> dict[str, Any]:
@@ -76,24 +80,59 @@ def _read(file: Path, path: str) -> dict[str, Any]:
             raise DatasetError(f"{path} must end in .csv or .parquet")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read as a table: {error}") from error
+    if twice := [name for k, name in enumerate(table.column_names) if name in table.column_names[:k]]:
+        raise DatasetError(f"{path} has two columns {twice[0]!r}; give them different names")
     return {name: table.column(name) for name in table.column_names}
 
 
-def _as_text(column: Any, name: str, path: str) -> NDArray[np.str_]:
-    if column.null_count:
-        raise DatasetError(f"{path}: column {name!r} has {column.null_count} empty values; fill or drop them")
-    return np.array([str(value) for value in column.to_pylist()])
+def _classes(column: Any, name: str, path: str, given: list[str] | None) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the class names and each row's class; numbers sort as numbers, so that 10 comes after 9."""
+    text = _as_text(column, name, path)
+    values = text.tolist() if not _is_number(column) else column.to_pylist()
+    names = [str(value) for value in sorted(set(values))] if given is None else given
+    if len(names) > MOST_CATEGORIES:
+        raise DatasetError(f"{path}: the target {name!r} has {len(names)} different values; it is no class")
+    number = {value: k for k, value in enumerate(names)}
+    if unknown := [value for value in text.tolist() if value not in number]:
+        raise DatasetError(f"{path}: {unknown[0]!r} in the target {name!r} is not among the classes")
+    return names, np.array([number[value] for value in text.tolist()], dtype=np.int64)
 
 
-def _encode(column: Any, name: str, path: str) -> NDArray[np.float32]:
-    """Return a column as numbers, shape (N, 1), or one-hot, shape (N, categories)."""
+def _is_number(column: Any) -> bool:
     from pyarrow import types
 
-    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
-        if column.null_count:
-            raise DatasetError(f"{path}: column {name!r} has {column.null_count} empty values; fill or drop them")
-        return np.asarray(column.to_pylist(), dtype=np.float32)[:, None]
+    return any(is_kind(column.type) for is_kind in (types.is_integer, types.is_floating, types.is_decimal))
+
+
+def _refuse_gaps(column: Any, name: str, path: str) -> None:
+    if column.null_count:
+        raise DatasetError(f"{path}: column {name!r} has {column.null_count} empty values; fill or drop them")
+
+
+def _as_text(column: Any, name: str, path: str) -> NDArray[np.str_]:
+    from pyarrow import types
+
+    _refuse_gaps(column, name, path)
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    known = (types.is_string, types.is_large_string, types.is_string_view, types.is_boolean)
+    if len(column) and not _is_number(column) and not any(is_kind(kind) for is_kind in known):
+        raise DatasetError(f"{path}: column {name!r} holds {column.type}; it must hold numbers or text")
+    return np.array([str(value) for value in column.to_pylist()], dtype=np.str_)
+
+
+def _encode(column: Any, name: str, path: str) -> tuple[NDArray[np.float32], list[str]]:
+    """Return a column as numbers, shape (N, 1), or one-hot, shape (N, categories), and what each number is."""
+    from pyarrow import types
+
+    if _is_number(column) or types.is_boolean(column.type):
+        _refuse_gaps(column, name, path)
+        numbers = np.asarray(column.to_numpy(), dtype=np.float64)[:, None]
+        if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
+            raise DatasetError(f"{path}: column {name!r} is NaN or infinite in row {bad[0]} ({bad.size} such rows)")
+        with np.errstate(over="ignore"):  # refused with the items
+            return numbers.astype(np.float32), [name]
     categories, index = np.unique(_as_text(column, name, path), return_inverse=True)
     if len(categories) > MOST_CATEGORIES:
         raise DatasetError(f"{path}: column {name!r} has {len(categories)} categories; leave it out of the features")
-    return np.eye(len(categories), dtype=np.float32)[index]
+    one_hot = np.eye(len(categories), dtype=np.float32)[index]
+    return one_hot, [f"{name}={category}" for category in categories.tolist()]

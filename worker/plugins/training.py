@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -29,7 +30,8 @@ class SGDClassifier:
     epochs : int
         Passes over the subset.
     min_steps : int
-        At least so many optimiser steps, by more epochs where needed: small subsets are not left undertrained.
+        At least so many optimiser steps, by more epochs where needed, so that small subsets are not left undertrained;
+        0 leaves it at `epochs`, as DataEval's tutorial has it.
     batch_size : int
         Items in a step.
     schedule : {"constant", "cosine"}
@@ -58,19 +60,25 @@ class SGDClassifier:
 
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names; batches are drawn by torch's seeded generator."""
+        if not len(indices):
+            raise ValueError("there are no items to train on")
         device = device_of(model)
         x, y = tensors(dataset, device)
         chosen = torch.as_tensor(indices, device=device)
         x, y = x[chosen], y[chosen]
-        per_epoch = math.ceil(len(chosen) / self.batch_size)
-        epochs = max(self.epochs, math.ceil(self.min_steps / per_epoch))
+        normalising = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        sizes = _batch_sizes(len(chosen), self.batch_size, join_last=bool(normalising))
+        epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
         optimizer = self._make_optimizer(model)
-        scheduler = CosineAnnealingLR(optimizer, epochs * per_epoch) if self.schedule == "cosine" else None
+        scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
         model.train()
+        if len(chosen) == 1:
+            for module in normalising:  # one item has no batch to be normalised by
+                module.eval()
         for _ in range(epochs):
             # Drawn on the CPU: the same batches on every device.
             order = torch.randperm(len(chosen)).to(device)
-            for batch in _batches(order, self.batch_size):
+            for batch in order.split(sizes):
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
                 optimizer.step()
@@ -79,15 +87,17 @@ class SGDClassifier:
 
     def _make_optimizer(self, model: nn.Module) -> Optimizer:
         parameters = [p for p in model.parameters() if p.requires_grad]
+        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
         if self.optimizer == "sgd":
-            return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)
+            return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
         family = Adam if self.optimizer == "adam" else AdamW
-        return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
 
 
-def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    batches = list(order.split(size))
-    # Batch normalisation cannot train on one item: it joins its neighbours.
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+def _batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:
+    full, rest = divmod(items, size)
+    sizes = [size] * full + [rest] * (rest > 0)
+    # Batch normalisation cannot train on one item, so it joins its neighbours; other models keep it as a step.
+    if join_last and size > 1 and full and rest == 1:
+        sizes[-2:] = [size + 1]
+    return sizes
