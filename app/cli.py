@@ -41,7 +41,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print what the API answered.
 Csv = Annotated[bool, typer.Option("--csv", help="Print a table as CSV, one column a metric.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job.", show_default=False)]
 Level = Annotated[float | None, typer.Option("--level", help="Level of the intervals, 0.95 unless given.")]
-Method = Annotated[str | None, typer.Option("--method", help="How the curve is fitted; default the service's.")]
+Method = Annotated[
+    str | None, typer.Option("--method", help="calibrated (the default), or power_law: DataEval's law, no interval.")
+]
 Metric = Annotated[list[str] | None, typer.Option("--metric", help="Only this metric; may be repeated.")]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where all of it is kept; default in your home directory.")
@@ -482,19 +484,26 @@ def project(
     metric: Metric = None,
     level: Level = None,
     method: Method = None,
+    of: Annotated[
+        Literal["mean", "training"] | None,
+        typer.Option("--of", help="Whose interval: of the mean over runs (the default), or of one new training."),
+    ] = None,
     url: Url = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """Say what to expect of N training items.
 
+    A value with its interval: measured up to the largest size that the job trained on, projected beyond it.
+
     \b
     Example:
       sufficiency project 019a0000-0000-7000-8000-000000000000 5000 10000
+      sufficiency project 019a0000-0000-7000-8000-000000000000 5000 --of training --level 0.8
     """
     from app.terminal import projection
 
-    options = {"metric": metric or None, "level": level, "method": method}
+    options = {"metric": metric or None, "level": level, "method": method, "of": of}
     with _client(url) as client:
         if as_csv:
             return _print_text(client.table(id, "project", {"n": n, **options}))
@@ -516,6 +525,9 @@ def inv_project(
 ) -> None:
     """Say how many items a TARGET needs.
 
+    A number with its interval, and how likely the target is to be met at all. With --json also the number at which one
+    new training meets it with probability 0.8.
+
     \b
     Example:
       sufficiency inv-project 019a0000-0000-7000-8000-000000000000 0.9 Accuracy:0.95
@@ -531,17 +543,57 @@ def inv_project(
 
 
 @app.command()
-def curves(id: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Show the fitted curves with their parameters.
+def verdict(
+    id: JobId,
+    metric: Metric = None,
+    min_gain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--min-gain",
+            metavar="GAIN",
+            help="What twice the data must bring to be worth it, in the metric's units: 0.01, or Accuracy:0.01.",
+        ),
+    ] = None,
+    level: Level = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether more data is worth it.
+
+    What 1, 2 and 4 times as much again would bring, where the ceiling seems to be, what limits the answer, what to do
+    next.
+
+    \b
+    Example:
+      sufficiency verdict 019a0000-0000-7000-8000-000000000000
+      sufficiency verdict 019a0000-0000-7000-8000-000000000000 --min-gain Accuracy:0.01
+    """
+    from app.terminal import print_verdict, stdout
+
+    with _client(url) as client:
+        answer = client.verdict(id, metric=metric or None, min_gain=min_gain or None, level=level)
+    if as_json:
+        return _print_json(answer)
+    print_verdict(stdout(), answer)
+    return _print_warnings(answer)
+
+
+@app.command()
+def curves(id: JobId, metric: Metric = None, method: Method = None, url: Url = None, as_json: Json = False) -> None:
+    """Show the fitted curves with their back-test.
+
+    The back-test fits a curve to its own early steps, up to a quarter and up to half of the largest size, and compares
+    what that says of the later steps with what was measured.
 
     \b
     Example:
       sufficiency curves 019a0000-0000-7000-8000-000000000000
+      sufficiency curves 019a0000-0000-7000-8000-000000000000 --method power_law
     """
     from app.terminal import curves as laws
 
     with _client(url) as client:
-        answer = client.curves(id)
+        answer = client.curves(id, metric=metric or None, method=method)
     if as_json:
         return _print_json(answer)
     _print_table(laws(answer))

@@ -416,7 +416,7 @@ class Client:
         n : sequence of float
             Training-set sizes.
         **options
-            ``metric``, ``level``, ``method``.
+            ``metric``, ``level``, ``method``, and ``of``: whose interval, of the ``mean`` or of one new ``training``.
         """
         return self._json("GET", f"{_job(id)}/project", {"n": list(n), **options})
 
@@ -434,9 +434,30 @@ class Client:
         """
         return self._json("GET", f"{_job(id)}/inv_project", {"target": list(targets), **options})
 
-    def curves(self, id: str | UUID) -> dict[str, Any]:
-        """Return the fitted curves with their parameters."""
-        return self._json("GET", f"{_job(id)}/curves")
+    def verdict(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        """Return whether more data is worth it, by every metric.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        **options
+            ``metric``, ``level``, and ``min_gain``: what doubling the data must bring, in the metric's units, 0.01 for
+            all or ``"Accuracy:0.01"``; a list repeats it.
+        """
+        return self._json("GET", f"{_job(id)}/verdict", options)
+
+    def curves(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        """Return the fitted curves with their back-test.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        **options
+            ``metric``, ``method``.
+        """
+        return self._json("GET", f"{_job(id)}/curves", options)
 
     def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str:
         """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""

@@ -19,6 +19,7 @@ from app.terminal import (
     inverse,
     needed,
     number,
+    print_verdict,
     projection,
     require_completed,
     stdout,
@@ -243,6 +244,7 @@ def _print_results(console: Console, study: Study, client: Client, id: str) -> N
         _print_titled(console, "Measured: mean ± standard deviation over runs", averages(measured))
         _print_titled(console, f"Projected: 2× and 4× the largest step ({projected['method']})", projection(projected))
         _print_titled(console, "Training items needed for a target", inverse(targets))
+        _print_worth(console, client, id)
         return
     ours = {(item["n"], item["metric"]): number(item["mean"]) for item in measured if item["class"] is None}
     _print_titled(console, "Measured: mean over runs", _beside("n", ours, PUBLISHED_MEASURED))
@@ -255,6 +257,12 @@ def _print_results(console: Console, study: Study, client: Client, id: str) -> N
         "replacement and trained one model on from step to step, as --protocol dataeval does; its seeds and images\n"
         "were others, so that chance alone makes a difference too. −1: no number of items reaches the target."
     )
+    _print_worth(console, client, id)
+
+
+def _print_worth(console: Console, client: Client, id: str) -> None:
+    console.print("\nIs more data worth it?\n", style="bold")
+    print_verdict(console, client.verdict(id))
 
 
 def _print_titled(console: Console, title: str, made: Table) -> None:

@@ -171,27 +171,57 @@ def _projected(point: Mapping[str, Any]) -> str:
 def needed(answer: Mapping[str, Any]) -> str:
     """Return what one target needs, as words."""
     status, n = answer["status"], answer["n"]
-    if n is None or status in ("unreachable", "undetermined"):
-        return str(status).replace("_", " ")
+    words = str(status).replace("_", " ")
+    chance = "" if answer["probability"] is None else f"{answer['probability']:.0%} likely"
+    if n is None:
+        return f"{words} ({chance})" if chance and status == "beyond_horizon" else words
     text = count(n)
-    if answer["lower"] is not None and answer["upper"] is not None:
-        text += f" [{count(answer['lower'])}, {count(answer['upper'])}]"
-    return text if status == "needs" else f"{text} ({str(status).replace('_', ' ')})"
+    if answer["lower"] is not None or answer["upper"] is not None:
+        upper = count(answer["upper"]) if answer["upper"] is not None else "∞"
+        text += f" [{count(answer['lower'])}, {upper}]"
+    notes = [note for note in (words if status != "needs" else "", chance if status == "needs" else "") if note]
+    return f"{text} ({', '.join(notes)})" if notes else text
 
 
 def curves(answer: Mapping[str, Any]) -> Table:
-    """Return the fitted law of each metric, with its numbers."""
-    made = table("metric", "class", "method", "law")
+    """Return the fitted curve of each metric, with its back-test."""
+    made = table("metric", "class", "method", "curve", "back-test error", "inside", right=["back-test error", "inside"])
     for item in answer["items"]:
         label = "" if item["class"] is None else str(item["class"])
-        made.add_row(item["metric"], label, item["method"], _law(item["fit"]))
+        test = item["backtest"]
+        inside = [point for point in test["predictions"] if point["lower"] is not None]
+        share = f"{round((test['inside_interval'] or 0.0) * len(inside))} of {len(inside)}" if inside else NO_VALUE
+        made.add_row(item["metric"], label, item["method"], _law(item), number(test["error"]), share)
     return made
 
 
-def _law(fit: Mapping[str, Any]) -> str:
-    if not {"scale", "exponent", "error_asymptote"} <= set(fit):
-        return _json_text(dict(fit))
-    return f"1 − ({fit['scale']:.4g} · n^−{fit['exponent']:.4g} + {fit['error_asymptote']:.4g})"
+def _law(item: Mapping[str, Any]) -> str:
+    fit = item["fit"]
+    if item["method"] != "power_law":
+        return f"through {fit['steps']} steps from {count(fit['n_min'])} to {count(fit['n_max'])}"
+    scale, exponent, asymptote = item["params"]
+    return f"1 − ({NO_VALUE if scale is None else f'{scale:.4g}'} · n^−{exponent:.4g} + {asymptote:.4g})"
+
+
+def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print the verdict of each metric: the sentence, what more data would bring, what limits it."""
+    for metric, verdicts in answer["metrics"].items():
+        for verdict in verdicts:
+            label = "" if verdict.get("class") is None else f" of {verdict['class']}"
+            console.print(f"{metric}{label}: {verdict['worth']}", style="bold", markup=False)
+            console.print(verdict["sentence"], markup=False)
+            made = table("n", "expected", "gain", "worthwhile", right=["n", "expected", "gain", "worthwhile"])
+            for gain in verdict["more"]:
+                made.add_row(
+                    f"{count(gain['n'])} (+{gain['added']}×)",
+                    _projected(gain),
+                    f"{gain['gain']:+.4f} [{gain['gain_lower']:+.4f}, {gain['gain_upper']:+.4f}]",
+                    f"{gain['probability']:.0%} likely",
+                )
+            console.print(made)
+            for limit in verdict["limits"]:
+                console.print(f"• {limit['detail']} {limit['remedy']}", markup=False)
+            console.print()
 
 
 def params_table(schema: Mapping[str, Any]) -> Table:

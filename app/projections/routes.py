@@ -12,6 +12,7 @@ from app.jobs.service import get_job
 from app.projections import service
 from app.projections.schemas import (
     AverageMeasurement,
+    BacktestView,
     CellMeasurement,
     Curves,
     CurveView,
@@ -20,8 +21,13 @@ from app.projections.schemas import (
     ProjectedValue,
     Projection,
     TargetAnswer,
+    TrustView,
+    Verdicts,
+    VerdictView,
 )
-from app.sufficiency.projection import METHOD, METHOD_VERSION, InverseAnswer
+from app.sufficiency.fit import PowerLawFit
+from app.sufficiency.projection import DEFAULT_LEVEL, DEFAULT_METHOD, METHOD_VERSIONS, InverseAnswer, Of
+from app.sufficiency.projection import Method as MethodName
 from app.sufficiency.spec import Size
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
 from app.web.problem import documented
@@ -33,8 +39,11 @@ router = APIRouter(tags=["results"], responses=documented(404, 422, 503))
 CELL_KEY = TypeAdapter(tuple[Size | Literal[0], Size | Literal[0], str, int])
 MAX_QUESTIONS = 1000
 
-Level = Annotated[float, Query(gt=0, lt=1, description="level of the intervals, where the method gives any")]
-Method = Annotated[Literal["power_law"], Query(description="DataEval's law: a point, no interval")]
+# Nearer to 0 or 1 there is nothing to tell apart.
+Level = Annotated[float, Query(ge=1e-6, le=1 - 1e-6, description="level of the intervals, where the method gives any")]
+Method = Annotated[
+    MethodName, Query(description="calibrated: with intervals; power_law: DataEval's law, a point without interval")
+]
 Metrics = Annotated[list[str] | None, Query(description="only these metrics; repeatable")]
 
 
@@ -143,12 +152,18 @@ def project(
         Query(min_length=1, max_length=MAX_QUESTIONS, description="training-set sizes; repeatable", examples=[[5000]]),
     ],
     metric: Metrics = None,
-    level: Level = 0.95,
-    method: Method = "power_law",
+    level: Level = DEFAULT_LEVEL,
+    method: Method = DEFAULT_METHOD,
+    of: Annotated[
+        Of, Query(description="whose interval: of the mean over as many runs as the job has, or of one new training")
+    ] = "mean",
 ) -> Projection:
-    """Return what each metric is expected to be at training-set sizes."""
-    results = service.load_results(session, get_job(session, job_id), metric)
-    projected = service.project_all(results, n)
+    """Return what each metric is expected to be at training-set sizes.
+
+    Within the measured range the answer is what was measured, with the scatter between runs; beyond it the projection.
+    """
+    results = service.load_results(session, get_job(session, job_id), metric, method)
+    projected = service.project_all(results, n, level, of)
     if as_csv:
         table = [
             (int(point.n), _column(one.series.metric, one.series.class_index, results.class_names), point.value)
@@ -173,11 +188,19 @@ def project(
         job_id=job_id,
         method=method,
         level=level,
+        of=of,
         n_observed=results.n_observed,
         provisional=results.provisional,
         metrics=answers,
-        trust={},
-        warnings=results.warnings,
+        trust={
+            name: TrustView(
+                backtest_error=trust.backtest_error,
+                inside_interval=trust.inside_interval,
+                predictions=trust.predictions,
+            )
+            for name, trust in results.trust().items()
+        },
+        warnings=results.warnings(max(n)),
     )
 
 
@@ -195,13 +218,13 @@ def inv_project(
             examples=[["0.93"]],
         ),
     ],
-    level: Level = 0.95,
-    method: Method = "power_law",
+    level: Level = DEFAULT_LEVEL,
+    method: Method = DEFAULT_METHOD,
 ) -> InverseProjection:
     """Return how many training items it takes to reach targets. In the CSV form −1 is a target out of reach."""
     targets = service.parse_targets(target)
-    results = service.load_results(session, get_job(session, job_id))
-    answered = service.inv_project_all(results, targets)
+    results = service.load_results(session, get_job(session, job_id), method=method)
+    answered = service.inv_project_all(results, targets, level)
     if as_csv:
         table = [
             (answer.target, _column(one.series.metric, one.series.class_index, results.class_names), _needed(answer))
@@ -231,7 +254,7 @@ def inv_project(
         n_observed=results.n_observed,
         provisional=results.provisional,
         metrics=metrics,
-        warnings=results.warnings,
+        warnings=results.warnings(max((a.n or 0 for _, answers in answered for a in answers), default=0)),
     )
 
 
@@ -241,10 +264,46 @@ def _needed(answer: InverseAnswer) -> int | None:
     return None if answer.status == "undetermined" else -1
 
 
+@router.get("/jobs/{job_id}/verdict", responses=documented(409))
+def verdict(
+    session: SessionDep,
+    job_id: UUID,
+    metric: Metrics = None,
+    level: Level = DEFAULT_LEVEL,
+    min_gain: Annotated[
+        list[str] | None,
+        Query(
+            max_length=MAX_QUESTIONS,
+            description="what doubling the data must bring to be worth it, in the metric's units: 0.01 for all, "
+            "or Accuracy:0.01; repeatable. Else a tenth of what is left to the best value, or of the measured range "
+            "where there is none; at least the test split's own noise",
+            examples=[["Accuracy:0.01"]],
+        ),
+    ] = None,
+) -> Verdicts:
+    """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
+    gains = service.parse_targets(min_gain or [], "min_gain")
+    results = service.load_results(session, get_job(session, job_id), metric)
+    verdicts: dict[str, list[VerdictView]] = {}
+    for one, judged in service.judge_all(session, results, gains, level):
+        verdicts.setdefault(one.series.metric, []).append(
+            VerdictView.of(judged, results.label(one.series.class_index), one.backtest)
+        )
+    return Verdicts(
+        job_id=job_id,
+        method=DEFAULT_METHOD,
+        level=level,
+        n_observed=results.n_observed,
+        provisional=results.provisional,
+        metrics=verdicts,
+        warnings=results.warnings(),
+    )
+
+
 @router.get("/jobs/{job_id}/curves", responses=documented(409))
-def list_curves(session: SessionDep, job_id: UUID) -> Curves:
-    """Return the fitted curves with their parameters: those kept at completion, or made of what there is so far."""
-    results = service.load_results(session, get_job(session, job_id))
+def list_curves(session: SessionDep, job_id: UUID, metric: Metrics = None, method: Method = DEFAULT_METHOD) -> Curves:
+    """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
+    results = service.load_results(session, get_job(session, job_id), metric, method)
     return Curves(
         job_id=job_id,
         n_observed=results.n_observed,
@@ -253,15 +312,16 @@ def list_curves(session: SessionDep, job_id: UUID) -> Curves:
             CurveView(
                 metric=one.series.metric,
                 class_=results.label(one.series.class_index),
-                method=METHOD,
-                method_version=METHOD_VERSION,
+                method=method,
+                method_version=METHOD_VERSIONS[method],
                 stored=one.stored,
-                params=one.fit.params(),
+                params=one.fit.params() if isinstance(one.fit, PowerLawFit) else None,
                 fit=one.fit.to_dict(),
+                backtest=BacktestView.of(one.backtest),
             )
             for one in results.fitted
         ],
-        warnings=results.warnings,
+        warnings=results.warnings(),
     )
 
 

@@ -1,9 +1,13 @@
 """Shapes of results: measurements, projections, curves."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from app.sufficiency.backtest import Backtest
+from app.sufficiency.projection import Method, Of
+from app.sufficiency.verdict import Limit, Verdict, Worth
 
 JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
 
@@ -82,11 +86,19 @@ class Answer(BaseModel):
     """What every answer from the curves says of itself."""
 
     job_id: UUID
-    method: Literal["power_law"]
+    method: Method
     level: float = Field(description="level of the intervals")
     n_observed: int = Field(description="largest size measured")
     provisional: bool = Field(description="the job has not completed: from what is measured so far")
-    warnings: list[dict[str, Any]] = Field(description="what could not be fitted, and why")
+    warnings: list[dict[str, Any]] = Field(description="what could not be fitted, and what is odd about the curves")
+
+
+class TrustView(BaseModel):
+    """How well a metric's curve would have predicted its own later steps; the mean over classes where it has them."""
+
+    backtest_error: float | None = Field(description="mean absolute error; null: too few early steps to tell")
+    inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
+    predictions: int = Field(description="how many later steps were predicted")
 
 
 class Projection(Answer):
@@ -95,23 +107,25 @@ class Projection(Answer):
     model_config = _example(
         {
             "job_id": JOB_ID,
-            "method": "power_law",
+            "method": "calibrated",
             "level": 0.95,
+            "of": "mean",
             "n_observed": 2500,
             "provisional": False,
             "metrics": {
                 "Accuracy": [
-                    {"n": 1000, "value": 0.902, "lower": None, "upper": None, "measured_range": True},
-                    {"n": 5000, "value": 0.957, "lower": None, "upper": None, "measured_range": False},
+                    {"n": 1000, "value": 0.902, "lower": 0.895, "upper": 0.910, "measured_range": True},
+                    {"n": 5000, "value": 0.957, "lower": 0.942, "upper": 0.968, "measured_range": False},
                 ]
             },
-            "trust": {},
+            "trust": {"Accuracy": {"backtest_error": 0.006, "inside_interval": 1.0, "predictions": 7}},
             "warnings": [],
         }
     )
 
+    of: Of
     metrics: dict[str, list[ProjectedValue]]
-    trust: dict[str, Any] = Field(description="how well these data would have predicted themselves")
+    trust: dict[str, TrustView] = Field(description="how well these data would have predicted themselves")
 
 
 class TargetAnswer(BaseModel):
@@ -121,11 +135,13 @@ class TargetAnswer(BaseModel):
 
     target: float
     status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
-    n: int | None
-    lower: int | None
-    upper: int | None
-    probability: float | None = Field(description="null: the method gives none")
-    n_assured: int | None = Field(description="null: the method gives none")
+    n: int | None = Field(description="the first size at which the curve meets the target")
+    lower: int | None = Field(description="where the better end of the interval meets it; null: nowhere")
+    upper: int | None = Field(description="where the worse end of the interval meets it; null: nowhere")
+    probability: float | None = Field(description="of meeting it within 1024 times what was measured; null: not given")
+    n_assured: int | None = Field(
+        description="the first size at which one new training meets it with probability 0.8; null: nowhere"
+    )
     class_: ClassLabel = Field(
         None,
         serialization_alias="class",
@@ -140,7 +156,7 @@ class InverseProjection(Answer):
     model_config = _example(
         {
             "job_id": JOB_ID,
-            "method": "power_law",
+            "method": "calibrated",
             "level": 0.95,
             "n_observed": 2500,
             "provisional": False,
@@ -150,10 +166,10 @@ class InverseProjection(Answer):
                         "target": 0.93,
                         "status": "needs",
                         "n": 2710,
-                        "lower": None,
-                        "upper": None,
-                        "probability": None,
-                        "n_assured": None,
+                        "lower": 2510,
+                        "upper": 4890,
+                        "probability": 0.97,
+                        "n_assured": 3900,
                     }
                 ]
             },
@@ -164,20 +180,205 @@ class InverseProjection(Answer):
     metrics: dict[str, list[TargetAnswer]]
 
 
+class GainView(BaseModel):
+    """What the metric would be with more data."""
+
+    added: int = Field(description="items to add, in units of n_observed")
+    n: int
+    value: float
+    lower: float
+    upper: float
+    gain: float = Field(description="improvement on the value now, positive where better, in the metric's units")
+    gain_lower: float
+    gain_upper: float
+    probability: float = Field(description="that the improvement is at least min_gain")
+
+
+class CeilingView(BaseModel):
+    """Where the curve is at 32 times n_observed, the farthest that curves were followed to learn from."""
+
+    n: int
+    value: float
+    lower: float
+    upper: float
+    in_sight: bool = Field(description="the curve has all but levelled off there; else it still gets better")
+
+
+class LimitView(BaseModel):
+    """Something that keeps the answer from being better or surer, and what to do about it."""
+
+    code: Limit
+    detail: str
+    remedy: str
+
+
+class StepView(BaseModel):
+    """How the projection follows one step."""
+
+    n: int
+    sensitivity: float = Field(description="change of the projection for a change of this step's mean")
+
+
+class DrivingCell(BaseModel):
+    """What one cell did to the projection."""
+
+    run: int
+    n: int
+    value: float
+    effect: float = Field(description="by how much the projection is higher than without this cell")
+
+
+class DriversView(BaseModel):
+    """What drove the projection to `n`."""
+
+    n: int
+    steps: list[StepView]
+    cells: list[DrivingCell] = Field(description="those with the largest effects")
+    run_sd: float = Field(description="standard deviation of the projection made by the scatter between runs")
+
+
+class PredictionView(BaseModel):
+    """A later step as the earlier ones predicted it."""
+
+    n_fitted: int = Field(description="the largest size that the prediction knew")
+    n: int
+    value: float
+    lower: float | None
+    upper: float | None
+    measured: float
+
+
+class BacktestView(BaseModel):
+    """How well a curve would have predicted its own later steps, fitted up to a quarter and a half of the largest."""
+
+    error: float | None = Field(description="mean absolute error; null: too few early steps to tell")
+    inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
+    predictions: list[PredictionView]
+
+    @classmethod
+    def of(cls, test: Backtest) -> Self:
+        """Return the view of a back-test."""
+        return cls(
+            error=test.error,
+            inside_interval=test.inside_interval,
+            predictions=[PredictionView(**vars(one)) for one in test.predictions],
+        )
+
+
+class VerdictView(BaseModel):
+    """Whether more data is worth it, by one metric, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    sentence: str = Field(description="the verdict in words")
+    worth: Worth = Field(description="whether doubling the data brings at least min_gain: yes or no at 80 % and more")
+    min_gain: float
+    now: float = Field(description="the measured value at n_observed")
+    more: list[GainView]
+    ceiling: CeilingView
+    limits: list[LimitView] = Field(description="the gravest first")
+    test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
+    drivers: DriversView
+    backtest: BacktestView
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+    @classmethod
+    def of(cls, verdict: Verdict, label: ClassLabel, test: Backtest) -> Self:
+        """Return the view of a verdict."""
+        return cls(
+            sentence=verdict.sentence,
+            worth=verdict.worth,
+            min_gain=verdict.min_gain,
+            now=verdict.now.value,
+            more=[GainView(**vars(gain)) for gain in verdict.more],
+            ceiling=CeilingView(**vars(verdict.ceiling)),
+            limits=[LimitView(**vars(limit)) for limit in verdict.limits],
+            test_sd=verdict.test_sd,
+            drivers=DriversView(
+                n=verdict.drivers.n,
+                steps=[StepView(**vars(step)) for step in verdict.drivers.steps],
+                cells=[DrivingCell(**vars(cell)) for cell in verdict.drivers.cells],
+                run_sd=verdict.drivers.run_sd,
+            ),
+            backtest=BacktestView.of(test),
+            class_=label,
+        )
+
+
+class Verdicts(Answer):
+    """Whether more data is worth it, by every metric."""
+
+    model_config = _example(
+        {
+            "job_id": JOB_ID,
+            "method": "calibrated",
+            "level": 0.95,
+            "n_observed": 2500,
+            "provisional": False,
+            "metrics": {
+                "Accuracy": [
+                    {
+                        "sentence": "Accuracy is 0.946 at n = 2,500; twice the data should bring it to 0.957 (95 % "
+                        "interval 0.942 to 0.968): more data is worth it; it seems to level off near 0.983.",
+                        "worth": "yes",
+                        "min_gain": 0.0054,
+                        "now": 0.946,
+                        "more": [
+                            {
+                                "added": 1,
+                                "n": 5000,
+                                "value": 0.957,
+                                "lower": 0.942,
+                                "upper": 0.968,
+                                "gain": 0.011,
+                                "gain_lower": -0.004,
+                                "gain_upper": 0.022,
+                                "probability": 0.84,
+                            }
+                        ],
+                        "ceiling": {"n": 80000, "value": 0.983, "lower": 0.95, "upper": 0.997, "in_sight": True},
+                        "limits": [],
+                        "test_sd": 0.01,
+                        "drivers": {
+                            "n": 12500,
+                            "steps": [{"n": 2500, "sensitivity": 0.9}],
+                            "cells": [{"run": 3, "n": 2500, "value": 0.94, "effect": -0.001}],
+                            "run_sd": 0.002,
+                        },
+                        "backtest": {"error": 0.006, "inside_interval": 1.0, "predictions": []},
+                    }
+                ]
+            },
+            "warnings": [],
+        }
+    )
+
+    metrics: dict[str, list[VerdictView]]
+
+
 class CurveView(BaseModel):
-    """The fitted law of one metric, of one class where it has classes."""
+    """The fitted curve of one metric, of one class where it has classes."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     metric: str
     class_: ClassLabel = Field(serialization_alias="class")
-    method: Literal["power_law"]
+    method: Method
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
-    params: list[float | None] = Field(
-        description="[scale, exponent, error_asymptote] of the law 1 − (scale · n^−exponent + error_asymptote)"
+    params: list[float | None] | None = Field(
+        description="of power_law: [scale, exponent, error_asymptote] of 1 − (scale · n^−exponent + error_asymptote)"
     )
-    fit: dict[str, Any] = Field(description="the fit as it is kept; its scale is for n in units of n_max")
+    fit: dict[str, Any] = Field(
+        description="the fit as it is kept. calibrated: knots over log2_n, the median and the widths below and above "
+        "it on the link's scale. power_law: its parameters, the scale for n in units of n_max"
+    )
+    backtest: BacktestView
 
 
 class Curves(BaseModel):
@@ -206,6 +407,7 @@ class Curves(BaseModel):
                         "steps": 10,
                         "weights": "none",
                     },
+                    "backtest": {"error": 0.021, "inside_interval": None, "predictions": []},
                 }
             ],
             "warnings": [],

@@ -4,7 +4,7 @@ The worker calls `store_curves` when the last cell is in; so nothing here knows 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,19 +17,28 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement
 from app.errors import Conflict, Invalid, NotFound, field_error
+from app.sufficiency.backtest import Backtest, backtest
+from app.sufficiency.calibrated import CalibratedFit
+from app.sufficiency.diagnosis import Flag, diagnose
 from app.sufficiency.fit import NotEnoughData, PowerLawFit, fit_power_law
 from app.sufficiency.measurements import Series, series_from_rows
 from app.sufficiency.projection import (
-    METHOD,
-    METHOD_VERSION,
+    DEFAULT_METHOD,
+    METHOD_VERSIONS,
+    RELIABLE,
+    Fit,
     InverseAnswer,
+    Method,
+    Of,
     ProjectedPoint,
     TargetOutOfBounds,
     check_target,
+    fit_series,
     inv_project,
     project,
 )
 from app.sufficiency.spec import MetricSpec
+from app.sufficiency.verdict import Verdict, judge
 
 SCALAR = -1
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -40,8 +49,18 @@ class Fitted:
     """One series with its fit; `stored` when the fit was kept at completion."""
 
     series: Series
-    fit: PowerLawFit
+    fit: Fit
+    backtest: Backtest
     stored: bool
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How well a metric's curve would have predicted its own later steps."""
+
+    backtest_error: float | None
+    inside_interval: float | None
+    predictions: int
 
 
 @dataclass(frozen=True)
@@ -68,13 +87,60 @@ class Results:
         """Return the name of a class, its index where it has none, or None for a scalar."""
         return class_label(class_index, self.class_names)
 
-    @property
-    def warnings(self) -> list[dict[str, Any]]:
-        """What could not be fitted, and why."""
-        return [
+    def warnings(self, largest: float | None = None) -> list[dict[str, Any]]:
+        """Return what could not be fitted and why, and what is odd about the curves.
+
+        Parameters
+        ----------
+        largest : float, optional
+            The largest size that is asked for, or answered.
+        """
+        skipped = [
             {"code": "not_enough_data", "metric": s.metric, "class": self.label(s.class_index), "detail": why}
             for s, why in self.skipped
         ]
+        flags: dict[tuple[str, str], list[tuple[str | int | None, str]]] = {}
+        for one in self.fitted:
+            for flag in [*diagnose(one.series), *_far(one.fit, largest)]:
+                found = flags.setdefault((one.series.metric, flag.code), [])
+                found.append((self.label(one.series.class_index), flag.detail))
+        return skipped + [_warning(metric, code, found) for (metric, code), found in flags.items()]
+
+    def trust(self) -> dict[str, Trust]:
+        """Return how well the curve of each metric would have predicted its own later steps; the mean over classes."""
+        of: dict[str, list[Backtest]] = {}
+        for one in self.fitted:
+            of.setdefault(one.series.metric, []).append(one.backtest)
+        return {metric: _trust(tests) for metric, tests in of.items()}
+
+
+def _trust(tests: Sequence[Backtest]) -> Trust:
+    errors = [test.error for test in tests if test.error is not None]
+    inside = [test.inside_interval for test in tests if test.inside_interval is not None]
+    return Trust(
+        float(np.mean(errors)) if errors else None,
+        float(np.mean(inside)) if inside else None,
+        sum(len(test.predictions) for test in tests),
+    )
+
+
+def _far(fit: Fit, largest: float | None) -> list[Flag]:
+    if largest is None or largest <= RELIABLE * fit.n_max:
+        return []
+    detail = (
+        f"n = {largest:,.0f} is {largest / fit.n_max:,.0f} times the largest measured size; past {RELIABLE} times, "
+        "what curves do is a guess, and so are the intervals."
+    )
+    return [Flag("far_extrapolation", detail)]
+
+
+def _warning(metric: str, code: str, found: Sequence[tuple[str | int | None, str]]) -> dict[str, Any]:
+    """Return one warning of a metric; many classes share theirs."""
+    label, detail = found[0]
+    if len(found) > 1:
+        names = ", ".join(str(name) for name, _ in found[:3]) + (", …" if len(found) > 3 else "")
+        label, detail = None, f"{len(found)} classes ({names}), the first: {detail}"
+    return {"code": code, "metric": metric, "class": label, "detail": detail}
 
 
 def class_label(class_index: int | None, names: Sequence[str]) -> str | int | None:
@@ -109,13 +175,17 @@ def load_series(session: Session, job: Job) -> list[Series]:
     return series_from_rows((row for row in rows), metric_specs(job))
 
 
-def load_results(session: Session, job: Job, metrics: Sequence[str] | None = None) -> Results:
+def load_results(
+    session: Session, job: Job, metrics: Sequence[str] | None = None, method: Method = DEFAULT_METHOD
+) -> Results:
     """Return a job's series and their fits.
 
     Parameters
     ----------
     metrics : sequence of str, optional
         Only these.
+    method : str
+        How the curves are fitted.
 
     Raises
     ------
@@ -132,16 +202,16 @@ def load_results(session: Session, job: Job, metrics: Sequence[str] | None = Non
             if name not in known:
                 raise unknown_metric(name, known, "metric")
         series = [s for s in series if s.metric in metrics]
-    stored = _stored_fits(session, job) if job.state == "completed" else {}
+    stored = _stored_fits(session, job, method) if job.state == "completed" else {}
     fitted: list[Fitted] = []
     skipped: list[tuple[Series, str]] = []
     for one in series:
         key = (one.metric, _index(one))
         if key in stored:
-            fitted.append(Fitted(one, stored[key], True))
+            fitted.append(Fitted(one, *stored[key], True))
             continue
         try:
-            fitted.append(Fitted(one, fit_power_law(one), False))
+            fitted.append(Fitted(one, fit_series(one, method), backtest(one, method), False))
         except NotEnoughData as error:
             skipped.append((one, str(error)))
     if not fitted:
@@ -168,49 +238,122 @@ def _index(series: Series) -> int:
     return SCALAR if series.class_index is None else series.class_index
 
 
-def _stored_fits(session: Session, job: Job) -> dict[tuple[str, int], PowerLawFit]:
+def _stored_fits(session: Session, job: Job, method: Method) -> dict[tuple[str, int], tuple[Fit, Backtest]]:
+    kind = CalibratedFit if method == "calibrated" else PowerLawFit
     rows = session.scalars(
-        select(Curve).where(Curve.job_id == job.id, Curve.method == METHOD, Curve.method_version == METHOD_VERSION)
+        select(Curve).where(
+            Curve.job_id == job.id,
+            Curve.method == method,
+            Curve.method_version == METHOD_VERSIONS[method],
+            Curve.backtest.is_not(None),
+        )
     )
-    return {(row.metric, row.class_index): PowerLawFit.from_dict(row.fit) for row in rows}
+    return {
+        (row.metric, row.class_index): (kind.from_dict(row.fit), Backtest.from_dict(row.backtest or {})) for row in rows
+    }
 
 
 def store_curves(session: Session, job: Job) -> None:
-    """Fit every series of a job and keep the fits; a series with too little for a fit is left out."""
+    """Fit every series of a job by every method and keep the fits; a series with too little for a fit is left out."""
     rows = []
     for series in load_series(session, job):
-        try:
-            fit = fit_power_law(series)
-        except NotEnoughData:
-            continue
-        rows.append(
-            {
-                "job_id": job.id,
-                "metric": series.metric,
-                "class_index": _index(series),
-                "method": METHOD,
-                "method_version": METHOD_VERSION,
-                "fit": fit.to_dict(),
-            }
-        )
+        for method, version in METHOD_VERSIONS.items():
+            try:
+                fit = fit_series(series, method)
+            except NotEnoughData:
+                continue
+            rows.append(
+                {
+                    "job_id": job.id,
+                    "metric": series.metric,
+                    "class_index": _index(series),
+                    "method": method,
+                    "method_version": version,
+                    "fit": fit.to_dict(),
+                    "backtest": backtest(series, method).to_dict(),
+                }
+            )
     if not rows:
         return
     statement = insert(Curve)
+    kept = ("method_version", "fit", "backtest")
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["job_id", "metric", "class_index", "method"],
-            set_={name: statement.excluded[name] for name in ("method_version", "fit")} | {"created_at": func.now()},
+            set_={name: statement.excluded[name] for name in kept} | {"created_at": func.now()},
         ),
         rows,
     )
 
 
-def project_all(results: Results, n: Sequence[int]) -> list[tuple[Fitted, list[ProjectedPoint]]]:
+def project_all(results: Results, n: Sequence[int], level: float, of: Of) -> list[tuple[Fitted, list[ProjectedPoint]]]:
     """Return what every fitted metric is expected to be at the sizes."""
-    return [(one, project(one.series, one.fit, [float(size) for size in n])) for one in results.fitted]
+    return [(one, project(one.series, one.fit, [float(size) for size in n], level, of)) for one in results.fitted]
 
 
-def parse_targets(targets: Sequence[str]) -> list[tuple[str | None, float]]:
+def judge_all(
+    session: Session, results: Results, gains: Sequence[tuple[str | None, float]], level: float
+) -> list[tuple[Fitted, Verdict]]:
+    """Return whether more data is worth it, by every fitted metric.
+
+    Parameters
+    ----------
+    gains : sequence of (metric or None for all, gain)
+        What doubling the data must bring, in the metric's units; a metric's own before the one for all.
+
+    Raises
+    ------
+    NotFound
+        For a gain on a metric that the job does not have.
+    Invalid
+        For a gain that is not above zero.
+    """
+    wanted = dict(gains)
+    known = {one.series.metric for one in results.fitted}
+    for name, gain in wanted.items():
+        if name is not None and name not in known:
+            raise unknown_metric(name, known, "min_gain")
+        if gain <= 0:
+            detail = f"A gain must be above zero, in the metric's units; {gain:g} is not."
+            raise Invalid(detail, code="invalid_gain", errors=[field_error("min_gain", detail)])
+    counts = _test_items(session, results.job)
+    verdicts = []
+    for one in results.fitted:
+        assert isinstance(one.fit, CalibratedFit)
+        verdict = judge(
+            one.series,
+            one.fit,
+            diagnose(one.series),
+            items=counts(one.series),
+            min_gain=wanted.get(one.series.metric, wanted.get(None)),
+            level=level,
+        )
+        verdicts.append((one, verdict))
+    return verdicts
+
+
+def _test_items(session: Session, job: Job) -> Callable[[Series], int | None]:
+    """Return how many test items a series is a proportion of, as far as its metric is one."""
+    info = session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
+    test = info.get("test") or {}
+    specs = metric_specs(job)
+
+    def items(series: Series) -> int | None:
+        spec = specs.get(series.metric)
+        proportion = spec.proportion_of if spec else None
+        if proportion is None and series.metric.lower() == "accuracy" and series.bounds == (0.0, 1.0):
+            proportion = "items"
+        if proportion == "items" and series.class_index is None:
+            return int(test["size"]) if test.get("size") else None
+        counts = test.get("class_counts") or []
+        if proportion == "class_items" and series.class_index is not None and series.class_index < len(counts):
+            return int(counts[series.class_index]) or None
+        return None
+
+    return items
+
+
+def parse_targets(targets: Sequence[str], parameter: str = "target") -> list[tuple[str | None, float]]:
     """Return the targets as (metric or None for all, value).
 
     A target is ``0.93`` or ``Accuracy:0.93``; a metric's name may itself contain colons.
@@ -220,14 +363,14 @@ def parse_targets(targets: Sequence[str]) -> list[tuple[str | None, float]]:
         name, colon, number = text.rpartition(":")
         value = float(number) if NUMBER.fullmatch(number.strip()) else float("nan")
         if not np.isfinite(value) or (colon and not name):
-            detail = f"{text!r} is no target; write a number, or a metric and a number as in Accuracy:0.93."
-            raise Invalid(detail, code="invalid_target", errors=[field_error("target", detail)])
+            detail = f"{text!r} is no {parameter}; write a number, or a metric and a number as in Accuracy:0.93."
+            raise Invalid(detail, code=f"invalid_{parameter}", errors=[field_error(parameter, detail)])
         parsed.append((name if colon else None, value))
     return parsed
 
 
 def inv_project_all(
-    results: Results, targets: Sequence[tuple[str | None, float]]
+    results: Results, targets: Sequence[tuple[str | None, float]], level: float
 ) -> list[tuple[Fitted, list[InverseAnswer]]]:
     """Return how many items each target needs.
 
@@ -270,7 +413,7 @@ def inv_project_all(
             if value not in wanted[metric]:
                 wanted[metric].append(value)
     return [
-        (one, [inv_project(one.series, one.fit, value) for value in wanted[one.series.metric]])
+        (one, [inv_project(one.series, one.fit, value, level) for value in wanted[one.series.metric]])
         for one in results.fitted
         if wanted[one.series.metric]
     ]
@@ -399,7 +542,7 @@ def dataeval_export(session: Session, job: Job) -> dict[str, Any]:
             "Every metric has missing values, and DataEval's output has no holes. Take format=csv for what there is.",
             code="missing_values",
         )
-    stored = _stored_fits(session, job)
+    stored = {key: fit for key, (fit, _) in _stored_fits(session, job, "power_law").items()}
     return {
         "steps": [int(n) for n in next(iter(whole.values()))[0].n],
         "measures": {metric: _stack([s.values for s in group], group) for metric, group in whole.items()},
@@ -423,11 +566,11 @@ def _stack(values: Sequence[NDArray[np.float64]], group: Sequence[Series]) -> li
     return nested
 
 
-def _params(group: Sequence[Series], stored: Mapping[tuple[str, int], PowerLawFit]) -> Any:
+def _params(group: Sequence[Series], stored: Mapping[tuple[str, int], Fit]) -> Any:
     each: list[list[float | None] | None] = []
     for series in group:
         fit = stored.get((series.metric, _index(series)))
-        if fit is None:
+        if not isinstance(fit, PowerLawFit):
             try:
                 fit = fit_power_law(series)
             except NotEnoughData:

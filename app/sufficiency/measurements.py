@@ -51,6 +51,13 @@ class Series:
         mean = np.clip(present.sum(axis=0) / np.maximum(runs, 1), low, np.maximum(low, high))
         return np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan)
 
+    def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one."""
+        finite = np.isfinite(self.values)
+        low = np.where(finite, self.values, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(finite, self.values, -np.inf).max(axis=0, initial=-np.inf)
+        return low, high
+
     def sd(self) -> NDArray[np.float64]:
         """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
         runs, (present, power) = self.runs(), self._without_holes()

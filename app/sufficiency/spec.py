@@ -29,6 +29,10 @@ class MetricSpec(Strict):
 
     direction: Direction = "maximize"
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
+    proportion_of: Literal["items", "class_items"] | None = Field(
+        None,
+        description="the share of the test items, or of each class's: what noise the test split adds is then known",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "MetricSpec":

@@ -84,13 +84,18 @@ def test_one_run_has_no_deviation(service: Service) -> None:
 def test_project_reads_the_curve_at_sizes(service: Service) -> None:
     job_id = finished(service)
     answer = service.client.get(f"/jobs/{job_id}/project?n=160&n=4000&level=0.8").json()
-    assert (answer["job_id"], answer["method"], answer["level"]) == (job_id, "power_law", 0.8)
-    assert (answer["n_observed"], answer["provisional"], answer["warnings"], answer["trust"]) == (1000, False, [], {})
+    assert (answer["job_id"], answer["method"], answer["level"], answer["of"]) == (job_id, "calibrated", 0.8, "mean")
+    assert (answer["n_observed"], answer["provisional"], answer["warnings"]) == (1000, False, [])
     near, far = answer["metrics"]["Accuracy"]
-    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000), abs=1e-4)
+    assert near["value"] == pytest.approx(1 - 2 / math.sqrt(160) + 5e-5, abs=1e-9), "as it was measured"
+    assert near["lower"] < near["value"] < near["upper"]
+    assert far["lower"] < 1 - 2 / math.sqrt(4000) < far["upper"]
+    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000), abs=0.01)
     assert (near["n"], near["measured_range"], far["measured_range"]) == (160, True, False)
-    assert (far["lower"], far["upper"]) == (None, None)
     assert "class" not in far
+    trust = answer["trust"]["Accuracy"]
+    assert 0 <= trust["backtest_error"] < 0.05
+    assert (trust["inside_interval"], trust["predictions"]) == (1.0, 2)
     assert [(p["class"], p["n"]) for p in answer["metrics"]["Recall"]] == [(c, n) for c in CLASSES for n in (160, 4000)]
     only = service.client.get(f"/jobs/{job_id}/project?n=5000&metric=Loss&metric=Accuracy").json()
     assert set(only["metrics"]) == {"Loss", "Accuracy"}
@@ -98,22 +103,61 @@ def test_project_reads_the_curve_at_sizes(service: Service) -> None:
     assert [row["step"] for row in rows] == ["2000", "4000"]
     assert float(rows[1]["Accuracy"]) == far["value"]
     assert list(rows[0])[-1] == "Recall_hen"
-    assert service.client.get(f"/jobs/{job_id}/project?n={2**53}").status_code == 200
+    astray = service.client.get(f"/jobs/{job_id}/project?n={2**53}").json()
+    assert {w["code"] for w in astray["warnings"]} == {"far_extrapolation"}
+    by_class = next(w for w in astray["warnings"] if w["metric"] == "Recall")
+    assert by_class["class"] is None
+    assert "3 classes" in by_class["detail"]
+
+
+def test_the_power_law_is_there_for_who_wants_it(service: Service) -> None:
+    job_id = finished(service)
+    answer = service.client.get(f"/jobs/{job_id}/project?n=4000&method=power_law").json()
+    assert answer["method"] == "power_law"
+    [far] = answer["metrics"]["Accuracy"]
+    assert far["value"] == pytest.approx(1 - 2 / math.sqrt(4000), abs=1e-4)
+    assert (far["lower"], far["upper"]) == (None, None)
+    assert answer["trust"]["Accuracy"]["inside_interval"] is None
+    answer = service.client.get(f"/jobs/{job_id}/inv_project?target=Accuracy:0.97&method=power_law").json()
+    [needed] = answer["metrics"]["Accuracy"]
+    assert needed["n"] == pytest.approx((2 / 0.03) ** 2, rel=0.02)
+    assert (needed["lower"], needed["probability"], needed["n_assured"]) == (None, None, None)
+
+
+def test_one_new_training_scatters_more_than_the_mean(service: Service) -> None:
+    def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
+        return [("Accuracy", -1, 1 - 2 * n**-0.5 + 0.01 * run)]
+
+    job_id = finished(service, measure)
+    widths = []
+    for of in ("mean", "training"):
+        points = service.client.get(f"/jobs/{job_id}/project?n=1000&n=3000&of={of}").json()["metrics"]["Accuracy"]
+        widths.append([point["upper"] - point["lower"] for point in points])
+    assert widths[0][0] < widths[1][0]
+    assert widths[0][1] < widths[1][1]
 
 
 def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
     job_id = finished(service)
     answer = service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&target=Accuracy:0.5&target=Loss:0.11").json()
     reached, needed = sorted(answer["metrics"]["Accuracy"], key=lambda a: a["target"])
-    assert (reached["status"], reached["n"]) == ("reached", 16)
+    assert reached["status"] == "reached"
+    assert 10 < reached["n"] <= 40
     assert needed["status"] == "needs"
-    assert needed["n"] == pytest.approx((2 / 0.03) ** 2, rel=0.02)
-    assert (needed["lower"], needed["probability"], needed["n_assured"]) == (None, None, None)
+    assert needed["lower"] < (2 / 0.03) ** 2 < needed["upper"]
+    assert needed["n"] == pytest.approx((2 / 0.03) ** 2, rel=0.3)
+    assert 0.8 < needed["probability"] <= 1
+    assert needed["n"] <= needed["n_assured"] <= needed["upper"]
     assert [a["target"] for a in answer["metrics"]["Loss"]] == [0.97, 0.11]
-    hen = next(a for a in answer["metrics"]["Recall"] if a["class"] == "hen")
+    narrow = service.client.get(f"/jobs/{job_id}/inv_project?target=Accuracy:0.97&level=0.5").json()
+    [inner] = narrow["metrics"]["Accuracy"]
+    assert needed["lower"] < inner["lower"] < inner["upper"] < needed["upper"]
+    law = service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&method=power_law").json()
+    hen = next(a for a in law["metrics"]["Recall"] if a["class"] == "hen")
     assert (hen["status"], hen["n"]) == ("unreachable", None)
-    rows = table(service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&format=csv"))
+    rows = table(service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&format=csv&method=power_law"))
     assert (rows[0]["target"], rows[0]["Recall_hen"]) == ("0.97", "-1")
+    rows = table(service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&format=csv"))
     assert int(rows[0]["Accuracy"]) == needed["n"]
     # Above the bounds of the others, so it is for the one metric that can take it.
     assert set(service.client.get(f"/jobs/{job_id}/inv_project?target=1.5").json()["metrics"]) == {"Loss"}
@@ -131,7 +175,15 @@ def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
         ("project?n=10&level=1", 422, "level"),
         ("project?n=10&level=0", 422, "level"),
         ("project?n=10&level=nan", 422, "level"),
-        ("project?n=10&method=calibrated", 422, "method"),
+        ("project?n=10&method=wisdom", 422, "method"),
+        ("project?n=10&of=everything", 422, "of"),
+        ("verdict?min_gain=0", 422, "min_gain"),
+        ("verdict?min_gain=-0.1", 422, "min_gain"),
+        ("verdict?min_gain=some", 422, "min_gain"),
+        ("verdict?min_gain=Acuracy:0.1", 404, "min_gain"),
+        ("verdict?metric=Acuracy", 404, "metric"),
+        ("verdict?level=1", 422, "level"),
+        ("curves?method=wisdom", 422, "method"),
         ("project?n=10&metric=Acuracy", 404, "metric"),
         ("project?n=10&format=xml", 422, "format"),
         ("inv_project", 422, "target"),
@@ -171,12 +223,12 @@ def test_metric_names_may_hold_colons(service: Service) -> None:
 
     job_id = finished(service, measure)
     answer = service.client.get(f"/jobs/{job_id}/inv_project", params={"target": "val:acc:top 1:0.99"}).json()
-    assert answer["metrics"]["val:acc:top 1"][0]["n"] == pytest.approx(10_000, rel=0.01)
+    assert answer["metrics"]["val:acc:top 1"][0]["n"] == pytest.approx(10_000, rel=0.3)
 
 
 def test_too_little_for_a_fit_says_what_is_missing(service: Service) -> None:
     job_id = service.submit(schedule=STEPS)["id"]
-    for question in ("project?n=10", "inv_project?target=0.5", "curves"):
+    for question in ("project?n=10", "inv_project?target=0.5", "curves", "verdict"):
         refused = problem(service.client.get(f"/jobs/{job_id}/{question}"), 409, "not_enough_data")
         assert "0 of 10 cells" in refused["detail"]
     problem(service.client.get(f"/jobs/{job_id}/project?n=10&metric=Nonsense"), 404, "unknown_metric")
@@ -205,20 +257,70 @@ def test_answers_are_provisional_until_the_job_has_completed(service: Service) -
 
 def test_curves_kept_at_completion_are_what_is_answered_from(service: Service) -> None:
     job_id = finished(service)
-    curves = service.client.get(f"/jobs/{job_id}/curves").json()
-    assert {curve["stored"] for curve in curves["items"]} == {True}
-    assert [(c["metric"], c["class"]) for c in curves["items"]] == [
-        ("Accuracy", None),
-        ("Loss", None),
-        *(("Recall", name) for name in CLASSES),
-    ]
+    for method in ("calibrated", "power_law"):
+        curves = service.client.get(f"/jobs/{job_id}/curves?method={method}").json()
+        assert {(curve["stored"], curve["method"], curve["method_version"]) for curve in curves["items"]} == {
+            (True, method, 1)
+        }
+        assert [(c["metric"], c["class"]) for c in curves["items"]] == [
+            ("Accuracy", None),
+            ("Loss", None),
+            *(("Recall", name) for name in CLASSES),
+        ]
+        assert all(len(curve["backtest"]["predictions"]) == 2 for curve in curves["items"])
     assert curves["items"][0]["params"] == pytest.approx([2.0, 0.5, -5e-5], abs=1e-3)
-    assert curves["items"][0]["method_version"] == 1
     with service.database.transaction() as session:
-        kept = session.scalars(select(Curve).where(Curve.metric == "Accuracy")).one()
+        kept = session.scalars(select(Curve).where(Curve.metric == "Accuracy", Curve.method == "power_law")).one()
         kept.fit = {**kept.fit, "error_asymptote": kept.fit["error_asymptote"] + 0.5}
-    changed = service.client.get(f"/jobs/{job_id}/project?n=1000&metric=Accuracy").json()["metrics"]["Accuracy"][0]
+        kept = session.scalars(select(Curve).where(Curve.metric == "Accuracy", Curve.method == "calibrated")).one()
+        kept.fit = {**kept.fit, "z": [z + 1.0 for z in kept.fit["z"]]}
+    question = f"/jobs/{job_id}/project?n=1000&metric=Accuracy"
+    changed = service.client.get(question + "&method=power_law").json()["metrics"]["Accuracy"][0]
     assert changed["value"] == pytest.approx(1 - 2 / math.sqrt(1000) - 0.5, abs=1e-3)
+    changed = service.client.get(question).json()["metrics"]["Accuracy"][0]
+    assert changed["value"] < 1 - 2 / math.sqrt(1000) - 0.01
+
+
+def test_a_fit_of_another_version_is_made_anew(service: Service) -> None:
+    job_id = finished(service)
+    question = f"/jobs/{job_id}/project?n=4000&metric=Accuracy"
+    before = service.client.get(question).json()
+    with service.database.transaction() as session:
+        session.execute(update(Curve).values(method_version=0, fit={"of": "another time"}))
+    assert service.client.get(question).json() == before
+    with service.database.transaction() as session:  # from before there was a back-test
+        session.execute(update(Curve).values(method_version=1, backtest=None))
+    assert service.client.get(question).json() == before
+    assert {c["stored"] for c in service.client.get(f"/jobs/{job_id}/curves").json()["items"]} == {False}
+
+
+def test_the_verdict_says_whether_more_data_is_worth_it(service: Service) -> None:
+    job_id = finished(service)
+    answer = service.client.get(f"/jobs/{job_id}/verdict").json()
+    [accuracy] = answer["metrics"]["Accuracy"]
+    assert answer["n_observed"] == 1000
+    assert accuracy["worth"] == "yes"
+    assert [gain["n"] for gain in accuracy["more"]] == [2000, 3000, 5000]
+    assert [gain["n"] for gain in accuracy["more"]] == [(1 + gain["added"]) * 1000 for gain in accuracy["more"]]
+    projected = service.client.get(f"/jobs/{job_id}/project?n=2000&metric=Accuracy").json()["metrics"]["Accuracy"][0]
+    assert accuracy["more"][0]["value"] == projected["value"]
+    assert accuracy["more"][0]["lower"] == projected["lower"]
+    assert accuracy["now"] == pytest.approx(1 - 2 / math.sqrt(1000) + 5e-5)
+    assert accuracy["more"][0]["gain"] == pytest.approx(projected["value"] - accuracy["now"])
+    assert "Accuracy is 0.937 at n = 1,000" in accuracy["sentence"]
+    assert len(accuracy["drivers"]["steps"]) == 5
+    assert len(accuracy["backtest"]["predictions"]) == 2
+    assert [one["class"] for one in answer["metrics"]["Recall"]] == CLASSES
+    [loss] = answer["metrics"]["Loss"]
+    assert loss["more"][0]["gain"] > 0
+    assert loss["more"][0]["value"] < loss["now"]
+    picky = service.client.get(f"/jobs/{job_id}/verdict?min_gain=0.5&min_gain=Accuracy:0.001").json()["metrics"]
+    assert picky["Accuracy"][0]["min_gain"] == 0.001
+    assert picky["Recall"][0]["worth"] == "no"
+    only = service.client.get(f"/jobs/{job_id}/verdict?metric=Loss&level=0.5").json()
+    assert set(only["metrics"]) == {"Loss"}
+    gain = only["metrics"]["Loss"][0]["more"][0]
+    assert gain["upper"] - gain["lower"] < loss["more"][0]["upper"] - loss["more"][0]["lower"]
 
 
 def test_what_cannot_be_fitted_is_warned_of_and_the_rest_answered(service: Service) -> None:

@@ -208,11 +208,17 @@ def test_answers(client: Client, measured: str) -> None:
     averages = client.measurements(measured)["items"]
     assert [item["n"] for item in averages if item["metric"] == "Accuracy"] == SPEC["schedule"]
     assert len(client.measurements(measured, "cells")["items"]) == 2 * 5 * 3
-    projected = client.project(measured, [1000, 10_000], metric=["Accuracy"])["metrics"]["Accuracy"]
+    law = {"method": "power_law"}
+    projected = client.project(measured, [1000, 10_000], metric=["Accuracy"], **law)["metrics"]["Accuracy"]
     assert projected[1]["value"] == pytest.approx(1 - (2 * 10_000**-0.5 + 0.01) + 0.0005, abs=1e-3)
-    answer = client.inv_project(measured, ["Accuracy:0.95"])["metrics"]["Accuracy"][0]
+    answer = client.inv_project(measured, ["Accuracy:0.95"], **law)["metrics"]["Accuracy"][0]
     assert answer["status"] == "needs"
     assert answer["n"] == pytest.approx(2430, rel=0.02)
+    [point] = client.project(measured, [1000], metric=["Accuracy"], level=0.8, of="training")["metrics"]["Accuracy"]
+    assert point["lower"] < 1 - (2 * 1000**-0.5 + 0.01) < point["upper"]
+    verdict = client.verdict(measured, min_gain=["Accuracy:0.001"], metric=["Accuracy"])["metrics"]
+    assert [one["min_gain"] for one in verdict["Accuracy"]] == [0.001]
+    assert {item["method"] for item in client.curves(measured, **law)["items"]} == {"power_law"}
     assert {item["metric"] for item in client.curves(measured)["items"]} == {"Accuracy", "Recall"}
     assert json.loads(client.export(measured))["steps"] == SPEC["schedule"]
     assert client.table(measured, "project", {"n": [1000]}).startswith("step,")
@@ -230,11 +236,18 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     projected = printed("project", measured, "1000", "10000")
     assert "10,000" in projected
     assert "dog" in projected
-    assert "method power_law, measured up to n = 400" in projected
-    assert "1 − (" in printed("curves", measured)
-    needed = printed("inv-project", measured, "0.8", "Accuracy:0.995")
+    assert "method calibrated, measured up to n = 400" in projected
+    assert " [0." in projected, "with intervals"
+    assert "1 − (" in printed("curves", measured, "--method", "power_law")
+    assert "through 5 steps" in printed("curves", measured)
+    needed = printed("inv-project", measured, "0.8", "Accuracy:0.95")
     assert "(reached)" in needed
-    assert "unreachable" in needed
+    assert "% likely)" in needed
+    assert "unreachable" in printed("inv-project", measured, "Accuracy:0.995", "--method", "power_law")
+    verdict = printed("verdict", measured, "--metric", "Accuracy")
+    assert verdict.startswith("Accuracy: yes\nAccuracy is 0.89")
+    assert "800 (+1×)" in verdict
+    assert "Recall of dog" in printed("verdict", measured)
     assert "lab:7" in printed("workers")
     assert "The mlp." in printed("plugins", "--kind", "model")
     assert "Width of the hidden layer." in printed("plugins", "mlp")

@@ -38,7 +38,7 @@ ASKING = [
     ["submit", "JOB_FILE"],
     ["submit", "JOB_FILE", "--dry-run"],
     ["jobs"],
-    *([name, JOB] for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "export")),
+    *([name, JOB] for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "export")),
     ["project", JOB, "5000"],
     ["inv-project", JOB, "0.9"],
     ["demo"],

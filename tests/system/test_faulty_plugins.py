@@ -60,8 +60,10 @@ def test_nan_somewhere_drops_those_cells_and_says_so(client: httpx.Client) -> No
     job = run(client, COUNTING | {"evaluation": {"name": "sometimes-nan"}})
     assert job["state"] == "completed"
     assert "Accuracy" in str(job["warnings"])
-    [point] = client.get(f"/jobs/{job['id']}/project", params={"n": 2560}).json()["metrics"]["Accuracy"]
+    question = {"n": 2560, "method": "power_law"}
+    [point] = client.get(f"/jobs/{job['id']}/project", params=question).json()["metrics"]["Accuracy"]
     assert point["value"] == pytest.approx(1 - 2560**-0.5, abs=1e-3)
+    assert "missing_values" in str(client.get(f"/jobs/{job['id']}/project", params={"n": 2560}).json()["warnings"])
 
 
 def test_metrics_that_come_and_go_are_reported(client: httpx.Client) -> None:  # noqa: F811

@@ -91,7 +91,15 @@ def test_the_curve_rises_and_answers_what_it_was_asked(client: httpx.Client, fin
     answer = client.get(f"{path}/project", params={"n": [2 * largest, 4 * largest], "metric": "Accuracy"}).json()
     assert answer["provisional"] is False
     values = [point["value"] for point in answer["metrics"]["Accuracy"]]
-    assert accuracy[-1]["mean"] - 0.05 < values[0] <= values[1] <= 1
+    assert accuracy[-1]["mean"] <= values[0] <= values[1] <= 1
+    assert all(point["lower"] < point["value"] < point["upper"] for point in answer["metrics"]["Accuracy"])
+    [measured] = client.get(f"{path}/project", params={"n": largest, "metric": "Accuracy"}).json()["metrics"][
+        "Accuracy"
+    ]
+    assert measured["value"] == pytest.approx(accuracy[-1]["mean"], abs=1e-9)
+    [verdict] = client.get(f"{path}/verdict", params={"metric": "Accuracy"}).json()["metrics"]["Accuracy"]
+    p, items = accuracy[-1]["mean"], client.get("/datasets/digits").json()["info"]["test"]["size"]
+    assert verdict["test_sd"] == pytest.approx((p * (1 - p) / items) ** 0.5)
     inverse = client.get(f"{path}/inv_project", params={"target": "Accuracy:0.8"}).json()["metrics"]["Accuracy"]
     assert inverse[0]["status"] == "reached"
     assert accuracy[0]["n"] <= inverse[0]["n"] <= largest

@@ -33,12 +33,12 @@ class Classification:
     """
 
     metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
-        "Accuracy": _UNIT,
+        "Accuracy": {**_UNIT, "proportion_of": "items"},
         "AUROC": _UNIT,
         "TPR at 0.5 Fixed FPR": _UNIT,
         "F1": _UNIT,
         "LogLoss": {"direction": "minimize", "bounds": [0.0, None]},
-        "Recall": _UNIT,
+        "Recall": {**_UNIT, "proportion_of": "class_items"},
     }
 
     def __init__(

@@ -1,0 +1,223 @@
+"""Extrapolation tasks cut from measured learning curves: what was seen up to n_obs, and the truth beyond it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.sufficiency.measurements import Bounds, Series
+from app.sufficiency.spec import Direction
+
+Array = NDArray[np.float64]
+
+# Doublings past n_obs at which truths are taken, where the curve reaches so far.
+AHEAD = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])
+LEAST_OBSERVED = 60
+# LCDB 1.1 gives a mean and its standard error: five pseudo-runs with just these.
+_SPREAD = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / np.sqrt(2.5)
+_METRICS: dict[str, tuple[Direction, Bounds]] = {
+    "Accuracy": ("maximize", (0.0, 1.0)),
+    "AUROC": ("maximize", (0.0, 1.0)),
+    "Recall": ("maximize", (0.0, 1.0)),
+    "LogLoss": ("minimize", (0.0, None)),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One curve up to n_obs, and its truth.
+
+    Attributes
+    ----------
+    source : str
+        Which of the benchmarks it is of.
+    group : str
+        The dataset; tasks of one group are never on both sides of a split.
+    series : Series
+    ahead : ndarray, shape (X,)
+        log2(n / n_obs) of the truths.
+    truth : ndarray, shape (X,)
+        Measured means there.
+    weight : float
+        In learning.
+    """
+
+    source: str
+    group: str
+    series: Series
+    ahead: Array
+    truth: Array
+    weight: float = 1.0
+
+
+def accuracy_series(n: Array, values: Array) -> Series:
+    """Return runs × steps of an accuracy as a series."""
+    return Series("Accuracy", None, np.asarray(n, dtype=np.float64), np.atleast_2d(values), "maximize", (0.0, 1.0))
+
+
+class Lcdb:
+    """LCDB 1.1 (means of 25 splits) and 1.0 (five runs) as in shared/data/lcdb."""
+
+    def __init__(self, file: Path) -> None:
+        z = np.load(file)
+
+        def unpack(stored: NDArray[np.uint16]) -> Array:
+            return np.where(stored == 65535, np.nan, stored / 1e4)
+
+        self.anchors_a, self.mean = z["anchors11"].astype(np.float64), unpack(z["acc11"])
+        self.error, self.group_a = unpack(z["se11"]) / 10.0, z["ds11"]
+        self.anchors_b, self.runs, self.group_b = z["anchors10"].astype(np.float64), unpack(z["runs10"]), z["ds10"]
+
+    def means(self, seed: int, share: float, least_range: float = 0.02) -> Iterator[Task]:
+        """Yield tasks of LCDB 1.1 with a random n_obs, number of steps and span."""
+        rng = np.random.default_rng([seed, 11])
+        for c in range(len(self.mean)):
+            if rng.random() > share:
+                continue
+            end = int(np.flatnonzero(~np.isnan(self.mean[c]))[-1])
+            choice = [i for i in range(32, end - 7) if self.anchors_a[i] >= LEAST_OBSERVED]
+            if not choice:
+                continue
+            last = int(rng.choice(choice))
+            first = max(0, last - int(rng.integers(24, 60)))
+            steps = np.unique(np.round(np.linspace(first, last, int(rng.integers(4, 18)))).astype(int))
+            task = self.means_task(c, steps, min(end, last + 40), rng, least_range)
+            if task is not None:
+                yield task
+
+    def scored_means(self) -> Iterator[Task]:
+        """Yield tasks like the score's: ten steps over nearly seven doublings, truth up to 8 or 32 times."""
+        for c in range(len(self.mean)):
+            end = int(np.flatnonzero(~np.isnan(self.mean[c]))[-1])
+            for back in (24, 40):
+                last = end - back
+                if last < 0 or self.anchors_a[last] < 100:
+                    continue
+                steps = np.unique(np.round(np.linspace(max(0, last - 53), last, 10)).astype(int))
+                task = self.means_task(c, steps, end, np.random.default_rng(c), 0.02)
+                if task is not None:
+                    yield task
+
+    def means_task(
+        self, c: int, steps: NDArray[np.int64], end: int, rng: np.random.Generator, least_range: float
+    ) -> Task | None:
+        """Return the task of curve `c` seen at `steps`, with truths up to `end`; None where it is flat or broken."""
+        first, last = int(steps[0]), int(steps[-1])
+        part = self.mean[c, first : end + 1]
+        if len(steps) < 3 or np.isnan(part).any() or np.ptp(part) < least_range:
+            return None
+        spread = np.stack([rng.permutation(_SPREAD) for _ in steps], axis=1)
+        values = self.mean[c, steps] + spread * np.nan_to_num(self.error[c, steps]) * np.sqrt(5.0)
+        x = np.log2(self.anchors_a[last : end + 1] / self.anchors_a[last])
+        ahead = AHEAD[x[-1] + 1e-9 >= AHEAD]
+        truth = np.interp(ahead, x, self.mean[c, last : end + 1])
+        return Task("A", f"openml-{self.group_a[c]}", accuracy_series(self.anchors_a[steps], values), ahead, truth)
+
+    def several(self, seed: int, share: float) -> Iterator[Task]:
+        """Yield tasks of LCDB 1.0 with a random n_obs, number of steps and of runs."""
+        rng = np.random.default_rng([seed, 10])
+        for c in range(len(self.runs)):
+            if rng.random() > share:
+                continue
+            whole = ~np.isnan(self.runs[c]).any(axis=0)
+            if not whole.any():
+                continue
+            end = int(np.flatnonzero(whole)[-1])
+            choice = [i for i in range(5, end - 1) if self.anchors_b[i] >= LEAST_OBSERVED]
+            if not choice:
+                continue
+            last = int(rng.choice(choice))
+            first = max(0, last - int(rng.integers(5, 16)))
+            steps = np.unique(np.round(np.linspace(first, last, int(rng.integers(3, 12)))).astype(int))
+            runs = int(rng.choice([1, 2, 3, 4, 5]))
+            task = self.runs_task(c, steps, min(end, last + 10), runs)
+            if task is not None:
+                yield task
+
+    def scored_several(self, runs: int) -> Iterator[Task]:
+        """Yield tasks like the score's, with 5 runs or with 1."""
+        for c in range(len(self.runs)):
+            whole = ~np.isnan(self.runs[c]).any(axis=0)
+            if not whole.any():
+                continue
+            end = int(np.flatnonzero(whole)[-1])
+            for back in (6, 10):
+                last = end - back
+                if last < 0 or self.anchors_b[last] < 100:
+                    continue
+                first = max(0, int(np.searchsorted(self.anchors_b, self.anchors_b[last] / 100.0)))
+                steps = np.unique(np.round(np.linspace(first, last, 10)).astype(int))
+                task = self.runs_task(c, steps, end, runs)
+                if task is not None:
+                    yield task
+
+    def runs_task(self, c: int, steps: NDArray[np.int64], end: int, runs: int) -> Task | None:
+        """Return the task of curve `c` seen in its first `runs` runs; the truth is the mean of all five."""
+        first, last = int(steps[0]), int(steps[-1])
+        mean = self.runs[c].mean(axis=0)
+        part = mean[first : end + 1]
+        if len(steps) < 3 or np.isnan(part).any() or np.ptp(part) < 0.02:
+            return None
+        x = np.log2(self.anchors_b[last : end + 1] / self.anchors_b[last])
+        ahead = AHEAD[(x[-1] + 1e-9 >= AHEAD) & (AHEAD >= 0.5)]
+        series = accuracy_series(self.anchors_b[steps], self.runs[c][:runs][:, steps])
+        truth = np.interp(ahead, x, mean[last : end + 1])
+        return Task(f"B{runs}", f"openml-{self.group_b[c]}", series, ahead, truth)
+
+
+class Studies:
+    """The studies of ``run_studies.py``: `apart` chooses those for the final score, or the others."""
+
+    def __init__(self, file: Path, *, apart: bool) -> None:
+        z = np.load(file)
+        self.names = z["studies"]
+        chosen = z["apart"][z["study"]] == apart
+        self.study, self.metric, self.class_index = z["study"][chosen], z["metric"][chosen], z["class_index"][chosen]
+        self.values, self.n = z["values"][chosen].astype(np.float64), z["n"][chosen].astype(np.float64)
+        self.domain = z["domain"]
+
+    def tasks(self, seed: int, *, scored: bool) -> Iterator[Task]:
+        """Yield tasks of every curve: as scored, n_obs an 8th of the largest size and 5 runs; or at random."""
+        rng = np.random.default_rng([seed, 12])
+        for c in range(len(self.study)):
+            name, metric = str(self.names[self.study[c]]), str(self.metric[c])
+            n = self.n[c][self.n[c] > 0]
+            values = self.values[c][:, : len(n)]
+            # Ten classes of one study are nearly one curve: they share its weight.
+            of_study = int(((self.study == self.study[c]) & (self.metric == metric)).sum())
+            choice = [k for k in range(4, len(n) - 2) if n[k] >= LEAST_OBSERVED and n[k] <= n[-1] / 2]
+            if scored:
+                choice = [k for k in choice if abs(n[-1] / n[k] / 8 - 1) < 0.05]
+            elif of_study > 1:
+                choice = list(rng.permutation(choice)[: max(1, 12 // of_study)])
+            for last in choice:
+                first = 0 if scored else int(rng.integers(0, max(1, last - 5)))
+                stride = 1 if scored or last - first < 8 else int(rng.integers(1, 3))
+                steps = np.arange(last, first - 1, -stride)[::-1]
+                runs = 5 if scored else int(rng.choice([1, 2, 3, 5, 5, 5]))
+                seen = rng.permutation(5)[:runs] if not scored else np.arange(5)
+                truth_n = n[last + 1 :]
+                direction, bounds = _METRICS[metric]
+                shown = values[seen][:, steps]
+                truth = values[:, last + 1 :].mean(axis=0)
+                if np.isnan(shown).any() or np.isnan(truth).any():
+                    continue
+                yield Task(
+                    f"{self.domain[self.study[c]]}/{metric}",
+                    # All of MNIST's variants are one dataset when it comes to what was seen before.
+                    name.split("/")[0].split("14")[0].split("28")[0],
+                    Series(metric, None, n[steps], shown, direction, bounds),
+                    np.log2(truth_n / n[last]),
+                    truth,
+                    1.0 / of_study if scored else 1.0 / np.sqrt(of_study),
+                )
+
+
+def as_loss(task: Task, kind: str) -> Task:
+    """Return an accuracy's task as one of its error, bounded below only (`log`) or not at all (`identity`)."""
+    series = task.series
+    bounds: Bounds = (0.0, None) if kind == "log" else (None, None)
+    turned = Series("Error", None, series.n, 1.0 - series.values, "minimize", bounds)
+    return Task(f"{task.source}/{kind}", task.group, turned, task.ahead, 1.0 - task.truth, task.weight)
