@@ -235,7 +235,7 @@ class Curve(Base):
     method: Mapped[str] = mapped_column(primary_key=True)
     method_version: Mapped[int]
     fit: Mapped[dict[str, Any]]
-    backtest: Mapped[dict[str, Any] | None]
+    backtest: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 

@@ -83,8 +83,8 @@ def backtest(series: Series, method: Method) -> Backtest:
         return Backtest(())
     largest = series.n[usable].max()
     predictions: list[Prediction] = []
-    for fraction in FRACTIONS:
-        early = series.n <= fraction * largest
+    # Where no step lies between the two parts both would say the same.
+    for early in np.unique([series.n <= fraction * largest for fraction in FRACTIONS], axis=0):
         later = usable & ~early
         seen = Series(
             series.metric,

@@ -21,7 +21,7 @@ HORIZON_DOUBLINGS = 10.0
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
 _JOIN = 0.5
 _AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.125), np.arange(_JOIN, FARTHEST_LEARNED + 0.1, 0.25)])
-# Farther than anything that was learned from: straight on, with the slope and the widening of the last two doublings.
+# Farther than anything that was learned from: straight on, as the last doublings went.
 _BEYOND = np.arange(0.5, HORIZON_DOUBLINGS - FARTHEST_LEARNED + 0.1, 0.5)
 _LAST_DOUBLINGS = 2.0
 # The standard deviations of few runs are themselves uncertain: a little heavier than normal tails.
@@ -174,7 +174,10 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     -----
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
     passes into the corrected mixture over half a doubling, so that neither the curve nor its intervals jump. More than
-    32 times the largest measured size nothing was learned of: there it goes straight on in log n.
+    32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the widening of
+    the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper. The
+    corrected curve alone levels off so early that a target which lies just above it would be called out of reach for
+    ever; the mixture still counts on curves that go on.
     """
     learned = learned or calibration()
     single = not seen.noise.known
@@ -195,16 +198,18 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     back = before - np.log2(seen.n[-1])
     back_width = np.hypot(np.sqrt(mixture.variance(back)), error[0])
 
-    def beyond(at: Array) -> Array:
+    def beyond(at: Array, steepest: float = np.inf) -> Array:
         rate = (at[-1] - np.interp(FARTHEST_LEARNED - _LAST_DOUBLINGS, _AHEAD, at)) / _LAST_DOUBLINGS
-        return np.concatenate([at, at[-1] + rate * _BEYOND])
+        return np.concatenate([at, at[-1] + min(rate, steepest) * _BEYOND])
+
+    [before_last, last] = mixture.mean(np.array([FARTHEST_LEARNED - 1.0, FARTHEST_LEARNED]))
 
     knots = {
         "log2_n": [before, np.log2(seen.n[:-1]), np.log2(seen.n[-1]) + beyond(_AHEAD)],
         "z": [
             seen.z[0] + mixture.mean(back) - mixture.mean(seen.x[:1]),
             seen.z[:-1],
-            beyond(join(float(seen.z[-1]), centre)),
+            beyond(join(float(seen.z[-1]), centre), steepest=min(last - before_last, 0.0)),
         ],
         "below": [back_width, error[:-1], beyond(join(float(error[-1]), np.maximum.accumulate(ahead.below)))],
         "above": [back_width, error[:-1], beyond(join(float(error[-1]), np.maximum.accumulate(ahead.above)))],

@@ -22,7 +22,7 @@ def test_a_job_is_queued_with_every_default_filled_in(service: Service) -> None:
     assert job["device"] == job["spec"]["device"] == "cpu"
     assert job["steps"][-1] == 1000
     assert len(job["steps"]) == 4
-    assert job["metrics"]["Loss"] == {"direction": "minimize", "bounds": [0.0, None]}
+    assert job["metrics"]["Loss"] == {"direction": "minimize", "bounds": [0.0, None], "proportion_of": None}
     assert job["progress"] == {"cells_done": 0, "cells_total": 8, "fraction": 0.0, "eta_seconds": None}
     assert job["plugin_versions"] == {
         "model:mlp": "1.0",
@@ -41,7 +41,7 @@ def test_the_job_overrides_what_the_evaluation_declares(service: Service) -> Non
     metrics = {"Loss": {"direction": "minimize", "bounds": [0, 10]}, "Mine": {"bounds": [None, None]}}
     declared = service.submit(metrics=metrics)["metrics"]
     assert declared["Loss"]["bounds"] == [0.0, 10.0]
-    assert declared["Mine"] == {"direction": "maximize", "bounds": [None, None]}
+    assert declared["Mine"] == {"direction": "maximize", "bounds": [None, None], "proportion_of": None}
     assert declared["Accuracy"]["bounds"] == [0.0, 1.0]
 
 

@@ -144,14 +144,14 @@ def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
     assert reached["status"] == "reached"
     assert 10 < reached["n"] <= 40
     assert needed["status"] == "needs"
-    assert needed["lower"] < (2 / 0.03) ** 2 < needed["upper"]
-    assert needed["n"] == pytest.approx((2 / 0.03) ** 2, rel=0.3)
-    assert 0.8 < needed["probability"] <= 1
-    assert needed["n"] <= needed["n_assured"] <= needed["upper"]
+    # The interval at 95 % has no end: the curve may as well level off before.
+    assert 1000 < needed["lower"] < (2 / 0.03) ** 2 < needed["n"]
+    assert (needed["upper"], needed["probability"] > 0.9) == (None, True)
+    assert needed["n"] <= needed["n_assured"]
     assert [a["target"] for a in answer["metrics"]["Loss"]] == [0.97, 0.11]
     narrow = service.client.get(f"/jobs/{job_id}/inv_project?target=Accuracy:0.97&level=0.5").json()
     [inner] = narrow["metrics"]["Accuracy"]
-    assert needed["lower"] < inner["lower"] < inner["upper"] < needed["upper"]
+    assert needed["lower"] < inner["lower"] < inner["n"] == needed["n"] < inner["upper"]
     law = service.client.get(f"/jobs/{job_id}/inv_project?target=0.97&method=power_law").json()
     hen = next(a for a in law["metrics"]["Recall"] if a["class"] == "hen")
     assert (hen["status"], hen["n"]) == ("unreachable", None)
@@ -223,7 +223,9 @@ def test_metric_names_may_hold_colons(service: Service) -> None:
 
     job_id = finished(service, measure)
     answer = service.client.get(f"/jobs/{job_id}/inv_project", params={"target": "val:acc:top 1:0.99"}).json()
-    assert answer["metrics"]["val:acc:top 1"][0]["n"] == pytest.approx(10_000, rel=0.3)
+    [needed] = answer["metrics"]["val:acc:top 1"]
+    assert needed["status"] == "needs"
+    assert needed["lower"] < 10_000 < needed["n"]
 
 
 def test_too_little_for_a_fit_says_what_is_missing(service: Service) -> None:
@@ -299,7 +301,10 @@ def test_the_verdict_says_whether_more_data_is_worth_it(service: Service) -> Non
     answer = service.client.get(f"/jobs/{job_id}/verdict").json()
     [accuracy] = answer["metrics"]["Accuracy"]
     assert answer["n_observed"] == 1000
-    assert accuracy["worth"] == "yes"
+    # 200 test items tell 0.937 from 0.951 no better than by chance.
+    assert accuracy["test_sd"] == accuracy["min_gain"] == pytest.approx((0.9368 * 0.0632 / 200) ** 0.5, rel=1e-3)
+    assert accuracy["worth"] == "unclear"
+    assert "test_set" in [limit["code"] for limit in accuracy["limits"]]
     assert [gain["n"] for gain in accuracy["more"]] == [2000, 3000, 5000]
     assert [gain["n"] for gain in accuracy["more"]] == [(1 + gain["added"]) * 1000 for gain in accuracy["more"]]
     projected = service.client.get(f"/jobs/{job_id}/project?n=2000&metric=Accuracy").json()["metrics"]["Accuracy"][0]
@@ -315,7 +320,7 @@ def test_the_verdict_says_whether_more_data_is_worth_it(service: Service) -> Non
     assert loss["more"][0]["gain"] > 0
     assert loss["more"][0]["value"] < loss["now"]
     picky = service.client.get(f"/jobs/{job_id}/verdict?min_gain=0.5&min_gain=Accuracy:0.001").json()["metrics"]
-    assert picky["Accuracy"][0]["min_gain"] == 0.001
+    assert (picky["Accuracy"][0]["min_gain"], picky["Accuracy"][0]["worth"]) == (0.001, "yes")
     assert picky["Recall"][0]["worth"] == "no"
     only = service.client.get(f"/jobs/{job_id}/verdict?metric=Loss&level=0.5").json()
     assert set(only["metrics"]) == {"Loss"}

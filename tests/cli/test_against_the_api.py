@@ -233,11 +233,14 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert "0.8905 ±0.0007" in printed("measurements", measured)
     assert len(printed("measurements", measured, "--view", "cells").splitlines()) == 1 + 2 * 5 * 3
     assert printed("measurements", measured, "--csv").startswith("step,Accuracy,Recall_cat,Recall_dog")
-    projected = printed("project", measured, "1000", "10000")
-    assert "10,000" in projected
+    projected = printed("project", measured, "1000", "5000")
+    assert "5,000" in projected
     assert "dog" in projected
     assert "method calibrated, measured up to n = 400" in projected
     assert " [0." in projected, "with intervals"
+    far = sufficiency("project", measured, "10000", "--url", url)
+    assert far.code == 0
+    assert "warning: n = 10,000 is 25 times the largest measured size" in far.err
     assert "1 − (" in printed("curves", measured, "--method", "power_law")
     assert "through 5 steps" in printed("curves", measured)
     needed = printed("inv-project", measured, "0.8", "Accuracy:0.95")

@@ -66,7 +66,8 @@ def test_a_job_worked_through_completes_with_its_curves(database: Database, job_
         job = session.get_one(Job, job_id)
         assert (job.state, job.cells_done, job.work_done) == ("completed", 6, 140)
         assert session.scalar(select(func.count()).select_from(Measurement)) == 6
-        assert session.scalars(select(Curve.metric)).all() == ["Accuracy"]
+        kept = session.execute(select(Curve.metric, Curve.method).order_by(Curve.method)).all()
+        assert [tuple(curve) for curve in kept] == [("Accuracy", "calibrated"), ("Accuracy", "power_law")]
         events = session.scalars(select(Event).order_by(Event.seq)).all()
     assert [e.seq for e in events] == list(range(1, len(events) + 1))
     assert [e.type for e in events].count("cell") == 6

@@ -47,7 +47,9 @@ def test_what_the_dataset_tells_is_no_parameter(registry: Registry) -> None:
 
 def test_metrics_are_declared(registry: Registry) -> None:
     [described] = [d for d in registry.describe() if d.name == "classification"]
-    assert described.capabilities["metrics"]["LogLoss"] == {"direction": "minimize", "bounds": [0.0, None]}
+    metrics = described.capabilities["metrics"]
+    assert metrics["LogLoss"] == {"direction": "minimize", "bounds": [0.0, None], "proportion_of": None}
+    assert (metrics["Accuracy"]["proportion_of"], metrics["Recall"]["proportion_of"]) == ("items", "class_items")
 
 
 @pytest.mark.parametrize(
