@@ -19,8 +19,8 @@ Array = NDArray[np.float64]
 
 HORIZON_DOUBLINGS = 10.0
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
-_JOIN = 0.5
-_AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.125), np.arange(_JOIN, FARTHEST_LEARNED + 0.1, 0.25)])
+_JOIN = 0.25
+_AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.0625), np.arange(_JOIN, FARTHEST_LEARNED + 0.1, 0.25)])
 # Farther than anything that was learned from: straight on, as the last doublings went.
 _BEYOND = np.arange(0.5, HORIZON_DOUBLINGS - FARTHEST_LEARNED + 0.1, 0.5)
 _LAST_DOUBLINGS = 2.0
@@ -173,7 +173,7 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     Notes
     -----
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
-    passes into the corrected mixture over half a doubling, so that neither the curve nor its intervals jump. More than
+    passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump. More than
     32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the widening of
     the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper. The
     corrected curve alone levels off so early that a target which lies just above it would be called out of reach for

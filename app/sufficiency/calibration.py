@@ -75,9 +75,9 @@ class Calibration:
     several, single : Prior
         For curves with two runs or more at some step, and for those without.
     network : Network
-    widen : ndarray, shape (2, 3)
+    widen : ndarray, shape (2, 3, 2)
         Factors of the widths, set on curves that the network had not seen: with several runs and with one, by the
-        kind of link, in the order of `KINDS`.
+        kind of link in the order of `KINDS`, below and above the median.
     """
 
     several: Prior

@@ -1,5 +1,6 @@
 """Is more data worth it? What it would bring, where the ceiling seems to be, what limits the answer, what to do."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -250,9 +251,12 @@ def _reach(level: float) -> float:
     return float(ndtri(0.5 + level / 2))
 
 
-def text(value: float) -> str:
-    """Return a metric's value for a sentence."""
-    return f"{value:.3f}" if 1e-2 <= abs(value) < 10 else f"{value:.3g}"
+def text(value: float, difference: float = np.inf) -> str:
+    """Return a metric's value for a sentence, with the digits that show a `difference` between two of them."""
+    if not 1e-2 <= abs(value) < 10:
+        return f"{value:.3g}"
+    digits = 3 if difference >= 1e-3 or difference <= 0 else min(math.ceil(-math.log10(difference)), 9)
+    return f"{value:.{digits}f}"
 
 
 def _sentence(
@@ -265,15 +269,18 @@ def _sentence(
     level: float,
 ) -> str:
     name = series.metric
-    moves = f"{text(double.value)} ({level:.0%} interval {text(double.lower)} to {text(double.upper)})"
-    facts = f"{name} is {text(now.value)} at n = {now.n:,.0f}; twice the data should bring it to {moves}"
+    value, lower, upper, current = (
+        text(v, abs(double.gain)) for v in (double.value, double.lower, double.upper, now.value)
+    )
+    moves = f"{value} ({level:.0%} interval {lower} to {upper})"
+    facts = f"{name} is {current} at n = {now.n:,.0f}; twice the data should bring it to {moves}"
     judged = {
         "yes": "more data is worth it",
         "no": f"a gain of {text(worthwhile)} is unlikely, so more data is hardly worth it",
         "unclear": f"whether that is a gain of {text(worthwhile)} cannot be told yet",
     }[worth]
     if ceiling.in_sight:
-        end = f"it seems to level off near {text(ceiling.value)}"
+        end = f"it seems to level off near {text(ceiling.value, abs(double.gain))}"
     else:
-        end = f"no ceiling is in sight up to {FAR} times the data ({text(ceiling.value)} there)"
+        end = f"no ceiling is in sight up to {FAR} times the data ({text(ceiling.value, abs(double.gain))} there)"
     return f"{facts}: {judged}; {end}."

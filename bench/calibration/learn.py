@@ -281,13 +281,15 @@ def widening(rows: Rows, predicted: tuple[Array, Array, Array]) -> Array:
     half = np.where(rows.truth < centre, centre - low, high - centre)
     ratio = np.abs(rows.truth - centre) / half
     near = (rows.ahead >= 0.95) & (rows.ahead <= 3.05)
-    factors = np.ones((2, len(KINDS)))
+    factors = np.ones((2, len(KINDS), 2))
     for single in range(2):
         for kind in range(len(KINDS)):
             k = near & (rows.single == bool(single)) & (rows.kind == kind)
-            order = np.argsort(ratio[k])
-            share = np.cumsum(rows.weight[k][order]) / rows.weight[k].sum()
-            factors[single, kind] = ratio[k][order][np.searchsorted(share, LEVEL)]
+            for side, here in enumerate((rows.truth < centre, rows.truth >= centre)):
+                # Each end may be passed by half of what the level leaves, of all curves.
+                order = np.argsort(-ratio[k & here])
+                share = np.cumsum(rows.weight[k & here][order]) / rows.weight[k].sum()
+                factors[single, kind, side] = ratio[k & here][order][np.searchsorted(share, (1.0 - LEVEL) / 2)]
     return factors
 
 
@@ -335,7 +337,7 @@ def main() -> None:
     say(f"priors: {several.log_weight.size} and {single.log_weight.size} components")
     rows = to_rows(pairs, several, single)
     say(f"{len(rows.mean)} rows, {rows.inputs.shape[1]} inputs")
-    widen = np.ones((2, len(KINDS)))
+    widen = np.ones((2, len(KINDS), 2))
     if not options.no_folds:
         groups = np.unique(rows.group)
         fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % 5, strict=True))
@@ -349,7 +351,7 @@ def main() -> None:
         predicted = (unseen[0], unseen[1], unseen[2])
         report(rows, predicted, "On datasets that were not learned from, before widening")
         widen = widening(rows, predicted)
-        say(f"widths times {np.round(widen, 3).tolist()} (several runs, one run; by link)")
+        say(f"widths times {np.round(widen, 3).tolist()} (several runs, one run; by link; below, above)")
     network = learn_network(rows, options.seed, epochs=options.epochs)
     arrays = to_arrays(several, single, network, widen)
     report(rows, predict(arrays, rows), "On what was learned from")

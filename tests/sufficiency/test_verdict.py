@@ -1,5 +1,7 @@
 """The verdict: worth it or not, in numbers that fit its words."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,3 +87,10 @@ def test_its_numbers_are_those_of_project_and_its_words_those_of_its_numbers(cur
     assert curve.metric in told.sentence
     assert "nan" not in told.sentence
     assert told.ceiling.lower <= told.ceiling.value <= told.ceiling.upper
+
+
+def test_its_sentence_shows_the_difference_that_it_speaks_of() -> None:
+    told = verdict(series(noisy(1 - 0.5 * N**-0.8, 1e-5)))
+    assert told.more[0].gain < 1e-3
+    [before, after] = re.findall(r"is (0\.\d+) at .* to (0\.\d+) \(", told.sentence)[0]
+    assert float(after) - float(before) == pytest.approx(told.more[0].gain, rel=0.5)
