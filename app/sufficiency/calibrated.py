@@ -74,7 +74,9 @@ class CalibratedFit:
         width = np.where(z < self.z, self.below, self.above)
         if training:
             width = np.hypot(width, self.run)
-        return np.asarray(ndtr(np.arcsinh(self.tail * (z - self.z) / width) / self.tail), dtype=np.float64)
+        with np.errstate(over="ignore"):
+            u = np.arcsinh(self.tail * (z - self.z) / width) / self.tail
+        return np.asarray(ndtr(u), dtype=np.float64)
 
     def value(self, n: Any) -> Array:
         """Return the median of the metric at sizes `n`, of any shape, each ≥ 1."""

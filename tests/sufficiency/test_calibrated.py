@@ -210,6 +210,14 @@ def test_units_and_direction_do_not_matter() -> None:
     assert scaled == pytest.approx(1e4 * loss, rel=1e-6)
 
 
+@pytest.mark.parametrize("bounds", [(0.0, None), (None, None)])
+def test_a_target_out_of_all_proportion_is_answered(bounds: tuple[float | None, float | None]) -> None:
+    curve = Series("A", None, np.arange(1.0, 7.0), np.array([[0.0, 0, 0, 0, 0, 2e-280]]), "maximize", bounds)
+    fit = fit_calibrated(curve)
+    assert inv_project(curve, fit, 3.5e28).status == "unreachable"
+    assert inv_project(curve, fit, 0.0).status == "reached"
+
+
 numbers = st.one_of(
     st.floats(0, 1), st.just(float("nan")), st.floats(-1e250, 1e250), st.sampled_from([0.0, 1.0, 0.5, 1e-300])
 )
