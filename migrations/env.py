@@ -14,7 +14,12 @@ with engine.connect() as connection:
     # Two replicas that start together must not both create the tables.
     connection.execute(text("SELECT pg_advisory_lock(:key)").bindparams(key=MIGRATION_LOCK))
     connection.commit()
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,  # so that none keeps its locks while the next one works
+    )
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
