@@ -107,6 +107,16 @@ def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -
     return _dataset_view(service.get_dataset(session, name), service.live_workers(session, settings))
 
 
+@router.post("/datasets/{name}/verify", tags=["datasets"], status_code=202, responses=documented(404, 409))
+def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
+    """Have a worker read a dataset anew, after its files have changed.
+
+    Jobs that were measured on what was there before are not mixed with it: they refuse `retry` and `extend`, except
+    with `start_anew`.
+    """
+    return _dataset_view(service.verify_again(session, name), service.live_workers(session, settings))
+
+
 @router.delete("/datasets/{name}", tags=["datasets"], status_code=204, responses=documented(404, 409))
 def delete_dataset(session: SessionDep, name: DatasetName) -> None:
     """Remove a dataset's registration; its files stay. Refused while jobs are on it."""

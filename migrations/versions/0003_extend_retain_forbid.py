@@ -1,8 +1,8 @@
 """Let jobs be extended and pruned, and forbid what must never be
 
-Code of before survives this: columns are added with defaults, one column loses its NOT NULL, and the new constraints say
-what that code keeps anyway. They are NOT VALID here, which holds for every new row at once and reads no old one; the
-next migration validates them without keeping anybody from writing.
+Code of before survives this: columns are added with defaults, one column loses its NOT NULL, and the new constraints
+say what that code keeps anyway. They are NOT VALID here, which holds for every new row at once and reads no old one;
+the next migration validates them without keeping anybody from writing.
 """
 
 from collections.abc import Sequence
