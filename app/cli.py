@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rich.console import Console
     from rich.table import Table
 
     from app.client import Client, Job
+    from app.settings import Settings
 
 app = typer.Typer(
     name="sufficiency",
@@ -47,6 +51,10 @@ Method = Annotated[
 Metric = Annotated[list[str] | None, typer.Option("--metric", help="Only this metric; may be repeated.")]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where all of it is kept; default in your home directory.")
+]
+DataDirOf = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Of a running standalone; else the settings say where the servers are."),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
@@ -124,23 +132,53 @@ def migrate() -> None:
     Example:
       SUFFICIENCY_DATABASE_URL=postgresql+psycopg://user@db/sufficiency sufficiency migrate
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from app.db.migrate import upgrade
     from app.settings import get_settings
-    from app.terminal import UNREACHABLE, CommandError
 
-    try:
+    with _database_errors("migrated"):
         upgrade(get_settings().database_url)
-    except SQLAlchemyError as error:
-        # The URL may hold a password, so it is not repeated here.
-        raise CommandError(
-            f"the database cannot be migrated ({str(getattr(error, 'orig', error)).splitlines()[0]})",
-            "SUFFICIENCY_DATABASE_URL",
-            "start PostgreSQL 18 or newer, or correct the setting",
-            UNREACHABLE,
-        ) from error
     typer.echo("The database has the schema of this version.")
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Of jobs that ended so long ago: 30d, 12h, 8w.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; drop nothing.")] = False,
+    data_dir: DataDirOf = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Drop what old jobs no longer need; results stay.
+
+    It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
+    measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
+    of the settings, in short transactions, while the service runs.
+
+    \b
+    Example:
+      sufficiency prune --older-than 30d --dry-run
+      sufficiency prune --older-than 30d
+    """
+    from dataclasses import asdict
+
+    from app.db.engine import Database
+    from app.jobs.retention import prune as drop
+
+    age = _age(older_than)
+    with _database_errors():
+        database = Database(_settings_of(data_dir).database_url, pool_size=1)
+        try:
+            dropped = drop(database, age, dry_run=dry_run)
+        finally:
+            database.dispose()
+    if as_json:
+        return _print_json({"dry_run": dry_run, **asdict(dropped)})
+    typer.echo(
+        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units and "
+        f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
+    )
+    return None
 
 
 @app.command()
@@ -675,6 +713,53 @@ def _client(url: str | None) -> Client:
     from app.client import Client
 
     return Client(url)
+
+
+@contextmanager
+def _database_errors(what: str = "used") -> Iterator[None]:
+    """Turn what the database says into words; its URL may hold a password, so it is not among them."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.terminal import UNREACHABLE, CommandError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise CommandError(
+            f"the database cannot be {what} ({str(getattr(error, 'orig', error)).splitlines()[0]})",
+            "SUFFICIENCY_DATABASE_URL",
+            "start PostgreSQL 18 or newer, or correct the setting",
+            UNREACHABLE,
+        ) from error
+
+
+def _settings_of(data_dir: Path | None) -> Settings:
+    """Return the settings, with the servers of the standalone that keeps its data there if one is named."""
+    from app.settings import get_settings
+
+    if data_dir is None:
+        return get_settings()
+    from app.standalone import running_servers
+
+    database_url, redis_url = running_servers(data_dir)
+    return get_settings().model_copy(update={"database_url": database_url, "redis_url": redis_url})
+
+
+def _age(text: str) -> timedelta:
+    from datetime import timedelta
+
+    from app.terminal import MISUSED, CommandError
+
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    number, unit = text[:-1], text[-1:]
+    try:
+        if unit in units and number.isascii() and number.isdigit():
+            return timedelta(**{units[unit]: int(number)})
+    except OverflowError:
+        pass
+    raise CommandError(
+        f"{text!r} is no age", "--older-than", f"write a number and one of {', '.join(units)}, like 30d", MISUSED
+    )
 
 
 def _followed(client: Client, id: str, console: Console) -> Job:

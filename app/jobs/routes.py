@@ -288,6 +288,8 @@ async def follow_job(
             batch = await run_in_threadpool(_events_after, request, job_id, seq)
         except DATABASE_AWAY:
             return  # the client comes back with Last-Event-ID, and is told then
+        if batch.pruned:
+            yield _pruned(seq, batch.pruned)
         for event in batch.events:
             seq = event.seq
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
@@ -297,6 +299,16 @@ async def follow_job(
             await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
         except TimeoutError:
             continue
+
+
+def _pruned(seq: int, count: int) -> ServerSentEvent:
+    """Say that events are no longer there; its number is the last one's, so that a stream can be resumed after it."""
+    told = {
+        "from": seq + 1,
+        "to": seq + count,
+        "detail": f"{count} event{'s are' if count > 1 else ' is'} no longer kept. The job and its measurements are.",
+    }
+    return ServerSentEvent(id=str(seq + count), event="pruned", data=told)
 
 
 def _events_after(request: Request, job_id: UUID, seq: int) -> service.EventBatch:

@@ -347,10 +347,20 @@ def _value_warnings(job: Job, spreads: Sequence[repository.Spread]) -> list[dict
 
 @dataclass(frozen=True)
 class EventBatch:
-    """Events of a job in order; `last` when no more can follow unless the job is taken up again."""
+    """Events of a job in order.
+
+    Attributes
+    ----------
+    events : list of Event
+    last : bool
+        No more can follow unless the job is taken up again.
+    pruned : int
+        How many before the first of them have been dropped; see `app.jobs.retention`.
+    """
 
     events: list[Event]
     last: bool
+    pruned: int
 
 
 def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:
@@ -358,7 +368,8 @@ def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> 
     # The state first: if it has ended, all its events are there to be seen by the second query.
     state = session.scalar(select(Job.state).where(Job.id == job_id))
     events = repository.events_after(session, job_id, seq, limit)
-    return EventBatch(events, last=(state is None or state in ENDED) and len(events) < limit)
+    last = (state is None or state in ENDED) and len(events) < limit
+    return EventBatch(events, last, pruned=events[0].seq - seq - 1 if events else 0)
 
 
 # Changing
