@@ -42,6 +42,8 @@ Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="The service; else SUFFICIENCY_URL, else this machine's.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print what the API answered.")]
+JsonFindings = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+JsonNumbers = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print a table as CSV, one column a metric.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job.", show_default=False)]
 Level = Annotated[float | None, typer.Option("--level", help="Level of the intervals, 0.95 unless given.")]
@@ -141,13 +143,48 @@ def migrate() -> None:
 
 
 @app.command()
+def doctor(data_dir: DataDirOf = None, url: Url = None, as_json: JsonFindings = False) -> None:
+    """Say what is wrong with a live service, and the remedy.
+
+    It looks at settings, PostgreSQL, Redis, API, workers, plugins, jobs and what they left behind, directly and without
+    changing anything; so it works while the API is down. Exit code 0: nothing is wrong; 1: something is.
+
+    \b
+    Example:
+      sufficiency doctor
+      sufficiency doctor --data-dir ./sufficiency-data --url http://127.0.0.1:8000
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from app.doctor import examine
+
+    settings = _settings_of(data_dir)
+    if url is not None:
+        settings = settings.model_copy(update={"url": url})
+    findings = examine(settings, data_dir or Path(tempfile.gettempdir()))
+    wrong = sum(finding.level == "wrong" for finding in findings)
+    if as_json:
+        _print_json({"wrong": wrong, "findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            mark = "WRONG" if finding.level == "wrong" else finding.level
+            typer.echo(f"{mark:<5}  {finding.check}: {finding.detail}")
+            if finding.remedy:
+                typer.echo(f"       do: {finding.remedy}")
+        typer.echo(f"{wrong} thing{'s are' if wrong != 1 else ' is'} wrong." if wrong else "Nothing is wrong.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
 def prune(
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Of jobs that ended so long ago: 30d, 12h, 8w.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; drop nothing.")] = False,
     data_dir: DataDirOf = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    as_json: JsonNumbers = False,
 ) -> None:
     """Drop what old jobs no longer need; results stay.
 

@@ -70,27 +70,37 @@ class Waiting:
             repository.unsent_seconds(session),
         )
 
+    def blocked(self, job: Job) -> str | None:
+        """Return what keeps every worker from a job's next unit, or None where one could take it."""
+        return self.live.why_waiting(*self._needs(job))
+
+    def slots(self, job: Job) -> tuple[int, int]:
+        """Return how many slots there are that could take a job's next unit: those that are free, and all of them."""
+        able = self.live.able(*self._needs(job))
+        every = sum(worker.slots for worker in able)
+        return every - sum(min(self.leases.get(worker.id, 0), worker.slots) for worker in able), every
+
     def reason(self, job: Job) -> str | None:
         """Return what a job waits for; a running one waits only where no worker could take its next unit."""
-        spec = JobSpec.model_validate(job.spec)
-        if job.steps is None and isinstance(spec.schedule, PluginRef):
-            needed, device, versions = [f"schedule:{spec.schedule.name}"], "cpu", catalog.NO_VERSIONS
-        else:
-            needed = needed_plugins(spec, self.datasets[job.dataset_id], planned=True)
-            device, versions = job.device, binding_versions(job) if job.cells_done else catalog.NO_VERSIONS
-        if (reason := self.live.why_waiting(needed, device, versions)) or job.state == "running":
+        if (reason := self.blocked(job)) or job.state == "running":
             return reason
-        able = self.live.able(needed, device, versions)
-        slots = sum(worker.slots for worker in able)
-        free = slots - sum(min(self.leases.get(worker.id, 0), worker.slots) for worker in able)
+        free, every = self.slots(job)
         if not free:
-            busy = "the one that could take it is" if slots == 1 else f"all {slots} that could take it are"
+            busy = "the one that could take it is" if every == 1 else f"all {every} that could take it are"
             return f"waiting for a free slot: {busy} busy"
         if self.unsent > UNSENT_SECONDS:
             return f"waiting for the broker (Redis), which has taken no message for {self.unsent:.0f} s"
+        if job.steps is None:
+            return f"waiting for a worker to ask schedule {job.spec['schedule']['name']} for the steps"
+        return f"waiting for a worker to take it: {free} of {every} slots are free"
+
+    def _needs(self, job: Job) -> tuple[list[str], str, Mapping[str, str]]:
+        """Return the plugins that a job's next step needs, the device, and the versions that the plugins must have."""
+        spec = JobSpec.model_validate(job.spec)
         if job.steps is None and isinstance(spec.schedule, PluginRef):
-            return f"waiting for a worker to ask schedule {spec.schedule.name} for the steps"
-        return f"waiting for a worker to take it: {free} of {slots} slots are free"
+            return [f"schedule:{spec.schedule.name}"], "cpu", catalog.NO_VERSIONS
+        needed = needed_plugins(spec, self.datasets[job.dataset_id], planned=True)
+        return needed, job.device, binding_versions(job) if job.cells_done else catalog.NO_VERSIONS
 
 
 def binding_versions(job: Job) -> dict[str, str]:
