@@ -32,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 datasets_app = typer.Typer(
-    help="Register, list, show and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    help="Register, list, show, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -58,6 +58,7 @@ DataDirOf = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Of a running standalone; else the settings say where the servers are."),
 ]
+StartAnew = Annotated[bool, typer.Option("--start-anew", help="Drop what is measured, and measure all of it again.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
 Slots = Annotated[
@@ -356,6 +357,29 @@ def datasets_show(
     _show_dataset(dataset, as_json)
 
 
+@datasets_app.command("verify")
+def datasets_verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Read a dataset anew, after its files changed.
+
+    Jobs that were measured on what was there before are not mixed with it: they refuse retry and extend, except with
+    --start-anew.
+
+    \b
+    Example:
+      sufficiency datasets verify digits
+    """
+    with _client(url) as client:
+        dataset = client.verify_dataset(name)
+        if wait:
+            dataset = client.wait_dataset(name, timeout=120)
+    _show_dataset(dataset, as_json)
+
+
 @datasets_app.command("remove")
 def datasets_remove(name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None) -> None:
     """Remove a dataset's registration; its files stay.
@@ -488,16 +512,63 @@ def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def retry(id: JobId, url: Url = None, as_json: Json = False) -> None:
+def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
     """Queue a failed or cancelled job again.
 
-    What it has measured stays and is not measured again.
+    What it has measured stays and is not measured again. If a plugin's version or the data have changed since, that
+    would mix two things, and is refused: --start-anew drops what is measured and measures all of it, of a completed job
+    too.
 
     \b
     Example:
       sufficiency retry 019a0000-0000-7000-8000-000000000000
+      sufficiency retry 019a0000-0000-7000-8000-000000000000 --start-anew
     """
-    _move(id, url, as_json, lambda client: client.retry(id))
+    _move(id, url, as_json, lambda client: client.retry(id, start_anew=start_anew))
+
+
+@app.command()
+def extend(
+    id: JobId,
+    runs: Annotated[int | None, typer.Option("--runs", min=1, help="Runs that it shall have in all.")] = None,
+    step: Annotated[
+        list[int] | None, typer.Option("--step", min=1, help="A size to measure besides; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="Another registration of the same data; other data only with --start-anew."),
+    ] = None,
+    start_anew: StartAnew = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it extends once.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Add runs or steps to an ended job.
+
+    What it has measured stays; only what is new is run, and the curves are fitted anew. With protocol dataeval only
+    steps above the largest can be added.
+
+    \b
+    Example:
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --runs 10
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --step 700 --step 1200 --dry-run
+    """
+    steps = sorted(step) if step else None
+    wanted: dict[str, Any] = {"runs": runs, "steps": steps, "dataset": dataset, "start_anew": start_anew}
+    with _client(url) as client:
+        if dry_run:
+            plan = client.extend(id, **wanted, dry_run=True)
+            return _print_json(plan) if as_json else _print_extension(plan)
+        job = client.extend(id, **wanted, idempotency_key=idempotency_key)
+    if as_json:
+        return _print_json(job)
+    progress = job["progress"]
+    typer.echo(f"Job {id} is {job['state']}: {progress['cells_done']} of {progress['cells_total']} cells are measured.")
+    typer.echo(f"Watch it with `sufficiency watch {id}`.", err=True)
+    return None
 
 
 @app.command()
@@ -851,6 +922,24 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
         typer.echo("cost: " + ", ".join(cost))
+    if plan["queued_reason"]:
+        typer.echo(f"It would wait: {plan['queued_reason']}")
+
+
+def _print_extension(plan: Mapping[str, Any]) -> None:
+    from app.terminal import count
+
+    if plan["steps"] is None:
+        typer.echo("The extension is valid; the job's schedule names the steps when it runs.")
+    else:
+        typer.echo(f"The extension is valid: {plan['spec']['runs']} runs of {len(plan['steps'])} steps.")
+        typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
+        cost = [f"{count(plan['cells_to_measure'])} cells to measure, {count(plan['cells_kept'])} kept"]
+        if plan["estimated_slot_seconds"] is not None:
+            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+        typer.echo("cost: " + ", ".join(cost))
+    if plan["cells_dropped"]:
+        typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
 

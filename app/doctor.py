@@ -21,7 +21,6 @@ from app.catalog import service as catalog
 from app.db.engine import Database
 from app.db.migrate import alembic_config
 from app.db.tables import Cell, Dataset, Event, Job, Measurement, Outbox, Unit
-from app.jobs.repository import leases
 from app.jobs.waiting import Waiting
 from app.queue.celery import make_celery
 from app.settings import Settings
@@ -214,9 +213,8 @@ def _workers(session: Session, settings: Settings) -> Iterator[Finding]:
     if not live:
         yield Finding("workers", "wrong", "no worker is alive", "start one with `sufficiency worker`")
     else:
-        slots = sum(worker.slots for worker in live)
-        busy = sum(leases(session).get(worker.id, 0) for worker in live)
-        yield Finding("workers", "ok", f"{len(live)} alive, {busy} of {slots} slots at work")
+        free, slots = catalog.live_workers(session, settings).slots(live)
+        yield Finding("workers", "ok", f"{len(live)} alive, {slots - free} of {slots} slots at work")
     for worker, silence in every:
         name = f"{worker.hostname}:{worker.pid}"
         if silence > window:

@@ -71,6 +71,10 @@ def _remedy(error: ApiError) -> str:
                 return f"see what there is with `sufficiency {command}`"
     if error.status == 422:
         return "correct what is named above; `--help` of the command shows an example"
+    if error.code in ("plugin_changed", "dataset_changed"):
+        return "add --start-anew to the command to measure all of it again, or bring back what was there before"
+    if error.code == "job_completed":
+        return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
     if error.status == 409:
         return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
     if error.status >= 500:

@@ -59,7 +59,7 @@ def get_plugin(session: SessionDep, settings: SettingsDep, kind: Kind, name: Ann
 def _dataset_view(dataset: Dataset, live: service.LiveWorkers) -> DatasetView:
     view = DatasetView.model_validate(dataset)
     if dataset.status == "verifying":
-        view.queued_reason = live.why_waiting(service.loaders(dataset), "cpu") or "waiting for a worker to read it"
+        view.queued_reason = service.why_verifying(dataset, live)
     return view
 
 

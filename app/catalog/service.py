@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pydantic
 from jsonschema import Draft202012Validator
@@ -30,9 +31,31 @@ NO_VERSIONS: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class LiveWorkers:
-    """What the workers that were heard of lately can do, between them and each."""
+    """What the workers that were heard of lately can do, between them and each.
+
+    Attributes
+    ----------
+    workers : tuple of Worker
+    leases : mapping
+        How many units a worker holds, by its id.
+    """
 
     workers: tuple[Worker, ...]
+    leases: Mapping[UUID, int]
+
+    def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
+        """Return how many slots of the workers are free, and how many they have."""
+        slots = {worker.id: worker.slots for worker in workers}
+        busy = sum(min(self.leases.get(id, 0), count) for id, count in slots.items())
+        return sum(slots.values()) - busy, sum(slots.values())
+
+    def why_no_slot(self, able: Sequence[Worker]) -> str | None:
+        """Return that all slots of the workers that could take some work are busy, or None where one is free."""
+        free, every = self.slots(able)
+        if free:
+            return None
+        busy = "the one that could take it is" if every == 1 else f"all {every} that could take it are"
+        return f"waiting for a free slot: {busy} busy"
 
     def offers(self, plugin: str) -> bool:
         """Return whether any of them offers "kind:name"."""
@@ -96,7 +119,8 @@ def live_window(settings: Settings) -> timedelta:
 
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
     """Return the workers that were heard of lately."""
-    return LiveWorkers(tuple(w for w, _ in repository.find_workers(session, live_window(settings))))
+    workers = tuple(worker for worker, _ in repository.find_workers(session, live_window(settings)))
+    return LiveWorkers(workers, repository.leases(session) if workers else {})
 
 
 def all_workers(session: Session) -> list[tuple[Worker, float]]:
@@ -332,6 +356,15 @@ def verify_again(session: Session, name: str) -> Dataset:
         session.flush()
         session.refresh(dataset)
     return dataset
+
+
+def why_verifying(dataset: Dataset, live: LiveWorkers) -> str:
+    """Return what a dataset that is to be verified waits for."""
+    needed = loaders(dataset)
+    able = live.able(needed, "cpu")
+    reason = live.why_waiting(needed, "cpu") or live.why_no_slot(able)
+    free, every = live.slots(able)
+    return reason or f"waiting for a worker to read it: {free} of {every} slots are free"
 
 
 def delete_dataset(session: Session, name: str) -> None:

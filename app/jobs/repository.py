@@ -120,20 +120,10 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     return dict(session.execute(statement).all())
 
 
-def leases(session: Session) -> dict[UUID, int]:
-    """Return how many units each worker holds."""
-    statement = (
-        select(Unit.worker_id, func.count())
-        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
-        .group_by(Unit.worker_id)
-    )
-    return {worker_id: count for worker_id, count in session.execute(statement) if worker_id is not None}
-
-
 def unsent_seconds(session: Session) -> float:
     """Return for how long the oldest message has waited for the broker; 0 where none waits."""
-    oldest = select(Outbox.created_at).order_by(Outbox.id).limit(1).scalar_subquery()
-    return float(session.scalar(select(func.extract("epoch", func.clock_timestamp() - oldest))) or 0.0)
+    waited = func.clock_timestamp() - func.min(Outbox.created_at)
+    return float(session.scalar(select(func.extract("epoch", waited))) or 0.0)
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

@@ -49,15 +49,12 @@ class Waiting:
     live : LiveWorkers
     datasets : mapping
         Those of the jobs, by id.
-    leases : mapping
-        How many units each worker holds.
     unsent : float
         Seconds for which a message has waited for the broker.
     """
 
     live: catalog.LiveWorkers
     datasets: Mapping[UUID, Dataset]
-    leases: Mapping[UUID, int]
     unsent: float
 
     @classmethod
@@ -66,7 +63,6 @@ class Waiting:
         return cls(
             catalog.live_workers(session, settings),
             repository.datasets_of(session, jobs),
-            repository.leases(session),
             repository.unsent_seconds(session),
         )
 
@@ -76,22 +72,19 @@ class Waiting:
 
     def slots(self, job: Job) -> tuple[int, int]:
         """Return how many slots there are that could take a job's next unit: those that are free, and all of them."""
-        able = self.live.able(*self._needs(job))
-        every = sum(worker.slots for worker in able)
-        return every - sum(min(self.leases.get(worker.id, 0), worker.slots) for worker in able), every
+        return self.live.slots(self.live.able(*self._needs(job)))
 
     def reason(self, job: Job) -> str | None:
         """Return what a job waits for; a running one waits only where no worker could take its next unit."""
         if (reason := self.blocked(job)) or job.state == "running":
             return reason
-        free, every = self.slots(job)
-        if not free:
-            busy = "the one that could take it is" if every == 1 else f"all {every} that could take it are"
-            return f"waiting for a free slot: {busy} busy"
+        if reason := self.live.why_no_slot(self.live.able(*self._needs(job))):
+            return reason
         if self.unsent > UNSENT_SECONDS:
             return f"waiting for the broker (Redis), which has taken no message for {self.unsent:.0f} s"
         if job.steps is None:
             return f"waiting for a worker to ask schedule {job.spec['schedule']['name']} for the steps"
+        free, every = self.slots(job)
         return f"waiting for a worker to take it: {free} of {every} slots are free"
 
     def _needs(self, job: Job) -> tuple[list[str], str, Mapping[str, str]]:
