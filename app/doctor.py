@@ -164,7 +164,7 @@ def _constraints(session: Session, settings: Settings) -> Iterator[Finding]:
     yield _list(
         "constraints",
         names,
-        "constraints are not validated: rows of before may break them",
+        "constraints that are not validated, so that rows of before may break them",
         "run ALTER TABLE … VALIDATE CONSTRAINT …, and correct the rows that it names",
         "all are validated",
     )
@@ -199,8 +199,8 @@ def _connections(session: Session, settings: Settings) -> Iterator[Finding]:
     yield _list(
         "transactions",
         idle,
-        f"sessions have been idle in a transaction for more than {LONGEST_IDLE_TRANSACTION.seconds // 60} min, and may "
-        "hold jobs locked",
+        f"sessions idle in a transaction for more than {LONGEST_IDLE_TRANSACTION.seconds // 60} min, which may hold "
+        "jobs locked",
         "end them: SELECT pg_terminate_backend(PID)",
         "none is left open",
     )
@@ -245,13 +245,13 @@ def _open_jobs(session: Session, settings: Settings) -> Iterator[Finding]:
             if free == every:
                 asleep.append(str(job.id))
     for reason, ids in blocked.items():
-        detail = f"{len(ids)} jobs cannot be worked on: {reason} ({_few(ids)})"
-        yield Finding("open_jobs", "wrong", detail, "start a worker that has what they need, or cancel them")
+        remedy = "start a worker that has what they need, or cancel them"
+        yield _list("open_jobs", ids, f"jobs that cannot be worked on, because {reason}", remedy)
     if asleep:
         yield _list(
             "open_jobs",
             asleep,
-            f"jobs have been queued for more than {long_ago.total_seconds():.0f} s beside slots that are all free",
+            f"jobs queued for more than {long_ago.total_seconds():.0f} s beside slots that are all free",
             "restart the workers, whose consumers may have died; and see whether they use this same Redis",
         )
     elif not blocked:
@@ -266,7 +266,7 @@ def _units(session: Session, settings: Settings) -> Iterator[Finding]:
     yield _list(
         "leases",
         expired,
-        f"units' leases expired more than {late.total_seconds():.0f} s ago, and nobody has taken them back",
+        f"units whose lease expired more than {late.total_seconds():.0f} s ago, and that nobody has taken back",
         "start an API process (`sufficiency serve`), which sweeps; or see its log for what keeps it from it",
         "none is overdue",
     )
@@ -284,7 +284,7 @@ def _units(session: Session, settings: Settings) -> Iterator[Finding]:
     yield _list(
         "units",
         unsent,
-        f"queued units have not been sent to workers for more than {long_ago.total_seconds():.0f} s",
+        f"queued units that have not been sent to workers for more than {long_ago.total_seconds():.0f} s",
         "start an API process (`sufficiency serve`), which sends them",
         "those that wait have been sent",
     )
@@ -347,7 +347,7 @@ def _counters(session: Session, settings: Settings) -> Iterator[Finding]:
     yield _list(
         "counters",
         wrong,
-        "jobs' counters disagree with their cells",
+        "jobs whose counters disagree with their cells",
         "retry them with start_anew, and report it with the API's and the workers' logs: it must not happen",
         "all agree with their cells",
     )
@@ -376,11 +376,11 @@ def _jobs(session: Session, settings: Settings) -> Iterator[Finding]:
     idle = session.scalars(
         select(Job.id).where(Job.state.in_(("queued", "running")), Job.steps.is_not(None), ~has_open)
     ).all()
-    yield _list("job_units", idle, "jobs are open but no unit of theirs is", remedy, "every open job has open units")
+    yield _list("job_units", idle, "open jobs of which no unit is open", remedy, "every open job has open units")
     ended = session.scalars(select(Job.id).where(Job.state.in_(("completed", "failed", "cancelled")), has_open)).all()
-    yield _list("ended_jobs", ended, "jobs have ended but units of theirs are open", remedy, "none has an open unit")
+    yield _list("ended_jobs", ended, "ended jobs of which units are open", remedy, "none has an open unit")
     cancelling = session.scalars(select(Job.id).where(Job.state == "cancelling", ~has_leased)).all()
-    yield _list("cancelling", cancelling, "jobs are cancelling though nobody holds a unit", remedy, "none hangs")
+    yield _list("cancelling", cancelling, "jobs that are cancelling though nobody holds a unit", remedy, "none hangs")
 
 
 def _events(session: Session, settings: Settings) -> Iterator[Finding]:
@@ -397,7 +397,7 @@ def _events(session: Session, settings: Settings) -> Iterator[Finding]:
         .where((func.coalesce(last.c.last, 0) != Job.event_seq) | (last.c.n != last.c.last - last.c.first + 1))
     ).all()
     remedy = "report it with the API's log: it must not happen; the measurements are not concerned"
-    yield _list("events", wrong, "jobs' events have a gap or lack the last", remedy, "numbered without a gap")
+    yield _list("events", wrong, "jobs whose events have a gap or lack the last", remedy, "numbered without a gap")
 
 
 Check = Callable[[Session, Settings], Iterator[Finding]]
@@ -464,7 +464,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
 def _list(check: str, items: Sequence[object], what: str, remedy: str, good: str = "") -> Finding:
     if not items:
         return Finding(check, "ok", good)
-    return Finding(check, "wrong", f"{len(items)} {what}: {_few(items)}", remedy)
+    return Finding(check, "wrong", f"{what}: {len(items)} ({_few(items)})", remedy)
 
 
 def _few(items: Sequence[object]) -> str:
