@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Event, Job, Measurement, Unit
+from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ def get_job(session: Session, job_id: UUID) -> Job | None:
 def job_of_key(session: Session, key: str) -> Job | None:
     """Return the job that was submitted under an idempotency key."""
     return session.scalar(select(Job).where(Job.idempotency_key == key))
+
+
+def extension(session: Session, job_id: UUID, key: str) -> Extension | None:
+    """Return the extension of a job that was asked for under an idempotency key."""
+    return session.get(Extension, (job_id, key))
 
 
 def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
@@ -113,6 +118,12 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
         select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
     )
     return dict(session.execute(statement).all())
+
+
+def unsent_seconds(session: Session) -> float:
+    """Return for how long the oldest message has waited for the broker; 0 where none waits."""
+    waited = func.clock_timestamp() - func.min(Outbox.created_at)
+    return float(session.scalar(select(func.extract("epoch", waited))) or 0.0)
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

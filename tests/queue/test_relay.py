@@ -1,14 +1,16 @@
 """What is in the outbox reaches the broker, urgent work first, and waits when the broker is away."""
 
 import json
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from kombu.exceptions import OperationalError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
 
 from app.db.engine import Database
-from app.db.tables import Outbox
+from app.db.tables import Outbox, Unit
+from app.jobs.retention import prune
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
 from app.settings import Settings
@@ -48,3 +50,17 @@ def test_messages_wait_while_the_broker_is_away(database: Database, job_id: UUID
     with pytest.raises((OperationalError, ConnectionError, OSError)):
         relay.turn()
     assert waiting(database) == before > 0
+
+
+def test_messages_about_nothing_that_is_open_are_not_kept_for_ever(database: Database, job_id: UUID) -> None:
+    with database.transaction() as session:
+        first, second = session.scalars(select(Outbox).order_by(Outbox.id).limit(2)).all()
+        session.execute(update(Unit).where(Unit.id == first.subject).values(state="cancelled"))
+        session.execute(update(Outbox).values(created_at=text("now() - interval '9d'")))
+    waited = waiting(database)
+    assert prune(database, timedelta(days=10), dry_run=True).messages == 0
+    assert prune(database, timedelta(days=8), dry_run=True).messages == 1
+    assert prune(database, timedelta(days=8)).messages == 1
+    with database.transaction() as session:
+        assert second.subject in session.scalars(select(Outbox.subject)).all()
+    assert waiting(database) == waited - 1
