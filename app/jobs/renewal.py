@@ -1,7 +1,7 @@
 """Taking an ended job up again: retry it, extend it, or start it anew.
 
 What is measured is kept as long as the rest would be measured with the same plugins on the same data, and never mixed
-with what is not the same measurement; see docs/decisions/0006-what-may-be-reused.md.
+with what is not the same measurement; see docs/decisions/0007-what-may-be-reused.md.
 """
 
 from collections.abc import Sequence
