@@ -98,8 +98,8 @@ def copy_jobs(url: str, count: int, say: Callable[[str], None] = print) -> None:
 
 def _copy_statement(connection: psycopg.Connection, table: str) -> str:
     columns = connection.execute(
-        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = %s AND table_schema = 'public' "
-        "AND is_generated = 'NEVER' ORDER BY ordinal_position",
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_name = %s AND table_schema = 'public' AND is_generated = 'NEVER' ORDER BY ordinal_position",
         [table],
     ).fetchall()
     values = {name: f"t.{name} - age" if kind.startswith("timestamp") else f"t.{name}" for name, kind in columns}
@@ -111,5 +111,6 @@ def _copy_statement(connection: psycopg.Connection, table: str) -> str:
         values[own] = "u.new_id"
     if "idempotency_key" in values:
         values["idempotency_key"] = "NULL"
+    names, copies = ", ".join(values), ", ".join(values.values())
     # In the order in which the service would have written them.
-    return f"INSERT INTO {table} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {source} ORDER BY copy.k"
+    return f"INSERT INTO {table} ({names}) SELECT {copies} FROM {source} ORDER BY copy.k"

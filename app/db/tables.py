@@ -135,6 +135,9 @@ class Job(Base):
     event_seq: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
+    value_warnings: Mapped[list[dict[str, Any]] | None]
+    readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)

@@ -1,0 +1,23 @@
+"""Keep with a completed job what reading it takes, and send the outbox by urgency"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    # Nullable: what completed before, or under the version before, is read from its measurements.
+    for name in ("value_warnings", "readings"):
+        op.add_column("job", sa.Column(name, postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+
+
+def downgrade() -> None:
+    for name in ("readings", "value_warnings"):
+        op.drop_column("job", name)
