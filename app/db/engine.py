@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+MOST_CONNECTIONS = 30
+
 
 class Database:
     """Sessions on one PostgreSQL database, shared by the threads of a process.
@@ -17,7 +19,7 @@ class Database:
         self.engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=20,
+            max_overflow=MOST_CONNECTIONS - pool_size,
             pool_pre_ping=True,  # a restarted PostgreSQL costs a reconnect, not an error
             connect_args={"connect_timeout": 5},
         )

@@ -265,3 +265,5 @@ class Outbox(Base):
     queue: Mapped[str]
     priority: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),)

@@ -30,7 +30,8 @@ def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
     job.cells_total = sum(len(cells) for cells in units)
     job.work_total = sum(work(cells) for cells in units)
     # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    ids = [id for _, id in sorted(session.execute(_UNITS, {"job_id": job.id, "units": len(units)}).tuples())]
+    made = session.execute(_UNITS, {"job_id": job.id, "units": len(units)})
+    ids = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
     flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(
         _CELLS,
