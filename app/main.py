@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -28,6 +29,11 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+# That answer requests. One core is all that they have between them: more of them would only wait for each other, and
+# for connections, of which each needs one.
+THREADS = 16
+# Kept open beside theirs: for commits, relay, sweeper and metrics
+SPARE_CONNECTIONS = 6
 API_VERSION = "1"  # of the face, not of the package
 
 
@@ -55,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url)
+    app.state.database = Database(settings.database_url, pool_size=THREADS + SPARE_CONNECTIONS)
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, settings)
@@ -73,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     relay, sweeper = app.state.relay, app.state.sweeper
     relay.start()
     sweeper.start()

@@ -42,6 +42,11 @@ def get_plugin(session: Session, kind: str, name: str) -> Plugin | None:
     return session.get(Plugin, (kind, name))
 
 
+def get_plugins(session: Session, keys: Sequence[tuple[str, str]]) -> list[Plugin]:
+    """Return the plugins of these kinds and names, as far as they are there."""
+    return list(session.scalars(select(Plugin).where(tuple_(Plugin.kind, Plugin.name).in_(keys))))
+
+
 def find_workers(session: Session, heard_within: timedelta | None = None) -> list[tuple[Worker, float]]:
     """Return workers, the oldest first, each with the seconds since it was last heard on the database's clock."""
     silence = func.extract("epoch", func.clock_timestamp() - Worker.heartbeat_at)

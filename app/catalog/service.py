@@ -1,11 +1,13 @@
 """What workers offer, and what datasets they found to be whole."""
 
 import difflib
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -161,6 +163,11 @@ def find_plugin(session: Session, kind: str, name: str) -> Plugin | None:
     return repository.get_plugin(session, kind, name)
 
 
+def load_plugins(session: Session, references: Iterable[tuple[str, str]]) -> list[Plugin]:
+    """Return those of the (kind, name) that are in the catalog, and have them at hand for whoever asks for one next."""
+    return repository.get_plugins(session, list(references))
+
+
 def _unknown(session: Session, kind: str, name: str) -> str:
     known = [plugin.name for plugin in repository.find_plugins(session, kind)]
     if not known:
@@ -201,9 +208,9 @@ def configure(
     if plugin is None:
         return None, dict(params), [field_error(pointer(*where, key), _unknown(session, kind, name))]
     try:
-        Draft202012Validator.check_schema(plugin.params_schema)
+        validator = _validator(json.dumps(plugin.params_schema))
         full = with_defaults(plugin.params_schema, params)
-        return plugin, full, _params_errors(plugin.params_schema, full, (*where, "params"))
+        return plugin, full, _params_errors(validator, full, (*where, "params"))
     except (SchemaError, Unresolvable) as error:
         # The plugin's fault, not the client's; but it is the client who can do without the plugin.
         detail = f"The {kind} plugin {name!r} has parameters that nobody can check: {error.__class__.__name__}."
@@ -231,9 +238,21 @@ def with_defaults(schema: Mapping[str, Any], params: Mapping[str, Any]) -> dict[
     return defaults | dict(params)
 
 
-def _params_errors(schema: Mapping[str, Any], params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
+@lru_cache(maxsize=512)
+def _validator(schema: str) -> Draft202012Validator:
+    """Return the validator of a schema, written as JSON, that is one: to check the schema itself takes the longest.
+
+    Raises
+    ------
+    SchemaError
+    """
+    parsed = json.loads(schema)
+    Draft202012Validator.check_schema(parsed)
     # An empty registry: a reference in a schema must not make the API fetch anything.
-    validator = Draft202012Validator(dict(schema), registry=Registry())
+    return Draft202012Validator(parsed, registry=Registry())
+
+
+def _params_errors(validator: Draft202012Validator, params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
     errors: list[FieldError] = []
     for error in sorted(validator.iter_errors(params), key=lambda e: [str(p) for p in e.absolute_path]):
         errors.extend(_field_errors(error, (*where, *error.absolute_path)))

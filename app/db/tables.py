@@ -143,6 +143,9 @@ class Job(Base):
     deaths: Mapped[int] = mapped_column(server_default="0")  # of trainers and workers, since a cell was last recorded
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
+    value_warnings: Mapped[list[dict[str, Any]] | None]
+    readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
@@ -313,4 +316,5 @@ class Outbox(Base):
         CheckConstraint("task IN ('run_unit','verify_dataset','plan_job')", name="task"),
         CheckConstraint("queue IN ('cpu','cuda')", name="queue"),
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
+        Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),
     )

@@ -3,14 +3,24 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
-from app.queue.outbox import enqueue
+from app.queue.outbox import enqueue_units
 from app.sufficiency.plan import CellPlan, plan_units, work
 from app.sufficiency.spec import JobSpec
+
+# The ids rise with the ordinal, both being given row by row.
+_UNITS = text(
+    "INSERT INTO unit (job_id, ordinal) SELECT :job_id, ordinal "
+    "FROM generate_series(CAST(:first AS bigint), :last) AS ordinal ORDER BY ordinal RETURNING ordinal, id"
+)
+_CELLS = text(
+    "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
+    "CAST(:runs AS bigint[]), CAST(:steps AS bigint[]), CAST(:sizes AS bigint[]), CAST(:unit_ids AS uuid[]))"
+)
 
 
 def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
@@ -46,19 +56,20 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.cells_total += sum(len(cells) for cells in units)
     job.work_total += sum(work(cells) for cells in units)
     first = session.scalar(select(func.max(Unit.ordinal) + 1).where(Unit.job_id == job.id)) or 0
-    ids: Sequence[UUID] = session.scalars(
-        insert(Unit).returning(Unit.id, sort_by_parameter_order=True),
-        [{"job_id": job.id, "ordinal": first + place} for place in range(len(units))],
-    ).all()
+    # A statement a table, however many units and cells there are: the rows are made where they are kept.
+    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "last": first + len(units) - 1})
+    ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
+    flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(
-        insert(Cell),
-        [
-            {"job_id": job.id, "run": cell.run, "step": cell.step, "n": cell.n, "unit_id": unit_id}
-            for unit_id, cells in zip(ids, units, strict=True)
-            for cell in cells
-        ],
+        _CELLS,
+        {
+            "job_id": job.id,
+            "runs": [cell.run for cell, _ in flat],
+            "steps": [cell.step for cell, _ in flat],
+            "sizes": [cell.n for cell, _ in flat],
+            "unit_ids": [unit_id for _, unit_id in flat],
+        },
     )
-    for unit_id in ids:
-        enqueue(session, "run_unit", unit_id, job.device, job.priority)
+    enqueue_units(session, ids, job.device, job.priority)
     emit(session, job, "planned", {"steps": steps, "cells_total": job.cells_total, "units": len(units)})
     return ids

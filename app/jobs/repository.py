@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
+from app.jobs.values import Spread
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,6 @@ def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
     """Return the datasets that jobs are on."""
     ids = {job.dataset_id for job in jobs}
     return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What one metric of one class did over a job's measured cells."""
-
-    metric: str
-    class_index: int
-    values: int
-    least: float | None
-    most: float | None
 
 
 def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread]]:

@@ -132,7 +132,7 @@ def create_job(
     )
 
 
-def _labels(
+async def _labels(
     label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
 ) -> dict[str, str]:
     wanted: dict[str, str] = {}

@@ -18,6 +18,7 @@ from app.jobs import repository
 from app.jobs.lifecycle import ENDED, IllegalMove, emit, lock_job
 from app.jobs.planning import create_cells
 from app.jobs.repository import JobFilter
+from app.jobs.values import value_warnings
 from app.jobs.waiting import Waiting, needed_plugins, references
 from app.queue import lease
 from app.settings import Settings
@@ -195,7 +196,10 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     errors: list[FieldError] = []
     plugins: dict[str, Plugin] = {}
     configured: dict[str, PluginRef] = {}
-    for field, ref in references(spec):
+    named = references(spec)
+    # One query for all of them; the session keeps what is referred to.
+    known = catalog.load_plugins(session, ((field, ref.name) for field, ref in named))
+    for field, ref in named:
         plugin, params, found = catalog.configure(session, field, ref.name, ref.params, (field,))
         errors.extend(found)
         configured[field] = PluginRef(name=ref.name, params=params)
@@ -206,6 +210,7 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     if errors:
         raise invalid(errors)
     assert dataset is not None
+    assert len(known) == len(named)
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
@@ -277,7 +282,8 @@ def find(session: Session, wanted: JobFilter, before: UUID | None, limit: int) -
 
 def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobInfo]:
     """Return jobs with their progress, their warnings, and what the queued ones wait for."""
-    measured = [job.id for job in jobs if job.cells_done]
+    # What a completed job's values give reason to doubt was kept with it.
+    measured = [job.id for job in jobs if job.cells_done and job.value_warnings is None]
     spreads = repository.spreads(session, measured) if measured else {}
     running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
@@ -289,7 +295,10 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
             job=job,
             queued_reason=queue.reason(job) if queue and job in waiting else None,
             progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
-            warnings=[*job.warnings, *_value_warnings(job, spreads.get(job.id, []))],
+            warnings=[
+                *job.warnings,
+                *(value_warnings(job, spreads.get(job.id, [])) if job.value_warnings is None else job.value_warnings),
+            ],
         )
         for job in jobs
     ]
@@ -301,48 +310,6 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     if seconds is not None and job.work_done:
         eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
     return Progress(job.cells_done, job.cells_total, fraction, eta)
-
-
-def _value_warnings(job: Job, spreads: Sequence[repository.Spread]) -> list[dict[str, Any]]:
-    """Return what the values themselves give reason to doubt: missing ones, and ones that cannot be."""
-    warnings: list[dict[str, Any]] = []
-    for metric in dict.fromkeys(spread.metric for spread in spreads):
-        of_metric = [spread for spread in spreads if spread.metric == metric]
-        missing = {s.class_index: job.cells_done - s.values for s in of_metric if s.values < job.cells_done}
-        if missing:
-            most = max(missing.values())
-            classes = [index for index in missing if index >= 0]
-            of_classes = f" of {len(classes)} class{'es' if len(classes) > 1 else ''}" if classes else ""
-            warnings.append(
-                {
-                    "code": "missing_values",
-                    "metric": metric,
-                    "cells": most,
-                    "classes": classes,
-                    "detail": f"{metric}{of_classes} has no value in {'up to ' if len(classes) > 1 else ''}{most} of "
-                    f"{job.cells_done} measured cells; these are left out of its curve.",
-                }
-            )
-        if metric not in job.metrics:
-            continue
-        low, high = MetricSpec.model_validate(job.metrics[metric]).bounds
-        least = min((s.least for s in of_metric if s.least is not None), default=None)
-        largest = max((s.most for s in of_metric if s.most is not None), default=None)
-        if least is None or largest is None:
-            continue
-        if (low is not None and least < low) or (high is not None and largest > high):
-            bounds = f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
-            warnings.append(
-                {
-                    "code": "outside_bounds",
-                    "metric": metric,
-                    "least": least,
-                    "largest": largest,
-                    "detail": f"{metric} took values from {least:g} to {largest:g}, outside its bounds {bounds}; "
-                    "declare what it can take under `metrics` of the job.",
-                }
-            )
-    return warnings
 
 
 @dataclass(frozen=True)

@@ -283,7 +283,7 @@ def verdict(
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = service.parse_targets(min_gain or [], "min_gain")
-    results = service.load_results(session, get_job(session, job_id), metric)
+    results = service.load_whole_results(session, get_job(session, job_id), metric)
     verdicts: dict[str, list[VerdictView]] = {}
     for one, judged in service.judge_all(session, results, gains, level):
         verdicts.setdefault(one.series.metric, []).append(

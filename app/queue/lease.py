@@ -18,7 +18,7 @@ from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.lifecycle import ENDED, emit, lock_job, move
 from app.jobs.planning import add_cells, create_cells
 from app.projections.service import store_curves
-from app.queue.outbox import enqueue
+from app.queue.outbox import enqueue, enqueue_units
 from app.sufficiency.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0
@@ -461,8 +461,7 @@ def _reopen_units(session: Session, job: Job) -> int:
         .values(state="queued", failures=0, error=None, not_before=None, sent_at=func.now())
         .returning(Unit.id)
     ).all()
-    for unit_id in units:
-        enqueue(session, "run_unit", unit_id, job.device, job.priority)
+    enqueue_units(session, units, job.device, job.priority)
     return len(units)
 
 

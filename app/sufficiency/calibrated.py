@@ -175,11 +175,11 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     Notes
     -----
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
-    passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump. More than
-    32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the widening of
-    the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper. The
-    corrected curve alone levels off so early that a target which lies just above it would be called out of reach for
-    ever; the mixture still counts on curves that go on.
+    passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump.
+    More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
+    widening of the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper.
+    The corrected curve alone levels off so early that a target which lies just above it would be called out of reach
+    for ever; the mixture still counts on curves that go on.
     """
     learned = learned or calibration()
     single = not seen.noise.known

@@ -12,6 +12,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from app.db.engine import Database
+from app.db.migrate import newest_revision
 from app.doctor import CHECKS, Finding, examine
 from app.queue.lease import claim_unit, fail_unit, register_worker
 from app.settings import Settings, get_settings
@@ -201,13 +202,13 @@ FAULTS = [
     ),
     (
         "UPDATE alembic_version SET version_num = '0002'",
-        "UPDATE alembic_version SET version_num = '0004'",
+        f"UPDATE alembic_version SET version_num = '{newest_revision()}'",
         "database",
-        "its schema is 0002, and this version's is 0004",
+        f"its schema is 0002, and this version's is {newest_revision()}",
     ),
     (
         "UPDATE alembic_version SET version_num = '9999'",
-        "UPDATE alembic_version SET version_num = '0004'",
+        f"UPDATE alembic_version SET version_num = '{newest_revision()}'",
         "database",
         "its schema is 9999",
     ),

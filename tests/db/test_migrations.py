@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError
 
-from app.db.migrate import alembic_config, upgrade
+from app.db.migrate import alembic_config, newest_revision, upgrade
 from tests.conftest import Servers, run_sql, url_of
 
 OLD_ROWS = """
@@ -70,7 +70,7 @@ def test_constraints_hold_before_they_are_validated_and_validating_keeps_nobody_
     for table in ("job", "unit", "cell", "measurement", "event", "curve", "dataset", "worker", "outbox"):
         connection.execute(text(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE"))  # as anybody who writes
     connection.execute(text("UPDATE job SET deaths = 1 WHERE state = 'queued'"))
-    upgrade(url)
+    command.upgrade(alembic_config(url), "0004")
     connection.commit()
     assert connection.execute(text("SELECT sum(deaths) FROM job")).scalar() == 1
     assert connection.execute(text("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")).scalar() == 0
@@ -86,4 +86,4 @@ def test_rows_that_break_a_constraint_are_told_and_nothing_is_lost(old: tuple[st
     connection.execute(text("UPDATE job SET work_done = 0 WHERE state = 'queued'"))
     connection.commit()
     upgrade(url)
-    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0004"
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest_revision()

@@ -141,7 +141,7 @@ def test_measured_means_are_the_answer_where_they_were_measured_and_the_curve_ne
 @given(studies())
 def test_more_data_never_makes_a_projection_worse(curve: Series) -> None:
     fit = fit_calibrated(curve)
-    # Up to a quarter of a doubling past the last step the curve passes from a measurement, lucky or not, to the projection.
+    # Before that the curve passes from the last measurement, lucky or not, to the projection.
     ahead = fit.value(fit.n_max * np.exp2(np.linspace(0.25, 10, 200)))
     steps = np.diff(ahead) if curve.direction == "maximize" else -np.diff(ahead)
     assert (steps >= -1e-12 * (1 + np.abs(ahead[1:]))).all()
