@@ -15,6 +15,7 @@ TAGS = [
     {"name": "datasets", "description": "Registered pairs of splits, verified by a worker."},
     {"name": "jobs", "description": "Studies: submit, follow, cancel, try again."},
     {"name": "results", "description": "What a job measured, and what its curves say."},
+    {"name": "webhooks", "description": "Endpoints that are told of job events, signed as Standard Webhooks."},
     {"name": "service", "description": "Health, workers, numbers."},
 ]
 

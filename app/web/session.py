@@ -19,6 +19,7 @@ def _session(request: Request) -> Iterator[Session]:
         yield session
     if request.method not in READS:
         request.app.state.relay.wake()
+        request.app.state.deliverer.wake()
 
 
 def _settings(request: Request) -> Settings:
