@@ -610,17 +610,31 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default standard output.")
     ] = None,
+    to_mlflow: Annotated[
+        str | None, typer.Option("--to-mlflow", metavar="URI", help="Write to this MLflow instead of a file.")
+    ] = None,
+    experiment: Annotated[
+        str, typer.Option("--experiment", help="Of MLflow; made if it is not there.")
+    ] = "sufficiency",
     url: Url = None,
 ) -> None:
-    """Write a job's results to a file.
+    """Write a job's results to a file, or to MLflow.
+
+    In MLflow the job is a run with its curve as metrics (step is the training-set size) and its results as artifacts;
+    its own runs are children. Exporting again adds nothing twice. It needs `pip install 'sufficiency[mlflow]'`.
 
     \b
     Example:
       sufficiency export 019a0000-0000-7000-8000-000000000000 --format csv -o curve.csv
+      sufficiency export 019a0000-0000-7000-8000-000000000000 --to-mlflow http://127.0.0.1:5000
     """
     from app.terminal import MISUSED, CommandError
 
     with _client(url) as client:
+        if to_mlflow is not None:
+            run = client.to_mlflow(id, to_mlflow, experiment)
+            typer.echo(f"Exported to {to_mlflow}: experiment {experiment}, run {run}.")
+            return
         content = client.export(id, format)
     if output is None:
         sys.stdout.buffer.write(content)
