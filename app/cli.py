@@ -630,10 +630,13 @@ def export(
     """
     from app.terminal import MISUSED, CommandError
 
+    if (to_mlflow is None and experiment is not None) or (to_mlflow is not None and output is not None):
+        what = "--experiment is for --to-mlflow, and --output for a file"
+        raise CommandError(what, do="give one or the other", code=MISUSED)
     with _client(url) as client:
         if to_mlflow is not None:
-            run = client.to_mlflow(id, to_mlflow, experiment)
-            typer.echo(f"Exported to {to_mlflow}: experiment {experiment}, run {run}.")
+            run = client.to_mlflow(id, to_mlflow, experiment or "sufficiency")
+            typer.echo(f"Exported to {to_mlflow}: experiment {experiment or 'sufficiency'}, run {run}.")
             return
         content = client.export(id, format)
     if output is None:

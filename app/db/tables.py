@@ -301,7 +301,8 @@ class WebhookDelivery(Base):
     state: Mapped[str] = mapped_column(server_default="pending")
     attempt: Mapped[int] = mapped_column(server_default="0")
     failures: Mapped[int] = mapped_column(server_default="0")  # since it was written or replayed
-    next_attempt_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    # Not NOW, when the transaction began: messages of one job are ordered by who had the job's lock.
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     log: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")  # the latest attempts
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     ended_at: Mapped[datetime | None]

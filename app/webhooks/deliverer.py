@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from uuid import UUID
 
+import certifi
 import httpx
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -80,9 +82,10 @@ class Deliverer(Background):
 
     def turn(self) -> None:
         """Send all that is due, and forget what is too old for the log."""
-        if self._runner is None:  # made in the thread that runs it
-            self._runner = asyncio.Runner()
-        self._runner.run(self._drain())
+        if claimed := self._claim(AT_ONCE):
+            if self._runner is None:  # made in the thread that runs it
+                self._runner = asyncio.Runner()
+            self._runner.run(self._drain(claimed))
         if time.monotonic() - self._tidied > TIDY_SECONDS:
             self._tidy()
             self._tidied = time.monotonic()
@@ -99,10 +102,11 @@ class Deliverer(Background):
         with self._database.transaction() as session:
             session.execute(delete(WebhookDelivery).where(WebhookDelivery.ended_at < func.now() - age))
 
-    async def _drain(self) -> None:
+    async def _drain(self, claimed: list[Attempt]) -> None:
         # A slow endpoint must not hold up the others: as long as one is being called, new work is looked for.
         # Connections are not kept: they are made to addresses, and one made for a host must not serve another.
         async with httpx.AsyncClient(
+            verify=_trusted(),
             trust_env=False,
             follow_redirects=False,
             timeout=self._settings.webhook_timeout_seconds,
@@ -110,19 +114,21 @@ class Deliverer(Background):
         ) as http:
             running: set[asyncio.Task[None]] = set()
             try:
-                while not self._stopping.is_set():
-                    claimed = await asyncio.to_thread(self._claim, AT_ONCE - len(running))
+                while True:
                     running |= {asyncio.create_task(self._deliver(http, attempt)) for attempt in claimed}
-                    if not running:
+                    if not running or self._stopping.is_set():
                         return
                     done, running = await asyncio.wait(
                         running, timeout=self._period, return_when=asyncio.FIRST_COMPLETED
                     )
                     for task in done:
                         task.result()
+                    claimed = await asyncio.to_thread(self._claim, AT_ONCE - len(running))
             finally:
-                for task in running:
-                    task.cancel()
+                # The database may be away for what failed here; what is being sent is recorded if it is back in time.
+                if self._stopping.is_set():
+                    for task in running:
+                        task.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
 
     def _claim(self, limit: int) -> list[Attempt]:
@@ -166,7 +172,7 @@ class Deliverer(Background):
             outcome = await self._call(http, attempt)
         except asyncio.CancelledError:
             # This process ends: another may take the message at once.
-            self._give_up_lease(attempt)
+            await asyncio.to_thread(self._give_up_lease, attempt)
             raise
         await asyncio.to_thread(self._record, attempt, outcome, time.perf_counter() - begun)
 
@@ -274,6 +280,13 @@ class Deliverer(Background):
         with contextlib.suppress(Exception), self._database.transaction() as session:
             if webhook := _held(session, attempt):
                 webhook.lease_expires_at = None
+
+
+def _trusted() -> ssl.SSLContext:
+    """Return whom to trust: the usual authorities, and those of this machine, where a company's own are."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def _held(session: Session, attempt: Attempt) -> Webhook | None:

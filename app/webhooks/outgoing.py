@@ -23,7 +23,7 @@ def announce(session: Session, job: Job, state: str, error: dict[str, Any] | Non
     # The lock on the keys keeps an endpoint from being removed between this and the foreign key's check: that would
     # make the job's own move fail. One that is being removed is waited for, and then left out.
     wanted = session.execute(
-        select(Webhook.id, func.now().label("at"))
+        select(Webhook.id, func.clock_timestamp().label("at"))
         .where(Webhook.disabled_at.is_(None), literal(type) == any_(Webhook.events))
         .order_by(Webhook.id)
         .with_for_update(read=True, key_share=True)

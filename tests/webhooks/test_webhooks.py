@@ -2,21 +2,27 @@
 
 import json
 import logging
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.db.engine import Database
 from app.db.tables import Job, Webhook, WebhookDelivery
 from app.jobs.lifecycle import lock_job, move
-from app.webhooks.deliverer import PAUSES, Deliverer, pause
+from app.webhooks.deliverer import PAUSES, Deliverer, Outcome, pause
 from tests.api.conftest import Service, pointers, problem
 from tests.webhooks.conftest import Receiver
 
@@ -277,8 +283,6 @@ def test_a_process_that_lost_its_lease_is_not_heard(service: Service, receiver: 
     two = Deliverer(service.database, service.settings, period=0.01)
     two.turn()
     two.stop()
-    from app.webhooks.deliverer import Outcome
-
     one._record(held, Outcome(None, "too late"), 1.0)
     (delivery,) = deliveries(service, webhook)
     assert delivery["state"] == "delivered"
@@ -423,3 +427,81 @@ def test_old_deliveries_leave_the_log(service: Service, receiver: Receiver) -> N
     one.turn()
     one.stop()
     assert len(deliveries(service, webhook)) == 1
+
+
+def test_https_is_verified_by_the_name_of_the_host(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    names: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            names.append(self.headers["Host"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            return None
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    port = server.server_address[1]
+    monkeypatch.setattr(server, "handle_error", lambda *_: None)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        logs = []
+        for host, trusted in (("localhost", False), ("localhost", True), ("127.0.0.1", True)):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            answer = service.client.post("/webhooks", json={"url": f"https://{host}:{port}/{trusted}"})
+            webhook = answer.json()
+            service.client.post(f"/webhooks/{webhook['id']}/test")
+            logs.append(settled(service, webhook)["log"][0])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert "certificate verify failed" in logs[0]["error"]
+    assert (logs[1]["status"], logs[1]["error"]) == (204, None)
+    assert "certificate" in logs[2]["error"]  # it is for the name, not the address
+    assert names == [f"localhost:{port}"]
+
+
+def test_the_database_may_go_away_under_a_delivery(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliverer: Deliverer = service.client.app.state.deliverer  # type: ignore[attr-defined]
+    record, failures = deliverer._record, []
+
+    def away(*arguments: Any) -> None:
+        if not failures:
+            failures.append("once")
+            raise OperationalError("UPDATE", {}, Exception("the connection is gone"))
+        record(*arguments)
+
+    monkeypatch.setattr(deliverer, "_record", away)
+    webhook = register(service, receiver)
+    service.client.post(f"/webhooks/{webhook['id']}/test")
+    receiver.wait_for(1)
+    with service.database.transaction() as session:  # as if the lease had run out
+        session.execute(update(Webhook).values(lease_expires_at=func.now()))
+    delivery = settled(service, webhook)
+    assert (delivery["state"], delivery["attempts"]) == ("delivered", 2)
+    first, second = receiver.wait_for(2)
+    assert first[0]["webhook-id"] == second[0]["webhook-id"]
