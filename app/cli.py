@@ -621,7 +621,7 @@ def export(
     """Write a job's results to a file, or to MLflow.
 
     In MLflow the job is a run with its curve as metrics (step is the training-set size) and its results as artifacts;
-    its own runs are children. Exporting again adds nothing twice. It needs `pip install 'sufficiency[mlflow]'`.
+    its own runs are children. Exporting again adds nothing twice. It needs `pip install mlflow-skinny`.
 
     \b
     Example:

@@ -35,7 +35,7 @@ def export_job(client: Client, id: str, tracking_uri: str, experiment: str) -> s
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
     except ImportError as error:
-        raise MlflowError("MLflow is not installed here: `pip install 'sufficiency[mlflow]'`") from error
+        raise MlflowError("MLflow is not installed here: `pip install mlflow-skinny`") from error
     job = client.job(id)
     if job["state"] not in ENDED:
         raise MlflowError(f"job {id} is {job['state']}: its curve would change; export it when it has ended")

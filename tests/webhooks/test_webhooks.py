@@ -1,8 +1,10 @@
 """Endpoints are told of what happens to jobs: signed, at least once, and in the open where it fails."""
 
+import asyncio
 import json
 import logging
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
@@ -505,3 +507,24 @@ def test_the_database_may_go_away_under_a_delivery(
     assert (delivery["state"], delivery["attempts"]) == ("delivered", 2)
     first, second = receiver.wait_for(2)
     assert first[0]["webhook-id"] == second[0]["webhook-id"]
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(
+    service: Service, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def resolve(loop: Any, host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        # The first is never called, and nobody listens at the second.
+        addresses = ["169.254.169.254", "127.0.0.9", "127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    port = receiver.url.split(":")[2].split("/")[0]
+    created = service.client.post("/webhooks", json={"url": f"http://hooks.example.org:{port}/x?y=1"})
+    service.client.post(f"/webhooks/{created.json()['id']}/test")
+    ((headers, _),) = receiver.wait_for(1)
+    assert headers["host"] == f"hooks.example.org:{port}"
+    assert asked == ["hooks.example.org"]
+    assert settled(service, created.json())["state"] == "delivered"
