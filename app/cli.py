@@ -756,17 +756,35 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default standard output.")
     ] = None,
+    to_mlflow: Annotated[
+        str | None, typer.Option("--to-mlflow", metavar="URI", help="Write to this MLflow instead of a file.")
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option("--experiment", help="Of MLflow, `sufficiency` unless given; made if it is not there."),
+    ] = None,
     url: Url = None,
 ) -> None:
-    """Write a job's results to a file.
+    """Write a job's results to a file, or to MLflow.
+
+    In MLflow the job is a run with its curve as metrics (step is the training-set size) and its results as artifacts;
+    its own runs are children. Exporting again adds nothing twice. It needs `pip install mlflow-skinny`.
 
     \b
     Example:
       sufficiency export 019a0000-0000-7000-8000-000000000000 --format csv -o curve.csv
+      sufficiency export 019a0000-0000-7000-8000-000000000000 --to-mlflow http://127.0.0.1:5000
     """
     from app.terminal import MISUSED, CommandError
 
+    if (to_mlflow is None and experiment is not None) or (to_mlflow is not None and output is not None):
+        what = "--experiment is for --to-mlflow, and --output for a file"
+        raise CommandError(what, do="give one or the other", code=MISUSED)
     with _client(url) as client:
+        if to_mlflow is not None:
+            run = client.to_mlflow(id, to_mlflow, experiment or "sufficiency")
+            typer.echo(f"Exported to {to_mlflow}: experiment {experiment or 'sufficiency'}, run {run}.")
+            return
         content = client.export(id, format)
     if output is None:
         sys.stdout.buffer.write(content)

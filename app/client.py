@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx
 
+from app.job import Job as Job
 from app.settings import get_settings
 from app.sufficiency.spec import JobSpec
 
@@ -58,32 +59,6 @@ class Dataset(TypedDict):
     info: dict[str, Any] | None
     fingerprint: str | None
     queued_reason: str | None
-
-
-class Progress(TypedDict):
-    """How far a job is; `fraction` counts training items, so that a large cell weighs what it costs."""
-
-    cells_done: int
-    cells_total: int
-    fraction: float
-    eta_seconds: float | None
-
-
-class Job(TypedDict):
-    """A job as the API shows it; keys that this version of the client does not name are there all the same."""
-
-    id: str
-    state: Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
-    queued_reason: str | None
-    spec: dict[str, Any]
-    steps: list[int] | None
-    device: Literal["cpu", "cuda"]
-    progress: Progress
-    error: dict[str, Any] | None
-    warnings: list[Any]
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
 
 
 @dataclass(frozen=True)
@@ -182,9 +157,8 @@ class Client:
     Examples
     --------
     >>> with Client() as client:  # doctest: +SKIP
-    ...     job = client.submit({"model": {"name": "mlp"}, ...})
-    ...     client.wait(job["id"])
-    ...     client.project(job["id"], [5000])
+    ...     job = client.submit({"model": {"name": "mlp"}, ...}).wait()
+    ...     job.project(5000)
     """
 
     def __init__(
@@ -311,17 +285,18 @@ class Client:
         Returns
         -------
         Job or dict
-            The queued job (see `wait` and `events`), or the plan of a dry run.
+            The queued job, a dictionary with methods (`Job.wait`, `Job.project` …), or the plan of a dry run.
         """
         # Only what the caller set is sent, so that the service's own defaults fill in the rest.
         body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else spec
         params = {"dry_run": "true"} if dry_run else None
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        return self._json("POST", "/jobs", params, body=body, headers=headers)
+        answer = self._json("POST", "/jobs", params, body=body, headers=headers)
+        return answer if dry_run else Job(self, answer)
 
     def job(self, id: str | UUID) -> Job:
         """Return one job."""
-        return cast(Job, self._json("GET", _job(id)))
+        return Job(self, self._json("GET", _job(id)))
 
     def jobs(self, *, limit: int | None = None, **filters: Any) -> Iterator[Job]:
         """Iterate over jobs, the newest first, page by page.
@@ -335,11 +310,11 @@ class Client:
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
-        return islice(self._items("/jobs", filters), limit)
+        return islice((Job(self, seen) for seen in self._items("/jobs", filters)), limit)
 
     def cancel(self, id: str | UUID) -> Job:
         """Ask a job to stop; what it has measured stays."""
-        return cast(Job, self._json("POST", f"{_job(id)}/cancel"))
+        return Job(self, self._json("POST", f"{_job(id)}/cancel"))
 
     def retry(self, id: str | UUID, *, start_anew: bool = False) -> Job:
         """Queue a failed or cancelled job again; what it has measured stays.
@@ -353,7 +328,7 @@ class Client:
             when these are not what the job was measured with (`ApiError` with code ``plugin_changed`` or
             ``dataset_changed``), and the only one for a completed job.
         """
-        return cast(Job, self._json("POST", f"{_job(id)}/retry", {"start_anew": "true"} if start_anew else None))
+        return Job(self, self._json("POST", f"{_job(id)}/retry", {"start_anew": "true"} if start_anew else None))
 
     @overload
     def extend(
@@ -417,28 +392,45 @@ class Client:
         """
         wanted = {"runs": runs, "steps": list(steps) if steps is not None else None, "dataset": dataset}
         flags = {"start_anew": start_anew, "dry_run": dry_run}
-        return self._json(
+        answer = self._json(
             "POST",
             f"{_job(id)}/extend",
             {name: "true" for name, is_set in flags.items() if is_set},
             body={name: value for name, value in wanted.items() if value is not None},
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else None,
         )
+        return answer if dry_run else Job(self, answer)
 
     def delete(self, id: str | UUID) -> None:
         """Delete an ended job with everything it measured."""
         self._request("DELETE", _job(id))
 
-    def wait(self, id: str | UUID, timeout: float | None = None) -> Job:
+    def wait(self, id: str | UUID, timeout: float | None = None, *, each: Callable[[Job], object] | None = None) -> Job:
         """Return the job once it has ended: completed, failed or cancelled.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        timeout : float, optional
+            Seconds; default as long as it takes.
+        each : callable, optional
+            Gets the job whenever it was looked at.
 
         Raises
         ------
         WaitTimeout
             When it has not ended after `timeout` seconds; it goes on.
         """
+
+        def look() -> Job:
+            job = self.job(id)
+            if each is not None:
+                each(job)
+            return job
+
         return self._poll(
-            lambda: self.job(id),
+            look,
             lambda job: job["state"] in ENDED,
             timeout,
             f"job {id} has not ended after {timeout} s; it goes on",
@@ -558,6 +550,27 @@ class Client:
             ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes; ``csv`` every cell.
         """
         return self._request("GET", f"{_job(id)}/export", {"format": format}).content
+
+    def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
+        """Write an ended job's results to MLflow, once however often it is called.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        tracking_uri : str
+            ``http://mlflow:5000``, ``sqlite:///mlflow.db`` …
+        experiment : str
+            Name of the experiment; made if it is not there.
+
+        Returns
+        -------
+        str
+            Id of the job's run in MLflow; the job's own runs are its children.
+        """
+        from app.mlflow_export import export_job
+
+        return export_job(self, str(id), tracking_uri, experiment)
 
     # How requests are made
 

@@ -23,6 +23,8 @@ from app.queue.sweeper import Sweeper
 from app.settings import Settings, get_settings
 from app.web import health, openapi, problem
 from app.web.limits import BodyLimit, refuse_nul
+from app.webhooks.deliverer import Deliverer
+from app.webhooks.routes import router as webhooks_router
 
 DESCRIPTION = (
     "Will more labelled data help? A job trains a model on growing subsets of a dataset and measures it; "
@@ -65,13 +67,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, settings)
+    app.state.deliverer = Deliverer(app.state.database, settings)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     app.state.stopping = asyncio.Event()
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    for router in (catalog_router, jobs_router, projections_router, health.router, openapi.router):
+    for router in (catalog_router, jobs_router, projections_router, webhooks_router, health.router, openapi.router):
         app.include_router(router)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
     return app
@@ -80,16 +83,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = THREADS
-    relay, sweeper = app.state.relay, app.state.sweeper
-    relay.start()
-    sweeper.start()
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
+    for thread in threads:
+        thread.start()
     loop = asyncio.get_running_loop()
     try:
         with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
             yield
     finally:
         app.state.stopping.set()
-        for thread in (sweeper, relay):
+        for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()
 

@@ -46,6 +46,14 @@ class Settings(BaseSettings):
     cell_timeout_seconds: float = Field(86_400.0, gt=0, description="longest one cell may take")
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 
+    # Webhooks
+    webhook_addresses: Literal["public", "private", "loopback"] = Field(
+        "private", description="whom webhooks may reach: public addresses, private networks too, or loopback too"
+    )
+    webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
+    webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
+    webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
+
     @field_validator("data_roots", mode="before")
     @classmethod
     def _split_roots(cls, value: object) -> object:

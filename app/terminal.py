@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.client import ENDED, ApiError, BadUrl, Client, Job, JobEvent, ServiceUnreachable, WaitTimeout
+from app.client import ENDED, ApiError, BadUrl, Client, ClientError, Job, JobEvent, ServiceUnreachable, WaitTimeout
 
 REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
 NO_VALUE = "–"
@@ -61,6 +61,8 @@ def explain(error: Exception) -> CommandError | None:
         return CommandError(what, "\n".join(where), _remedy(error))
     if isinstance(error, WaitTimeout):
         return CommandError(str(error), do="wait on, or see `sufficiency workers`")
+    if isinstance(error, ClientError):
+        return CommandError(str(error))
     return None
 
 

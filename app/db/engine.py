@@ -22,6 +22,7 @@ class Database:
             max_overflow=MOST_CONNECTIONS - pool_size,
             pool_pre_ping=True,  # a restarted PostgreSQL costs a reconnect, not an error
             connect_args={"connect_timeout": 5},
+            hide_parameters=True,  # an error that is logged must not carry a webhook's secret
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._snapshots = sessionmaker(

@@ -318,3 +318,54 @@ class Outbox(Base):
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
         Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),
     )
+
+
+class Webhook(Base):
+    """An endpoint that is told of job events. One process at a time calls it, under a lease."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    url: Mapped[str] = mapped_column(unique=True)
+    events: Mapped[list[str]]
+    description: Mapped[str]
+    secret: Mapped[str]  # signs, so it is kept as it is; no answer but the one that made it shows it
+    previous_secret: Mapped[str | None]  # signs too for a while after a rotation
+    previous_secret_until: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]  # the first failure since the last success
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (
+        CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
+        CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
+    )
+
+
+class WebhookDelivery(Base):
+    """One message to one endpoint, written with the change that it tells of. `attempt` fences its writers."""
+
+    __tablename__ = "webhook_delivery"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"))
+    type: Mapped[str]
+    job_id: Mapped[UUID | None]  # of a job that may be deleted by now
+    body: Mapped[str]  # text: every attempt sends the same bytes
+    state: Mapped[str] = mapped_column(server_default="pending")
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")  # since it was written or replayed
+    # Not NOW, when the transaction began: messages of one job are ordered by who had the job's lock.
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    log: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")  # the latest attempts
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('pending','delivered','failed')", name="state"),
+        CheckConstraint("(state = 'pending') = (ended_at IS NULL)", name="ended"),
+        Index(None, "webhook_id", "id"),
+        Index("ix_webhook_delivery_due", "webhook_id", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+    )

@@ -6,6 +6,7 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Event, Job, Unit
+from app.webhooks.outgoing import announce
 
 MOVES: dict[str, frozenset[str]] = {
     "queued": frozenset({"running", "completed", "failed", "cancelled"}),
@@ -43,9 +44,11 @@ def lock_job(session: Session, job_id: Any) -> Job | None:
 
 
 def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
-    """Append an event to a job whose row is locked."""
+    """Append an event to a job whose row is locked; the endpoints that asked for a state are told of it."""
     job.event_seq = (job.event_seq or 0) + 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data))
+    if type == "state":
+        announce(session, job, data["state"], data.get("error"))
 
 
 def move(

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
-from app.db.tables import Job, Outbox, Unit, Worker
+from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
 
 STREAMS = frozenset({"/jobs/{job_id}/events"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -58,6 +58,22 @@ class WorkCollector(Collector):
             yield units
             waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
             yield GaugeMetricFamily("sufficiency_outbox_messages", "Messages not yet sent to the broker", waiting)
+            pending, failing, disabled = session.execute(
+                select(
+                    select(func.count())
+                    .select_from(WebhookDelivery)
+                    .join(Webhook)
+                    .where(WebhookDelivery.state == "pending", Webhook.disabled_at.is_(None))
+                    .scalar_subquery(),
+                    func.count().filter(Webhook.failing_since.is_not(None), Webhook.disabled_at.is_(None)),
+                    func.count(Webhook.disabled_at),
+                ).select_from(Webhook)
+            ).one()
+            yield GaugeMetricFamily("sufficiency_webhook_deliveries_pending", "Webhook messages to be sent", pending)
+            webhooks = GaugeMetricFamily("sufficiency_webhooks", "Webhook endpoints in trouble", labels=["trouble"])
+            webhooks.add_metric(["failing"], failing)
+            webhooks.add_metric(["disabled"], disabled)
+            yield webhooks
             count, slots, busy = session.execute(
                 select(func.count(), func.sum(Worker.slots), func.sum(Worker.busy)).where(
                     Worker.heartbeat_at > func.now() - self._window

@@ -22,6 +22,7 @@ def _session(request: Request) -> Iterator[Session]:
     with database.transaction() as session:
         yield session
     request.app.state.relay.wake()
+    request.app.state.deliverer.wake()
 
 
 async def _settings(request: Request) -> Settings:

@@ -223,11 +223,10 @@ def pointers(body: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def running(database_url: str, redis_url: str) -> Iterator[Service]:
+def running(database_url: str, redis_url: str, **changes: Any) -> Iterator[Service]:
     """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives."""
-    settings = Settings(
-        database_url=database_url, redis_url=redis_url, max_cells=100, max_body_bytes=20_000, sweep_seconds=3600
-    )
+    usual = {"max_cells": 100, "max_body_bytes": 20_000, "sweep_seconds": 3600.0}
+    settings = Settings(database_url=database_url, redis_url=redis_url, **{**usual, **changes})
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         service = Service(client, Database(database_url), settings)
         with service.database.transaction() as session:

@@ -16,7 +16,12 @@ from app.settings import Settings
 from app.sufficiency.spec import JobSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "README.md", ROOT / "docs" / "plugins.md", ROOT / "docs" / "operations.md"]
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "docs" / "plugins.md",
+    ROOT / "docs" / "operations.md",
+    ROOT / "docs" / "platform.md",
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

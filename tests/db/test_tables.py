@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Database
+from app.db.tables import Webhook
 from app.queue.lease import CellResult, claim_unit, finish_unit, record_cell, register_worker
 from tests.conftest import Servers, new_database
 from tests.queue.conftest import add_job
@@ -56,6 +57,10 @@ FORBIDDEN = [
     ("dataset_ready_has_info", "UPDATE dataset SET info = 'null'"),
     ("dataset_invalid_explained", "UPDATE dataset SET status = 'invalid', fingerprint = NULL, error = 'null'"),
     ("worker_slots", "UPDATE worker SET slots = 0"),
+    ("webhook_disabled", "UPDATE webhook SET disabled_at = now()"),
+    ("webhook_previous_secret", "UPDATE webhook SET previous_secret = 's'"),
+    ("webhook_delivery_state", "UPDATE webhook_delivery SET state = 'lost'"),
+    ("webhook_delivery_ended", "UPDATE webhook_delivery SET ended_at = now()"),
     ("outbox_task", "UPDATE outbox SET task = 'rm'"),
     ("outbox_queue", "UPDATE outbox SET queue = 'tpu'"),
     ("outbox_priority", "UPDATE outbox SET priority = -1"),
@@ -71,6 +76,8 @@ def populated(servers: Servers) -> Iterator[Database]:
             worker = register_worker(
                 session, hostname="here", pid=1, devices=["cpu"], slots=2, plugins=[], plugin_errors=[]
             )
+            # Every move of a job from here on is a message to it.
+            session.add(Webhook(url="https://example.org/hook", events=["job.running", "job.completed"], description="", secret="s"))
         whole, begun, _ = add_job(database), add_job(database), add_job(database)
         for job, units in ((whole, 6), (begun, 1)):
             for unit in _units(database, job)[:units]:
