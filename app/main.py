@@ -25,6 +25,7 @@ from app.web import health, openapi, problem
 from app.web.limits import BodyLimit, refuse_nul
 from app.webhooks.deliverer import Deliverer
 from app.webhooks.routes import router as webhooks_router
+from app.webhooks.routes import sent
 
 DESCRIPTION = (
     "Will more labelled data help? A job trains a model on growing subsets of a dataset and measures it; "
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app)
     for router in (catalog_router, jobs_router, projections_router, webhooks_router, health.router, openapi.router):
         app.include_router(router)
+    app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
     return app
 

@@ -38,6 +38,7 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 summary=app.summary,
                 description=app.description,
                 routes=app.routes,
+                webhooks=app.webhooks.routes,
                 tags=app.openapi_tags,
                 license_info=app.license_info,
             )
@@ -59,6 +60,9 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                     _answer_errors_as_problems_only(operation)
                     _describe_streams_as_text(operation)
                     _describe_parameters_as_sent(operation)
+            for path in document.get("webhooks", {}).values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)  # what FastAPI says of its own routes; these are receivers'
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import certifi
 import httpx
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db.engine import Database
@@ -101,6 +101,11 @@ class Deliverer(Background):
         age = timedelta(days=self._settings.webhook_log_days)
         with self._database.transaction() as session:
             session.execute(delete(WebhookDelivery).where(WebhookDelivery.ended_at < func.now() - age))
+            session.execute(
+                update(Webhook)
+                .where(Webhook.previous_secret_until < func.now())
+                .values(previous_secret=None, previous_secret_until=None)
+            )
 
     async def _drain(self, claimed: list[Attempt]) -> None:
         # A slow endpoint must not hold up the others: as long as one is being called, new work is looked for.

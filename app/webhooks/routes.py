@@ -4,7 +4,7 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Response
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.db.tables import Webhook, WebhookDelivery
@@ -13,6 +13,7 @@ from app.web.pagination import Cursor, Page, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from app.webhooks import service
+from app.webhooks.outgoing import JobMessage, TestMessage
 from app.webhooks.schemas import (
     AttemptView,
     DeliveryState,
@@ -22,6 +23,25 @@ from app.webhooks.schemas import (
     WebhookView,
     WebhookWithSecret,
 )
+
+# What is sent, for the specification: `app.main` hands it to FastAPI.
+sent = APIRouter(generate_unique_id_function=lambda route: route.name)
+
+
+@sent.post("job", tags=["webhooks"], status_code=204, response_class=Response)
+def job_message(
+    body: JobMessage,
+    webhook_id: Annotated[UUID, Header(description="the delivery; the same for every attempt")],
+    webhook_timestamp: Annotated[int, Header(description="seconds since 1970 at this attempt")],
+    webhook_signature: Annotated[str, Header(description="`v1,` and the base64 of an HMAC-SHA256; one a secret")],
+) -> None:
+    """Sent to an endpoint when a job comes into a state that it asked for. Any 2xx takes it."""
+
+
+@sent.post("test", tags=["webhooks"], status_code=204, response_class=Response)
+def test_message(body: TestMessage) -> None:
+    """Sent when somebody asks for a test."""
+
 
 router = APIRouter(tags=["webhooks"], responses=documented(422, 503))
 

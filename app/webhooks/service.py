@@ -14,7 +14,7 @@ from app.db.tables import Webhook, WebhookDelivery
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
 from app.webhooks.addresses import check_url
-from app.webhooks.outgoing import TEST, message
+from app.webhooks.outgoing import TEST, TestData, TestMessage
 from app.webhooks.signing import key_of, new_secret
 
 OLD_SECRET_SIGNS = timedelta(hours=24)
@@ -133,8 +133,8 @@ def test(session: Session, id: UUID) -> WebhookDelivery:
     """Queue a message of type ``webhook.test``."""
     webhook = _enabled(session, id)
     at = session.scalars(select(func.now())).one()
-    body = message(TEST, at, {"webhook_id": str(webhook.id), "detail": "This is a test; no job changed."})
-    delivery = WebhookDelivery(webhook_id=webhook.id, type=TEST, body=body)
+    message = TestMessage(type=TEST, timestamp=at, data=TestData(webhook_id=webhook.id))
+    delivery = WebhookDelivery(webhook_id=webhook.id, type=TEST, body=message.model_dump_json())
     session.add(delivery)
     session.flush()
     session.refresh(delivery)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from jsonschema import validate
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from standardwebhooks.webhooks import Webhook as Verifier
@@ -29,6 +30,12 @@ from tests.api.conftest import Service, pointers, problem
 from tests.webhooks.conftest import Receiver
 
 SLOW = 20.0
+
+
+def specification() -> dict[str, Any]:
+    """Return the committed one."""
+    document: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
+    return document
 
 
 def register(service: Service, receiver: Receiver, **more: Any) -> dict[str, Any]:
@@ -72,6 +79,9 @@ def test_a_job_s_way_is_told_in_order_and_verifies(service: Service, receiver: R
     bodies = [verifier.verify(body, headers) for headers, body in received]
     assert [body["type"] for body in bodies] == ["job.queued", "job.running", "job.completed"]
     assert {body["data"]["job_id"] for body in bodies} == {job["id"]}
+    described = specification()["webhooks"]["job"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    for body in bodies:
+        validate(body, {**described, "components": specification()["components"]})
     last = bodies[-1]["data"]
     assert (last["state"], last["cells_done"], last["labels"]) == ("completed", 8, {"team": "größe"})
     assert len({headers["webhook-id"] for headers, _ in received}) == 3
@@ -425,10 +435,13 @@ def test_old_deliveries_leave_the_log(service: Service, receiver: Receiver) -> N
             .where(WebhookDelivery.id.cast(WebhookDelivery.type.type) == oldest)
             .values(ended_at=func.now() - timedelta(days=31))
         )
+        session.execute(update(Webhook).values(previous_secret="old", previous_secret_until=func.now()))
     one = Deliverer(service.database, service.settings, period=0.01)
     one.turn()
     one.stop()
     assert len(deliveries(service, webhook)) == 1
+    with service.database.transaction() as session:
+        assert session.scalars(select(Webhook.previous_secret)).one() is None
 
 
 def test_https_is_verified_by_the_name_of_the_host(
