@@ -59,7 +59,7 @@ FORBIDDEN = [
     ("worker_slots", "UPDATE worker SET slots = 0"),
     ("webhook_disabled", "UPDATE webhook SET disabled_at = now()"),
     ("webhook_previous_secret", "UPDATE webhook SET previous_secret = 's'"),
-    ("webhook_delivery_state", "UPDATE webhook_delivery SET state = 'lost'"),
+    ("webhook_delivery_state", "UPDATE webhook_delivery SET state = 'lost', ended_at = now()"),
     ("webhook_delivery_ended", "UPDATE webhook_delivery SET ended_at = now()"),
     ("outbox_task", "UPDATE outbox SET task = 'rm'"),
     ("outbox_queue", "UPDATE outbox SET queue = 'tpu'"),
