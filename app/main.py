@@ -15,6 +15,7 @@ from app.catalog.service import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
+from app.page.routes import router as page_router
 from app.projections.routes import router as projections_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    for router in (catalog_router, jobs_router, projections_router, health.router, openapi.router):
+    for router in (catalog_router, jobs_router, projections_router, page_router, health.router, openapi.router):
         app.include_router(router)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
     return app

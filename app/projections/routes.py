@@ -20,13 +20,24 @@ from app.projections.schemas import (
     InverseProjection,
     ProjectedValue,
     Projection,
+    ReadingView,
     TargetAnswer,
     TrustView,
     Verdicts,
     VerdictView,
 )
 from app.sufficiency.fit import PowerLawFit
-from app.sufficiency.projection import DEFAULT_LEVEL, DEFAULT_METHOD, METHOD_VERSIONS, InverseAnswer, Of
+from app.sufficiency.projection import (
+    ASSURANCE,
+    DEFAULT_LEVEL,
+    DEFAULT_METHOD,
+    HORIZON,
+    LEAST_PROBABILITY,
+    METHOD_VERSIONS,
+    RELIABLE,
+    InverseAnswer,
+    Of,
+)
 from app.sufficiency.projection import Method as MethodName
 from app.sufficiency.spec import Size
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
@@ -44,6 +55,10 @@ Level = Annotated[float, Query(ge=1e-6, le=1 - 1e-6, description="level of the i
 Method = Annotated[
     MethodName, Query(description="calibrated: with intervals; power_law: DataEval's law, a point without interval")
 ]
+Classes = Annotated[
+    list[str] | None,
+    Query(alias="class", description="of metrics with a value a class, only these, by name or index; repeatable"),
+]
 Metrics = Annotated[list[str] | None, Query(description="only these metrics; repeatable")]
 
 
@@ -53,6 +68,7 @@ def list_measurements(
     job_id: UUID,
     as_csv: AsCsv,
     view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    metric: Metrics = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
     cursor: Cursor = None,
 ) -> Page[CellMeasurement] | Page[AverageMeasurement]:
@@ -64,16 +80,16 @@ def list_measurements(
     job = get_job(session, job_id)
     names = service.class_names(session, job)
     if as_csv and view == "cells":
-        return _cells_csv(service.cell_values(session, job_id), names, job_id)  # type: ignore[return-value]
+        return _cells_csv(service.cell_values(session, job_id, metric), names, job_id)  # type: ignore[return-value]
     if view == "cells":
         after = decode_cursor(cursor, CELL_KEY) if cursor else None
         rows, following = page_of(
-            service.cell_values(session, job_id, after=after, limit=limit + 1),
+            service.cell_values(session, job_id, metric, after=after, limit=limit + 1),
             limit,
             lambda c: (c.run, c.step, c.metric, c.class_index),
         )
         return Page[CellMeasurement](items=[_cell(row, names) for row in rows], next_cursor=following)
-    means = service.averages(session, job)
+    means = service.averages(session, job, metric)
     if as_csv:
         table = [(mean.n, _column(mean.metric, mean.class_index, names), mean.mean) for mean in means]
         return _wide_csv("step", table, f"{job_id}-measurements.csv")  # type: ignore[return-value]
@@ -269,6 +285,7 @@ def verdict(
     session: SessionDep,
     job_id: UUID,
     metric: Metrics = None,
+    class_: Classes = None,
     level: Level = DEFAULT_LEVEL,
     min_gain: Annotated[
         list[str] | None,
@@ -283,7 +300,7 @@ def verdict(
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = service.parse_targets(min_gain or [], "min_gain")
-    results = service.load_results(session, get_job(session, job_id), metric)
+    results = service.load_results(session, get_job(session, job_id), metric, classes=class_)
     verdicts: dict[str, list[VerdictView]] = {}
     for one, judged in service.judge_all(session, results, gains, level):
         verdicts.setdefault(one.series.metric, []).append(
@@ -301,17 +318,28 @@ def verdict(
 
 
 @router.get("/jobs/{job_id}/curves", responses=documented(409))
-def list_curves(session: SessionDep, job_id: UUID, metric: Metrics = None, method: Method = DEFAULT_METHOD) -> Curves:
+def list_curves(
+    session: SessionDep,
+    job_id: UUID,
+    metric: Metrics = None,
+    class_: Classes = None,
+    method: Method = DEFAULT_METHOD,
+) -> Curves:
     """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
-    results = service.load_results(session, get_job(session, job_id), metric, method)
+    results = service.load_results(session, get_job(session, job_id), metric, method, class_)
     return Curves(
         job_id=job_id,
         n_observed=results.n_observed,
         provisional=results.provisional,
+        reading=ReadingView(
+            horizon=HORIZON, reliable=RELIABLE, least_probability=LEAST_PROBABILITY, assurance=ASSURANCE
+        ),
         items=[
             CurveView(
                 metric=one.series.metric,
                 class_=results.label(one.series.class_index),
+                direction=one.series.direction,
+                bounds=one.series.bounds,
                 method=method,
                 method_version=METHOD_VERSIONS[method],
                 stored=one.stored,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.sufficiency.backtest import Backtest
 from app.sufficiency.projection import Method, Of
+from app.sufficiency.spec import Direction
 from app.sufficiency.verdict import Limit, Verdict, Worth
 
 JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
@@ -368,6 +369,8 @@ class CurveView(BaseModel):
 
     metric: str
     class_: ClassLabel = Field(serialization_alias="class")
+    direction: Direction
+    bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
     method: Method
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
@@ -381,6 +384,15 @@ class CurveView(BaseModel):
     backtest: BacktestView
 
 
+class ReadingView(BaseModel):
+    """What `project` and `inv_project` go by when they read a curve; who reads the fits alone needs the same."""
+
+    horizon: int = Field(description="how far targets are looked for, in units of the largest measured size")
+    reliable: int = Field(description="up to where an answer can be relied on, in units of the largest measured size")
+    least_probability: float = Field(description="a target less likely than this to be met at all is unreachable")
+    assurance: float = Field(description="probability that one new training meets the target, at n_assured")
+
+
 class Curves(BaseModel):
     """The fitted curves of a job."""
 
@@ -389,10 +401,13 @@ class Curves(BaseModel):
             "job_id": JOB_ID,
             "n_observed": 2500,
             "provisional": False,
+            "reading": {"horizon": 1024, "reliable": 16, "least_probability": 0.05, "assurance": 0.8},
             "items": [
                 {
                     "metric": "Accuracy",
                     "class": None,
+                    "direction": "maximize",
+                    "bounds": [0.0, 1.0],
                     "method": "power_law",
                     "method_version": 1,
                     "stored": True,
@@ -417,6 +432,7 @@ class Curves(BaseModel):
     job_id: UUID
     n_observed: int
     provisional: bool
+    reading: ReadingView
     items: list[CurveView]
     warnings: list[dict[str, Any]]
 

@@ -176,7 +176,11 @@ def load_series(session: Session, job: Job) -> list[Series]:
 
 
 def load_results(
-    session: Session, job: Job, metrics: Sequence[str] | None = None, method: Method = DEFAULT_METHOD
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
 ) -> Results:
     """Return a job's series and their fits.
 
@@ -186,11 +190,13 @@ def load_results(
         Only these.
     method : str
         How the curves are fitted.
+    classes : sequence of str, optional
+        Of the metrics with a value a class, only these classes, each by its name or its index.
 
     Raises
     ------
     NotFound
-        For a metric that the job does not have.
+        For a metric or a class that the job does not have.
     Conflict
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
@@ -202,6 +208,9 @@ def load_results(
             if name not in known:
                 raise unknown_metric(name, known, "metric")
         series = [s for s in series if s.metric in metrics]
+    names = class_names(session, job)
+    if classes:
+        series = _of_classes(series, classes, names)
     stored = _stored_fits(session, job, method) if job.state == "completed" else {}
     fitted: list[Fitted] = []
     skipped: list[tuple[Series, str]] = []
@@ -216,7 +225,22 @@ def load_results(
             skipped.append((one, str(error)))
     if not fitted:
         raise Conflict(_what_is_missing(job, skipped), code="not_enough_data")
-    return Results(job, class_names(session, job), series, fitted, skipped)
+    return Results(job, names, series, fitted, skipped)
+
+
+def _of_classes(series: Sequence[Series], classes: Sequence[str], names: Sequence[str]) -> list[Series]:
+    """Return the scalar series, and of the others those of the classes."""
+    wanted: set[str] = set(classes)
+    known = {(str(s.class_index), str(class_label(s.class_index, names))) for s in series if s.class_index is not None}
+    for text in classes:
+        if known and not any(text in pair for pair in known):
+            detail = f"No metric of the job has a class {text!r}."
+            raise NotFound(detail, code="unknown_class", errors=[field_error("class", detail)])
+    return [
+        s
+        for s in series
+        if s.class_index is None or wanted & {str(s.class_index), str(class_label(s.class_index, names))}
+    ]
 
 
 def unknown_metric(name: str, known: Iterable[str], parameter: str) -> NotFound:
@@ -441,9 +465,14 @@ class CellValue:
 
 
 def cell_values(
-    session: Session, job_id: UUID, *, after: tuple[int, int, str, int] | None = None, limit: int | None = None
+    session: Session,
+    job_id: UUID,
+    metrics: Sequence[str] | None = None,
+    *,
+    after: tuple[int, int, str, int] | None = None,
+    limit: int | None = None,
 ) -> list[CellValue]:
-    """Return measurements by run, step, metric and class."""
+    """Return measurements by run, step, metric and class; of `metrics` only, where some are named."""
     order = (Measurement.run, Measurement.step, Measurement.metric, Measurement.class_index)
     statement = (
         select(
@@ -466,6 +495,8 @@ def cell_values(
         .order_by(*order)
         .limit(limit)
     )
+    if metrics:
+        statement = statement.where(Measurement.metric.in_(metrics))
     if after is not None:
         statement = statement.where(tuple_(*order) > after)
     return [CellValue(**row) for row in session.execute(statement).mappings()]
@@ -484,8 +515,8 @@ class Average:
     runs: int
 
 
-def averages(session: Session, job: Job) -> list[Average]:
-    """Return mean and standard deviation a step, for every metric and class."""
+def averages(session: Session, job: Job, metrics: Sequence[str] | None = None) -> list[Average]:
+    """Return mean and standard deviation a step, for every metric and class; of `metrics` only, where some are named."""
     steps = {n: step for step, n in enumerate(job.steps or [])}
     return [
         Average(
@@ -498,6 +529,7 @@ def averages(session: Session, job: Job) -> list[Average]:
             runs=int(runs),
         )
         for series in load_series(session, job)
+        if not metrics or series.metric in metrics
         for k, (n, mean, sd, runs) in enumerate(zip(series.n, series.mean(), series.sd(), series.runs(), strict=True))
     ]
 
