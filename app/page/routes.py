@@ -1,4 +1,4 @@
-"""The page at `/ui/`: a few static files, read once and answered from memory, under a policy that lets nothing else in."""
+"""The page at `/ui/`: static files, read once and answered from memory, under a policy that lets nothing else in."""
 
 import gzip
 import hashlib

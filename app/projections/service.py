@@ -443,6 +443,20 @@ def inv_project_all(
     ]
 
 
+def require_target(one: Fitted, target: float) -> None:
+    """Refuse a target that the metric cannot take.
+
+    Raises
+    ------
+    Invalid
+    """
+    try:
+        check_target(target, one.series.bounds)
+    except TargetOutOfBounds as error:
+        detail = f"Target {target:g} for {one.series.metric}: {error}"
+        raise Invalid(detail, code="target_out_of_bounds", errors=[field_error("target", detail)]) from None
+
+
 def _interval(bounds: tuple[float | None, float | None]) -> str:
     low, high = bounds
     return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
@@ -516,7 +530,7 @@ class Average:
 
 
 def averages(session: Session, job: Job, metrics: Sequence[str] | None = None) -> list[Average]:
-    """Return mean and standard deviation a step, for every metric and class; of `metrics` only, where some are named."""
+    """Return mean and standard deviation a step, for every metric and class, or for those of `metrics` only."""
     steps = {n: step for step, n in enumerate(job.steps or [])}
     return [
         Average(

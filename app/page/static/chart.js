@@ -88,7 +88,7 @@ export class Chart {
     const values = series.flatMap((one) => {
       const own = [
         ...one.points.filter((p) => p.n >= xLow).map((p) => p.value),
-        ...one.means.filter((m) => m.mean !== null && m.n >= xLow).map((m) => m.mean),
+        ...one.means.filter((m) => m.mean !== null && m.n >= xLow).flatMap((m) => [m.mean - (m.sd ?? 0), m.mean + (m.sd ?? 0)]),
       ];
       if (!one.curve) return own;
       const ends = [0, 0.25, 0.5, 0.75, 1].map((t) => 2 ** (log2(one.curve.nMax) + t * (log2(xHigh) - log2(one.curve.nMax))));

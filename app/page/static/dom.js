@@ -66,6 +66,11 @@ export function ago(text) {
   return seconds < 5 ? "just now" : `${duration(seconds)} ago`;
 }
 
+// A sentence of a docstring, with `names` set as code.
+export function prose(text) {
+  return text.split(/`+([^`]+)`+/).map((part, k) => (k % 2 ? h("code", null, part) : part));
+}
+
 export function time(text) {
   return h("time", { datetime: text, title: new Date(text).toLocaleString() }, ago(text));
 }

@@ -1,6 +1,6 @@
 // Fields from a JSON Schema, and back to what the service takes.
 
-import { h, replace } from "./dom.js";
+import { h, prose, replace } from "./dom.js";
 
 let counter = 0;
 
@@ -37,7 +37,7 @@ export function field(name, given, { value, required = false, label = name } = {
     read = () => control.checked;
   } else if (type === "array" && schema.items?.enum) {
     const boxes = schema.items.enum.map((o) => [o, h("input", { type: "checkbox", checked: (start ?? []).includes(o) })]);
-    control = h("div", { class: "stack", role: "group", id, "aria-label": label }, boxes.map(([o, box]) => h("label", { class: "check" }, box, String(o))));
+    control = h("div", { class: "checks", role: "group", id, "aria-label": label }, boxes.map(([o, box]) => h("label", { class: "check" }, box, String(o))));
     read = () => boxes.filter(([, box]) => box.checked).map(([o]) => o);
   } else if (type === "array" && SCALARS.has(schema.items?.type)) {
     control = h("input", { id, value: (start ?? []).join(", "), autocomplete: "off", placeholder: nullable ? "none" : "separated by commas" });
@@ -62,7 +62,7 @@ export function field(name, given, { value, required = false, label = name } = {
       }
     };
   }
-  const hint = schema.description && h("span", { class: "hint", id: `${id}-hint` }, schema.description);
+  const hint = schema.description && h("span", { class: "hint", id: `${id}-hint` }, prose(schema.description));
   const wrong = h("span", { class: "wrong", id: `${id}-wrong` });
   if (control.tagName !== "DIV") control.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-wrong`);
   const title = [label, required && h("span", { class: "muted" }, " (required)")];
@@ -123,7 +123,7 @@ export class PluginChoice {
   draw(values) {
     const plugin = this.plugins.find((one) => one.name === this.select.value);
     this.fields = fields(plugin?.params_schema, values);
-    replace(this.summary, plugin?.summary ?? "");
+    replace(this.summary, prose(plugin?.summary ?? ""));
     replace(this.holder, this.fields.empty ? null : this.fields.node);
   }
 

@@ -9,7 +9,7 @@ import { badge, count, duration, ENDED, h, number, percent, plural, problemBox, 
 const EVERY = 2500;
 const STEPS = 1000;
 const EXTENTS = [16, 64, 256, 1024];
-const WORTH = { yes: "More data is worth it", no: "More data is hardly worth it", unclear: "It cannot be told yet" };
+const WORTH = { yes: "More data is worth it", no: "More data is hardly worth it", unclear: "Whether more data is worth it cannot be told yet" };
 
 export async function view({ holder, signal, params, query, attach }) {
   const [id] = params;
@@ -19,7 +19,7 @@ export async function view({ holder, signal, params, query, attach }) {
   const top = h("div", { class: "head" });
   const notes = h("div", { class: "stack" });
   const progress = h("section", { class: "panel stack", "aria-labelledby": "progress-title" });
-  const results = h("div", { class: "stack" });
+  const results = h("div", { class: "stack results" });
   const about = h("section", { class: "panel stack" });
   holder.append(top, notes, progress, results, about);
 

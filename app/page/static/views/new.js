@@ -21,7 +21,7 @@ export async function view({ holder, signal, query, attach }) {
   const training = choice("training", "Training");
   const evaluation = choice("evaluation", "Evaluation");
   const reset = choice("reset", "Reset", "as the model needs it");
-  const dataset = field("dataset", { enum: ready.map((d) => d.name), description: "Only datasets that a worker has read." }, { value: query.get("dataset") ?? like.dataset, required: true, label: "Dataset" });
+  const dataset = field("dataset", { enum: ready.map((d) => d.name), description: "Only datasets that a worker has read." }, { value: query.get("dataset") ?? like.dataset ?? ready[0]?.name, required: true, label: "Dataset" });
   const numbers = {
     runs: field("runs", { type: "integer", minimum: 1, default: 5, description: "Independent repetitions; 3 to 5 give an interval that can be believed." }, { value: like.runs, label: "Runs" }),
     substeps: field("substeps", { type: "integer", minimum: 1, default: 10, description: "Training-set sizes, spaced evenly in log n." }, { value: like.substeps, label: "Steps" }),
@@ -134,7 +134,8 @@ export async function view({ holder, signal, query, attach }) {
   form.addEventListener("input", changed);
   form.addEventListener("change", changed);
 
-  holder.append(
+  replace(
+    holder,
     h("h1", null, "New job"),
     !ready.length && h("p", { class: "note warn" }, h("strong", null, "No dataset is ready. "), h("a", { href: "#/datasets" }, "Register one"), " first."),
     !plugins.length && h("p", { class: "note warn" }, h("strong", null, "No worker has been here. "), "Start one with ", h("code", null, "sufficiency worker"), "; it brings the plugins."),

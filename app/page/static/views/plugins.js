@@ -1,7 +1,7 @@
 // What the workers offer, and the workers.
 
 import { get, getAll } from "../api.js";
-import { badge, h, number, plural, table, time } from "../dom.js";
+import { badge, h, number, plural, prose, table, time } from "../dom.js";
 import { byKind } from "../form.js";
 
 const KINDS = { model: "Models", training: "Training", evaluation: "Evaluation", reset: "Reset", dataset: "Dataset loaders", schedule: "Schedules" };
@@ -22,9 +22,9 @@ function plugin(one) {
     "article",
     { class: "panel stack" },
     h("div", { class: "head" }, h("h3", null, one.name, " ", h("span", { class: "muted small" }, one.version)), h("span", { class: `badge state-${one.available ? "live" : "away"}` }, one.available ? `on ${one.devices.join(", ")}` : "no worker offers it now")),
-    h("p", null, one.summary),
+    h("p", null, prose(one.summary)),
     params.length > 0 &&
-      h("details", null, h("summary", null, plural(params.length, "parameter")), table(["Parameter", "Type", "Default", "What it is"], params.map(([name, s]) => [h("code", null, name), typeText(s), required.has(name) ? "required" : h("code", null, JSON.stringify(s.default) ?? ""), s.description ?? ""]), { caption: `Parameters of ${one.name}` })),
+      h("details", null, h("summary", null, plural(params.length, "parameter")), table(["Parameter", "Type", "Default", "What it is"], params.map(([name, s]) => [h("code", null, name), typeText(s), required.has(name) ? "required" : h("code", null, JSON.stringify(s.default) ?? ""), prose(s.description ?? "")]), { caption: `Parameters of ${one.name}` })),
     metrics.length > 0 &&
       h("details", null, h("summary", null, plural(metrics.length, "metric")), table(["Metric", "Better", "Range"], metrics.map(([name, m]) => [name, m.direction === "minimize" ? "lower" : "higher", range(m.bounds ?? [null, null])]), { caption: `Metrics of ${one.name}` })),
   );
