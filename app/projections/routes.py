@@ -417,7 +417,15 @@ def get_figure(
 @router.get(
     "/jobs/{job_id}/plot.{kind}",
     response_class=Response,
-    responses={200: {"content": {"image/svg+xml": {}, "image/png": {}}}, **documented(409)},
+    responses={
+        200: {
+            "content": {
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …>"},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+            }
+        },
+        **documented(409),
+    },
 )
 def plot_job(
     session: SessionDep,

@@ -42,7 +42,8 @@ export function shortCount(n) {
 export function number(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(2);
+  if (size !== 0 && (size >= 1e5 || size < 1e-4)) return value.toExponential(2);
+  if (size !== 0 && size < 1e-3) return value.toFixed(5);
   if (size >= 10) return `${+value.toPrecision(4)}`;
   return value.toFixed(3);
 }

@@ -47,7 +47,7 @@ export async function view({ holder, signal, attach }) {
       { class: "panel stack" },
       h("h2", null, "Workers"),
       live.length
-        ? table(["Host", "Devices", "Slots", "Heard of", ""], workers.items.map((w) => [`${w.hostname}, process ${w.pid}`, w.devices.join(", "), `${w.busy} of ${w.slots} busy`, time(w.heartbeat_at), h("span", { class: `badge state-${w.live ? "live" : "away"}` }, w.live ? "live" : "silent")]), { caption: "Workers" })
+        ? table(["Host", "Devices", "Slots", "Heard of", "State"], workers.items.map((w) => [`${w.hostname}, process ${w.pid}`, w.devices.join(", "), `${w.busy} of ${w.slots} busy`, time(w.heartbeat_at), h("span", { class: `badge state-${w.live ? "live" : "away"}` }, w.live ? "live" : "silent")]), { caption: "Workers" })
         : h("p", { class: "note warn" }, h("strong", null, "No worker is live. "), "Start one with ", h("code", null, "sufficiency worker"), "."),
     ),
   );
