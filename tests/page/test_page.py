@@ -75,9 +75,10 @@ def go(page: Any, live: Live, address: str) -> None:
     page.wait_for_selector("main .view")
 
 
-def violations(page: Any) -> list[str]:
+def violations(page: Any, rules: list[str] | None = None) -> list[str]:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    found = axe.Axe().run(page).response["violations"]
+    options = {"runOnly": rules} if rules else None
+    found = axe.Axe().run(page, options=options).response["violations"]
     return [f"{v['id']}: {[node['target'] for node in v['nodes']][:3]}" for v in found]
 
 
@@ -304,26 +305,27 @@ def _failed(live: Live) -> str:
 
 
 def test_odd_jobs_are_readable_and_escaped_also_on_a_phone(page: Any, live: Live, odd: dict[str, str]) -> None:
-    for width in (1280, 360):
-        page.set_viewport_size({"width": width, "height": 800})
-        for case, job_id in odd.items():
-            go(page, live, f"/jobs/{job_id}")
-            assert page.locator(".view h1").count() == 1, case
-            if case == "names":
-                expect(page.locator(".tabs")).to_contain_text(EVIL)
-            if case == "many classes":
-                expect(page.locator("#class option")).to_have_count(200)
-            if case in ("one step", "failed"):
-                expect(page.locator(".chart .curve")).to_have_count(0)
-            if case == "one step":
-                expect(page.locator(".verdict")).to_contain_text("at least 3")
-            if case == "all NaN":
-                expect(page.locator(".note.warn").first).to_contain_text("Accuracy")
-            assert "NaN" not in page.content(), case
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (case, width)
-            assert page.evaluate("window.pwned === undefined && !document.querySelector('main img')")
-        go(page, live, "/jobs")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    width = 360
+    page.set_viewport_size({"width": width, "height": 800})
+    for case, job_id in odd.items():
+        go(page, live, f"/jobs/{job_id}")
+        assert page.locator(".view h1").count() == 1, case
+        if case == "names":
+            expect(page.locator(".tabs")).to_contain_text(EVIL)
+        if case == "many classes":
+            expect(page.locator("#class option")).to_have_count(200)
+        if case in ("one step", "failed"):
+            expect(page.locator(".chart .curve")).to_have_count(0)
+        if case == "one step":
+            expect(page.locator(".verdict")).to_contain_text("at least 3")
+        if case == "all NaN":
+            expect(page.locator(".note.warn").first).to_contain_text("Accuracy")
+        assert "NaN" not in page.content(), case
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, case
+        assert page.evaluate("window.pwned === undefined && !document.querySelector('main img')")
+    for view in VIEWS:
+        go(page, live, f"/{view}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
     page.set_viewport_size({"width": 1280, "height": 800})
     go(page, live, f"/jobs/{odd['many classes']}")
     page.get_by_text("All 200 classes").click()
@@ -386,7 +388,8 @@ def test_axe_finds_nothing(page: Any, live: Live, job: str, odd: dict[str, str],
     for address in addresses:
         go(page, live, address)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        if wrong := violations(page):
+        # The colours are what the schemes differ in.
+        if wrong := violations(page, ["color-contrast"] if scheme == "dark" else None):
             found[address] = wrong
     assert found == {}
 

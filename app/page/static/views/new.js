@@ -74,7 +74,12 @@ export async function view({ holder, signal, query, attach }) {
   let timer = 0;
   let turn = 0;
   let key = null;
+  let asked = "";
   function changed() {
+    const now = JSON.stringify(body());
+    // Leaving a field is a change too, though nothing is new: the button that is being pressed must stay as it is.
+    if (now === asked) return;
+    asked = now;
     submit.disabled = true;
     key = null;
     clearTimeout(timer);
@@ -142,7 +147,7 @@ export async function view({ holder, signal, query, attach }) {
     form,
   );
   attach();
-  reckon();
+  changed();
 }
 
 function planned(plan) {
