@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -495,8 +495,10 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
     with _client(url) as client:
         job = _followed(client, id, Console(stderr=as_json, highlight=False))
-    if as_json:
-        _print_json(job)
+        if as_json:
+            _print_json(job)
+        else:
+            _print_plots(client, id)
     require_completed(job)
 
 
@@ -640,7 +642,8 @@ def project(
 ) -> None:
     """Say what to expect of N training items.
 
-    A value with its interval: measured up to the largest size that the job trained on, projected beyond it.
+    A value with its interval: measured up to the largest size that the job trained on, projected beyond it. On a
+    terminal with the curve.
 
     \b
     Example:
@@ -654,7 +657,10 @@ def project(
         if as_csv:
             return _print_text(client.table(id, "project", {"n": n, **options}))
         answer = client.project(id, n, **options)
-    return _print_answer(answer, as_json, projection)
+        _print_answer(answer, as_json, projection)
+        if not as_json:
+            _print_plots(client, id, metric, n)
+        return None
 
 
 @app.command("inv-project")
@@ -746,6 +752,49 @@ def curves(id: JobId, metric: Metric = None, method: Method = None, url: Url = N
     return _print_warnings(answer)
 
 
+@app.command("plot")
+def plot_curve(
+    id: JobId,
+    metric: Annotated[str | None, typer.Option("--metric", help="Which metric; default all with one value.")] = None,
+    target: Annotated[float | None, typer.Option("--target", help="A value to mark.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .svg or .png, instead of the terminal.")
+    ] = None,
+    theme: Annotated[Literal["light", "dark"], typer.Option("--theme", help="Colours of the file.")] = "light",
+    url: Url = None,
+) -> None:
+    """Draw the learning curve, in the terminal or into a file.
+
+    Circles are what was measured; the line is the curve, with its 95 % interval as dots. The file is of one metric, the
+    first unless --metric names another.
+
+    \b
+    Example:
+      sufficiency plot 019a0000-0000-7000-8000-000000000000
+      sufficiency plot 019a0000-0000-7000-8000-000000000000 --metric Accuracy --target 0.95 -o curve.svg
+    """
+    from app.terminal import MISUSED, CommandError, stdout
+    from app.terminal_plot import plots
+
+    if output is not None and output.suffix not in (".svg", ".png"):
+        raise CommandError("the file's name must end in .svg or .png", str(output), code=MISUSED)
+    with _client(url) as client:
+        if output is not None:
+            kind: Any = output.suffix[1:]
+            return _write(output, client.plot(id, kind, metric=metric, target=target, theme=theme))
+        console = stdout()
+        lines = plots(client, id, console.width, metrics=[metric] if metric else None, target=target)
+        if not lines:
+            raise CommandError(
+                "there is no curve to draw" + (f" of {metric}" if metric else ""),
+                f"job {id}",
+                f"see what is measured with `sufficiency measurements {id}`",
+            )
+        for line in lines[1:]:
+            console.print(line)
+        return None
+
+
 @app.command()
 def export(
     id: JobId,
@@ -790,11 +839,7 @@ def export(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise CommandError(f"the file cannot be written ({error.strerror})", str(output), code=MISUSED) from error
-        typer.echo(f"Wrote {len(content):,} bytes to {output}.", err=True)
+        _write(output, content)
 
 
 @app.command()
@@ -1018,6 +1063,27 @@ def _print_answer(answer: Mapping[str, Any], as_json: bool, show: Callable[[Mapp
     note = f"method {answer['method']}, measured up to n = {answer['n_observed']:,}"
     typer.echo(note + (", provisional: the job still runs" if answer["provisional"] else ""))
     return _print_warnings(answer)
+
+
+def _print_plots(client: Client, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
+    """Draw the curves, for people: a pipe gets the numbers alone."""
+    from app.terminal import stdout
+    from app.terminal_plot import plots
+
+    console = stdout()
+    if console.is_terminal:
+        for line in plots(client, id, console.width, metrics=metrics, ends=sizes):
+            console.print(line)
+
+
+def _write(output: Path, content: bytes) -> None:
+    from app.terminal import MISUSED, CommandError
+
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"the file cannot be written ({error.strerror})", str(output), code=MISUSED) from error
+    typer.echo(f"Wrote {len(content):,} bytes to {output}.", err=True)
 
 
 def _print_warnings(answer: Mapping[str, Any]) -> None:

@@ -535,6 +535,34 @@ class Client:
         """
         return self._json("GET", f"{_job(id)}/curves", options)
 
+    def compare(self, ids: Sequence[str | UUID], **options: Any) -> dict[str, Any]:
+        """Return jobs' curves side by side: where they cross, and how many times the data one needs.
+
+        Parameters
+        ----------
+        ids : sequence of str or UUID
+            The jobs; the first is what the others are compared with.
+        **options
+            ``metric``, ``level``.
+        """
+        return self._json("GET", "/compare", {"job": [str(id) for id in ids], **options})
+
+    def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        **options
+            ``metric``, ``class``, ``target``, ``theme``.
+        """
+        return self._json("GET", f"{_job(id)}/figure", options)
+
+    def plot(self, id: str | UUID, kind: Literal["svg", "png"] = "svg", **options: Any) -> bytes:
+        """Return one metric's curve as a picture; the options are those of `figure`."""
+        return self._request("GET", f"{_job(id)}/plot.{kind}", options).content
+
     def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str:
         """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""
         return self._request("GET", f"{_job(id)}/{view}", {**(params or {}), "format": "csv"}).text

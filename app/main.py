@@ -16,6 +16,7 @@ from app.catalog.service import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
+from app.page.routes import router as page_router
 from app.projections.routes import router as projections_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
@@ -75,7 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    for router in (catalog_router, jobs_router, projections_router, webhooks_router, health.router, openapi.router):
+    slices = (catalog_router, jobs_router, projections_router, webhooks_router)
+    for router in (*slices, page_router, health.router, openapi.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]

@@ -56,6 +56,12 @@ class Fitted:
     flags: Sequence[Flag]
     stored: bool
 
+    @property
+    def measured(self) -> Series:
+        """All that was measured; there where the results were loaded whole."""
+        assert isinstance(self.series, Series)
+        return self.series
+
 
 @dataclass(frozen=True)
 class KeptReading:
@@ -206,7 +212,11 @@ def load_series(session: Session, job: Job) -> list[Series]:
 
 
 def load_results(
-    session: Session, job: Job, metrics: Sequence[str] | None = None, method: Method = DEFAULT_METHOD
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
 ) -> Results:
     """Return the fits of a job's series: those kept at completion, or made of what is measured so far.
 
@@ -216,18 +226,23 @@ def load_results(
         Only these.
     method : str
         How the curves are fitted.
+    classes : sequence of str, optional
+        Of the metrics with a value a class, only these classes, each by its name or its index.
 
     Raises
     ------
     NotFound
-        For a metric that the job does not have.
+        For a metric or a class that the job does not have.
     Conflict
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
-    return _kept_results(session, job, metrics, method) or load_whole_results(session, job, metrics, method)
+    kept = _kept_results(session, job, metrics, method, classes)
+    return kept or load_whole_results(session, job, metrics, method, classes)
 
 
-def _kept_results(session: Session, job: Job, metrics: Sequence[str] | None, method: Method) -> Results | None:
+def _kept_results(
+    session: Session, job: Job, metrics: Sequence[str] | None, method: Method, classes: Sequence[str] | None
+) -> Results | None:
     """Return a completed job's results without a look at what it measured; None where not all of them were kept."""
     if job.state != "completed":
         return None
@@ -236,7 +251,9 @@ def _kept_results(session: Session, job: Job, metrics: Sequence[str] | None, met
     ).one()
     if kept is None or kept["methods"] != METHOD_VERSIONS:
         return None
+    names = [str(name) for name in names or []]
     readings = _of_metrics([KeptReading.from_dict(one) for one in kept["series"]], metrics, job)
+    readings = _of_classes(readings, classes, names)
     stored = _stored_fits(session, job, method)
     fitted: list[Fitted] = []
     skipped: list[tuple[Reading, str]] = []
@@ -249,14 +266,19 @@ def _kept_results(session: Session, job: Job, metrics: Sequence[str] | None, met
             return None
     if not fitted:
         raise Conflict(_what_is_missing(job, skipped), code="not_enough_data")
-    return Results(job, [str(name) for name in names or []], kept["n_observed"], readings, fitted, skipped)
+    return Results(job, names, kept["n_observed"], readings, fitted, skipped)
 
 
 def load_whole_results(
-    session: Session, job: Job, metrics: Sequence[str] | None = None, method: Method = DEFAULT_METHOD
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
 ) -> Results:
     """Return what `load_results` does, always with the whole series."""
-    series = _of_metrics(load_series(session, job), metrics, job)
+    names = class_names(session, job)
+    series = _of_classes(_of_metrics(load_series(session, job), metrics, job), classes, names)
     stored = _stored_fits(session, job, method) if job.state == "completed" else {}
     fitted: list[Fitted] = []
     skipped: list[tuple[Reading, str]] = []
@@ -269,7 +291,7 @@ def load_whole_results(
         fitted.append(Fitted(one, fit, test, _flags(one), stored=(one.metric, _index(one)) in stored))
     if not fitted:
         raise Conflict(_what_is_missing(job, skipped), code="not_enough_data")
-    return Results(job, class_names(session, job), _n_observed(series), series, fitted, skipped)
+    return Results(job, names, _n_observed(series), series, fitted, skipped)
 
 
 def _of_metrics(series: list[R], metrics: Sequence[str] | None, job: Job) -> list[R]:
@@ -292,6 +314,23 @@ def _flags(series: Series) -> list[Flag]:
         return diagnose(series)
     except NotEnoughData:
         return []
+
+
+def _of_classes(series: list[R], classes: Sequence[str] | None, names: Sequence[str]) -> list[R]:
+    """Return the scalar series, and of the others those of the classes."""
+    if not classes:
+        return series
+    wanted: set[str] = set(classes)
+    known = {(str(s.class_index), str(class_label(s.class_index, names))) for s in series if s.class_index is not None}
+    for text in classes:
+        if known and not any(text in pair for pair in known):
+            detail = f"No metric of the job has a class {text!r}."
+            raise NotFound(detail, code="unknown_class", errors=[field_error("class", detail)])
+    return [
+        s
+        for s in series
+        if s.class_index is None or wanted & {str(s.class_index), str(class_label(s.class_index, names))}
+    ]
 
 
 def unknown_metric(name: str, known: Iterable[str], parameter: str) -> NotFound:
@@ -413,12 +452,11 @@ def judge_all(
     verdicts = []
     for one in results.fitted:
         assert isinstance(one.fit, CalibratedFit)
-        assert isinstance(one.series, Series)
         verdict = judge(
-            one.series,
+            one.measured,
             one.fit,
             one.flags,
-            items=counts(one.series),
+            items=counts(one.measured),
             min_gain=wanted.get(one.series.metric, wanted.get(None)),
             level=level,
         )
@@ -513,6 +551,20 @@ def inv_project_all(
     ]
 
 
+def require_target(one: Fitted, target: float) -> None:
+    """Refuse a target that the metric cannot take.
+
+    Raises
+    ------
+    Invalid
+    """
+    try:
+        check_target(target, one.series.bounds)
+    except TargetOutOfBounds as error:
+        detail = f"Target {target:g} for {one.series.metric}: {error}"
+        raise Invalid(detail, code="target_out_of_bounds", errors=[field_error("target", detail)]) from None
+
+
 def _interval(bounds: tuple[float | None, float | None]) -> str:
     low, high = bounds
     return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
@@ -535,9 +587,14 @@ class CellValue:
 
 
 def cell_values(
-    session: Session, job_id: UUID, *, after: tuple[int, int, str, int] | None = None, limit: int | None = None
+    session: Session,
+    job_id: UUID,
+    metrics: Sequence[str] | None = None,
+    *,
+    after: tuple[int, int, str, int] | None = None,
+    limit: int | None = None,
 ) -> list[CellValue]:
-    """Return measurements by run, step, metric and class."""
+    """Return measurements by run, step, metric and class; of `metrics` only, where some are named."""
     order = (Measurement.run, Measurement.step, Measurement.metric, Measurement.class_index)
     statement = (
         select(
@@ -560,6 +617,8 @@ def cell_values(
         .order_by(*order)
         .limit(limit)
     )
+    if metrics:
+        statement = statement.where(Measurement.metric.in_(metrics))
     if after is not None:
         statement = statement.where(tuple_(*order) > after)
     return [CellValue(**row) for row in session.execute(statement).mappings()]
@@ -578,8 +637,8 @@ class Average:
     runs: int
 
 
-def averages(session: Session, job: Job) -> list[Average]:
-    """Return mean and standard deviation a step, for every metric and class."""
+def averages(session: Session, job: Job, metrics: Sequence[str] | None = None) -> list[Average]:
+    """Return mean and standard deviation a step, for every metric and class, or for those of `metrics` only."""
     steps = {n: step for step, n in enumerate(job.steps or [])}
     return [
         Average(
@@ -592,6 +651,7 @@ def averages(session: Session, job: Job) -> list[Average]:
             runs=int(runs),
         )
         for series in load_series(session, job)
+        if not metrics or series.metric in metrics
         for k, (n, mean, sd, runs) in enumerate(zip(series.n, series.mean(), series.sd(), series.runs(), strict=True))
     ]
 

@@ -17,6 +17,7 @@ from app.sufficiency.summary import Observed, summarise
 
 Array = NDArray[np.float64]
 
+SMALLEST_VALUE = 1e-200
 HORIZON_DOUBLINGS = 10.0
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
 _JOIN = 0.25
@@ -116,7 +117,9 @@ def observe(series: Series) -> Observed:
         For fewer than three steps with a value, and for values too large to compute with.
     """
     low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
-    series = replace(series, values=np.clip(series.values, low, high))
+    # Numbers so small that their ratios overflow are as good as nothing.
+    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
+    series = replace(series, values=np.clip(values, low, high))
     mean, runs = series.mean(), series.runs()
     usable = np.isfinite(mean)
     order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]

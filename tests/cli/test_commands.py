@@ -39,7 +39,10 @@ ASKING = [
     ["submit", "JOB_FILE"],
     ["submit", "JOB_FILE", "--dry-run"],
     ["jobs"],
-    *([name, JOB] for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "export")),
+    *(
+        [name, JOB]
+        for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "plot", "export")
+    ),
     ["project", JOB, "5000"],
     ["inv-project", JOB, "0.9"],
     ["extend", JOB, "--runs", "8"],

@@ -77,7 +77,11 @@ def populated(servers: Servers) -> Iterator[Database]:
                 session, hostname="here", pid=1, devices=["cpu"], slots=2, plugins=[], plugin_errors=[]
             )
             # Every move of a job from here on is a message to it.
-            session.add(Webhook(url="https://example.org/hook", events=["job.running", "job.completed"], description="", secret="s"))
+            session.add(
+                Webhook(
+                    url="https://example.org/hook", events=["job.running", "job.completed"], description="", secret="s"
+                )
+            )
         whole, begun, _ = add_job(database), add_job(database), add_job(database)
         for job, units in ((whole, 6), (begun, 1)):
             for unit in _units(database, job)[:units]:

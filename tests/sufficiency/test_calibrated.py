@@ -211,9 +211,10 @@ def test_units_and_direction_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("bounds", [(0.0, None), (None, None)])
-def test_a_target_out_of_all_proportion_is_answered(bounds: tuple[float | None, float | None]) -> None:
-    curve = Series("A", None, np.arange(1.0, 7.0), np.array([[0.0, 0, 0, 0, 0, 2e-280]]), "maximize", bounds)
-    fit = fit_calibrated(curve)
+@pytest.mark.parametrize("value", [1e-313, 2e-280, 2e-180])
+def test_a_target_out_of_all_proportion_is_answered(value: float, bounds: tuple[float | None, float | None]) -> None:
+    values = np.array([[0.0, 0, 0, 0, 0, value], [0.0, 0, 0, 0, 0, 0]])
+    fit = fit_calibrated(curve := Series("A", None, np.arange(1.0, 7.0), values, "maximize", bounds))
     assert inv_project(curve, fit, 3.5e28).status == "unreachable"
     assert inv_project(curve, fit, 0.0).status == "reached"
 
