@@ -149,6 +149,8 @@ class Customer(threading.Thread):
                 self._order(study, f"{self.name}-{number}")
         except Exception as error:
             self.wrong.append(f"{self.name}: {type(error).__name__}: {error}")
+        finally:
+            self._client.close()
 
     def enough(self) -> None:
         """Post no more."""
