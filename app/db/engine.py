@@ -2,23 +2,52 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
+
+LONGEST_LOCK_WAIT_SECONDS = 10
+# A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.
+VANISHED_HOST = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Database:
-    """Sessions on one PostgreSQL database, shared by the threads of a process."""
+    """Sessions on one PostgreSQL database, shared by the threads of a process.
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL.
+    pool_size : int
+        Connections that are kept open.
+    silence_seconds : float
+        How long a transaction may stand still before PostgreSQL ends it, so that a stopped or vanished process does not
+        keep a job locked.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, silence_seconds: float = 30.0) -> None:
         self.engine = create_engine(
             url,
             pool_size=pool_size,
             max_overflow=20,
             pool_pre_ping=True,  # a restarted PostgreSQL costs a reconnect, not an error
-            connect_args={"connect_timeout": 5},
+            connect_args=VANISHED_HOST,
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+        @event.listens_for(self.engine, "connect")
+        def set_limits(connection: Any, _: object) -> None:
+            connection.autocommit = True
+            connection.execute(f"SET idle_in_transaction_session_timeout = {round(silence_seconds * 1000)}")
+            connection.execute(f"SET lock_timeout = '{LONGEST_LOCK_WAIT_SECONDS}s'")
+            connection.autocommit = False
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

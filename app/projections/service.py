@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select, tuple_
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -256,6 +257,8 @@ def _stored_fits(session: Session, job: Job, method: Method) -> dict[tuple[str, 
 def store_curves(session: Session, job: Job) -> None:
     """Fit every series of a job by every method and keep the fits; a series with too little for a fit is left out."""
     rows = []
+    # Thousands of classes take longer to fit than a transaction may otherwise stand still.
+    session.execute(sql("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
     for series in load_series(session, job):
         for method, version in METHOD_VERSIONS.items():
             try:

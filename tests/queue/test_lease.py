@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text, update
 from app.db.engine import Database
 from app.db.tables import Cell, Curve, Event, Job, Measurement, Outbox, Unit
 from app.jobs.lifecycle import IllegalMove, lock_job
+from app.queue.celery import make_celery
 from app.queue.lease import (
     CellResult,
     ClaimedUnit,
@@ -49,6 +50,13 @@ def work_through(database: Database, claimed: ClaimedUnit) -> None:
                 )
     with database.transaction() as session:
         finish_unit(session, claimed.unit_id, claimed.attempt)
+
+
+def sweeper_of(database: Database, settings: Settings) -> Sweeper:
+    """Return a sweeper of an empty broker, to which nobody is given time after the start of PostgreSQL."""
+    celery = make_celery(settings)
+    celery.control.purge()
+    return Sweeper(database, celery, settings.model_copy(update={"heartbeat_seconds": 0.0}))
 
 
 def state(database: Database, job_id: UUID) -> str:
@@ -215,11 +223,13 @@ def test_retry_measures_only_what_is_missing(database: Database, job_id: UUID, w
     assert state(database, job_id) == "completed"
 
 
-def test_the_sweeper_takes_back_an_expired_lease(database: Database, job_id: UUID, worker_id: UUID) -> None:
+def test_the_sweeper_takes_back_an_expired_lease(
+    database: Database, job_id: UUID, worker_id: UUID, settings: Settings
+) -> None:
     unit_id = units(database, job_id)[0]
     claimed = take(database, unit_id, worker_id)
     assert claimed is not None
-    sweeper = Sweeper(database, Settings())
+    sweeper = sweeper_of(database, settings)
     sweeper.turn()
     assert take(database, unit_id, worker_id) is None
     with database.transaction() as session:
@@ -237,10 +247,10 @@ def test_the_sweeper_takes_back_an_expired_lease(database: Database, job_id: UUI
         assert unit_id in session.scalars(select(Outbox.subject)).all()
 
 
-def test_the_sweeper_sends_again_what_nobody_took(database: Database, job_id: UUID) -> None:
+def test_the_sweeper_sends_again_what_nobody_took(database: Database, job_id: UUID, settings: Settings) -> None:
     with database.transaction() as session:
         session.execute(text("DELETE FROM outbox"))
-    sweeper = Sweeper(database, Settings())
+    sweeper = sweeper_of(database, settings)
     sweeper.turn()
     with database.transaction() as session:
         assert session.scalars(select(Outbox.subject)).all() == [], "a fresh message is not lost yet"
