@@ -155,18 +155,19 @@ class Cluster:
             return connection.recv(16).startswith(b"+OK")
         return False
 
-    def wait_ready(self, workers: int | None = None, seconds: float = 120) -> None:
-        """Wait until the API answers and so many workers (default: all) are live."""
-        wanted = self._workers if workers is None else workers
+    def wait_ready(self, seconds: float = 120) -> None:
+        """Wait until the API answers and knows every worker that runs; start what does not."""
 
         def ready() -> bool:
             self.tend()
             with suppress(httpx.HTTPError):
                 answer = httpx.get(f"{self.url}/workers", timeout=5, trust_env=False)
-                return answer.status_code == 200 and sum(w["live"] for w in answer.json()["items"]) >= wanted
+                if answer.status_code == 200:
+                    live = {worker["pid"] for worker in answer.json()["items"] if worker["live"]}
+                    return {self.pid(name) for name in self.programs if name.startswith("worker")} <= live
             return False
 
-        wait_until(ready, seconds, f"API and {wanted} workers ready", self.last_words)
+        wait_until(ready, seconds, "API and workers are ready", self.last_words)
 
     def last_words(self, lines: int = 15) -> str:
         """Return the ends of all logs."""
@@ -181,14 +182,17 @@ class Cluster:
                     found.append(process)
         return found
 
-    def stop_programs(self) -> None:
-        """Stop API and workers as an operator would; the servers stay."""
-        for name in [name for name in self.programs if name not in ("redis", "postgres")]:
-            child = self.programs.pop(name)
-            with suppress(ProcessLookupError):
-                if child.process is not None:
-                    os.kill(child.process.pid, signal.SIGCONT)
+    @contextmanager
+    def programs_stopped(self) -> Iterator[None]:
+        """Have API and workers stopped, as an operator would, for the length of the block; the servers stay."""
+        programs = {name: child for name, child in self.programs.items() if name not in ("redis", "postgres")}
+        for child in programs.values():
             child.stop()
+        try:
+            yield
+        finally:
+            for child in programs.values():
+                child.start()
 
     def stop(self) -> None:
         """End everything, whatever state it is in."""
@@ -196,7 +200,9 @@ class Cluster:
             for pid in self.family(name):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-        self.stop_programs()
+        for name, child in self.programs.items():
+            if name not in ("redis", "postgres"):
+                child.stop()
         self.servers.stop()
         for process in self.processes():
             with suppress(psutil.Error):
