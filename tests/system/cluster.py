@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -104,6 +104,11 @@ class Cluster:
         """PostgreSQL's address as psycopg reads it."""
         url = make_url(self.database_url).set(drivername="postgresql")
         return url.render_as_string(hide_password=False)
+
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """Return the rows of a query."""
+        with psycopg.connect(self.dsn) as connection:
+            return connection.execute(sql.encode(), values).fetchall()
 
     @property
     def redis_socket(self) -> Path:
