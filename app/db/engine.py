@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 LONGEST_LOCK_WAIT_SECONDS = 10
@@ -48,6 +51,13 @@ class Database:
             connection.execute(f"SET idle_in_transaction_session_timeout = {round(silence_seconds * 1000)}")
             connection.execute(f"SET lock_timeout = '{LONGEST_LOCK_WAIT_SECONDS}s'")
             connection.autocommit = False
+
+        @event.listens_for(self.engine, "handle_error")
+        def name_silence(context: ExceptionContext) -> None:
+            # The driver takes this for a mistake of the program; it is a lost connection like any other.
+            if isinstance(context.original_exception, IdleInTransactionSessionTimeout):
+                context.is_disconnect = True
+                raise OperationalError(context.statement, None, context.original_exception, connection_invalidated=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

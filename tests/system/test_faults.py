@@ -149,6 +149,7 @@ def test_what_a_plugin_started_ends_with_a_cancelled_job(cluster: Cluster, clien
     assert sleepers(cluster) == []
 
 
+@pytest.mark.slow
 def test_what_a_plugin_started_ends_with_a_killed_worker(cluster: Cluster, client: Client) -> None:
     job_id = started(cluster, client, cells=0, training={"name": "parent"})
     wait_until(lambda: bool(sleepers(cluster)), 120, "the plugin has started its process", cluster.last_words)
@@ -160,6 +161,7 @@ def test_what_a_plugin_started_ends_with_a_killed_worker(cluster: Cluster, clien
     assert client.wait(job_id, LEASE + 10)["state"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_flushed_redis_costs_seconds(cluster: Cluster, client: Client) -> None:
     spec = RUN | {"protocol": "independent", "runs": 3}
     undisturbed = client.submit(spec)["id"]
@@ -196,6 +198,7 @@ def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: 
     assert attempts(cluster, job_id) == [1] * 6, "what was measured while it was away was kept"
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_finds_its_unit_taken_and_writes_nothing(cluster: Cluster, client: Client) -> None:
     job_id = started(cluster, client)
     pid = cluster.pid(holder(cluster, job_id))
@@ -223,7 +226,7 @@ def test_a_worker_that_stopped_listening_starts_anew(cluster: Cluster, client: C
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("seed", "faults"), [(1, 25), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("seed", "faults"), [(1, 20), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_nothing_is_lost_doubled_or_different(
     cluster: Cluster, client: Client, seed: int, faults: int, capsys: pytest.CaptureFixture[str]
