@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url, silence_seconds=settings.lease_seconds)
+    app.state.database = Database(settings.database_url, silence_seconds=2 * settings.lease_seconds)
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)

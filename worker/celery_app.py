@@ -104,7 +104,7 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
             ]
         )
     finally:
-        watch.stop()
+        watch.stop(timeout=0.5)  # it may be waiting for the broker
     return consumer_died.is_set()
 
 

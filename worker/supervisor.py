@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -209,7 +210,11 @@ class Supervisor:
 
     def _register(self, session: Session) -> None:
         advertise(session, self._plugins)
-        self._worker_id = register_worker(session, hostname=socket.gethostname(), pid=os.getpid(), **self._offer)
+        if self._worker_id is None:
+            self._worker_id = session.scalar(select(func.uuidv7()))
+        register_worker(
+            session, worker_id=self._worker_id, hostname=socket.gethostname(), pid=os.getpid(), **self._offer
+        )
 
     def _identity(self) -> UUID:
         assert self._worker_id is not None, "start() registers the worker before it takes work"

@@ -524,13 +524,16 @@ def register_worker(
     slots: int,
     plugins: list[str],
     plugin_errors: list[dict[str, Any]],
+    worker_id: UUID | None = None,
 ) -> UUID:
-    """Make a worker known; `plugins` are "kind:name"."""
-    # A process that registers again, because it does not know whether it has, is one worker and not two.
-    session.execute(delete(Worker).where(Worker.hostname == hostname, Worker.pid == pid))
-    worker = Worker(
-        hostname=hostname, pid=pid, devices=devices, slots=slots, plugins=plugins, plugin_errors=plugin_errors
-    )
+    """Make a worker known; `plugins` are "kind:name".
+
+    A process that says its id is one worker, however often it registers because it cannot know whether it has.
+    """
+    known = session.get(Worker, worker_id) if worker_id is not None else None
+    worker = known or Worker(id=worker_id)
+    worker.hostname, worker.pid, worker.devices, worker.slots = hostname, pid, devices, slots
+    worker.plugins, worker.plugin_errors, worker.heartbeat_at = plugins, plugin_errors, func.now()
     session.add(worker)
     session.flush()
     return worker.id
