@@ -451,11 +451,15 @@ class Client:
         ServiceUnreachable
             When the connection broke and could not be made again.
         """
-        failures = 0
+        failures = empty = 0
+        has_ended = tells_end = False
         while True:
+            empty += 1
             try:
                 for event in self._stream(f"{_job(id)}/events", last_id):
-                    failures, last_id = 0, event.id
+                    failures, empty, last_id = 0, 0, event.id
+                    if event.type == "state":
+                        tells_end = event.data.get("state") in ENDED
                     yield event
             except (httpx.TransportError, _Busy) as error:
                 failures += 1
@@ -463,18 +467,13 @@ class Client:
                     raise ServiceUnreachable(self.url, _reason(error)) from error
                 time.sleep(_pause(failures, getattr(error, "retry_after", None)))
                 continue
-            # The server closes the stream of an ended job, but also when it shuts down: only the job can tell.
-            if self.job(id)["state"] in ENDED:
-                yield from self._remaining(id, last_id)
+            # The server closes the stream of an ended job, but also when it shuts down. So the end is what was read
+            # after the job had ended, and tells of it; or, to who comes later than that, nothing twice.
+            if has_ended and (tells_end or empty > 1):
                 return
-            time.sleep(0.2)
-
-    def _remaining(self, id: str | UUID, last_id: int | None) -> Iterator[JobEvent]:
-        """Yield what was written between the end of the stream and the look at the job."""
-        try:
-            yield from self._stream(f"{_job(id)}/events", last_id)
-        except (httpx.TransportError, _Busy):
-            return
+            has_ended = self.job(id)["state"] in ENDED
+            if not has_ended:
+                time.sleep(0.2)
 
     # Results
 

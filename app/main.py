@@ -65,10 +65,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url, pool_size=THREADS + SPARE_CONNECTIONS)
+    app.state.database = Database(
+        settings.database_url, pool_size=THREADS + SPARE_CONNECTIONS, silence_seconds=2 * settings.lease_seconds
+    )
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
-    app.state.sweeper = Sweeper(app.state.database, settings)
+    app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))

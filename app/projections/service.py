@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select, tuple_
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -373,6 +374,8 @@ def store_curves(session: Session, job: Job) -> None:
     A series with too little for a fit is kept without one, with the reason.
     """
     rows = []
+    # Thousands of classes take longer to fit than a transaction may otherwise stand still.
+    session.execute(sql("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
     readings = []
     measured = load_series(session, job)
     for series in measured:
