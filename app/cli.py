@@ -218,25 +218,49 @@ def plugins(
 @datasets_app.command("add")
 def datasets_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="How jobs will call it.", show_default=False)],
-    train: Annotated[str, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")],
-    test: Annotated[str, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")],
+    train: Annotated[
+        str | None, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")
+    ] = None,
+    test: Annotated[str | None, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="SOURCE", help="The same, for one source that is to be split.")
+    ] = None,
+    test_fraction: Annotated[float | None, typer.Option("--test-fraction", help="Share of it to test on; 0.2.")] = None,
+    split_seed: Annotated[int | None, typer.Option("--split-seed", help="Of the split; 0.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", metavar="KEY", help="Keep items with the same KEY in one split.")
+    ] = None,
+    no_stratify: Annotated[bool, typer.Option("--no-stratify", help="Split without regard to classes.")] = False,
+    standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Register a dataset.
 
-    It is a training split and a test split, each a loader with parameters. A path is inside one of the service's
-    data roots (SUFFICIENCY_DATA_ROOTS).
+    It is a training split and a test split, each a loader with parameters, or one source that is split by seed. A path
+    is inside one of the service's data roots (SUFFICIENCY_DATA_ROOTS).
 
     \b
     Example:
       sufficiency datasets add digits --train digits:split=train --test digits:split=test
       sufficiency datasets add mine --train npz:path=mine/train.npz --test npz:path=mine/test.npz
+      sufficiency datasets add stays --source tabular:path=stays.csv,target=kind --test-fraction 0.25
     """
-    splits = {"train": _split(train, "--train"), "test": _split(test, "--test")}
+    given = {"train": train, "test": test, "source": source}
+    splits = {key: _split(text, f"--{key}") for key, text in given.items() if text is not None}
+    asked = {"test_fraction": test_fraction, "seed": split_seed, "group_by": group_by}
+    rule: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    rule |= {"stratify": False} if no_stratify else {}
     with _client(url) as client:
-        dataset = client.add_dataset(name, **splits)
+        dataset = client.add_dataset(
+            name,
+            splits.get("train"),
+            splits.get("test"),
+            source=splits.get("source"),
+            split=rule or None,
+            standardise=standardise,
+        )
         if wait and dataset["status"] == "verifying":
             dataset = client.wait_dataset(name, timeout=120)
     _show_dataset(dataset, as_json)
@@ -775,8 +799,15 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
         shape = "×".join(str(side) for side in info["input_shape"])
         sizes = f"{count(info['train']['size'])} items to train on, {count(info['test']['size'])} to test on"
         console.print(f"{sizes}, of shape {shape}")
-        counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
-        console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        if info["class_names"]:
+            counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
+            console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        if target := info["train"].get("target"):
+            console.print(
+                f"target: {target['min']:.6g} to {target['max']:.6g}, mean {target['mean']:.6g} ± {target['sd']:.6g}"
+            )
+        if shared := info.get("test_items_in_train"):
+            console.print(f"warning: {count(shared)} test items are training items too; accuracy will look too good")
         console.print(f"fingerprint {dataset['fingerprint']}")
     elif reason := dataset.get("queued_reason"):
         console.print(f"it waits: {reason}", markup=False)
