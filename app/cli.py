@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+import typer.core
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +34,25 @@ datasets_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(datasets_app, name="datasets")
+
+
+class _ShownUnlessTold(typer.core.TyperGroup):
+    """Takes `plugins`, `plugins NAME` and `plugins --kind KIND` for `plugins show …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "-h", "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+plugins_app = typer.Typer(
+    cls=_ShownUnlessTold,
+    help="List plugins, show one's parameters, write a package of them, or check one.\n\n"
+    "\b\nExample:\n  sufficiency plugins\n  sufficiency plugins sgd-classifier\n"
+    "  sufficiency plugins new my-study\n  sufficiency plugins check mystudy:Net",
+    rich_markup_mode=None,
+)
+app.add_typer(plugins_app, name="plugins")
 
 Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="The service; else SUFFICIENCY_URL, else this machine's.")
@@ -175,7 +195,7 @@ def workers(url: Url = None, as_json: Json = False) -> None:
 # What there is to run
 
 
-@app.command()
+@plugins_app.command("show")
 def plugins(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this plugin and its parameters.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="model, training, evaluation, reset, …")] = None,
@@ -186,8 +206,8 @@ def plugins(
 
     \b
     Example:
-      sufficiency plugins --kind model
-      sufficiency plugins sgd-classifier
+      sufficiency plugins show --kind model
+      sufficiency plugins show sgd-classifier
     """
     from app.terminal import CommandError, params_table, stdout, table
 
@@ -213,6 +233,41 @@ def plugins(
         for metric, properties in (item["capabilities"].get("metrics") or {}).items():
             console.print(f"measures {metric}: {json.dumps(properties)}", markup=False)
     return None
+
+
+@plugins_app.command("new")
+def plugins_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package: my-study.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--dir", help="Where its folder is made.")] = Path("."),
+) -> None:
+    """Write a package with a model, a training and an evaluation strategy, and their test.
+
+    Installed where the worker runs, it is found by itself.
+
+    \b
+    Example:
+      sufficiency plugins new my-study
+      pip install -e ./my-study
+      pytest my-study
+    """
+    from app.scaffold import write_package
+
+    folder = write_package(name, directory)
+    typer.echo(f"Wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}\n  start the worker again")
+
+
+@plugins_app.command(
+    "check", context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+)
+def plugins_check(context: typer.Context) -> None:
+    """Check a plugin against what the service asks of it, and say what to do where it fails.
+
+    \b
+    Example:
+      sufficiency plugins check mystudy
+      sufficiency plugins check mystudy:Adam --model mystudy:Net
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "worker.check", *context.args])
 
 
 @datasets_app.command("add")

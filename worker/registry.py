@@ -129,15 +129,20 @@ class Registry:
 
         registry = cls()
         for spec in BUILT_IN:
-            registry._add_spec(spec)
+            registry.add(spec)
         for group, kind in GROUPS.items():
             for point in entry_points(group=group):
-                registry._add_spec(f"{kind}:{point.name}={point.module}:{point.attr}")
+                registry.add(f"{kind}:{point.name}={point.module}:{point.attr}")
         for spec in specs:
-            registry._add_spec(spec)
+            registry.add(spec)
         return registry
 
-    def _add_spec(self, spec: str) -> None:
+    def target(self, kind: str, name: str) -> Any:
+        """Return the class, function or instance that a plugin is."""
+        return self._plugins[kind, name].target
+
+    def add(self, spec: str) -> None:
+        """Load one plugin, ``kind:name=module:attribute``; what is wrong with it is added to `errors`."""
         try:
             match = _SPEC.fullmatch(spec.strip())
             if match is None or match["kind"] not in KINDS:

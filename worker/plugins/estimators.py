@@ -66,8 +66,7 @@ def _log_probabilities(estimator: Any, rows: NDArray[np.float32]) -> NDArray[np.
         margins = np.asarray(estimator.decision_function(rows), dtype=np.float64)
         if margins.ndim == 1:  # two classes have one margin between them
             margins = np.stack([-margins, margins], axis=1) / 2
-        log_odds: NDArray[np.float64] = margins - np.logaddexp.reduce(margins, axis=1, keepdims=True)
-        return log_odds
+        return np.asarray(margins - np.logaddexp.reduce(margins, axis=1, keepdims=True), dtype=np.float64)
     answers = np.asarray(estimator.predict(rows))[:, None] == np.asarray(classes)[None]
     return np.log(np.clip(answers.astype(np.float64), _LEAST, 1.0))
 
