@@ -199,7 +199,8 @@ def _kind_of(value: Any) -> str | None:
         returned = value.__annotations__.get("return")
         if "input_shape" in names or "num_classes" in names or (inspect.isclass(returned) and _is_module(returned)):
             return "model"
-    return None
+        return "reset" if list(names) == ["model"] else None
+    return "reset" if inspect.isclass(value) and "__call__" in vars(value) else None
 
 
 def _is_module(value: Any) -> bool:
@@ -371,16 +372,21 @@ def _model_answers(build: Build, setting: Setting, target: Any) -> None:
     x, _ = _batch(setting)
     if callable(getattr(model, "eval", None)):
         model.eval()
-    with torch.no_grad():
-        answers = model(x)
+    try:
+        with torch.no_grad():
+            answers = model(x)
+    except Exception:
+        if callable(getattr(model, "fit", None)):
+            return  # an estimator answers when it is fitted
+        raise
     if not torch.is_tensor(answers):
         raise Advice(f"It answers a {type(answers).__name__}, no tensor: only strategies made for it can train it.")
     wanted = (len(x), setting.context.num_classes)
     if tuple(answers.shape) != wanted:
         raise Advice(
             f"For {len(x)} items of {wanted[1]} classes it answers a tensor of shape {tuple(answers.shape)}; the "
-            f"built-in strategies expect logits of shape {wanted}. Take num_classes in the constructor, or bring strategies "
-            "of its own."
+            f"built-in strategies expect logits of shape {wanted}. Take num_classes in the constructor, or bring "
+            "strategies of its own."
         )
     if not bool(torch.isfinite(answers).all()):
         raise Broken("Untrained, it answers NaN or infinity already: check the scale of its initial weights.")
@@ -450,7 +456,7 @@ def _training_is_deterministic(build: Build, setting: Setting, target: Any) -> N
     if not setting.same(first, second):
         raise Broken(
             "Trained twice under the same seed it learns different weights: a cell could not be repeated. Draw from "
-            "the global generators of torch, numpy.random or random, not from one of your own, the clock or unordered sets."
+            "the global generators of torch, numpy.random or random, not one of your own, the clock or a set's order."
         )
 
 

@@ -58,7 +58,7 @@ class EstimatorModel(nn.Module):
         return torch.from_numpy(scores).float().to(x.device)
 
 
-def _log_probabilities(estimator: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def _log_probabilities(estimator: Any, rows: NDArray[np.float32]) -> Any:
     if hasattr(estimator, "predict_proba"):
         return np.log(np.clip(np.asarray(estimator.predict_proba(rows), dtype=np.float64), _LEAST, 1.0))
     classes = estimator.classes_
