@@ -45,6 +45,7 @@ class Plugin(TypedDict):
     capabilities: dict[str, Any]
     devices: list[str]
     available: bool
+    unavailable_reason: str | None
 
 
 class Dataset(TypedDict):
@@ -218,7 +219,16 @@ class Client:
         """Return one dataset."""
         return cast(Dataset, self._json("GET", f"/datasets/{_segment(name)}"))
 
-    def add_dataset(self, name: str, train: Mapping[str, Any], test: Mapping[str, Any]) -> Dataset:
+    def add_dataset(
+        self,
+        name: str,
+        train: Mapping[str, Any] | None = None,
+        test: Mapping[str, Any] | None = None,
+        *,
+        source: Mapping[str, Any] | None = None,
+        split: Mapping[str, Any] | None = None,
+        standardise: bool = False,
+    ) -> Dataset:
         """Register a pair of splits; a worker then reads and verifies it.
 
         Parameters
@@ -227,13 +237,21 @@ class Client:
             How jobs will call it.
         train, test : mapping
             A loader plugin and its parameters: ``{"loader": "idx", "params": {"path": "mnist", "split": "train"}}``.
+        source : mapping, optional
+            The same, in place of `train` and `test`: one source that is split by seed.
+        split : mapping, optional
+            How: of ``{"test_fraction": 0.2, "seed": 0, "stratify": True, "group_by": None}`` what differs.
+        standardise : bool
+            Put every feature at mean 0 and SD 1 of the training split.
 
         Returns
         -------
         Dataset
             As registered, usually still ``verifying``; see `wait_dataset`.
         """
-        return cast(Dataset, self._json("POST", "/datasets", body={"name": name, "train": train, "test": test}))
+        asked = {"train": train, "test": test, "source": source, "split": split, "standardise": standardise or None}
+        body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}
+        return cast(Dataset, self._json("POST", "/datasets", body=body))
 
     def wait_dataset(self, name: str, timeout: float | None = None) -> Dataset:
         """Return the dataset once it is verified, be it ``ready`` or ``invalid``.

@@ -12,6 +12,7 @@ import queue
 import socket
 import threading
 import time
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -204,7 +205,11 @@ class Supervisor:
         self._offer = {
             "devices": ["cpu", "cuda"] if self.device == "cuda" else ["cpu"],
             "slots": count,
-            "plugins": [f"{plugin['kind']}:{plugin['name']}" for plugin in self._plugins],
+            "plugins": [
+                f"{plugin['kind']}:{plugin['name']}"
+                for plugin in self._plugins
+                if "missing" not in plugin["capabilities"]  # the catalog has it, and says what it lacks
+            ],
             "plugin_errors": offer["errors"],
             "versions": {f"{plugin['kind']}:{plugin['name']}": plugin["version"] for plugin in self._plugins},
         }
@@ -410,7 +415,8 @@ class Supervisor:
                 return
             if reply["type"] == "verified":
                 info, fingerprint = reply["info"], reply["fingerprint"]
-                self._patiently(lambda session: dataset_ready(session, dataset_id, info, fingerprint))
+                preview = b64decode(reply["preview"]) if reply.get("preview") else None
+                self._patiently(lambda session: dataset_ready(session, dataset_id, info, fingerprint, preview))
             else:
                 self._patiently(lambda session: dataset_invalid(session, dataset_id, reply["error"]))
             logger.info("dataset %s %s", dataset_id, reply["type"])

@@ -109,6 +109,7 @@ class Dataset(Base):
     sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
+    preview: Mapped[bytes | None] = mapped_column(deferred=True)  # a PNG of some items; lists do not read it
 
     __table_args__ = (
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),

@@ -577,12 +577,21 @@ def keep_asking(session: Session, subjects: Collection[UUID]) -> None:
     )
 
 
-def dataset_ready(session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str) -> None:
-    """Record what a worker found in a dataset that is whole."""
+def dataset_ready(
+    session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str, preview: bytes | None = None
+) -> None:
+    """Record what a worker found in a dataset that is whole; `preview` is a PNG of some of its items."""
     session.execute(
         update(Dataset)
         .where(Dataset.id == dataset_id, Dataset.status == "verifying")
-        .values(status="ready", info=info, fingerprint=fingerprint, verified_at=func.now(), error=None)
+        .values(
+            status="ready",
+            info=info,
+            fingerprint=fingerprint,
+            preview=preview,
+            verified_at=func.now(),
+            error=None,
+        )
     )
 
 

@@ -10,7 +10,7 @@ from app.db.tables import Event, Job, Unit, Worker
 from app.queue.lease import claim_unit, register_worker, surrender_unit
 from app.settings import Settings
 from tests.queue.conftest import add_job
-from tests.queue.test_lease import sweeper_of, state, take, units, work_through
+from tests.queue.test_lease import state, sweeper_of, take, units, work_through
 
 KILLED = {"code": "trainer_killed", "detail": "The trainer was killed by SIGSEGV.", "where": {"run": 1, "step": 2}}
 LACKING = {"code": "plugin_unavailable", "detail": "This worker has no such plugin.", "where": {}}
