@@ -104,7 +104,7 @@ class DatasetView(BaseModel):
     test: dict[str, Any]
     status: Literal["verifying", "ready", "invalid"]
     error: dict[str, Any] | None = Field(description="why it is invalid")
-    info: dict[str, Any] | None = Field(description="sizes, class counts, item shape and class names, once it is read")
+    info: dict[str, Any] | None = Field(description="sizes, class counts, item shape and class names, as last read")
     fingerprint: str | None
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")
     created_at: Timestamp

@@ -477,7 +477,15 @@ def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
 
 
 def dataset_ready(session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str) -> None:
-    """Record what a worker found in a dataset that is whole."""
+    """Record what a worker found in a dataset that is whole; jobs on what was there before keep that for themselves."""
+    # Jobs before the dataset, as everywhere.
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is not None and dataset.status == "verifying" and dataset.info is not None:
+        session.execute(
+            update(Job)
+            .where(Job.dataset_id == dataset_id, Job.dataset_fingerprint != fingerprint, Job.dataset_info.is_(None))
+            .values(dataset_info=dataset.info)
+        )
     session.execute(
         update(Dataset)
         .where(Dataset.id == dataset_id, Dataset.status == "verifying")
