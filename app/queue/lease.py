@@ -23,8 +23,9 @@ from app.sufficiency.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
-# How long a worker whose plugins are of another version than the job's leaves its unit to others.
-OTHER_VERSION_SECONDS = 5.0
+# For how long a worker whose plugins are of another version than the job's leaves its unit to others: where there is
+# one that could take it, and where there is none.
+TO_OTHERS_SECONDS, TO_NOBODY_SECONDS = 5.0, 60.0
 # Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
 DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
 
@@ -113,7 +114,8 @@ def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: 
     if unit.state != "queued" or job.state not in ("queued", "running") or not due:
         return None
     if not _same_versions(session, job, worker_id):
-        unit.not_before, unit.sent_at = _in(OTHER_VERSION_SECONDS), None  # the sweeper sends it when it is due
+        # The sweeper sends it when it is due.
+        unit.not_before, unit.sent_at = _in(_pause_for_others(session, job)), None
         return None
     if job.state == "queued":
         move(session, job, "running")
@@ -139,12 +141,7 @@ def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: 
 
 def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     """Whether the worker's plugins are those that the job is measured with; the first worker of a job decides that."""
-    offered = session.scalar(select(Worker.versions).where(Worker.id == worker_id)) or {}
-    changed = {
-        plugin: offered[plugin]
-        for plugin, version in job.plugin_versions.items()
-        if offered.get(plugin, version) != version and not plugin.startswith("schedule:")
-    }
+    changed = _other_versions(job, session.scalar(select(Worker.versions).where(Worker.id == worker_id)))
     if not changed:
         return True
     leased = select(Unit.id).where(Unit.job_id == job.id, Unit.state == "leased").limit(1)
@@ -153,6 +150,21 @@ def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     job.plugin_versions = job.plugin_versions | changed
     emit(session, job, "versions", {"plugin_versions": job.plugin_versions})
     return True
+
+
+def _other_versions(job: Job, offered: dict[str, Any] | None) -> dict[str, Any]:
+    """Return those of the job's plugins that a worker has in another version; a schedule measures nothing."""
+    return {
+        plugin: (offered or {})[plugin]
+        for plugin, version in job.plugin_versions.items()
+        if (offered or {}).get(plugin, version) != version and not plugin.startswith("schedule:")
+    }
+
+
+def _pause_for_others(session: Session, job: Job) -> float:
+    heard = Worker.heartbeat_at > func.now() - timedelta(seconds=TO_NOBODY_SECONDS)
+    workers = session.scalars(select(Worker.versions).where(heard)).all()
+    return TO_NOBODY_SECONDS if all(_other_versions(job, offered) for offered in workers) else TO_OTHERS_SECONDS
 
 
 def renew(session: Session, unit_id: UUID, attempt: int, lease_seconds: float) -> Literal["held", "cancelled", "lost"]:
