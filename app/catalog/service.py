@@ -390,7 +390,8 @@ def verify_again(session: Session, name: str) -> Dataset:
     if dataset is None:
         raise Conflict(f"Dataset {name!r} is being deleted.", code="dataset_gone")
     if dataset.status != "verifying":
-        dataset.status, dataset.fingerprint, dataset.info, dataset.error = "verifying", None, None, None
+        # What was found before stays until it is known what there is now: results of jobs are labelled with it.
+        dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
         dataset.verified_at, dataset.attempts, dataset.sent_at = None, 0, func.now()
         enqueue(session, "verify_dataset", dataset.id, "cpu")
         session.flush()

@@ -93,7 +93,7 @@ class Worker(Base):
 
 
 class Dataset(Base):
-    """A registered pair of splits; `info` is what a worker found when it read them."""
+    """A registered pair of splits; `info` is what a worker found when it last read them and they were whole."""
 
     __tablename__ = "dataset"
 
@@ -129,6 +129,7 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]  # as run: every default filled in
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
     dataset_fingerprint: Mapped[str]
+    dataset_info: Mapped[dict[str, Any] | None]  # of the data that it measured, once the dataset is of other data
     plugin_versions: Mapped[dict[str, Any]]  # "kind:name" -> version: what all its cells are measured with
     metrics: Mapped[dict[str, Any]]  # metric -> direction and bounds: declared by the evaluation, overridden by the job
     # Sizes by step number: those that the job was extended by come last. Null until a schedule plugin has named them.

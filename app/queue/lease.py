@@ -24,8 +24,9 @@ from app.sufficiency.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
-# How long a worker whose plugins are of another version than the job's leaves its unit to others.
-OTHER_VERSION_SECONDS = 5.0
+# For how long a worker whose plugins are of another version than the job's leaves its unit to others: where there is
+# one that could take it, and where there is none.
+TO_OTHERS_SECONDS, TO_NOBODY_SECONDS = 5.0, 60.0
 # Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
 DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
 
@@ -126,7 +127,8 @@ def claim_unit(
     if not (unit.state == "queued" or is_unanswered) or job.state not in ("queued", "running") or not due:
         return None
     if not _same_versions(session, job, worker_id):
-        unit.not_before, unit.sent_at = _in(OTHER_VERSION_SECONDS), None  # the sweeper sends it when it is due
+        # The sweeper sends it when it is due.
+        unit.not_before, unit.sent_at = _in(_pause_for_others(session, job)), None
         return None
     if job.state == "queued":
         move(session, job, "running")
@@ -152,12 +154,7 @@ def claim_unit(
 
 def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     """Whether the worker's plugins are those that the job is measured with; the first worker of a job decides that."""
-    offered = session.scalar(select(Worker.versions).where(Worker.id == worker_id)) or {}
-    changed = {
-        plugin: offered[plugin]
-        for plugin, version in job.plugin_versions.items()
-        if offered.get(plugin, version) != version and not plugin.startswith("schedule:")
-    }
+    changed = _other_versions(job, session.scalar(select(Worker.versions).where(Worker.id == worker_id)))
     if not changed:
         return True
     leased = select(Unit.id).where(Unit.job_id == job.id, Unit.state == "leased").limit(1)
@@ -166,6 +163,21 @@ def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     job.plugin_versions = job.plugin_versions | changed
     emit(session, job, "versions", {"plugin_versions": job.plugin_versions})
     return True
+
+
+def _other_versions(job: Job, offered: dict[str, Any] | None) -> dict[str, Any]:
+    """Return those of the job's plugins that a worker has in another version; a schedule measures nothing."""
+    return {
+        plugin: (offered or {})[plugin]
+        for plugin, version in job.plugin_versions.items()
+        if (offered or {}).get(plugin, version) != version and not plugin.startswith("schedule:")
+    }
+
+
+def _pause_for_others(session: Session, job: Job) -> float:
+    heard = Worker.heartbeat_at > func.now() - timedelta(seconds=TO_NOBODY_SECONDS)
+    workers = session.scalars(select(Worker.versions).where(heard)).all()
+    return TO_NOBODY_SECONDS if all(_other_versions(job, offered) for offered in workers) else TO_OTHERS_SECONDS
 
 
 def renew(session: Session, unit_id: UUID, attempt: int, lease_seconds: float) -> Literal["held", "cancelled", "lost"]:
@@ -580,7 +592,18 @@ def keep_asking(session: Session, subjects: Collection[UUID]) -> None:
 def dataset_ready(
     session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str, preview: bytes | None = None
 ) -> None:
-    """Record what a worker found in a dataset that is whole; `preview` is a PNG of some of its items."""
+    """Record what a worker found in a dataset that is whole; jobs on what was there before keep that for themselves.
+
+    `preview` is a PNG of some of its items.
+    """
+    # Jobs before the dataset, as everywhere.
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is not None and dataset.status == "verifying" and dataset.info is not None:
+        session.execute(
+            update(Job)
+            .where(Job.dataset_id == dataset_id, Job.dataset_fingerprint != fingerprint, Job.dataset_info.is_(None))
+            .values(dataset_info=dataset.info)
+        )
     session.execute(
         update(Dataset)
         .where(Dataset.id == dataset_id, Dataset.status == "verifying")

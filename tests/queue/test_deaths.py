@@ -86,9 +86,7 @@ def test_the_pause_grows_up_to_a_limit(database: Database, job_id: UUID, worker_
         with database.transaction() as session:
             session.execute(update(Unit).where(Unit.id == unit_id).values(failures=failures))
         die(database, unit_id, worker_id, max_attempts=100, max_deaths=100)
-        with database.transaction() as session:
-            pause = text("extract(epoch FROM not_before - now())")
-            pauses.append(round(float(session.scalar(select(pause).select_from(Unit).where(Unit.id == unit_id)))))
+        pauses.append(parked_seconds(database, unit_id))
     assert pauses == [2, 4, 8, 60]
 
 
@@ -107,6 +105,14 @@ def worker_of(database: Database, **versions: str) -> UUID:
             plugin_errors=[],
             versions=VERSIONS | {name.replace("_", ":"): version for name, version in versions.items()},
         )
+
+
+def parked_seconds(database: Database, unit_id: UUID) -> int:
+    with database.transaction() as session:
+        pause = session.scalar(
+            select(text("extract(epoch FROM not_before - now())")).select_from(Unit).where(Unit.id == unit_id)
+        )
+        return round(float(pause))
 
 
 @pytest.fixture
@@ -132,7 +138,14 @@ def test_the_first_worker_decides_the_versions_of_a_job(database: Database, vers
     with database.transaction() as session:
         unit = session.get_one(Unit, second)
         assert (unit.state, unit.attempt, unit.failures) == ("queued", 0, 0)
-        assert unit.not_before is not None
+        assert unit.sent_at is None
+    assert parked_seconds(database, second) == 5, "another could take it"
+    with database.transaction() as session:
+        session.execute(update(Unit).values(not_before=None))
+        session.execute(update(Worker).where(Worker.id == newer).values(heartbeat_at=text("now() - interval '1 hour'")))
+    assert take(database, third, older) is None
+    assert parked_seconds(database, third) == 60, "nobody could"
+    with database.transaction() as session:
         session.execute(update(Unit).values(not_before=None))
     assert take(database, second, newer) is not None
     assert take(database, third, newer) is not None
