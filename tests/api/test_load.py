@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import Engine, event, make_url, update
 
 from app.db.tables import Job
 from app.web.session import SESSIONS
@@ -96,3 +96,36 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {},
+        {"state": "failed"},
+        {"state": ["failed", "cancelled"]},
+        {"model": "nobody-s"},
+        {"dataset": "nobody-s"},
+        {"label": "team:nobody"},
+        {"created_after": "2100-01-01T00:00:00Z"},
+    ],
+    ids=str,
+)
+def test_jobs_are_listed_without_a_look_at_all_of_them(standing: Service, question: dict[str, Any]) -> None:
+    """Each filter has an index to go by, also where nothing in a long history matches."""
+    seen: list[tuple[str, Any]] = []
+    engine = standing.database.engine
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert standing.client.get("/jobs", params=question).status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [one for one in seen if one[0].startswith("SELECT job.id") and "LIMIT" in one[0]]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        plan = "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
+    assert "Seq Scan" not in plan, plan
