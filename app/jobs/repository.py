@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, func, literal_column, select
+from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -16,8 +16,8 @@ from app.jobs.values import Spread
 
 NEWEST = 500
 # As their indices have them
-MODEL_NAME: ColumnElement[str] = literal_column("((job.spec -> 'model') ->> 'name')", Text)
-DATASET_NAME: ColumnElement[str] = literal_column("(job.spec ->> 'dataset')", Text)
+_model_name = literal_column("((job.spec -> 'model') ->> 'name')", Text)
+_dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit
     if wanted.labels:
         statement = statement.where(Job.labels.contains(dict(wanted.labels)))
     if wanted.model is not None:
-        statement = statement.where(wanted.model == MODEL_NAME)
+        statement = statement.where(_model_name == wanted.model)
     if wanted.dataset is not None:
-        statement = statement.where(wanted.dataset == DATASET_NAME)
+        statement = statement.where(_dataset_name == wanted.dataset)
     if wanted.created_after is not None:
         # A job's id is made after its `created_at`, and begins with the milliseconds: where to stop looking.
         statement = statement.where(Job.created_at > wanted.created_after, Job.id >= first_id(wanted.created_after))
