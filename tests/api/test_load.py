@@ -43,7 +43,8 @@ def test_a_burst_of_requests_waits_and_is_answered(service: Service) -> None:
     with ThreadPoolExecutor(MANY) as pool:
         with locked(service, "job") as connection:
             answers = [pool.submit(service.client.get, "/jobs") for _ in range(MANY)]
-            while connection.execute(WAITING).fetchone() != (SESSIONS,):
+            # The sweeper may wait among them.
+            while (connection.execute(WAITING).fetchone() or (0,)) < (SESSIONS,):
                 connection.execute("SELECT pg_sleep(0.01)")
         assert [answer.result(timeout=20).status_code for answer in answers] == [200] * MANY
 
