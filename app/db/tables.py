@@ -173,6 +173,9 @@ class Job(Base):
         Index(None, "state", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
+        # For lists by a name that few jobs have
+        Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
+        Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
     )
 
 
