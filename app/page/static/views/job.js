@@ -481,11 +481,11 @@ class Results {
       this.chart.marks = marks;
       this.draw();
     } else this.chart.mark(marks);
-    this.drawDownloads?.();
     clearTimeout(this.remember);
     this.remember = setTimeout(() => {
       if (this.signal.aborted) return;
       this.answerEvery();
+      this.drawDownloads();
       const search = new URLSearchParams({ metric: this.metric, ...(this.label === null ? {} : { class: this.label }), n: chosen.n, target: chosen.target });
       history.replaceState(null, "", `#/jobs/${this.id}?${search}`);
     }, 300);
