@@ -10,6 +10,7 @@ SPECS = [
     "training:greedy=fault_plugins:Greedy",
     "training:parent=fault_plugins:Parent",
     "evaluation:size=fault_plugins:Size",
+    "dataset:slow=fault_plugins:Slow",
 ]
 
 
@@ -50,3 +51,18 @@ class Size:
 
     def evaluate(self, model, dataset):
         return {"Accuracy": 1 - model.trained_on**-0.5}
+
+
+class Slow:
+    """Twenty points of two classes, after `seconds`."""
+
+    def __init__(self, seconds: float = 2.0):
+        time.sleep(seconds)
+        self.y = np.arange(20) % 2
+        self.x = self.y[:, None].astype(np.float32)
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, index):
+        return self.x[index], int(self.y[index])

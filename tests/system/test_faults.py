@@ -123,6 +123,21 @@ def test_a_killed_trainer_costs_one_attempt_and_is_named(cluster: Cluster, clien
     assert client.wait(job_id, 120)["state"] == "completed"
 
 
+def test_a_trainer_that_is_killed_while_it_reads_a_dataset_says_nothing_of_the_dataset(
+    cluster: Cluster, client: Client
+) -> None:
+    split = {"loader": "slow", "params": {}}
+    client.add_dataset("slow", split, split)
+    reading = "SELECT 1 FROM dataset WHERE name = 'slow' AND attempts = 1"
+    wait_until(lambda: bool(cluster.query(reading)), 30, "a worker reads it", cluster.last_words)
+    for name in ("worker-0", "worker-1"):
+        for trainer in cluster.trainers(name):
+            os.kill(trainer, signal.SIGKILL)
+    dataset = client.wait_dataset("slow", 120)
+    assert dataset["status"] == "ready", dataset
+    assert cluster.query("SELECT attempts FROM dataset WHERE name = 'slow'") == [(1,)], "nobody else was sent for it"
+
+
 def test_a_trainer_that_takes_too_much_memory_ends_its_job(cluster: Cluster, client: Client) -> None:
     job = client.wait(client.submit(RUN | {"training": {"name": "greedy"}})["id"], 60)
     assert job["state"] == "failed"
@@ -212,6 +227,18 @@ def test_a_stopped_worker_finds_its_unit_taken_and_writes_nothing(cluster: Clust
 
 
 @pytest.mark.slow
+def test_a_worker_ends_in_time_though_both_databases_are_stopped(cluster: Cluster, client: Client) -> None:
+    started(cluster, client)
+    child = cluster.programs["worker-0"]
+    assert child.process is not None
+    with stopped(*cluster.family("redis"), *cluster.family("postgres")):
+        began = time.monotonic()
+        child.process.terminate()
+        child.process.wait(15)
+        assert time.monotonic() - began < 10
+
+
+@pytest.mark.slow
 def test_a_worker_that_stopped_listening_starts_anew(cluster: Cluster, client: Client) -> None:
     celery = make_celery(cluster.settings)
     pids = {cluster.pid("worker-0"), cluster.pid("worker-1")}
@@ -237,7 +264,7 @@ def test_nothing_is_lost_doubled_or_different(
     prober.start()
     tormentor = Tormentor(cluster, seed, observer)
     with customers(cluster, seed, 4) as crowd:
-        tormentor.torment(faults, (0.1, 1.5))
+        tormentor.torment(faults, (0.1, 1.2))
     settling = settle(cluster, crowd)
     prober.stop()
     observer.stop()

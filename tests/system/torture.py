@@ -386,7 +386,7 @@ def customers(cluster: Cluster, seed: int, count: int) -> Iterator[list[Customer
             customer.enough()
 
 
-def settle(cluster: Cluster, crowd: list[Customer], seconds: float = 180) -> float:
+def settle(cluster: Cluster, crowd: list[Customer], seconds: float = 300) -> float:
     """Tend the cluster until every customer has an end for what it ordered; return how long that took."""
 
     def done() -> bool:
