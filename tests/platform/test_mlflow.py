@@ -120,6 +120,17 @@ def test_what_mlflow_refuses_is_told(
     assert (told.code, "pip install mlflow-skinny" in told.err) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--experiment", "x"), ("--to-mlflow", "sqlite:///x.db", "-o", "x"), ("--to-mlflow", "x", "--format", "csv")],
+)
+def test_options_that_would_do_nothing_are_misuse(
+    sufficiency: Callable[..., Outcome], options: tuple[str, ...]
+) -> None:
+    told = sufficiency("export", "019a0000-0000-7000-8000-000000000000", *options)
+    assert (told.code, "--output and --format are for a file" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["Größe", "AUROC (macro)", "<b>", "a/../b", "..", " ", "x" * 300, "F1: 50 %"])
 def test_odd_metric_names_become_keys(name: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
