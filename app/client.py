@@ -64,7 +64,7 @@ class Dataset(TypedDict):
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One event of a job: `id` is its number, `type` is state, planned, cell or warning."""
+    """One event of a job: `id` is its number; `type` is state, planned, cell, warning, versions, discarded, pruned."""
 
     id: int
     type: str
@@ -251,6 +251,10 @@ class Client:
             f"dataset {name!r} is still being verified after {timeout} s: is a worker running? (`sufficiency workers`)",
         )
 
+    def verify_dataset(self, name: str) -> Dataset:
+        """Have a worker read a dataset anew, after its files have changed; see `wait_dataset`."""
+        return cast(Dataset, self._json("POST", f"/datasets/{_segment(name)}/verify"))
+
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset's registration; its files stay."""
         self._request("DELETE", f"/datasets/{_segment(name)}")
@@ -313,9 +317,90 @@ class Client:
         """Ask a job to stop; what it has measured stays."""
         return Job(self, self._json("POST", f"{_job(id)}/cancel"))
 
-    def retry(self, id: str | UUID) -> Job:
-        """Queue a failed or cancelled job again; what it has measured stays."""
-        return Job(self, self._json("POST", f"{_job(id)}/retry"))
+    def retry(self, id: str | UUID, *, start_anew: bool = False) -> Job:
+        """Queue a failed or cancelled job again; what it has measured stays.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        start_anew : bool
+            Drop what is measured, and measure all of it again with the plugins and the data of now. That is the way on
+            when these are not what the job was measured with (`ApiError` with code ``plugin_changed`` or
+            ``dataset_changed``), and the only one for a completed job.
+        """
+        return Job(self, self._json("POST", f"{_job(id)}/retry", {"start_anew": "true"} if start_anew else None))
+
+    @overload
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[False] = ...,
+        idempotency_key: str | None = ...,
+    ) -> Job: ...
+
+    @overload
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[True],
+    ) -> dict[str, Any]: ...
+
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = None,
+        steps: Sequence[int] | None = None,
+        dataset: str | None = None,
+        start_anew: bool = False,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Job | dict[str, Any]:
+        """Add runs or steps to an ended job and queue it again; what it has measured stays.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        runs : int, optional
+            The larger number of runs that it shall have in all.
+        steps : sequence of int, optional
+            Sizes to measure besides those that it has, in increasing order.
+        dataset : str, optional
+            Another registration of the same data; other data only with `start_anew`.
+        start_anew : bool
+            Drop what is measured, and measure all of it with the plugins and the data of now.
+        dry_run : bool
+            Validate and answer the plan; store nothing.
+        idempotency_key : str, optional
+            The same key with the same request extends the job once, however often it is sent.
+
+        Returns
+        -------
+        Job or dict
+            The queued job, or the plan of a dry run.
+        """
+        wanted = {"runs": runs, "steps": list(steps) if steps is not None else None, "dataset": dataset}
+        flags = {"start_anew": start_anew, "dry_run": dry_run}
+        answer = self._json(
+            "POST",
+            f"{_job(id)}/extend",
+            {name: "true" for name, is_set in flags.items() if is_set},
+            body={name: value for name, value in wanted.items() if value is not None},
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else None,
+        )
+        return answer if dry_run else Job(self, answer)
 
     def delete(self, id: str | UUID) -> None:
         """Delete an ended job with everything it measured."""
@@ -450,6 +535,34 @@ class Client:
             ``metric``, ``method``.
         """
         return self._json("GET", f"{_job(id)}/curves", options)
+
+    def compare(self, ids: Sequence[str | UUID], **options: Any) -> dict[str, Any]:
+        """Return jobs' curves side by side: where they cross, and how many times the data one needs.
+
+        Parameters
+        ----------
+        ids : sequence of str or UUID
+            The jobs; the first is what the others are compared with.
+        **options
+            ``metric``, ``level``.
+        """
+        return self._json("GET", "/compare", {"job": [str(id) for id in ids], **options})
+
+    def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        **options
+            ``metric``, ``class``, ``target``, ``theme``.
+        """
+        return self._json("GET", f"{_job(id)}/figure", options)
+
+    def plot(self, id: str | UUID, kind: Literal["svg", "png"] = "svg", **options: Any) -> bytes:
+        """Return one metric's curve as a picture; the options are those of `figure`."""
+        return self._request("GET", f"{_job(id)}/plot.{kind}", options).content
 
     def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str:
         """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""

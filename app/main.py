@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -15,6 +16,7 @@ from app.catalog.service import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
+from app.page.routes import router as page_router
 from app.projections.routes import router as projections_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
@@ -31,6 +33,11 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+# That answer requests. One core is all that they have between them: more of them would only wait for each other, and
+# for connections, of which each needs one.
+THREADS = 16
+# Kept open beside theirs: for commits, relay, sweeper and metrics
+SPARE_CONNECTIONS = 6
 API_VERSION = "1"  # of the face, not of the package
 
 
@@ -58,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url)
+    app.state.database = Database(settings.database_url, pool_size=THREADS + SPARE_CONNECTIONS)
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, settings)
@@ -69,7 +76,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    for router in (catalog_router, jobs_router, projections_router, webhooks_router, health.router, openapi.router):
+    slices = (catalog_router, jobs_router, projections_router, webhooks_router)
+    for router in (*slices, page_router, health.router, openapi.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
@@ -78,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
     for thread in threads:
         thread.start()

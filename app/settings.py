@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(5.0, gt=0, description="how often lost messages and expired leases are looked for")
     resend_seconds: float = Field(60.0, gt=0, description="a queued unit that nobody claimed is sent again after this")
     max_attempts: int = Field(3, ge=1, description="attempts at a unit whose trainer or worker dies")
+    max_deaths: int = Field(
+        10, ge=1, description="trainers that a job may kill in a row, without measuring a cell, before it fails"
+    )
     cell_timeout_seconds: float = Field(86_400.0, gt=0, description="longest one cell may take")
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 

@@ -188,6 +188,7 @@ class Supervisor:
             "slots": count,
             "plugins": [f"{plugin['kind']}:{plugin['name']}" for plugin in self._plugins],
             "plugin_errors": offer["errors"],
+            "versions": {f"{plugin['kind']}:{plugin['name']}": plugin["version"] for plugin in self._plugins},
         }
 
     def _register(self, session: Session) -> None:
@@ -340,6 +341,7 @@ class Supervisor:
                 ending.error,
                 counts=ending.counts,
                 max_attempts=self._settings.max_attempts,
+                max_deaths=self._settings.max_deaths,
             )
 
     def _log_end(self, work: Work, ending: Ending, seconds: float) -> None:

@@ -12,7 +12,7 @@ MOVES: dict[str, frozenset[str]] = {
     "queued": frozenset({"running", "completed", "failed", "cancelled"}),
     "running": frozenset({"completed", "failed", "cancelling"}),
     "cancelling": frozenset({"cancelled"}),
-    "completed": frozenset(),
+    "completed": frozenset({"queued"}),  # extended, or started anew
     "failed": frozenset({"queued"}),
     "cancelled": frozenset({"queued"}),
 }
@@ -67,7 +67,8 @@ def move(
     if state == "running":
         job.started_at = func.now()
     if state == "queued":
-        job.error, job.finished_at, job.started_at = None, None, None
+        job.error, job.finished_at, job.started_at, job.deaths = None, None, None, 0
+        job.value_warnings, job.readings = None, None
     if state in ENDED:
         job.finished_at = func.now()
         job.error = error

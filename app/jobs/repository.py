@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Event, Job, Measurement, Unit
+from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
+from app.jobs.values import Spread
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ def job_of_key(session: Session, key: str) -> Job | None:
     return session.scalar(select(Job).where(Job.idempotency_key == key))
 
 
+def extension(session: Session, job_id: UUID, key: str) -> Extension | None:
+    """Return the extension of a job that was asked for under an idempotency key."""
+    return session.get(Extension, (job_id, key))
+
+
 def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
     """Return jobs, the newest first."""
     statement = select(Job).order_by(Job.id.desc()).limit(limit)
@@ -63,17 +69,6 @@ def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
     """Return the datasets that jobs are on."""
     ids = {job.dataset_id for job in jobs}
     return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What one metric of one class did over a job's measured cells."""
-
-    metric: str
-    class_index: int
-    values: int
-    least: float | None
-    most: float | None
 
 
 def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread]]:
@@ -113,6 +108,12 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
         select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
     )
     return dict(session.execute(statement).all())
+
+
+def unsent_seconds(session: Session) -> float:
+    """Return for how long the oldest message has waited for the broker; 0 where none waits."""
+    waited = func.clock_timestamp() - func.min(Outbox.created_at)
+    return float(session.scalar(select(func.extract("epoch", waited))) or 0.0)
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

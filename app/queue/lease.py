@@ -14,14 +14,19 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
+from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.lifecycle import ENDED, emit, lock_job, move
-from app.jobs.planning import create_cells
+from app.jobs.planning import add_cells, create_cells
 from app.projections.service import store_curves
-from app.queue.outbox import enqueue
+from app.queue.outbox import enqueue, enqueue_units
 from app.sufficiency.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0
+LONGEST_BACKOFF_SECONDS = 300.0
+# How long a worker whose plugins are of another version than the job's leaves its unit to others.
+OTHER_VERSION_SECONDS = 5.0
+# Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
+DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,9 @@ def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: 
     due = unit.not_before is None or session.scalar(select(func.now() >= unit.not_before))
     if unit.state != "queued" or job.state not in ("queued", "running") or not due:
         return None
+    if not _same_versions(session, job, worker_id):
+        unit.not_before, unit.sent_at = _in(OTHER_VERSION_SECONDS), None  # the sweeper sends it when it is due
+        return None
     if job.state == "queued":
         move(session, job, "running")
     unit.state = "leased"
@@ -127,6 +135,24 @@ def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: 
         fingerprint=job.dataset_fingerprint,
         cells=[ClaimedCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
     )
+
+
+def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
+    """Whether the worker's plugins are those that the job is measured with; the first worker of a job decides that."""
+    offered = session.scalar(select(Worker.versions).where(Worker.id == worker_id)) or {}
+    changed = {
+        plugin: offered[plugin]
+        for plugin, version in job.plugin_versions.items()
+        if offered.get(plugin, version) != version and not plugin.startswith("schedule:")
+    }
+    if not changed:
+        return True
+    leased = select(Unit.id).where(Unit.job_id == job.id, Unit.state == "leased").limit(1)
+    if job.cells_done or session.scalar(leased) is not None:
+        return False
+    job.plugin_versions = job.plugin_versions | changed
+    emit(session, job, "versions", {"plugin_versions": job.plugin_versions})
+    return True
 
 
 def renew(session: Session, unit_id: UUID, attempt: int, lease_seconds: float) -> Literal["held", "cancelled", "lost"]:
@@ -189,6 +215,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
         )
     job.cells_done += 1
     job.work_done += n
+    job.deaths = 0
     emit(
         session,
         job,
@@ -259,7 +286,9 @@ def surrender_unit(
     error: dict[str, Any] | None,
     *,
     counts: bool,
+    counts_for_job: bool = True,
     max_attempts: int = 3,
+    max_deaths: int = 10,
 ) -> None:
     """Give a unit back, with its recorded cells kept.
 
@@ -270,6 +299,11 @@ def surrender_unit(
     counts : bool
         True when the unit may have killed its trainer: it is tried again later, `max_attempts` times in all, and then
         the job fails. False for a worker that stops: another one may take the unit at once.
+    counts_for_job : bool
+        False for a death that has been counted with another unit of the job: a lost worker may have held several.
+    max_deaths : int
+        The job fails too when so many units of it have died in a row, without a cell being recorded in between: what
+        kills every trainer must not kill `max_attempts` of them for every unit.
     """
     found = _held(session, unit_id, attempt)
     if found is None:
@@ -280,26 +314,28 @@ def surrender_unit(
         session.flush()
         _settle_cancel(session, job)
         return
+    cause = error or {}
     if counts:
         unit.failures += 1
+        if counts_for_job and cause.get("code") in DEATHS:
+            job.deaths += 1
+    exhausted = None
     if unit.failures >= max_attempts:
+        exhausted = f"A unit was tried {unit.failures} times and each try died."
+    elif counts and job.deaths >= max_deaths:
+        exhausted = f"{job.deaths} tries in a row died, of whatever unit, and none measured a cell."
+    if exhausted:
         _end_lease(unit, "failed", error)
         session.flush()
-        cause = error or {}
-        _fail_job(
-            session,
-            job,
-            {
-                **cause,
-                "code": "attempts_exhausted",
-                "cause": cause.get("code"),
-                "detail": f"A unit was tried {unit.failures} times and each try died. The last one: "
-                f"{cause.get('detail', 'its worker went silent.')}",
-            },
-        )
+        last = f"{exhausted} The last one: {cause.get('detail', 'its worker went silent.')}"
+        _fail_job(session, job, {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last})
         return
     unit.error = error
-    _requeue(session, job, unit, delay=BACKOFF_SECONDS * 2 ** (unit.failures - 1) if counts else 0.0)
+    _requeue(session, job, unit, delay=_backoff(unit.failures) if counts else 0.0)
+
+
+def _backoff(failures: int) -> float:
+    return float(min(BACKOFF_SECONDS * 2 ** min(failures - 1, 16), LONGEST_BACKOFF_SECONDS))
 
 
 def _end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
@@ -361,20 +397,72 @@ def retry(session: Session, job: Job) -> None:
     """
     move(session, job, "queued")
     if job.steps is None:
-        job.plan_sent_at = func.now()
-        enqueue(session, "plan_job", job.id, job.device, job.priority)
-        return
+        ask_for_plan(session, job)
+    elif not _reopen_units(session, job):  # every cell was there already
+        store_curves(session, job)
+        move(session, job, "completed")
+
+
+def extend(session: Session, job: Job, spec: JobSpec, steps: list[int]) -> None:
+    """Queue an ended job again for the cells that it lacks of `spec` and `steps`; see `add_cells`.
+
+    Raises
+    ------
+    IllegalMove
+        When the job has not ended.
+    """
+    added = [n for n in steps if n not in (job.steps or [])]
+    move(session, job, "queued", data={"extended": {"runs": spec.runs, "steps": added}})
+    add_cells(session, job, spec, steps)
+    _reopen_units(session, job)
+    session.flush()
+
+
+def start_anew(session: Session, job: Job, steps: list[int] | None, changed: list[dict[str, Any]]) -> None:
+    """Drop all that an ended job has measured and queue it again, as its `spec` now says.
+
+    Parameters
+    ----------
+    steps : list of int or None
+        None when a schedule plugin is to name them.
+    changed : list of dict
+        Why, for the record.
+
+    Raises
+    ------
+    IllegalMove
+        When the job has not ended.
+    """
+    dropped = {"cells": job.cells_done, "changed": changed}
+    session.flush()
+    for table in (Cell, Unit, Curve):
+        session.execute(delete(table).where(table.job_id == job.id))
+    job.cells_done = job.cells_total = job.work_done = job.work_total = 0
+    job.steps = None
+    move(session, job, "queued")
+    emit(session, job, "discarded", dropped)
+    if steps is None:
+        ask_for_plan(session, job)
+    else:
+        create_cells(session, job, steps)
+    session.flush()
+
+
+def ask_for_plan(session: Session, job: Job) -> None:
+    """Have a worker ask the job's schedule plugin for the steps; that needs no GPU."""
+    job.plan_sent_at = func.now()
+    enqueue(session, "plan_job", job.id, "cpu", job.priority)
+
+
+def _reopen_units(session: Session, job: Job) -> int:
     units = session.scalars(
         update(Unit)
         .where(Unit.job_id == job.id, Unit.state.in_(("failed", "cancelled")))
         .values(state="queued", failures=0, error=None, not_before=None, sent_at=func.now())
         .returning(Unit.id)
     ).all()
-    for unit_id in units:
-        enqueue(session, "run_unit", unit_id, job.device, job.priority)
-    if not units:  # every cell was there already
-        store_curves(session, job)
-        move(session, job, "completed")
+    enqueue_units(session, units, job.device, job.priority)
+    return len(units)
 
 
 def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
@@ -449,10 +537,17 @@ def register_worker(
     slots: int,
     plugins: list[str],
     plugin_errors: list[dict[str, Any]],
+    versions: dict[str, str] | None = None,
 ) -> UUID:
-    """Make a worker known; `plugins` are "kind:name"."""
+    """Make a worker known; `plugins` are "kind:name", and `versions` says of which version each is."""
     worker = Worker(
-        hostname=hostname, pid=pid, devices=devices, slots=slots, plugins=plugins, plugin_errors=plugin_errors
+        hostname=hostname,
+        pid=pid,
+        devices=devices,
+        slots=slots,
+        plugins=plugins,
+        plugin_errors=plugin_errors,
+        versions=versions,
     )
     session.add(worker)
     session.flush()

@@ -46,7 +46,9 @@ class Sweeper(Background):
         self._last_turn = time.monotonic()
 
     def _free_expired(self) -> None:
-        for unit_id, attempt in self._expired():
+        seen: set[tuple[UUID, UUID | None]] = set()
+        for unit_id, attempt, job_id, worker_id in self._expired():
+            holder = (job_id, worker_id)
             with self._database.transaction() as session:
                 logger.warning("lease of unit %s (attempt %d) expired: taken back", unit_id, attempt)
                 error = {
@@ -54,16 +56,26 @@ class Sweeper(Background):
                     "detail": "The worker went silent and its lease expired.",
                     "where": {"phase": "lease"},
                 }
-                surrender_unit(session, unit_id, attempt, error, counts=True, max_attempts=self._settings.max_attempts)
+                surrender_unit(
+                    session,
+                    unit_id,
+                    attempt,
+                    error,
+                    counts=True,
+                    counts_for_job=holder not in seen,
+                    max_attempts=self._settings.max_attempts,
+                    max_deaths=self._settings.max_deaths,
+                )
+            seen.add(holder)
 
-    def _expired(self) -> list[tuple[UUID, int]]:
+    def _expired(self) -> list[tuple[UUID, int, UUID, UUID | None]]:
         with self._database.transaction() as session:
             rows = session.execute(
-                select(Unit.id, Unit.attempt)
+                select(Unit.id, Unit.attempt, Unit.job_id, Unit.worker_id)
                 .where(Unit.state == "leased", Unit.lease_expires_at < func.now())
                 .limit(BATCH)
             )
-            return [(row.id, row.attempt) for row in rows]
+            return [(row.id, row.attempt, row.job_id, row.worker_id) for row in rows]
 
     def _resend(self, session: Session) -> None:
         stale = func.now() - timedelta(seconds=self._settings.resend_seconds)

@@ -12,17 +12,20 @@ READS = frozenset({"GET", "HEAD"})
 
 
 def _session(request: Request) -> Iterator[Session]:
-    with request.app.state.database.transaction() as session:
-        if request.method in READS:
-            # One snapshot for all queries of an answer, so that its parts agree with each other.
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    database = request.app.state.database
+    if request.method in READS:
+        # One snapshot for all queries of an answer, so that its parts agree with each other. No connection is taken
+        # yet: who held one while it waits for a thread would wait for those who hold a thread and wait for one.
+        with database.snapshot() as session:
+            yield session
+        return
+    with database.transaction() as session:
         yield session
-    if request.method not in READS:
-        request.app.state.relay.wake()
-        request.app.state.deliverer.wake()
+    request.app.state.relay.wake()
+    request.app.state.deliverer.wake()
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 

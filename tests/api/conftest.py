@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -169,6 +169,14 @@ class Service:
         for _ in waiting[:units]:
             claimed, _ = self.claim(job_id)
             self.record(claimed, measure)
+
+    def work_open(self, job_id: str, measure: Measure = power_law) -> None:
+        """Do the work of a job of which some cells are measured already."""
+        with self.database.transaction() as session:
+            waiting = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job_id), Unit.state == "queued")).all()
+        for _ in waiting:
+            claimed, _ = self.claim(job_id)
+            self.record(replace(claimed, cells=[cell for cell in claimed.cells if not cell.done]), measure)
 
     def fail(self, job_id: str) -> dict[str, Any]:
         """Let a unit of a job fail by its plugin's fault."""

@@ -62,6 +62,8 @@ def test_a_job_becomes_a_run_with_children_once(
     assert set(curve(children[0], "Recall/cat")) == set(means)
     with_paths = {item.path for item in api.list_artifacts(parent.info.run_id)}
     assert {"measurements.csv", "dataeval.json", "curves.json"} <= with_paths
+    figures = {item.path for item in api.list_artifacts(parent.info.run_id, "figures")}
+    assert figures == {f"figures/{metric}.{kind}" for metric in ("Accuracy", "Recall") for kind in ("json", "svg")}
     dataeval = Path(api.download_artifacts(parent.info.run_id, "dataeval.json")).read_text()
     assert json.loads(dataeval)["steps"] == job["steps"]
 
