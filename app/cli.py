@@ -888,8 +888,7 @@ def export(
         str | None, typer.Option("--to-mlflow", metavar="URI", help="Write to this MLflow instead of a file.")
     ] = None,
     experiment: Annotated[
-        str | None,
-        typer.Option("--experiment", help="Of MLflow, `sufficiency` unless given; made if it is not there."),
+        str | None, typer.Option("--experiment", help="Of MLflow, made if it is not there; default sufficiency.")
     ] = None,
     url: Url = None,
 ) -> None:
@@ -905,9 +904,9 @@ def export(
     """
     from app.terminal import MISUSED, CommandError
 
-    if (to_mlflow is None and experiment is not None) or (to_mlflow is not None and output is not None):
-        what = "--experiment is for --to-mlflow, and --output for a file"
-        raise CommandError(what, do="give one or the other", code=MISUSED)
+    if experiment is not None if to_mlflow is None else (output is not None or format != "dataeval"):
+        what = "--experiment is for --to-mlflow; --output and --format are for a file"
+        raise CommandError(what, do="leave out one or the other", code=MISUSED)
     with _client(url) as client:
         if to_mlflow is not None:
             run = client.to_mlflow(id, to_mlflow, experiment or "sufficiency")

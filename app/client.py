@@ -21,6 +21,7 @@ from app.sufficiency.spec import JobSpec
 ENDED = frozenset({"completed", "failed", "cancelled"})
 RETRIES = 3
 STREAM_RETRIES = 8
+OUTAGE_SECONDS = 120.0  # how long `wait` bears a service that is away
 # The server sends a comment on an idle stream every few seconds; a silence so long is a dead connection.
 STREAM_SILENCE_SECONDS = 60.0
 
@@ -690,12 +691,21 @@ class Client:
     def _poll(self, look: Callable[[], T], done: Callable[[T], bool], timeout: float | None, late: str) -> T:
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = 0.1
-        while not done(seen := look()):
+        heard = time.monotonic()
+        while True:
+            try:
+                if done(seen := look()):
+                    return seen
+                heard = time.monotonic()
+            except (ServiceUnreachable, ApiError) as error:
+                # The service is given the time to restart: what is waited for goes on without it.
+                away = not isinstance(error, ApiError) or error.status == 503
+                if not away or time.monotonic() - heard > OUTAGE_SECONDS:
+                    raise
             if deadline is not None and time.monotonic() + pause > deadline:
                 raise WaitTimeout(late)
             time.sleep(pause)
             pause = min(pause * 1.5, 2.0)
-        return seen
 
 
 class _Busy(Exception):

@@ -138,9 +138,9 @@ class Job(dict[str, Any]):
         Parameters
         ----------
         **options
-            ``metric``, ``target``, ``theme``.
+            ``metric``, ``class``, ``target``, ``theme``.
         """
-        figure = self._client._json("GET", f"/jobs/{self.id}/figure", options)
+        figure = self._client.figure(self.id, **options)
         try:
             return import_module("plotly.graph_objects").Figure(figure)
         except ImportError:
@@ -152,9 +152,9 @@ class Job(dict[str, Any]):
         Parameters
         ----------
         **options
-            ``metric``, ``target``, ``theme``.
+            ``metric``, ``class``, ``target``, ``theme``.
         """
-        return self._client._request("GET", f"/jobs/{self.id}/plot.svg", options).text
+        return self._client.plot(self.id, "svg", **options).decode()
 
     def to_dataeval(self) -> "SufficiencyOutput":
         """Return what DataEval's ``Sufficiency`` would have returned; ``dataeval_plots.plot`` draws it."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.client import ENDED, ApiError, Client, ClientError
@@ -223,15 +224,20 @@ def _files(client: Client, job: "Job") -> Iterable[tuple[str, str]]:
         "measurements.csv": lambda: client.export(job.id, "csv").decode(),
         "dataeval.json": lambda: client.export(job.id).decode(),
         "curves.json": lambda: json.dumps(client.curves(job.id), indent=2),
-        "figure.json": lambda: client._request("GET", f"/jobs/{job.id}/figure").text,
-        "plot.svg": lambda: job.plot(),
     }
+    for metric in dict.fromkeys(row["metric"] for row in job.measurements("averages")):
+        makers[f"figures/{clean(metric)}.json"] = partial(_figure, client, job.id, metric)
+        makers[f"figures/{clean(metric)}.svg"] = partial(job.plot, metric=metric)
     for path, make in makers.items():
         try:
             yield path, make()
-        except ApiError as error:  # a figure from a service without figures, a curve of too little
+        except ApiError as error:  # too little was measured for a curve, or the service is one without figures
             if error.status not in (404, 409):
                 raise
+
+
+def _figure(client: Client, id: str, metric: str) -> str:
+    return json.dumps(client.figure(id, metric=metric))
 
 
 def _millis(time: str) -> int:

@@ -139,6 +139,21 @@ def test_waiting_ends_with_the_job_or_the_time(script: Script, patience: list[fl
             client.wait(JOB, timeout=0.01)
 
 
+def test_waiting_bears_a_restart_of_the_service(
+    script: Script, patience: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.answers = [*[BUSY] * 5, state("running"), *[BUSY] * 9, state("completed")]
+    with Client(script.url) as client:
+        assert client.wait(JOB)["state"] == "completed"
+        monkeypatch.setattr("app.client.OUTAGE_SECONDS", 0.0)
+        script.answers = [state("running"), *[BUSY] * 4]
+        with pytest.raises(ApiError, match="unavailable"):
+            client.wait(JOB)
+        script.answers = [state("running"), (404, {}, json.dumps({"title": "Not found", "code": "job_not_found"}))]
+        with pytest.raises(ApiError, match="Not found"):
+            client.wait(JOB)
+
+
 def test_names_are_quoted(script: Script) -> None:
     script.answers = [(200, {}, "{}")]
     with Client(script.url) as client:

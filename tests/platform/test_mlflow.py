@@ -62,6 +62,8 @@ def test_a_job_becomes_a_run_with_children_once(
     assert set(curve(children[0], "Recall/cat")) == set(means)
     with_paths = {item.path for item in api.list_artifacts(parent.info.run_id)}
     assert {"measurements.csv", "dataeval.json", "curves.json"} <= with_paths
+    figures = {item.path for item in api.list_artifacts(parent.info.run_id, "figures")}
+    assert figures == {f"figures/{metric}.{kind}" for metric in ("Accuracy", "Recall") for kind in ("json", "svg")}
     dataeval = Path(api.download_artifacts(parent.info.run_id, "dataeval.json")).read_text()
     assert json.loads(dataeval)["steps"] == job["steps"]
 
@@ -118,6 +120,17 @@ def test_what_mlflow_refuses_is_told(
     monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
     told = sufficiency("export", job.id, "--to-mlflow", "sqlite:///x.db", "--url", url)
     assert (told.code, "pip install mlflow-skinny" in told.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--experiment", "x"), ("--to-mlflow", "sqlite:///x.db", "-o", "x"), ("--to-mlflow", "x", "--format", "csv")],
+)
+def test_options_that_would_do_nothing_are_misuse(
+    sufficiency: Callable[..., Outcome], options: tuple[str, ...]
+) -> None:
+    told = sufficiency("export", "019a0000-0000-7000-8000-000000000000", *options)
+    assert (told.code, "--output and --format are for a file" in told.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["Größe", "AUROC (macro)", "<b>", "a/../b", "..", " ", "x" * 300, "F1: 50 %"])
