@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -54,10 +55,18 @@ class Database:
 
         @event.listens_for(self.engine, "connect")
         def set_limits(connection: Any, _: object) -> None:
-            connection.autocommit = True
-            connection.execute(f"SET idle_in_transaction_session_timeout = {round(silence_seconds * 1000)}")
-            connection.execute(f"SET lock_timeout = '{LONGEST_LOCK_WAIT_SECONDS}s'")
-            connection.autocommit = False
+            limits = (
+                f"SET idle_in_transaction_session_timeout = {round(silence_seconds * 1000)};"
+                f"SET lock_timeout = '{LONGEST_LOCK_WAIT_SECONDS}s'"
+            )
+            try:
+                connection.autocommit = True
+                connection.execute(limits)
+                connection.autocommit = False
+            except psycopg.OperationalError as error:
+                # Here alone SQLAlchemy does not translate, and PostgreSQL may go away here as anywhere.
+                connection.close()
+                raise OperationalError(limits, None, error, connection_invalidated=True) from error
 
         @event.listens_for(self.engine, "handle_error")
         def name_silence(context: ExceptionContext) -> None:

@@ -36,7 +36,7 @@ class Unready(ServiceError):
 
 @router.get("/livez")
 async def livez() -> Health:
-    """Say that the process lives; it looks at nothing else, nor does it need one of the threads that may wait."""
+    """Say that the process lives; it looks at nothing else."""
     return Health()
 
 

@@ -179,6 +179,11 @@ class Cluster:
         """Return the ends of all logs."""
         return "\n".join(f"--- {name}\n{child.last_words(lines)}" for name, child in self.programs.items())
 
+    def mistakes(self) -> list[str]:
+        """Return the tracebacks in the API's log: whatever is away, it must know it for that."""
+        lines = (self.programs["api"].log).read_text(errors="replace").splitlines()
+        return [line[-3000:] for line in lines if '"exception":' in line]
+
     def processes(self) -> list[psutil.Process]:
         """Return every living process that a program of the cluster has started, and the programs themselves."""
         found = []

@@ -271,7 +271,7 @@ def test_nothing_is_lost_doubled_or_different(
     jobs = sum(len(customer.orders) for customer in crowd)
     with capsys.disabled():
         print(f"\n{tormentor.tally()}\n{jobs} jobs, settled after {settling:.1f} s; API: {dict(prober.answers)}")
-    wrong = violations(cluster, crowd, expected) + prober.wrong
+    wrong = violations(cluster, crowd, expected) + prober.wrong + cluster.mistakes()
     assert not wrong, "\n".join(wrong)
     cluster.wait_ready()
     with cluster.programs_stopped():
