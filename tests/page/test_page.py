@@ -268,6 +268,7 @@ def test_jobs_are_compared_in_one_picture(page: Any, live: Live, job: str) -> No
     [pair] = answer["metrics"]["Accuracy"][0]["pairs"]
     assert pair["crossing"]["n"] is not None
     expect(page.locator(".sentence")).to_contain_text(f"about {pair['crossing']['n']:,} samples")
+    expect(page.locator(".chart .crossing")).to_have_count(1)
     assert len(pair["paired"]) == len(STEPS)
     page.get_by_role("button", name="First").click()
     expect(page.locator("h2").first).to_contain_text(f"({job[-6:]}), beside")
