@@ -213,6 +213,10 @@ def test_cells_appear_as_they_land_and_a_service_that_was_away_is_found_again(pa
     live.service.work(job_id, noisy, units=2)
     expect(page.locator(".cells i.done")).not_to_have_count(0)
     expect(page.locator(".badge").first).to_have_text("Running")
+    # What is drawn anew while results come in leaves the focus alone.
+    page.get_by_role("button", name="Cancel").focus()
+    expect(page.locator(".chart .mean")).not_to_have_count(0)
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     landed = page.locator(".cells i.done").count()
     live.stop()
     expect(page.locator("#connection")).to_contain_text("does not answer")
