@@ -213,6 +213,10 @@ def test_cells_appear_as_they_land_and_a_service_that_was_away_is_found_again(pa
     live.service.work(job_id, noisy, units=2)
     expect(page.locator(".cells i.done")).not_to_have_count(0)
     expect(page.locator(".badge").first).to_have_text("Running")
+    # What is drawn anew while results come in leaves the focus alone.
+    page.get_by_role("button", name="Cancel").focus()
+    expect(page.locator(".chart .mean")).not_to_have_count(0)
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     landed = page.locator(".cells i.done").count()
     live.stop()
     expect(page.locator("#connection")).to_contain_text("does not answer")
@@ -268,6 +272,7 @@ def test_jobs_are_compared_in_one_picture(page: Any, live: Live, job: str) -> No
     [pair] = answer["metrics"]["Accuracy"][0]["pairs"]
     assert pair["crossing"]["n"] is not None
     expect(page.locator(".sentence")).to_contain_text(f"about {pair['crossing']['n']:,} samples")
+    expect(page.locator(".chart .crossing")).to_have_count(1)
     assert len(pair["paired"]) == len(STEPS)
     page.get_by_role("button", name="First").click()
     expect(page.locator("h2").first).to_contain_text(f"({job[-6:]}), beside")

@@ -251,7 +251,7 @@ export class Chart {
     );
   }
 
-  // marks: { target: {value, answer}, sample: {n, value, lower, upper} }
+  // marks: { target: {value, answer}, sample: {n, value, lower, upper}, crossings: [{n, value, lower, upper}] }
   mark(marks) {
     this.marks = marks;
     if (!this.k) return;
@@ -259,7 +259,19 @@ export class Chart {
     const bottom = TOP + k.plotHeight;
     const right = k.left + k.plotWidth;
     const made = [];
-    const { target, sample } = marks;
+    const { target, sample, crossings = [] } = marks;
+    for (const crossing of crossings) {
+      if (crossing.n < k.xLow || crossing.n > k.xHigh) continue;
+      const x = k.x(crossing.n);
+      const left = crossing.lower === null ? k.left : k.x(max(crossing.lower, k.xLow));
+      const end = crossing.upper === null ? right : min(k.x(crossing.upper), right);
+      made.push(
+        s("line", { class: "target", x1: x, x2: x, y1: k.y(crossing.value), y2: bottom }),
+        s("path", { class: "needs", d: `M${left} ${bottom - 5}v10M${left} ${bottom}H${end}m0 -5v10` }),
+        s("circle", { class: "crossing", cx: x, cy: k.y(crossing.value), r: 6 }),
+        s("text", { class: "label strong", x: x + 8, y: bottom - 10 }, `cross at ${shortCount(crossing.n)}`),
+      );
+    }
     if (target) {
       const at = k.y(target.value);
       const { n, lower, upper } = target.answer;

@@ -27,7 +27,13 @@ export async function view({ holder, signal, params, query, attach }) {
   const figures = new Results(results, about, id, chosen, signal);
   signal.addEventListener("abort", () => figures.stop());
 
+  let headed = "";
   function drawHead() {
+    drawProgress();
+    const now = JSON.stringify([job.state, job.queued_reason, job.error, job.warnings]);
+    // What has not changed is left alone: a button that has the focus keeps it.
+    if (now === headed) return;
+    headed = now;
     const { model, dataset } = job.spec;
     document.title = `${model.name} on ${dataset} · Sufficiency`;
     replace(
@@ -53,7 +59,6 @@ export async function view({ holder, signal, params, query, attach }) {
         ),
       job.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail ?? JSON.stringify(w))),
     );
-    drawProgress();
   }
 
   function actions() {
@@ -323,7 +328,7 @@ class Results {
       h("p", { class: `answer ${judged.worth}` }, WORTH[judged.worth], answer.provisional && h("span", { class: "muted small" }, " so far: the job has not completed")),
       h("p", { class: "sentence" }, judged.sentence),
       judged.limits.length > 0 && h("ul", { class: "limits", "aria-label": "What limits the answer" }, judged.limits.map((l) => h("li", null, l.detail, " ", h("strong", null, l.remedy)))),
-      h("details", null, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
+      h("details", { open: this.verdict.querySelector("details")?.open }, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
     );
   }
 
@@ -373,6 +378,7 @@ class Results {
   drawAsks() {
     const { curve } = this;
     if (!curve) {
+      this.asked = null;
       replace(this.asks);
       return;
     }
@@ -404,7 +410,7 @@ class Results {
     this.nInput.addEventListener("input", () => this.nInput.value >= 1 && this.setSample(Math.round(this.nInput.value), this.nInput));
     this.tSlider.addEventListener("input", () => {
       const [low, high] = this.range.z;
-      this.setTarget(this.roundTarget(curve.link.value(low + (this.tSlider.value / STEPS) * (high - low))), this.tSlider);
+      this.setTarget(this.roundTarget(this.curve.link.value(low + (this.tSlider.value / STEPS) * (high - low))), this.tSlider);
     });
     this.tInput.addEventListener("input", () => this.tInput.value !== "" && this.setTarget(Number(this.tInput.value), this.tInput));
     replace(
