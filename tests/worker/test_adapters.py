@@ -263,7 +263,7 @@ def test_a_torchvision_that_does_not_fit_torch_says_so(root: Path, monkeypatch: 
     (root / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
     monkeypatch.syspath_prepend(str(root))
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
-    with pytest.raises(DatasetError, match=r"torchvision::nms.*install the version that goes with it"):
+    with pytest.raises(DatasetError, match=r"torchvision::nms.*install the one that goes with it"):
         torchvision_loader.load_torchvision("MNIST", ".")
 
 

@@ -44,7 +44,7 @@ def load_torchvision(
         from torchvision import datasets
     except Exception as error:  # built for another torch, it raises RuntimeError
         raise DatasetError(
-            f"torchvision cannot be used with torch {torch.__version__} ({error}): install the version that goes with it"
+            f"torchvision cannot be used with torch {torch.__version__} ({error}): install the one that goes with it"
         ) from error
     folder = resolve_inside(path)
     if not folder.is_dir():
