@@ -19,13 +19,13 @@ requires-python = ">=3.11"
 dependencies = ["torch"]
 
 [project.entry-points."sufficiency.models"]
-{name} = "{module}:Net"
+"{name}" = "{module}:Net"
 
 [project.entry-points."sufficiency.training_strategies"]
-{name} = "{module}:Train"
+"{name}" = "{module}:Train"
 
 [project.entry-points."sufficiency.evaluation_strategies"]
-{name} = "{module}:Evaluate"
+"{name}" = "{module}:Evaluate"
 
 [tool.setuptools]
 py-modules = ["{module}"]

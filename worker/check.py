@@ -115,13 +115,16 @@ class Advice(Exception):
 def sample_setting(
     shape: Sequence[int] = (1, 8, 8), classes: int = 3, *, model: Callable[[], Any] | None = None, **more: Any
 ) -> Setting:
-    """Return random items with a class that can be learnt, to try plugins with."""
+    """Return random items with a class that can be learnt, or a number where there are 0 classes."""
     train, test = (_sample(shape, classes, seed) for seed in (0, 1))
-    return Setting(train, test, DatasetContext(tuple(shape), classes), model, **more)
+    return Setting(train, test, DatasetContext(tuple(shape), classes or 1), model, **more)
 
 
 def _sample(shape: Sequence[int], classes: int, seed: int) -> ArrayDataset:
     generator = np.random.default_rng(seed)
+    if not classes:
+        x = generator.random((ITEMS, *shape))
+        return ArrayDataset(x, 3 + x.reshape(ITEMS, -1).mean(axis=1), None, "the sample")
     y = np.arange(ITEMS) % classes
     x = generator.random((ITEMS, *shape)) * 0.5 + (y / (2 * classes)).reshape(-1, *(1 for _ in shape))
     return ArrayDataset(x, y, [str(k) for k in range(classes)], "the sample")
@@ -680,7 +683,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--dataset", metavar="MODULE:ATTRIBUTE", help="dataset to try with; random images else")
     parser.add_argument("--shape", default="1,8,8", help="of a random item, such as 3,32,32 (default 1,8,8)")
-    parser.add_argument("--classes", type=int, default=3, help="of the random items (default 3)")
+    parser.add_argument("--classes", type=int, default=3, help="of the random items (default 3); 0: numbers to predict")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
     sys.path.insert(0, "")  # as for `python -c`: a module beside the user is found

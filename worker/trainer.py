@@ -6,6 +6,7 @@ request after the other and dies with its whole process group as soon as the oth
 
 import faulthandler
 import json
+import logging
 import os
 import queue
 import signal
@@ -35,6 +36,8 @@ from worker.plugins.splitting import part_of, standardised
 from worker.registry import DatasetContext, PluginError, Registry
 
 KEPT_DATASETS = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,11 @@ class Trainer:
         # Read anew: the point is what is there now.
         self._splits.pop(_key(request["train"], request["test"]), None)
         splits = self._load(request["train"], request["test"])
-        picture = contact_sheet(splits.train)
+        try:
+            picture = contact_sheet(splits.train)
+        except Exception:  # somebody's items may be anything, and a picture is no reason to refuse a dataset
+            logger.warning("no picture can be made of dataset:%s", request["train"]["loader"], exc_info=True)
+            picture = None
         self._send(
             {
                 "type": "verified",

@@ -1,5 +1,6 @@
 """Regression, scikit-learn, Lightning, Hugging Face, torchvision: each with the real library where it is installed."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,25 @@ def test_hugging_face_columns_become_items_and_targets(root: Path) -> None:
 
 def test_torchvision_reads_what_it_stored(root: Path) -> None:
     pytest.importorskip("torchvision", reason="torchvision is not installed")
+    raw = root / "MNIST" / "raw"
     with pytest.raises(DatasetError, match="does not hold torchvision's MNIST"):
+        torchvision_loader.load_torchvision("MNIST", ".")
+    raw.mkdir(parents=True)
+    for kind in ("train", "t10k"):
+        pixels = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
+        (raw / f"{kind}-images-idx3-ubyte").write_bytes(np.array([2051, 3, 28, 28], ">i4").tobytes() + pixels.tobytes())
+        (raw / f"{kind}-labels-idx1-ubyte").write_bytes(np.array([2049, 3], ">i4").tobytes() + bytes([7, 0, 9]))
+    dataset = torchvision_loader.load_torchvision("MNIST", ".", "test", start=1)
+    assert (dataset.input_shape, dataset.y.tolist(), len(dataset.class_names)) == ((1, 28, 28), [0, 9], 10)
+    assert dataset.x[0] == pytest.approx(pixels[1:2] / 255)
+    assert torchvision_loader.load_torchvision("MNIST", ".", size=8).input_shape == (1, 8, 8)
+
+
+def test_a_torchvision_that_does_not_fit_torch_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(str(root))
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    with pytest.raises(DatasetError, match=r"torchvision::nms.*install the one that goes with it"):
         torchvision_loader.load_torchvision("MNIST", ".")
 
 

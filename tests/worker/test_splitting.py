@@ -1,5 +1,6 @@
 """One source in two parts, features on one scale, sets that stay in their file, and pictures of them."""
 
+import base64
 import io
 import tracemalloc
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from app.settings import get_settings
-from worker.plugins.arrays import ArrayDataset, DatasetError, MappedDataset, contents, verify_splits
+from worker.plugins.arrays import ArrayDataset, DatasetError, MappedDataset, contents, task_of, verify_splits
 from worker.plugins.datasets import load_digits, load_image_folder, load_npy, load_npz
 from worker.plugins.evaluation import Classification
 from worker.plugins.models import Linear
@@ -19,6 +20,8 @@ from worker.plugins.preview import contact_sheet
 from worker.plugins.splitting import part_of, standardised
 from worker.plugins.tabular import load_tabular
 from worker.plugins.training import SGDClassifier
+from worker.registry import Registry
+from worker.trainer import Trainer
 
 
 @pytest.fixture
@@ -302,3 +305,59 @@ def test_numbers_and_standardised_images_and_many_classes() -> None:
         np.random.default_rng(0).random((400, 3, 64, 64)), np.arange(400) % 200, [f"{k}" * 9 for k in range(200)]
     )
     assert shown(many).shape[0] == 12 * 43 + 3
+
+
+def test_items_are_found_from_the_end_and_metadata_are_plain_values() -> None:
+    source = numbered(4, site=np.array(["a", "b", None, 3], dtype=object))
+    assert source[-1][2] == {"id": -1, "site": 3}
+    assert source[2][2]["site"] is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "task"),
+    [
+        ("image-classification", "classification"),
+        ("Regression", "regression"),
+        ("tracking", "tracking"),
+        (None, "classification"),
+    ],
+)
+def test_a_task_is_read_from_the_metadata_as_it_is_written(declared: Any, task: str) -> None:
+    mine = Mine()
+    mine.metadata = {"task": declared}
+    assert task_of(mine) == task
+
+
+def test_maite_s_protocols_hold() -> None:
+    from maite.protocols import image_classification
+
+    assert isinstance(load_digits(), image_classification.Dataset)
+    assert isinstance(part_of(Mine(), "train"), image_classification.Dataset)
+    assert contact_sheet(part_of(Mine(), "train")) is not None
+
+
+class OddBoxes(Detection):
+    """Boxes that nobody can draw, and pixels that are no numbers."""
+
+    def __getitem__(self, index: int) -> Any:
+        image, _, about = super().__getitem__(index)
+        return np.where(image == 0, np.nan, image), Boxes(["left"], [0]), about
+
+
+def test_a_dataset_without_a_picture_is_still_a_dataset() -> None:
+    told: list[dict[str, Any]] = []
+    registry = Registry.load([f"dataset:odd={__name__}:OddBoxes", f"dataset:boxes={__name__}:Detection"])
+    trainer = Trainer(registry, told.append)
+    rule = {"test_fraction": 0.4, "seed": 0, "stratify": True, "group_by": None}
+    for loader in ("odd", "boxes"):
+        parts = [{"loader": loader, "params": {}, "part": {"name": name, **rule}} for name in ("train", "test")]
+        trainer.answer({"type": "verify", "train": parts[0], "test": parts[1]})
+    assert [message["type"] for message in told] == ["verified", "verified"]
+    assert told[0]["preview"] is None
+    assert base64.b64decode(told[1]["preview"]).startswith(b"\x89PNG")
+    assert [message["info"]["train"]["size"] for message in told] == [2, 2]
+    trainer.answer(
+        {"type": "verify", "train": parts[0], "test": {**parts[1], "part": {"name": "test", "group_by": "who"}}}
+    )
+    assert told[2]["error"]["code"] == "dataset_invalid"
+    assert told[2]["error"]["detail"].startswith("The test split cannot be used: item 0 has no metadata 'who'")

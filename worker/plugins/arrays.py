@@ -115,7 +115,7 @@ class ArrayDataset:
         else:
             target = np.zeros(self.num_classes, dtype=np.float32)
             target[self.y[index]] = 1.0
-        about = {name: values[index].item() for name, values in self.item_metadata.items()}
+        about = {name: values[[index]].tolist()[0] for name, values in self.item_metadata.items()}
         # A copy: a strategy that works on its item in place must not change the dataset for the next cell.
         return self.take(np.array([index]))[0], target, {"id": int(index), **about}
 
@@ -309,8 +309,9 @@ def task_of(dataset: Any) -> str:
 
     Its `metadata` may say so under "task"; items whose targets have boxes and labels are "object-detection".
     """
-    if declared := _metadata(dataset).get("task"):
-        return str(declared)
+    if declared := str(_metadata(dataset).get("task") or ""):
+        known = [task for task in ("classification", "regression") if task in declared.lower()]
+        return known[0] if known else declared  # MAITE's users write image-classification too
     try:
         target = dataset[0][1]
     except Exception:  # what is wrong with it is said by whoever reads it

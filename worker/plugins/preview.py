@@ -73,7 +73,7 @@ def _picture(item: Any) -> Any:
 def _drawn(pixels: NDArray[np.float32], boxes: Any = None) -> Any:
     from PIL import Image, ImageDraw
 
-    image: NDArray[Any] = pixels[None] if pixels.ndim == 2 else pixels[:3]
+    image: NDArray[Any] = np.nan_to_num(pixels[None] if pixels.ndim == 2 else pixels[:3])
     # Bytes and unit floats keep their brightness; anything else, such as standardised pixels, fills the range.
     low, high = float(image.min()), float(image.max())
     if low < 0 or high > 255:

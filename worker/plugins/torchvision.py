@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -39,8 +40,12 @@ def load_torchvision(
     start, limit : int
         Take `limit` images from `start` on.
     """
-    from torchvision import datasets
-
+    try:
+        from torchvision import datasets
+    except Exception as error:  # built for another torch, it raises RuntimeError
+        raise DatasetError(
+            f"torchvision cannot be used with torch {torch.__version__} ({error}): install the one that goes with it"
+        ) from error
     folder = resolve_inside(path)
     if not folder.is_dir():
         raise DatasetError(f"{path} is not a folder")
@@ -50,7 +55,8 @@ def load_torchvision(
     try:
         found = getattr(datasets, name)(root=str(folder), download=False, **which)
     except RuntimeError as error:
-        raise DatasetError(f"{path} does not hold torchvision's {name}: {error}") from error
+        said = str(error).split(". ")[0]  # then it speaks of a download, which is not for a worker to do
+        raise DatasetError(f"{path} does not hold torchvision's {name}: {said}; download it there first") from error
     rows = chosen_rows(len(found), start, limit)
     images, labels = [], np.empty(len(rows), np.int64)
     for at, row in enumerate(rows.tolist()):
