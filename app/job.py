@@ -185,9 +185,10 @@ class Job(dict[str, Any]):
         try:
             return {**shown, "image/svg+xml": self.plot()}
         except ClientError:
-            return {**shown, "text/html": self._repr_html_()}
+            return {**shown, "text/html": self._html()}
 
-    def _repr_html_(self) -> str:
+    # Not _repr_html_: notebooks would prefer it to the figure.
+    def _html(self) -> str:
         from app.client import ClientError
 
         head = f"<p><b>Job {escape(self.id)}</b>: {escape(self._summary())}</p>"
