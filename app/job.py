@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from importlib import import_module
@@ -107,6 +107,18 @@ class Job(dict[str, Any]):
     def retry(self) -> Self:
         """Queue a failed or cancelled job again; what it has measured stays."""
         return self._see(self._client.retry(self.id))
+
+    def extend(self, *, runs: int | None = None, steps: Sequence[int] | None = None) -> Self:
+        """Add runs or steps to an ended job and queue it again; what it has measured stays.
+
+        Parameters
+        ----------
+        runs : int, optional
+            How many there are to be in all.
+        steps : sequence of int, optional
+            Training-set sizes to add.
+        """
+        return self._see(self._client.extend(self.id, runs=runs, steps=steps))
 
     def _see(self, seen: Mapping[str, Any]) -> Self:
         self.clear()

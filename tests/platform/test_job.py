@@ -36,6 +36,9 @@ def test_a_job_is_the_answer_and_a_handle(client: Client, worker: HandWorker) ->
     assert job.state == "completed"
     assert repr(job) == f"<Job {job.id} completed, 10/10 cells>"
     assert all(isinstance(one, Job) for one in client.jobs())
+    assert job.extend(runs=3).state == "queued"
+    assert (job["progress"]["cells_done"], job["progress"]["cells_total"]) == (10, 15)
+    job.cancel()
     client.delete(job.id)
 
 
