@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from importlib import import_module
@@ -108,6 +108,18 @@ class Job(dict[str, Any]):
         """Queue a failed or cancelled job again; what it has measured stays."""
         return self._see(self._client.retry(self.id))
 
+    def extend(self, *, runs: int | None = None, steps: Sequence[int] | None = None) -> Self:
+        """Add runs or steps to an ended job and queue it again; what it has measured stays.
+
+        Parameters
+        ----------
+        runs : int, optional
+            How many there are to be in all.
+        steps : sequence of int, optional
+            Training-set sizes to add.
+        """
+        return self._see(self._client.extend(self.id, runs=runs, steps=steps))
+
     def _see(self, seen: Mapping[str, Any]) -> Self:
         self.clear()
         self.update(seen)
@@ -185,9 +197,10 @@ class Job(dict[str, Any]):
         try:
             return {**shown, "image/svg+xml": self.plot()}
         except ClientError:
-            return {**shown, "text/html": self._repr_html_()}
+            return {**shown, "text/html": self._html()}
 
-    def _repr_html_(self) -> str:
+    # Not _repr_html_: notebooks would prefer it to the figure.
+    def _html(self) -> str:
         from app.client import ClientError
 
         head = f"<p><b>Job {escape(self.id)}</b>: {escape(self._summary())}</p>"

@@ -420,7 +420,7 @@ def get_figure(
     responses={
         200: {
             "content": {
-                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …>"},
+                "image/svg+xml": {"schema": {"type": "string", "format": "binary"}, "example": "<svg …>"},
                 "image/png": {"schema": {"type": "string", "format": "binary"}},
             }
         },

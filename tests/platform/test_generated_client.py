@@ -23,10 +23,13 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Any:
     if not GENERATOR.exists():
         pytest.skip("openapi-python-client is not installed")
     package = tmp_path_factory.mktemp("generated") / "sufficiency_client"
+    config = package.with_name("generator.yaml")
+    guide = (ROOT / "docs" / "platform.md").read_text()
+    config.write_text("content_type_overrides" + guide.split("content_type_overrides")[1].split("END\n")[0])
     made = subprocess.run(
         [
             *(str(GENERATOR), "generate", "--path", str(ROOT / "docs" / "openapi.json")),
-            *("--meta", "none", "--output-path", str(package)),
+            *("--meta", "none", "--output-path", str(package), "--config", str(config)),
         ],
         env=os.environ | {"PATH": f"{GENERATOR.parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"},
         capture_output=True,
@@ -44,7 +47,15 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Any:
             **{name: import_module(f"sufficiency_client.api.jobs.{name}") for name in names},
             **{
                 name: import_module(f"sufficiency_client.api.results.{name}")
-                for name in ("project", "inv_project", "list_measurements", "list_curves", "verdict", "export_job")
+                for name in (
+                    "project",
+                    "inv_project",
+                    "list_measurements",
+                    "list_curves",
+                    "verdict",
+                    "export_job",
+                    "plot_job",
+                )
             },
             **{
                 name: import_module(f"sufficiency_client.api.webhooks.{name}")
@@ -84,6 +95,8 @@ def test_submit_get_project(generated: Any, url: str, client: Any, worker: HandW
         assert generated.list_curves.sync(job.id, client=api).items
         assert generated.verdict.sync(job.id, client=api).metrics["Accuracy"][0].sentence
         assert generated.export_job.sync(job.id, client=api).steps == SPEC["schedule"]
+        picture = generated.plot_job.sync(job.id, models.PlotJobKind.SVG, client=api)
+        assert picture.payload.read().lstrip().startswith(b"<?xml")
         refused = generated.create_job.sync_detailed(
             client=api, body=models.JobSpec.from_dict(SPEC | {"dataset": "nothing"})
         )

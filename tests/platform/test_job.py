@@ -11,6 +11,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from app.client import Client, WaitTimeout
 from app.job import Job, Rows
@@ -35,6 +36,9 @@ def test_a_job_is_the_answer_and_a_handle(client: Client, worker: HandWorker) ->
     assert job.state == "completed"
     assert repr(job) == f"<Job {job.id} completed, 10/10 cells>"
     assert all(isinstance(one, Job) for one in client.jobs())
+    assert job.extend(runs=3).state == "queued"
+    assert (job["progress"]["cells_done"], job["progress"]["cells_total"]) == (10, 15)
+    job.cancel()
     client.delete(job.id)
 
 
@@ -127,7 +131,7 @@ SVG = (200, {"Content-Type": "image/svg+xml"}, "<svg/>")
 def test_a_notebook_shows_the_figure(script: Script, job: Job) -> None:
     script.answers = [SVG]
     with Client(script.url) as client:
-        shown = Job(client, job)._repr_mimebundle_()
+        shown, _ = DisplayFormatter().format(Job(client, job))
     assert shown == {"text/plain": repr(job), "image/svg+xml": "<svg/>"}
     assert script.asked[0][0] == f"GET /jobs/{job.id}/plot.svg"
 
