@@ -187,6 +187,24 @@ def test_a_single_training_scatters_as_the_runs_did() -> None:
     assert np.mean(inside) == pytest.approx(0.8, abs=0.08)
 
 
+@pytest.mark.parametrize("n", [[10, 40, 160, 640, 1000], [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]])
+def test_one_regular_run_is_not_taken_for_chance(n: list[int]) -> None:
+    curve = series(1 - np.array(n) ** -0.5, n)
+    for point in project(curve, fit_calibrated(curve), n):
+        assert point.lower < point.value < point.upper  # type: ignore[operator]
+        assert point.upper - point.lower < 0.5  # type: ignore[operator]
+
+
+def test_before_the_first_step_it_goes_on_as_it_began() -> None:
+    curve = series(1 - 2 * N**-0.5)
+    points = project(curve, fit_calibrated(curve), [6, 12, 25])
+    assert [point.measured_range for point in points] == [False, False, True]
+    values = [point.value for point in points]
+    assert 0.05 < values[0] < values[1] < values[2] == pytest.approx(0.6)
+    widths = [point.upper - point.lower for point in points]  # type: ignore[operator]
+    assert 0.9 > widths[0] > widths[1] > widths[2]
+
+
 def test_the_fit_survives_storage() -> None:
     fit = fit_calibrated(series(ACCURACY))
     again = CalibratedFit.from_dict(json.loads(json.dumps(fit.to_dict())))
