@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +14,13 @@ import typer
 import typer.core
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rich.console import Console
     from rich.table import Table
 
     from app.client import Client, Job
+    from app.settings import Settings
 
 app = typer.Typer(
     name="sufficiency",
@@ -29,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 datasets_app = typer.Typer(
-    help="Register, list, show and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    help="Register, list, show, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -58,6 +62,8 @@ Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="The service; else SUFFICIENCY_URL, else this machine's.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print what the API answered.")]
+JsonFindings = Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")]
+JsonNumbers = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print a table as CSV, one column a metric.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job.", show_default=False)]
 Level = Annotated[float | None, typer.Option("--level", help="Level of the intervals, 0.95 unless given.")]
@@ -68,6 +74,11 @@ Metric = Annotated[list[str] | None, typer.Option("--metric", help="Only this me
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Where all of it is kept; default in your home directory.")
 ]
+DataDirOf = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Of a running standalone; else the settings say where the servers are."),
+]
+StartAnew = Annotated[bool, typer.Option("--start-anew", help="Drop what is measured, and measure all of it again.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
 Slots = Annotated[
@@ -144,23 +155,88 @@ def migrate() -> None:
     Example:
       SUFFICIENCY_DATABASE_URL=postgresql+psycopg://user@db/sufficiency sufficiency migrate
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from app.db.migrate import upgrade
     from app.settings import get_settings
-    from app.terminal import UNREACHABLE, CommandError
 
-    try:
+    with _database_errors("migrated"):
         upgrade(get_settings().database_url)
-    except SQLAlchemyError as error:
-        # The URL may hold a password, so it is not repeated here.
-        raise CommandError(
-            f"the database cannot be migrated ({str(getattr(error, 'orig', error)).splitlines()[0]})",
-            "SUFFICIENCY_DATABASE_URL",
-            "start PostgreSQL 18 or newer, or correct the setting",
-            UNREACHABLE,
-        ) from error
     typer.echo("The database has the schema of this version.")
+
+
+@app.command()
+def doctor(data_dir: DataDirOf = None, url: Url = None, as_json: JsonFindings = False) -> None:
+    """Say what is wrong with a live service, and the remedy.
+
+    It looks at settings, PostgreSQL, Redis, API, workers, plugins, jobs and what they left behind, directly and without
+    changing anything; so it works while the API is down. Exit code 0: nothing is wrong; 1: something is.
+
+    \b
+    Example:
+      sufficiency doctor
+      sufficiency doctor --data-dir ./sufficiency-data --url http://127.0.0.1:8000
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from app.doctor import examine
+
+    settings = _settings_of(data_dir)
+    if url is not None:
+        settings = settings.model_copy(update={"url": url})
+    findings = examine(settings, data_dir or Path(tempfile.gettempdir()))
+    wrong = sum(finding.level == "wrong" for finding in findings)
+    if as_json:
+        _print_json({"wrong": wrong, "findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            mark = "WRONG" if finding.level == "wrong" else finding.level
+            typer.echo(f"{mark:<5}  {finding.check}: {finding.detail}")
+            if finding.remedy:
+                typer.echo(f"       do: {finding.remedy}")
+        typer.echo(f"{wrong} thing{'s are' if wrong != 1 else ' is'} wrong." if wrong else "Nothing is wrong.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Of jobs that ended so long ago: 30d, 12h, 8w.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be dropped; drop nothing.")] = False,
+    data_dir: DataDirOf = None,
+    as_json: JsonNumbers = False,
+) -> None:
+    """Drop what old jobs no longer need; results stay.
+
+    It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
+    measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
+    of the settings, in short transactions, while the service runs.
+
+    \b
+    Example:
+      sufficiency prune --older-than 30d --dry-run
+      sufficiency prune --older-than 30d
+    """
+    from dataclasses import asdict
+
+    from app.db.engine import Database
+    from app.jobs.retention import prune as drop
+
+    age = _age(older_than)
+    with _database_errors():
+        database = Database(_settings_of(data_dir).database_url, pool_size=1)
+        try:
+            dropped = drop(database, age, dry_run=dry_run)
+        finally:
+            database.dispose()
+    if as_json:
+        return _print_json({"dry_run": dry_run, **asdict(dropped)})
+    typer.echo(
+        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units and "
+        f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
+    )
+    return None
 
 
 @app.command()
@@ -360,6 +436,29 @@ def datasets_show(
     _show_dataset(dataset, as_json)
 
 
+@datasets_app.command("verify")
+def datasets_verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Read a dataset anew, after its files changed.
+
+    Jobs that were measured on what was there before are not mixed with it: they refuse retry and extend, except with
+    --start-anew.
+
+    \b
+    Example:
+      sufficiency datasets verify digits
+    """
+    with _client(url) as client:
+        dataset = client.verify_dataset(name)
+        if wait:
+            dataset = client.wait_dataset(name, timeout=120)
+    _show_dataset(dataset, as_json)
+
+
 @datasets_app.command("remove")
 def datasets_remove(name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None) -> None:
     """Remove a dataset's registration; its files stay.
@@ -475,8 +574,10 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
     with _client(url) as client:
         job = _followed(client, id, Console(stderr=as_json, highlight=False))
-    if as_json:
-        _print_json(job)
+        if as_json:
+            _print_json(job)
+        else:
+            _print_plots(client, id)
     require_completed(job)
 
 
@@ -492,16 +593,63 @@ def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def retry(id: JobId, url: Url = None, as_json: Json = False) -> None:
+def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
     """Queue a failed or cancelled job again.
 
-    What it has measured stays and is not measured again.
+    What it has measured stays and is not measured again. If a plugin's version or the data have changed since, that
+    would mix two things, and is refused: --start-anew drops what is measured and measures all of it, of a completed job
+    too.
 
     \b
     Example:
       sufficiency retry 019a0000-0000-7000-8000-000000000000
+      sufficiency retry 019a0000-0000-7000-8000-000000000000 --start-anew
     """
-    _move(id, url, as_json, lambda client: client.retry(id))
+    _move(id, url, as_json, lambda client: client.retry(id, start_anew=start_anew))
+
+
+@app.command()
+def extend(
+    id: JobId,
+    runs: Annotated[int | None, typer.Option("--runs", min=1, help="Runs that it shall have in all.")] = None,
+    step: Annotated[
+        list[int] | None, typer.Option("--step", min=1, help="A size to measure besides; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="Another registration of the same data; other data only with --start-anew."),
+    ] = None,
+    start_anew: StartAnew = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it extends once.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Add runs or steps to an ended job.
+
+    What it has measured stays; only what is new is run, and the curves are fitted anew. With protocol dataeval only
+    steps above the largest can be added.
+
+    \b
+    Example:
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --runs 10
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --step 700 --step 1200 --dry-run
+    """
+    steps = sorted(step) if step else None
+    wanted: dict[str, Any] = {"runs": runs, "steps": steps, "dataset": dataset, "start_anew": start_anew}
+    with _client(url) as client:
+        if dry_run:
+            plan = client.extend(id, **wanted, dry_run=True)
+            return _print_json(plan) if as_json else _print_extension(plan)
+        job = client.extend(id, **wanted, idempotency_key=idempotency_key)
+    if as_json:
+        return _print_json(job)
+    progress = job["progress"]
+    typer.echo(f"Job {id} is {job['state']}: {progress['cells_done']} of {progress['cells_total']} cells are measured.")
+    typer.echo(f"Watch it with `sufficiency watch {id}`.", err=True)
+    return None
 
 
 @app.command()
@@ -573,7 +721,8 @@ def project(
 ) -> None:
     """Say what to expect of N training items.
 
-    A value with its interval: measured up to the largest size that the job trained on, projected beyond it.
+    A value with its interval: measured up to the largest size that the job trained on, projected beyond it. On a
+    terminal with the curve.
 
     \b
     Example:
@@ -587,7 +736,10 @@ def project(
         if as_csv:
             return _print_text(client.table(id, "project", {"n": n, **options}))
         answer = client.project(id, n, **options)
-    return _print_answer(answer, as_json, projection)
+        _print_answer(answer, as_json, projection)
+        if not as_json:
+            _print_plots(client, id, metric, n)
+        return None
 
 
 @app.command("inv-project")
@@ -679,6 +831,49 @@ def curves(id: JobId, metric: Metric = None, method: Method = None, url: Url = N
     return _print_warnings(answer)
 
 
+@app.command("plot")
+def plot_curve(
+    id: JobId,
+    metric: Annotated[str | None, typer.Option("--metric", help="Which metric; default all with one value.")] = None,
+    target: Annotated[float | None, typer.Option("--target", help="A value to mark.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write, .svg or .png, instead of the terminal.")
+    ] = None,
+    theme: Annotated[Literal["light", "dark"], typer.Option("--theme", help="Colours of the file.")] = "light",
+    url: Url = None,
+) -> None:
+    """Draw the learning curve, in the terminal or into a file.
+
+    Circles are what was measured; the line is the curve, with its 95 % interval as dots. The file is of one metric, the
+    first unless --metric names another.
+
+    \b
+    Example:
+      sufficiency plot 019a0000-0000-7000-8000-000000000000
+      sufficiency plot 019a0000-0000-7000-8000-000000000000 --metric Accuracy --target 0.95 -o curve.svg
+    """
+    from app.terminal import MISUSED, CommandError, stdout
+    from app.terminal_plot import plots
+
+    if output is not None and output.suffix not in (".svg", ".png"):
+        raise CommandError("the file's name must end in .svg or .png", str(output), code=MISUSED)
+    with _client(url) as client:
+        if output is not None:
+            kind: Any = output.suffix[1:]
+            return _write(output, client.plot(id, kind, metric=metric, target=target, theme=theme))
+        console = stdout()
+        lines = plots(client, id, console.width, metrics=[metric] if metric else None, target=target)
+        if not lines:
+            raise CommandError(
+                "there is no curve to draw" + (f" of {metric}" if metric else ""),
+                f"job {id}",
+                f"see what is measured with `sufficiency measurements {id}`",
+            )
+        for line in lines[1:]:
+            console.print(line)
+        return None
+
+
 @app.command()
 def export(
     id: JobId,
@@ -689,27 +884,40 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default standard output.")
     ] = None,
+    to_mlflow: Annotated[
+        str | None, typer.Option("--to-mlflow", metavar="URI", help="Write to this MLflow instead of a file.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", help="Of MLflow, made if it is not there; default sufficiency.")
+    ] = None,
     url: Url = None,
 ) -> None:
-    """Write a job's results to a file.
+    """Write a job's results to a file, or to MLflow.
+
+    In MLflow the job is a run with its curve as metrics (step is the training-set size) and its results as artifacts;
+    its own runs are children. Exporting again adds nothing twice. It needs `pip install mlflow-skinny`.
 
     \b
     Example:
       sufficiency export 019a0000-0000-7000-8000-000000000000 --format csv -o curve.csv
+      sufficiency export 019a0000-0000-7000-8000-000000000000 --to-mlflow http://127.0.0.1:5000
     """
     from app.terminal import MISUSED, CommandError
 
+    if experiment is not None if to_mlflow is None else (output is not None or format != "dataeval"):
+        what = "--experiment is for --to-mlflow; --output and --format are for a file"
+        raise CommandError(what, do="leave out one or the other", code=MISUSED)
     with _client(url) as client:
+        if to_mlflow is not None:
+            run = client.to_mlflow(id, to_mlflow, experiment or "sufficiency")
+            typer.echo(f"Exported to {to_mlflow}: experiment {experiment or 'sufficiency'}, run {run}.")
+            return
         content = client.export(id, format)
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        try:
-            output.write_bytes(content)
-        except OSError as error:
-            raise CommandError(f"the file cannot be written ({error.strerror})", str(output), code=MISUSED) from error
-        typer.echo(f"Wrote {len(content):,} bytes to {output}.", err=True)
+        _write(output, content)
 
 
 @app.command()
@@ -754,6 +962,53 @@ def _client(url: str | None) -> Client:
     from app.client import Client
 
     return Client(url)
+
+
+@contextmanager
+def _database_errors(what: str = "used") -> Iterator[None]:
+    """Turn what the database says into words; its URL may hold a password, so it is not among them."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.terminal import UNREACHABLE, CommandError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise CommandError(
+            f"the database cannot be {what} ({str(getattr(error, 'orig', error)).splitlines()[0]})",
+            "SUFFICIENCY_DATABASE_URL",
+            "start PostgreSQL 18 or newer, or correct the setting",
+            UNREACHABLE,
+        ) from error
+
+
+def _settings_of(data_dir: Path | None) -> Settings:
+    """Return the settings, with the servers of the standalone that keeps its data there if one is named."""
+    from app.settings import get_settings
+
+    if data_dir is None:
+        return get_settings()
+    from app.standalone import running_servers
+
+    database_url, redis_url = running_servers(data_dir)
+    return get_settings().model_copy(update={"database_url": database_url, "redis_url": redis_url})
+
+
+def _age(text: str) -> timedelta:
+    from datetime import timedelta
+
+    from app.terminal import MISUSED, CommandError
+
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    number, unit = text[:-1], text[-1:]
+    try:
+        if unit in units and number.isascii() and number.isdigit():
+            return timedelta(**{units[unit]: int(number)})
+    except OverflowError:
+        pass
+    raise CommandError(
+        f"{text!r} is no age", "--older-than", f"write a number and one of {', '.join(units)}, like 30d", MISUSED
+    )
 
 
 def _followed(client: Client, id: str, console: Console) -> Job:
@@ -808,6 +1063,24 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
         typer.echo("cost: " + ", ".join(cost))
+    if plan["queued_reason"]:
+        typer.echo(f"It would wait: {plan['queued_reason']}")
+
+
+def _print_extension(plan: Mapping[str, Any]) -> None:
+    from app.terminal import count
+
+    if plan["steps"] is None:
+        typer.echo("The extension is valid; the job's schedule names the steps when it runs.")
+    else:
+        typer.echo(f"The extension is valid: {plan['spec']['runs']} runs of {len(plan['steps'])} steps.")
+        typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
+        cost = [f"{count(plan['cells_to_measure'])} cells to measure, {count(plan['cells_kept'])} kept"]
+        if plan["estimated_slot_seconds"] is not None:
+            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+        typer.echo("cost: " + ", ".join(cost))
+    if plan["cells_dropped"]:
+        typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
 
@@ -875,6 +1148,27 @@ def _print_answer(answer: Mapping[str, Any], as_json: bool, show: Callable[[Mapp
     note = f"method {answer['method']}, measured up to n = {answer['n_observed']:,}"
     typer.echo(note + (", provisional: the job still runs" if answer["provisional"] else ""))
     return _print_warnings(answer)
+
+
+def _print_plots(client: Client, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
+    """Draw the curves, for people: a pipe gets the numbers alone."""
+    from app.terminal import stdout
+    from app.terminal_plot import plots
+
+    console = stdout()
+    if console.is_terminal:
+        for line in plots(client, id, console.width, metrics=metrics, ends=sizes):
+            console.print(line)
+
+
+def _write(output: Path, content: bytes) -> None:
+    from app.terminal import MISUSED, CommandError
+
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"the file cannot be written ({error.strerror})", str(output), code=MISUSED) from error
+    typer.echo(f"Wrote {len(content):,} bytes to {output}.", err=True)
 
 
 def _print_warnings(answer: Mapping[str, Any]) -> None:

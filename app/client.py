@@ -14,12 +14,14 @@ from uuid import UUID
 
 import httpx
 
+from app.job import Job as Job
 from app.settings import get_settings
 from app.sufficiency.spec import JobSpec
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 RETRIES = 3
 STREAM_RETRIES = 8
+OUTAGE_SECONDS = 120.0  # how long `wait` bears a service that is away
 # The server sends a comment on an idle stream every few seconds; a silence so long is a dead connection.
 STREAM_SILENCE_SECONDS = 60.0
 
@@ -61,35 +63,9 @@ class Dataset(TypedDict):
     queued_reason: str | None
 
 
-class Progress(TypedDict):
-    """How far a job is; `fraction` counts training items, so that a large cell weighs what it costs."""
-
-    cells_done: int
-    cells_total: int
-    fraction: float
-    eta_seconds: float | None
-
-
-class Job(TypedDict):
-    """A job as the API shows it; keys that this version of the client does not name are there all the same."""
-
-    id: str
-    state: Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
-    queued_reason: str | None
-    spec: dict[str, Any]
-    steps: list[int] | None
-    device: Literal["cpu", "cuda"]
-    progress: Progress
-    error: dict[str, Any] | None
-    warnings: list[Any]
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-
-
 @dataclass(frozen=True)
 class JobEvent:
-    """One event of a job: `id` is its number, `type` is state, planned, cell or warning."""
+    """One event of a job: `id` is its number; `type` is state, planned, cell, warning, versions, discarded, pruned."""
 
     id: int
     type: str
@@ -183,9 +159,8 @@ class Client:
     Examples
     --------
     >>> with Client() as client:  # doctest: +SKIP
-    ...     job = client.submit({"model": {"name": "mlp"}, ...})
-    ...     client.wait(job["id"])
-    ...     client.project(job["id"], [5000])
+    ...     job = client.submit({"model": {"name": "mlp"}, ...}).wait()
+    ...     job.project(5000)
     """
 
     def __init__(
@@ -294,6 +269,10 @@ class Client:
             f"dataset {name!r} is still being verified after {timeout} s: is a worker running? (`sufficiency workers`)",
         )
 
+    def verify_dataset(self, name: str) -> Dataset:
+        """Have a worker read a dataset anew, after its files have changed; see `wait_dataset`."""
+        return cast(Dataset, self._json("POST", f"/datasets/{_segment(name)}/verify"))
+
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset's registration; its files stay."""
         self._request("DELETE", f"/datasets/{_segment(name)}")
@@ -325,17 +304,18 @@ class Client:
         Returns
         -------
         Job or dict
-            The queued job (see `wait` and `events`), or the plan of a dry run.
+            The queued job, a dictionary with methods (`Job.wait`, `Job.project` …), or the plan of a dry run.
         """
         # Only what the caller set is sent, so that the service's own defaults fill in the rest.
         body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else spec
         params = {"dry_run": "true"} if dry_run else None
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        return self._json("POST", "/jobs", params, body=body, headers=headers)
+        answer = self._json("POST", "/jobs", params, body=body, headers=headers)
+        return answer if dry_run else Job(self, answer)
 
     def job(self, id: str | UUID) -> Job:
         """Return one job."""
-        return cast(Job, self._json("GET", _job(id)))
+        return Job(self, self._json("GET", _job(id)))
 
     def jobs(self, *, limit: int | None = None, **filters: Any) -> Iterator[Job]:
         """Iterate over jobs, the newest first, page by page.
@@ -349,30 +329,127 @@ class Client:
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
-        return islice(self._items("/jobs", filters), limit)
+        return islice((Job(self, seen) for seen in self._items("/jobs", filters)), limit)
 
     def cancel(self, id: str | UUID) -> Job:
         """Ask a job to stop; what it has measured stays."""
-        return cast(Job, self._json("POST", f"{_job(id)}/cancel"))
+        return Job(self, self._json("POST", f"{_job(id)}/cancel"))
 
-    def retry(self, id: str | UUID) -> Job:
-        """Queue a failed or cancelled job again; what it has measured stays."""
-        return cast(Job, self._json("POST", f"{_job(id)}/retry"))
+    def retry(self, id: str | UUID, *, start_anew: bool = False) -> Job:
+        """Queue a failed or cancelled job again; what it has measured stays.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        start_anew : bool
+            Drop what is measured, and measure all of it again with the plugins and the data of now. That is the way on
+            when these are not what the job was measured with (`ApiError` with code ``plugin_changed`` or
+            ``dataset_changed``), and the only one for a completed job.
+        """
+        return Job(self, self._json("POST", f"{_job(id)}/retry", {"start_anew": "true"} if start_anew else None))
+
+    @overload
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[False] = ...,
+        idempotency_key: str | None = ...,
+    ) -> Job: ...
+
+    @overload
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[True],
+    ) -> dict[str, Any]: ...
+
+    def extend(
+        self,
+        id: str | UUID,
+        *,
+        runs: int | None = None,
+        steps: Sequence[int] | None = None,
+        dataset: str | None = None,
+        start_anew: bool = False,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Job | dict[str, Any]:
+        """Add runs or steps to an ended job and queue it again; what it has measured stays.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        runs : int, optional
+            The larger number of runs that it shall have in all.
+        steps : sequence of int, optional
+            Sizes to measure besides those that it has, in increasing order.
+        dataset : str, optional
+            Another registration of the same data; other data only with `start_anew`.
+        start_anew : bool
+            Drop what is measured, and measure all of it with the plugins and the data of now.
+        dry_run : bool
+            Validate and answer the plan; store nothing.
+        idempotency_key : str, optional
+            The same key with the same request extends the job once, however often it is sent.
+
+        Returns
+        -------
+        Job or dict
+            The queued job, or the plan of a dry run.
+        """
+        wanted = {"runs": runs, "steps": list(steps) if steps is not None else None, "dataset": dataset}
+        flags = {"start_anew": start_anew, "dry_run": dry_run}
+        answer = self._json(
+            "POST",
+            f"{_job(id)}/extend",
+            {name: "true" for name, is_set in flags.items() if is_set},
+            body={name: value for name, value in wanted.items() if value is not None},
+            headers={"Idempotency-Key": idempotency_key} if idempotency_key else None,
+        )
+        return answer if dry_run else Job(self, answer)
 
     def delete(self, id: str | UUID) -> None:
         """Delete an ended job with everything it measured."""
         self._request("DELETE", _job(id))
 
-    def wait(self, id: str | UUID, timeout: float | None = None) -> Job:
+    def wait(self, id: str | UUID, timeout: float | None = None, *, each: Callable[[Job], object] | None = None) -> Job:
         """Return the job once it has ended: completed, failed or cancelled.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        timeout : float, optional
+            Seconds; default as long as it takes.
+        each : callable, optional
+            Gets the job whenever it was looked at.
 
         Raises
         ------
         WaitTimeout
             When it has not ended after `timeout` seconds; it goes on.
         """
+
+        def look() -> Job:
+            job = self.job(id)
+            if each is not None:
+                each(job)
+            return job
+
         return self._poll(
-            lambda: self.job(id),
+            look,
             lambda job: job["state"] in ENDED,
             timeout,
             f"job {id} has not ended after {timeout} s; it goes on",
@@ -393,11 +470,15 @@ class Client:
         ServiceUnreachable
             When the connection broke and could not be made again.
         """
-        failures = 0
+        failures = empty = 0
+        has_ended = tells_end = False
         while True:
+            empty += 1
             try:
                 for event in self._stream(f"{_job(id)}/events", last_id):
-                    failures, last_id = 0, event.id
+                    failures, empty, last_id = 0, 0, event.id
+                    if event.type == "state":
+                        tells_end = event.data.get("state") in ENDED
                     yield event
             except (httpx.TransportError, _Busy) as error:
                 failures += 1
@@ -405,18 +486,13 @@ class Client:
                     raise ServiceUnreachable(self.url, _reason(error)) from error
                 time.sleep(_pause(failures, getattr(error, "retry_after", None)))
                 continue
-            # The server closes the stream of an ended job, but also when it shuts down: only the job can tell.
-            if self.job(id)["state"] in ENDED:
-                yield from self._remaining(id, last_id)
+            # The server closes the stream of an ended job, but also when it shuts down. So the end is what was read
+            # after the job had ended, and tells of it; or, to who comes later than that, nothing twice.
+            if has_ended and (tells_end or empty > 1):
                 return
-            time.sleep(0.2)
-
-    def _remaining(self, id: str | UUID, last_id: int | None) -> Iterator[JobEvent]:
-        """Yield what was written between the end of the stream and the look at the job."""
-        try:
-            yield from self._stream(f"{_job(id)}/events", last_id)
-        except (httpx.TransportError, _Busy):
-            return
+            has_ended = self.job(id)["state"] in ENDED
+            if not has_ended:
+                time.sleep(0.2)
 
     # Results
 
@@ -477,6 +553,34 @@ class Client:
         """
         return self._json("GET", f"{_job(id)}/curves", options)
 
+    def compare(self, ids: Sequence[str | UUID], **options: Any) -> dict[str, Any]:
+        """Return jobs' curves side by side: where they cross, and how many times the data one needs.
+
+        Parameters
+        ----------
+        ids : sequence of str or UUID
+            The jobs; the first is what the others are compared with.
+        **options
+            ``metric``, ``level``.
+        """
+        return self._json("GET", "/compare", {"job": [str(id) for id in ids], **options})
+
+    def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        **options
+            ``metric``, ``class``, ``target``, ``theme``.
+        """
+        return self._json("GET", f"{_job(id)}/figure", options)
+
+    def plot(self, id: str | UUID, kind: Literal["svg", "png"] = "svg", **options: Any) -> bytes:
+        """Return one metric's curve as a picture; the options are those of `figure`."""
+        return self._request("GET", f"{_job(id)}/plot.{kind}", options).content
+
     def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str:
         """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""
         return self._request("GET", f"{_job(id)}/{view}", {**(params or {}), "format": "csv"}).text
@@ -492,6 +596,27 @@ class Client:
             ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes; ``csv`` every cell.
         """
         return self._request("GET", f"{_job(id)}/export", {"format": format}).content
+
+    def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
+        """Write an ended job's results to MLflow, once however often it is called.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        tracking_uri : str
+            ``http://mlflow:5000``, ``sqlite:///mlflow.db`` …
+        experiment : str
+            Name of the experiment; made if it is not there.
+
+        Returns
+        -------
+        str
+            Id of the job's run in MLflow; the job's own runs are its children.
+        """
+        from app.mlflow_export import export_job
+
+        return export_job(self, str(id), tracking_uri, experiment)
 
     # How requests are made
 
@@ -566,12 +691,21 @@ class Client:
     def _poll(self, look: Callable[[], T], done: Callable[[T], bool], timeout: float | None, late: str) -> T:
         deadline = None if timeout is None else time.monotonic() + timeout
         pause = 0.1
-        while not done(seen := look()):
+        heard = time.monotonic()
+        while True:
+            try:
+                if done(seen := look()):
+                    return seen
+                heard = time.monotonic()
+            except (ServiceUnreachable, ApiError) as error:
+                # The service is given the time to restart: what is waited for goes on without it.
+                away = not isinstance(error, ApiError) or error.status == 503
+                if not away or time.monotonic() - heard > OUTAGE_SECONDS:
+                    raise
             if deadline is not None and time.monotonic() + pause > deadline:
                 raise WaitTimeout(late)
             time.sleep(pause)
             pause = min(pause * 1.5, 2.0)
-        return seen
 
 
 class _Busy(Exception):

@@ -15,6 +15,7 @@ from app.catalog.service import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
+from app.page.routes import router as page_router
 from app.projections.routes import router as projections_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
@@ -22,12 +23,18 @@ from app.queue.sweeper import Sweeper
 from app.settings import Settings, get_settings
 from app.web import health, openapi, problem
 from app.web.limits import BodyLimit, refuse_nul
+from app.web.session import SESSIONS
+from app.webhooks.deliverer import Deliverer
+from app.webhooks.routes import router as webhooks_router
+from app.webhooks.routes import sent
 
 DESCRIPTION = (
     "Will more labelled data help? A job trains a model on growing subsets of a dataset and measures it; "
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+# Beside those of requests: for event streams, relay, sweeper, metrics and health
+SPARE_CONNECTIONS = 6
 API_VERSION = "1"  # of the face, not of the package
 
 
@@ -55,34 +62,39 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url)
+    app.state.database = Database(
+        settings.database_url, pool_size=SESSIONS + SPARE_CONNECTIONS, silence_seconds=2 * settings.lease_seconds
+    )
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
-    app.state.sweeper = Sweeper(app.state.database, settings)
+    app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
+    app.state.deliverer = Deliverer(app.state.database, settings)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     app.state.stopping = asyncio.Event()
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    for router in (catalog_router, jobs_router, projections_router, health.router, openapi.router):
+    slices = (catalog_router, jobs_router, projections_router, webhooks_router)
+    for router in (*slices, page_router, health.router, openapi.router):
         app.include_router(router)
+    app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    relay, sweeper = app.state.relay, app.state.sweeper
-    relay.start()
-    sweeper.start()
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
+    for thread in threads:
+        thread.start()
     loop = asyncio.get_running_loop()
     try:
         with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
             yield
     finally:
         app.state.stopping.set()
-        for thread in (sweeper, relay):
+        for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()
 

@@ -178,6 +178,27 @@ class Child:
         self.process = None
 
 
+def running_servers(data_dir: Path) -> tuple[str, str]:
+    """Return where the servers of the standalone that keeps its data there can be reached: PostgreSQL and Redis.
+
+    Raises
+    ------
+    StandaloneError
+        When none runs there.
+    """
+    run = data_dir.expanduser().resolve() / "run"
+    elsewhere = run / "elsewhere"
+    run = elsewhere.readlink() if elsewhere.is_symlink() else run
+    if not (run / ".s.PGSQL.5432").exists():
+        raise StandaloneError(f"no standalone runs in {data_dir}: start one there with `sufficiency standalone`")
+    return _urls(run)
+
+
+def _urls(run: Path) -> tuple[str, str]:
+    url = URL.create("postgresql+psycopg", DATABASE, database=DATABASE, query={"host": str(run)})
+    return url.render_as_string(hide_password=False), f"redis+socket://{quote(str(run / 'redis.sock'))}"
+
+
 class EmbeddedServers:
     """PostgreSQL and Redis on unix sockets, with their data in one directory.
 
@@ -300,8 +321,7 @@ class EmbeddedServers:
         remember(self.data_dir, self.children)
         self._wait_for_postgres(postgres, run)
         self._wait_for_redis(redis, redis_socket)
-        url = URL.create("postgresql+psycopg", DATABASE, database=DATABASE, query={"host": str(run)})
-        return url.render_as_string(hide_password=False), f"redis+socket://{quote(str(redis_socket))}"
+        return _urls(run)
 
     def stop(self) -> None:
         """Stop Redis, then PostgreSQL, and let the data directory go."""

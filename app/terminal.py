@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from app.client import ENDED, ApiError, BadUrl, Client, Job, JobEvent, ServiceUnreachable, WaitTimeout
+from app.client import ENDED, ApiError, BadUrl, Client, ClientError, Job, JobEvent, ServiceUnreachable, WaitTimeout
 
 REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
 NO_VALUE = "–"
@@ -61,6 +61,8 @@ def explain(error: Exception) -> CommandError | None:
         return CommandError(what, "\n".join(where), _remedy(error))
     if isinstance(error, WaitTimeout):
         return CommandError(str(error), do="wait on, or see `sufficiency workers`")
+    if isinstance(error, ClientError):
+        return CommandError(str(error))
     return None
 
 
@@ -71,6 +73,10 @@ def _remedy(error: ApiError) -> str:
                 return f"see what there is with `sufficiency {command}`"
     if error.status == 422:
         return "correct what is named above; `--help` of the command shows an example"
+    if error.code in ("plugin_changed", "dataset_changed"):
+        return "add --start-anew to the command to measure all of it again, or bring back what was there before"
+    if error.code == "job_completed":
+        return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
     if error.status == 409:
         return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
     if error.status >= 500:
@@ -286,6 +292,11 @@ class _Bar:
             )
         elif event.type == "warning":
             self._progress.console.print(f"warning: {_warning(data)}", markup=False)
+        elif event.type == "discarded":
+            self._progress.update(self._task, completed=0.0, cells="", last="")
+            self._progress.console.print(_discarded(data), markup=False)
+        elif event.type == "pruned":
+            self._progress.console.print(data["detail"], markup=False)
 
 
 class _Lines:
@@ -312,6 +323,11 @@ class _Lines:
                 self._print(f"{done:4.0%}  {data['cells_done']}/{data['cells_total']} cells  {_measured(data)}")
         elif event.type == "warning":
             self._print(f"warning: {_warning(data)}")
+        elif event.type == "discarded":
+            self._shown = 0.0
+            self._print(_discarded(data))
+        elif event.type == "pruned":
+            self._print(data["detail"])
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -325,6 +341,10 @@ def _fraction(data: Mapping[str, Any]) -> float:
 def _measured(data: Mapping[str, Any]) -> str:
     values = [f"{name} {value:.3f}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
     return f"n {data['n']}: " + ", ".join(values[:3])
+
+
+def _discarded(data: Mapping[str, Any]) -> str:
+    return f"started anew: {data['cells']} measured cells are dropped"
 
 
 def _warning(data: Mapping[str, Any]) -> str:

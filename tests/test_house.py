@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from app.settings import Settings
 
@@ -66,6 +67,25 @@ def documents() -> list[Path]:
 @pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_setting_that_is_named_exists(path: Path) -> None:
     assert set(re.findall(r"\bSUFFICIENCY_[A-Z_]*[A-Z]\b", path.read_text())) <= SETTINGS
+
+
+def test_compose_takes_the_file() -> None:
+    # As compose reads it: merge keys are YAML's, and resolved; variables have their defaults.
+    resolved = re.sub(r"\$\{\w+(?::-([^}]*))?\}", r"\1", json.dumps(COMPOSE))
+    assert PyCompose.from_json(resolved).service_names() == list(COMPOSE["services"])
+
+
+def test_every_setting_stands_in_the_operations_guide() -> None:
+    """With the default and the words that the code has."""
+    table = (ROOT / "docs" / "operations.md").read_text()
+    rows = dict(re.findall(r"^\| `(SUFFICIENCY_\w+)` \| (.*) \|$", table, re.MULTILINE))
+    assert list(rows) == [f"SUFFICIENCY_{name.upper()}" for name in Settings.model_fields]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = {None: "unset", (): "none"}.get(
+            default, f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        )
+        assert rows[f"SUFFICIENCY_{name.upper()}"] == f"{shown} | {field.description}"
 
 
 @pytest.mark.parametrize("name", sorted(COMPOSE["services"]))

@@ -251,10 +251,13 @@ def _summary(target: Any) -> str:
 
 
 def _version(module: str) -> str:
-    top = module.split(".")[0]
-    if distributions := _distributions().get(top):
-        return version(distributions[0])
-    return str(getattr(sys.modules.get(module), "__version__", "0"))
+    """Return the nearest version: of the module, of a package that it is in, of the installed distribution."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        if own := getattr(sys.modules.get(".".join(parts[:length])), "__version__", None):
+            return str(own)
+    distributions = _distributions().get(parts[0])
+    return version(distributions[0]) if distributions else "0"
 
 
 @lru_cache(maxsize=1)

@@ -99,10 +99,14 @@ class Trainer:
         spec = JobSpec.model_validate(request["spec"])
         splits = self._load(request["train"], request["test"])
         if splits.fingerprint != request["fingerprint"]:
+            # The files may have changed, and been verified again, since this process read them.
+            self._splits.pop(_key(request["train"], request["test"]))
+            splits = self._load(request["train"], request["test"])
+        if splits.fingerprint != request["fingerprint"]:
             detail = (
                 f"The data of dataset {spec.dataset!r} are not those that were verified (fingerprint "
-                f"{splits.fingerprint[:12]}…, then {request['fingerprint'][:12]}…). Restore them, or register them "
-                "under a new name and submit the job on that."
+                f"{splits.fingerprint[:12]}…, then {request['fingerprint'][:12]}…). Restore them; or have the "
+                "dataset verified again, and start the job anew."
             )
             raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
         unit = UnitPlan(

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Dataset, Job, Plugin, Worker
+from app.db.tables import Dataset, Job, Plugin, Unit, Worker
 
 
 def upsert_plugins(session: Session, plugins: Sequence[dict[str, Any]]) -> None:
@@ -40,6 +40,11 @@ def find_plugins(
 def get_plugin(session: Session, kind: str, name: str) -> Plugin | None:
     """Return one plugin."""
     return session.get(Plugin, (kind, name))
+
+
+def get_plugins(session: Session, keys: Sequence[tuple[str, str]]) -> list[Plugin]:
+    """Return the plugins of these kinds and names, as far as they are there."""
+    return list(session.scalars(select(Plugin).where(tuple_(Plugin.kind, Plugin.name).in_(keys))))
 
 
 def missing_packages(session: Session) -> dict[str, str]:
@@ -98,3 +103,13 @@ def find_datasets(session: Session, *, after: str | None, limit: int) -> list[Da
 def jobs_on(session: Session, dataset_id: UUID) -> int:
     """Return how many jobs are on a dataset."""
     return session.scalar(select(func.count()).select_from(Job).where(Job.dataset_id == dataset_id)) or 0
+
+
+def leases(session: Session) -> dict[UUID, int]:
+    """Return how many units each worker holds."""
+    statement = (
+        select(Unit.worker_id, func.count())
+        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
+        .group_by(Unit.worker_id)
+    )
+    return {worker_id: count for worker_id, count in session.execute(statement) if worker_id is not None}

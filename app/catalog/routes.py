@@ -77,7 +77,7 @@ def get_plugin(session: SessionDep, settings: SettingsDep, kind: Kind, name: Ann
 def _dataset_view(dataset: Dataset, live: service.LiveWorkers) -> DatasetView:
     view = DatasetView.model_validate(dataset)
     if dataset.status == "verifying":
-        view.queued_reason = live.why_waiting(service.loaders(dataset), "cpu") or "waiting for a worker to read it"
+        view.queued_reason = service.why_verifying(dataset, live)
     return view
 
 
@@ -121,6 +121,16 @@ def list_datasets(
 def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
     """Return one dataset: whether it is ready, what is in it, or why it is invalid."""
     return _dataset_view(service.get_dataset(session, name), service.live_workers(session, settings))
+
+
+@router.post("/datasets/{name}/verify", tags=["datasets"], status_code=202, responses=documented(404, 409))
+def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
+    """Have a worker read a dataset anew, after its files have changed.
+
+    Jobs that were measured on what was there before are not mixed with it: they refuse `retry` and `extend`, except
+    with `start_anew`.
+    """
+    return _dataset_view(service.verify_again(session, name), service.live_workers(session, settings))
 
 
 @router.get(

@@ -144,7 +144,7 @@ class DatasetView(BaseModel):
     status: Literal["verifying", "ready", "invalid"]
     error: dict[str, Any] | None = Field(description="why it is invalid")
     info: dict[str, Any] | None = Field(
-        description="task, sizes, class counts or the target's spread, item shape, class names, once it is read"
+        description="task, sizes, class counts or the target's spread, item shape, class names, as last read"
     )
     fingerprint: str | None
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")

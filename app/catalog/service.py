@@ -1,18 +1,22 @@
 """What workers offer, and what datasets they found to be whole."""
 
 import difflib
+import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import pydantic
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.catalog import repository
@@ -25,29 +29,74 @@ from app.sufficiency.spec import MetricSpec
 
 logger = logging.getLogger(__name__)
 
+NO_VERSIONS: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True)
 class LiveWorkers:
-    """What the workers that were heard of lately can do, between them and each."""
+    """What the workers that were heard of lately can do, between them and each.
+
+    Attributes
+    ----------
+    workers : tuple of Worker
+    leases : mapping
+        How many units a worker holds, by its id.
+    missing : mapping
+        Of "kind:name", the package that it lacks and what to do.
+    """
 
     workers: tuple[Worker, ...]
-    missing: Mapping[str, str] = field(default_factory=dict)  # of "kind:name", the package it lacks and what to do
+    leases: Mapping[UUID, int]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
+        """Return how many slots of the workers are free, and how many they have."""
+        slots = {worker.id: worker.slots for worker in workers}
+        busy = sum(min(self.leases.get(id, 0), count) for id, count in slots.items())
+        return sum(slots.values()) - busy, sum(slots.values())
+
+    def why_no_slot(self, able: Sequence[Worker]) -> str | None:
+        """Return that all slots of the workers that could take some work are busy, or None where one is free."""
+        free, every = self.slots(able)
+        if free:
+            return None
+        busy = "the one that could take it is" if every == 1 else f"all {every} that could take it are"
+        return f"waiting for a free slot: {busy} busy"
 
     def offers(self, plugin: str) -> bool:
         """Return whether any of them offers "kind:name"."""
         return any(plugin in worker.plugins for worker in self.workers)
 
-    def able(self, plugins: Iterable[str], device: str) -> bool:
-        """Return whether one of them offers all of the plugins and the device."""
+    def versions(self, plugin: str) -> set[str | None]:
+        """Return in which versions they offer "kind:name"; None is that of a worker too old to tell."""
+        return {(worker.versions or {}).get(plugin) for worker in self.workers if plugin in worker.plugins}
+
+    def able(self, plugins: Iterable[str], device: str, versions: Mapping[str, str] = NO_VERSIONS) -> list[Worker]:
+        """Return those that each offer the device and all of the plugins, in the versions that are named."""
         wanted = set(plugins)
-        return any(device in worker.devices and wanted <= set(worker.plugins) for worker in self.workers)
+        return [
+            worker
+            for worker in self.workers
+            if device in worker.devices
+            and wanted <= set(worker.plugins)
+            and all((worker.versions or {}).get(plugin, version) == version for plugin, version in versions.items())
+        ]
 
     def has_device(self, device: str) -> bool:
         """Return whether any of them trains on the device."""
         return any(device in worker.devices for worker in self.workers)
 
-    def why_waiting(self, plugins: Sequence[str], device: str) -> str | None:
-        """Return what keeps work that needs the plugins from being taken, or None when a worker could take it."""
+    def why_waiting(self, plugins: Sequence[str], device: str, versions: Mapping[str, str] = NO_VERSIONS) -> str | None:
+        """Return what keeps work that needs the plugins from being taken, or None when a worker could take it.
+
+        Parameters
+        ----------
+        plugins : sequence of str
+            Each "kind:name".
+        device : {"cpu", "cuda"}
+        versions : mapping
+            Of those plugins that must be of one version, which.
+        """
         if not self.workers:
             return "no worker is running"
         lacking = [plugin for plugin in plugins if not self.offers(plugin)]
@@ -56,8 +105,17 @@ class LiveWorkers:
             return f"no live worker offers plugin {', '.join(lacking)}{''.join(remedies)}"
         if not self.has_device(device):
             return f"no live worker for device {device}"
-        if not self.able(plugins, device):
-            return f"no live worker for device {device} offers all of {', '.join(plugins)}"
+        for plugin, version in versions.items():
+            offered = self.versions(plugin)
+            if offered and not offered & {version, None}:
+                others = ", ".join(sorted(filter(None, offered)))
+                return (
+                    f"no live worker offers plugin {plugin} in version {version}, with which the job was begun, but "
+                    f"in {others}; bring that version back, or cancel the job and retry it with start_anew"
+                )
+        if not self.able(plugins, device, versions):
+            which = "in the job's versions " if versions else ""
+            return f"no live worker for device {device} offers {which}all of {', '.join(plugins)}"
         return None
 
 
@@ -68,8 +126,8 @@ def live_window(settings: Settings) -> timedelta:
 
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
     """Return the workers that were heard of lately."""
-    workers = tuple(w for w, _ in repository.find_workers(session, live_window(settings)))
-    return LiveWorkers(workers, repository.missing_packages(session))
+    workers = tuple(worker for worker, _ in repository.find_workers(session, live_window(settings)))
+    return LiveWorkers(workers, repository.leases(session) if workers else {}, repository.missing_packages(session))
 
 
 def all_workers(session: Session) -> list[tuple[Worker, float]]:
@@ -103,6 +161,16 @@ def get_plugin(session: Session, kind: str, name: str) -> Plugin:
     if plugin is None:
         raise NotFound(_unknown(session, kind, name), code="plugin_not_found")
     return plugin
+
+
+def find_plugin(session: Session, kind: str, name: str) -> Plugin | None:
+    """Return one plugin of the catalog, or None."""
+    return repository.get_plugin(session, kind, name)
+
+
+def load_plugins(session: Session, references: Iterable[tuple[str, str]]) -> list[Plugin]:
+    """Return those of the (kind, name) that are in the catalog, and have them at hand for whoever asks for one next."""
+    return repository.get_plugins(session, list(references))
 
 
 def _unknown(session: Session, kind: str, name: str) -> str:
@@ -145,9 +213,9 @@ def configure(
     if plugin is None:
         return None, dict(params), [field_error(pointer(*where, key), _unknown(session, kind, name))]
     try:
-        Draft202012Validator.check_schema(plugin.params_schema)
+        validator = _validator(json.dumps(plugin.params_schema))
         full = with_defaults(plugin.params_schema, params)
-        return plugin, full, _params_errors(plugin.params_schema, full, (*where, "params"))
+        return plugin, full, _params_errors(validator, full, (*where, "params"))
     except (SchemaError, Unresolvable) as error:
         # The plugin's fault, not the client's; but it is the client who can do without the plugin.
         detail = f"The {kind} plugin {name!r} has parameters that nobody can check: {error.__class__.__name__}."
@@ -175,9 +243,21 @@ def with_defaults(schema: Mapping[str, Any], params: Mapping[str, Any]) -> dict[
     return defaults | dict(params)
 
 
-def _params_errors(schema: Mapping[str, Any], params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
+@lru_cache(maxsize=512)
+def _validator(schema: str) -> Draft202012Validator:
+    """Return the validator of a schema, written as JSON, that is one: to check the schema itself takes the longest.
+
+    Raises
+    ------
+    SchemaError
+    """
+    parsed = json.loads(schema)
+    Draft202012Validator.check_schema(parsed)
     # An empty registry: a reference in a schema must not make the API fetch anything.
-    validator = Draft202012Validator(dict(schema), registry=Registry())
+    return Draft202012Validator(parsed, registry=Registry())
+
+
+def _params_errors(validator: Draft202012Validator, params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
     errors: list[FieldError] = []
     for error in sorted(validator.iter_errors(params), key=lambda e: [str(p) for p in e.absolute_path]):
         errors.extend(_field_errors(error, (*where, *error.absolute_path)))
@@ -282,6 +362,50 @@ def dataset_for_job(session: Session, name: str) -> tuple[Dataset | None, list[F
     known = [d.name for d in repository.find_datasets(session, after=None, limit=1000)]
     hint = nearest(name, known) if known else "none is registered yet; register one with POST /datasets"
     return None, [field_error("#/dataset", f"No dataset is called {name!r}; {hint}.")]
+
+
+def require_ready(dataset: Dataset) -> dict[str, Any]:
+    """Return what is in a dataset.
+
+    Raises
+    ------
+    Conflict
+        When it is still being verified, or invalid.
+    """
+    if dataset.status == "verifying":
+        raise Conflict(
+            f"Dataset {dataset.name!r} is still being verified; wait until its status is ready.",
+            code="dataset_not_ready",
+        )
+    if dataset.status == "invalid" or dataset.info is None:
+        reason = (dataset.error or {}).get("detail", "it could not be read")
+        raise Conflict(f"Dataset {dataset.name!r} is invalid: {reason}", code="dataset_invalid")
+    return dataset.info
+
+
+def verify_again(session: Session, name: str) -> Dataset:
+    """Ask a worker to read a dataset anew, because its files have changed; one that is being verified is left to it."""
+    get_dataset(session, name)
+    dataset = repository.get_dataset(session, name, lock="change")
+    if dataset is None:
+        raise Conflict(f"Dataset {name!r} is being deleted.", code="dataset_gone")
+    if dataset.status != "verifying":
+        # What was found before stays until it is known what there is now: results of jobs are labelled with it.
+        dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
+        dataset.verified_at, dataset.attempts, dataset.sent_at = None, 0, func.now()
+        enqueue(session, "verify_dataset", dataset.id, "cpu")
+        session.flush()
+        session.refresh(dataset)
+    return dataset
+
+
+def why_verifying(dataset: Dataset, live: LiveWorkers) -> str:
+    """Return what a dataset that is to be verified waits for."""
+    needed = loaders(dataset)
+    able = live.able(needed, "cpu")
+    reason = live.why_waiting(needed, "cpu") or live.why_no_slot(able)
+    free, every = live.slots(able)
+    return reason or f"waiting for a worker to read it: {free} of {every} slots are free"
 
 
 def delete_dataset(session: Session, name: str) -> None:

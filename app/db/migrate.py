@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 
 def alembic_config(database_url: str) -> Config:
@@ -12,6 +13,13 @@ def alembic_config(database_url: str) -> Config:
     config.set_main_option("script_location", str(files("migrations")))
     config.attributes["database_url"] = database_url
     return config
+
+
+def newest_revision() -> str:
+    """Return the revision of the schema that this version of the code needs."""
+    head = ScriptDirectory(str(files("migrations"))).get_current_head()
+    assert head is not None
+    return head
 
 
 def upgrade(database_url: str) -> None:

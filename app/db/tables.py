@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
         int: BigInteger,
         float: Double,
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),  # "no error" is NULL, not JSON's null
         list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(Text),
     }
@@ -81,15 +81,19 @@ class Worker(Base):
     slots: Mapped[int]
     busy: Mapped[int] = mapped_column(server_default="0")
     plugins: Mapped[list[str]]  # "kind:name"
+    versions: Mapped[dict[str, Any] | None]  # "kind:name" -> version; null of a worker too old to tell
     plugin_errors: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     started_at: Mapped[datetime] = mapped_column(server_default=NOW)
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
-    __table_args__ = (Index(None, "heartbeat_at"),)
+    __table_args__ = (
+        CheckConstraint("slots >= 1 AND busy >= 0", name="slots"),
+        Index(None, "heartbeat_at"),
+    )
 
 
 class Dataset(Base):
-    """A registered pair of splits; `info` is what a worker found when it read them."""
+    """A registered pair of splits; `info` is what a worker found when it last read them and they were whole."""
 
     __tablename__ = "dataset"
 
@@ -110,6 +114,8 @@ class Dataset(Base):
     __table_args__ = (
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
         CheckConstraint("(status = 'ready') = (fingerprint IS NOT NULL)", name="ready_has_fingerprint"),
+        CheckConstraint("status <> 'ready' OR jsonb_typeof(info) = 'object'", name="ready_has_info"),
+        CheckConstraint("status <> 'invalid' OR jsonb_typeof(error) = 'object'", name="invalid_explained"),
     )
 
 
@@ -123,9 +129,11 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]  # as run: every default filled in
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
     dataset_fingerprint: Mapped[str]
-    plugin_versions: Mapped[dict[str, Any]]  # "kind:name" -> version, as of submission
+    dataset_info: Mapped[dict[str, Any] | None]  # of the data that it measured, once the dataset is of other data
+    plugin_versions: Mapped[dict[str, Any]]  # "kind:name" -> version: what all its cells are measured with
     metrics: Mapped[dict[str, Any]]  # metric -> direction and bounds: declared by the evaluation, overridden by the job
-    steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))  # null until a schedule plugin has named them
+    # Sizes by step number: those that the job was extended by come last. Null until a schedule plugin has named them.
+    steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     device: Mapped[str]  # the queue that serves it: cpu or cuda
     labels: Mapped[dict[str, Any]]
     priority: Mapped[int]
@@ -134,8 +142,12 @@ class Job(Base):
     work_total: Mapped[int] = mapped_column(server_default="0")  # training items over all cells: what progress is of
     work_done: Mapped[int] = mapped_column(server_default="0")
     event_seq: Mapped[int] = mapped_column(server_default="0")
+    deaths: Mapped[int] = mapped_column(server_default="0")  # of trainers and workers, since a cell was last recorded
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
+    value_warnings: Mapped[list[dict[str, Any]] | None]
+    readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
@@ -151,9 +163,19 @@ class Job(Base):
         CheckConstraint("cells_done BETWEEN 0 AND cells_total", name="cells_done"),
         CheckConstraint("(state IN ('completed','failed','cancelled')) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("state <> 'failed' OR error IS NOT NULL", name="failure_explained"),
+        CheckConstraint("(state = 'failed') = COALESCE(jsonb_typeof(error) = 'object', false)", name="error_of_failed"),
+        CheckConstraint("work_done BETWEEN 0 AND work_total", name="work_done"),
+        CheckConstraint("steps IS NOT NULL OR cells_total = 0", name="cells_of_steps"),
+        CheckConstraint("state <> 'completed' OR (cells_done = cells_total AND cells_total > 0)", name="completed"),
+        CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
+        CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
+        CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
         Index(None, "state", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
+        # For lists by a name that few jobs have
+        Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
+        Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
     )
 
 
@@ -176,14 +198,21 @@ class Unit(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "ordinal"),
+        UniqueConstraint("id", "job_id"),  # so that a cell can refer to a unit of its own job
         CheckConstraint("state IN ('queued','leased','done','failed','cancelled')", name="state"),
         CheckConstraint("(state = 'leased') = (lease_expires_at IS NOT NULL)", name="lease"),
+        CheckConstraint("worker_id IS NULL OR state = 'leased'", name="holder"),
+        CheckConstraint("attempt >= 0 AND failures >= 0 AND ordinal >= 0", name="counts"),
+        CheckConstraint("state <> 'leased' OR attempt >= 1", name="claimed"),
         Index("ix_unit_open", "state", "lease_expires_at", postgresql_where=text("state IN ('queued','leased')")),
     )
 
 
 class Cell(Base):
-    """One (run, step): the grain of resuming and of results. `finished_at` is null until it is measured."""
+    """One (run, step): the grain of resuming and of results. `finished_at` is null until it is measured.
+
+    A measured cell outlives its unit, which `prune` drops.
+    """
 
     __tablename__ = "cell"
 
@@ -191,7 +220,7 @@ class Cell(Base):
     run: Mapped[int] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
     n: Mapped[int]
-    unit_id: Mapped[UUID] = mapped_column(ForeignKey("unit.id", ondelete="CASCADE"))
+    unit_id: Mapped[UUID | None]
     n_unique: Mapped[int | None]
     seconds: Mapped[float | None]
     device: Mapped[str | None]
@@ -199,7 +228,16 @@ class Cell(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["unit_id", "job_id"], ["unit.id", "unit.job_id"], ondelete="SET NULL (unit_id)", name="fk_cell_unit"
+        ),
         CheckConstraint("n >= 1 AND run >= 0 AND step >= 0", name="sizes"),
+        CheckConstraint(
+            "num_nulls(finished_at, attempt, seconds, device, n_unique) IN (0, 5)",
+            name="finished_whole",
+        ),
+        CheckConstraint("n_unique BETWEEN 1 AND n", name="n_unique"),
+        CheckConstraint("seconds >= 0 AND attempt >= 1", name="finished_values"),
         Index(None, "unit_id"),
     )
 
@@ -239,6 +277,8 @@ class Curve(Base):
     backtest: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
+    __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
+
 
 class Event(Base):
     """What happened to a job, numbered without gaps under the job's row lock."""
@@ -250,6 +290,19 @@ class Event(Base):
     type: Mapped[str]
     data: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (CheckConstraint("seq >= 1", name="seq"),)
+
+
+class Extension(Base):
+    """A request to extend a job, under the key with which its client may repeat it."""
+
+    __tablename__ = "extension"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    body_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Outbox(Base):
@@ -263,3 +316,61 @@ class Outbox(Base):
     queue: Mapped[str]
     priority: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (
+        CheckConstraint("task IN ('run_unit','verify_dataset','plan_job')", name="task"),
+        CheckConstraint("queue IN ('cpu','cuda')", name="queue"),
+        CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
+        Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),
+    )
+
+
+class Webhook(Base):
+    """An endpoint that is told of job events. One process at a time calls it, under a lease."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    url: Mapped[str] = mapped_column(unique=True)
+    events: Mapped[list[str]]
+    description: Mapped[str]
+    secret: Mapped[str]  # signs, so it is kept as it is; no answer but the one that made it shows it
+    previous_secret: Mapped[str | None]  # signs too for a while after a rotation
+    previous_secret_until: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]  # the first failure since the last success
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (
+        CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
+        CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
+    )
+
+
+class WebhookDelivery(Base):
+    """One message to one endpoint, written with the change that it tells of. `attempt` fences its writers."""
+
+    __tablename__ = "webhook_delivery"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"))
+    type: Mapped[str]
+    job_id: Mapped[UUID | None]  # of a job that may be deleted by now
+    body: Mapped[str]  # text: every attempt sends the same bytes
+    state: Mapped[str] = mapped_column(server_default="pending")
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")  # since it was written or replayed
+    # Not NOW, when the transaction began: messages of one job are ordered by who had the job's lock.
+    next_attempt_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    log: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")  # the latest attempts
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('pending','delivered','failed')", name="state"),
+        CheckConstraint("(state = 'pending') = (ended_at IS NULL)", name="ended"),
+        Index(None, "webhook_id", "id"),
+        Index("ix_webhook_delivery_due", "webhook_id", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+    )

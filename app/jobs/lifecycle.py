@@ -6,12 +6,13 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Event, Job, Unit
+from app.webhooks.outgoing import announce
 
 MOVES: dict[str, frozenset[str]] = {
     "queued": frozenset({"running", "completed", "failed", "cancelled"}),
     "running": frozenset({"completed", "failed", "cancelling"}),
     "cancelling": frozenset({"cancelled"}),
-    "completed": frozenset(),
+    "completed": frozenset({"queued"}),  # extended, or started anew
     "failed": frozenset({"queued"}),
     "cancelled": frozenset({"queued"}),
 }
@@ -43,9 +44,11 @@ def lock_job(session: Session, job_id: Any) -> Job | None:
 
 
 def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
-    """Append an event to a job whose row is locked."""
+    """Append an event to a job whose row is locked; the endpoints that asked for a state are told of it."""
     job.event_seq = (job.event_seq or 0) + 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data))
+    if type == "state":
+        announce(session, job, data["state"], data.get("error"))
 
 
 def move(
@@ -64,7 +67,8 @@ def move(
     if state == "running":
         job.started_at = func.now()
     if state == "queued":
-        job.error, job.finished_at, job.started_at = None, None, None
+        job.error, job.finished_at, job.started_at, job.deaths = None, None, None, 0
+        job.value_warnings, job.readings = None, None
     if state in ENDED:
         job.finished_at = func.now()
         job.error = error

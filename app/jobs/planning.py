@@ -3,35 +3,73 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
-from app.queue.outbox import enqueue
-from app.sufficiency.plan import plan_units, work
+from app.queue.outbox import enqueue_units
+from app.sufficiency.plan import CellPlan, plan_units, work
 from app.sufficiency.spec import JobSpec
+
+# The ids rise with the ordinal, both being given row by row.
+_UNITS = text(
+    "INSERT INTO unit (job_id, ordinal) SELECT :job_id, ordinal "
+    "FROM generate_series(CAST(:first AS bigint), :last) AS ordinal ORDER BY ordinal RETURNING ordinal, id"
+)
+_CELLS = text(
+    "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
+    "CAST(:runs AS bigint[]), CAST(:steps AS bigint[]), CAST(:sizes AS bigint[]), CAST(:unit_ids AS uuid[]))"
+)
 
 
 def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
     """Write the cells and units of a job whose steps are now known, and ask for them to be run."""
     spec = JobSpec.model_validate(job.spec)
-    units = plan_units(list(steps), spec.runs, spec.protocol)
-    job.steps = list(steps)
-    job.cells_total = sum(len(cells) for cells in units)
-    job.work_total = sum(work(cells) for cells in units)
-    ids: Sequence[UUID] = session.scalars(
-        insert(Unit).returning(Unit.id, sort_by_parameter_order=True),
-        [{"job_id": job.id, "ordinal": ordinal} for ordinal in range(len(units))],
-    ).all()
+    _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+
+
+def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> None:
+    """Write the cells that a planned job lacks of `spec` and `steps`, and ask for them to be run.
+
+    Parameters
+    ----------
+    spec : JobSpec
+        The job's, with as many runs as before or more. It becomes the job's.
+    steps : sequence of int
+        The job's, with the new ones at the end: a step's number is part of its cells' seeds.
+    """
+    before = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
+    units = plan_units(steps, spec.runs, spec.protocol, planned=before)
+    job.spec = spec.model_dump(mode="json")
+    ids = _write(session, job, list(steps), units)
+    if spec.protocol == "dataeval":
+        # A run is one sequence: who measures its new steps must go through those of before again.
+        for unit_id, cells in zip(ids, units, strict=True):
+            session.execute(update(Cell).where(Cell.job_id == job.id, Cell.run == cells[0].run).values(unit_id=unit_id))
+        in_use = select(Cell.unit_id).where(Cell.job_id == job.id, Cell.unit_id.is_not(None))
+        session.execute(delete(Unit).where(Unit.job_id == job.id, Unit.id.not_in(in_use)))
+
+
+def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequence[CellPlan]]) -> Sequence[UUID]:
+    job.steps = steps
+    job.cells_total += sum(len(cells) for cells in units)
+    job.work_total += sum(work(cells) for cells in units)
+    first = session.scalar(select(func.max(Unit.ordinal) + 1).where(Unit.job_id == job.id)) or 0
+    # A statement a table, however many units and cells there are: the rows are made where they are kept.
+    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "last": first + len(units) - 1})
+    ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
+    flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(
-        insert(Cell),
-        [
-            {"job_id": job.id, "run": cell.run, "step": cell.step, "n": cell.n, "unit_id": unit_id}
-            for unit_id, cells in zip(ids, units, strict=True)
-            for cell in cells
-        ],
+        _CELLS,
+        {
+            "job_id": job.id,
+            "runs": [cell.run for cell, _ in flat],
+            "steps": [cell.step for cell, _ in flat],
+            "sizes": [cell.n for cell, _ in flat],
+            "unit_ids": [unit_id for _, unit_id in flat],
+        },
     )
-    for unit_id in ids:
-        enqueue(session, "run_unit", unit_id, job.device, job.priority)
-    emit(session, job, "planned", {"steps": list(steps), "cells_total": job.cells_total, "units": len(units)})
+    enqueue_units(session, ids, job.device, job.priority)
+    emit(session, job, "planned", {"steps": steps, "cells_total": job.cells_total, "units": len(units)})
+    return ids

@@ -1,16 +1,23 @@
 """Queries on jobs and their events."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Event, Job, Measurement, Unit
+from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
+from app.jobs.values import Spread
+
+NEWEST = 500
+# As their indices have them
+_model_name = literal_column("((job.spec -> 'model') ->> 'name')", Text)
+_dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,11 @@ def job_of_key(session: Session, key: str) -> Job | None:
     return session.scalar(select(Job).where(Job.idempotency_key == key))
 
 
+def extension(session: Session, job_id: UUID, key: str) -> Extension | None:
+    """Return the extension of a job that was asked for under an idempotency key."""
+    return session.get(Extension, (job_id, key))
+
+
 def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
     """Return jobs, the newest first."""
     statement = select(Job).order_by(Job.id.desc()).limit(limit)
@@ -49,31 +61,27 @@ def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit
     if wanted.labels:
         statement = statement.where(Job.labels.contains(dict(wanted.labels)))
     if wanted.model is not None:
-        statement = statement.where(Job.spec["model"]["name"].astext == wanted.model)
+        statement = statement.where(_model_name == wanted.model)
     if wanted.dataset is not None:
-        statement = statement.where(Job.spec["dataset"].astext == wanted.dataset)
+        statement = statement.where(_dataset_name == wanted.dataset)
     if wanted.created_after is not None:
-        statement = statement.where(Job.created_at > wanted.created_after)
+        # A job's id is made after its `created_at`, and begins with the milliseconds: where to stop looking.
+        statement = statement.where(Job.created_at > wanted.created_after, Job.id >= first_id(wanted.created_after))
     if before is not None:
         statement = statement.where(Job.id < before)
     return list(session.scalars(statement))
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return the least version 7 id that can have been made at a moment."""
+    milliseconds = max(math.floor(moment.timestamp() * 1000), 0)
+    return UUID(int=milliseconds << 80)
 
 
 def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
     """Return the datasets that jobs are on."""
     ids = {job.dataset_id for job in jobs}
     return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What one metric of one class did over a job's measured cells."""
-
-    metric: str
-    class_index: int
-    values: int
-    least: float | None
-    most: float | None
 
 
 def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread]]:
@@ -115,17 +123,26 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     return dict(session.execute(statement).all())
 
 
+def unsent_seconds(session: Session) -> float:
+    """Return for how long the oldest message has waited for the broker; 0 where none waits."""
+    waited = func.clock_timestamp() - func.min(Outbox.created_at)
+    return float(session.scalar(select(func.extract("epoch", waited))) or 0.0)
+
+
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:
     """Return what a training item has cost in jobs with this model and training on this device; None without any."""
-    recent = (
-        select(Job.id)
-        .where(
-            Job.spec["model"] == model,
-            Job.spec["training"] == training,
-            Job.device == device,
-            Job.cells_done > 0,
-        )
+    # Among the newest only: what nobody has run lately must not be looked for through all of history.
+    newest = (
+        select(Job.id, Job.spec["model"].label("model"), Job.spec["training"].label("training"), Job.device)
+        .where(Job.cells_done > 0)
         .order_by(Job.id.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    recent = (
+        select(newest.c.id)
+        .where(newest.c.model == model, newest.c.training == training, newest.c.device == device)
+        .order_by(newest.c.id.desc())
         .limit(20)
         .subquery()
     )

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submit, list, look, follow, cancel, retry, delete."""
+"""Jobs over HTTP: submit, list, look, follow, cancel, retry, extend, delete."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,8 +13,18 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.errors import Invalid, field_error
-from app.jobs import service
-from app.jobs.schemas import SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE, JobView, Links, PlanView, ProgressView, State
+from app.jobs import renewal, service
+from app.jobs.schemas import (
+    SHORT_SPEC_EXAMPLE,
+    SPEC_EXAMPLE,
+    ExtensionPlanView,
+    JobView,
+    Links,
+    NewExtension,
+    PlanView,
+    ProgressView,
+    State,
+)
 from app.sufficiency.spec import JobSpec
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
@@ -25,7 +35,16 @@ router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
 JOB_KEY = TypeAdapter(UUID)
 POLL_SECONDS = 0.25
-LINKS = ("cancel", "retry", "measurements", "project", "inv_project", "curves", "events", "export")
+LINKS = ("cancel", "retry", "extend", "measurements", "project", "inv_project", "curves", "events", "export")
+
+DryRun = Annotated[bool, Query(description="validate, answer the plan, store nothing")]
+StartAnew = Annotated[
+    bool,
+    Query(
+        description="drop all that is measured, and measure it anew with the plugins and the data that there are now; "
+        "an event `discarded` says so"
+    ),
+]
 
 LOCATION = {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the job"}}}
 
@@ -88,7 +107,7 @@ def create_job(
         str | None,
         Header(min_length=1, max_length=255, description="the same key and body answer the same job again"),
     ] = None,
-    dry_run: Annotated[bool, Query(description="validate, answer the plan, store nothing")] = False,
+    dry_run: DryRun = False,
 ) -> Response:
     """Submit a job: measure a model's learning curve on a dataset."""
     if dry_run:
@@ -113,7 +132,7 @@ def create_job(
     )
 
 
-def _labels(
+async def _labels(
     label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
 ) -> dict[str, str]:
     wanted: dict[str, str] = {}
@@ -160,9 +179,71 @@ def cancel_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobV
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202, responses=documented(404, 409))
-def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
-    """Queue a failed or cancelled job again. What is measured stays; only the rest is run."""
-    return _view(service.look(session, [service.retry(session, job_id)], settings)[0])
+def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_anew: StartAnew = False) -> JobView:
+    """Queue a failed or cancelled job again. What is measured stays; only the rest is run.
+
+    Refused when a plugin's version or the dataset's fingerprint is not what the job was measured with, except with
+    `start_anew`, which a completed job may be asked for too.
+    """
+    return _view(service.look(session, [renewal.retry(session, job_id, settings, anew=start_anew)], settings)[0])
+
+
+@router.post(
+    "/jobs/{job_id}/extend",
+    status_code=202,
+    response_model=JobView,
+    dependencies=[Depends(require_json)],
+    responses={
+        200: {
+            "model": JobView | ExtensionPlanView,
+            "description": "A replay: the job as it is now. Or the plan of a dry run",
+        },
+        **documented(400, 404, 409, 413, 415),
+    },
+)
+def extend_job(
+    session: SessionDep,
+    settings: SettingsDep,
+    job_id: UUID,
+    wanted: Annotated[
+        NewExtension,
+        BeforeValidator(plain_json),
+        Body(
+            openapi_examples={
+                "runs": {"summary": "Eight runs in all", "value": {"runs": 8}},
+                "steps": {"summary": "Two sizes more", "value": {"steps": [700, 1200]}},
+            }
+        ),
+    ],
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=255, description="the same key and body extend the job once"),
+    ] = None,
+    dry_run: DryRun = False,
+    start_anew: StartAnew = False,
+) -> Response:
+    """Add runs or steps to an ended job and queue it again. What is measured stays, and the curves are fitted anew.
+
+    With protocol `dataeval` only steps above the largest can be added: a step in between would change all later ones.
+    Refused when a plugin's version or the data are not what the job was measured with, except with `start_anew`.
+    """
+    if dry_run:
+        plan = renewal.plan_extension(session, job_id, wanted, settings, anew=start_anew)
+        view = ExtensionPlanView(
+            spec=plan.extended.spec.model_dump(mode="json"),
+            steps=plan.extended.steps,
+            cells_kept=plan.cells_kept,
+            cells_dropped=plan.cells_dropped,
+            cells_to_measure=plan.cells_to_measure,
+            units=len(plan.extended.units) if plan.extended.units is not None else None,
+            training_items=plan.training_items,
+            estimated_slot_seconds=plan.slot_seconds,
+            queued_reason=plan.queued_reason,
+        )
+        return JSONResponse(view.model_dump(mode="json"))
+    job, extended = renewal.extend(session, job_id, wanted, settings, idempotency_key=idempotency_key, anew=start_anew)
+    answer = _view(service.look(session, [job], settings)[0])
+    return JSONResponse(answer.model_dump(mode="json"), 202 if extended else 200)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=documented(404, 409))
@@ -180,7 +261,8 @@ def _existing_job(session: SessionDep, job_id: UUID) -> UUID:
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "Events of type state, planned, cell and warning; `id` is the event's number",
+            "description": "Events of type state, planned, cell, warning, versions and discarded; `id` is the event's "
+            "number. An event of type pruned stands for numbers that are no longer kept",
             "content": {
                 "text/event-stream": {
                     "example": 'event: cell\ndata: {"run": 0, "step": 9, "n": 2500, "metrics": {"Accuracy": 0.944}, '
@@ -206,6 +288,8 @@ async def follow_job(
             batch = await run_in_threadpool(_events_after, request, job_id, seq)
         except DATABASE_AWAY:
             return  # the client comes back with Last-Event-ID, and is told then
+        if batch.pruned:
+            yield _pruned(seq, batch.pruned)
         for event in batch.events:
             seq = event.seq
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
@@ -215,6 +299,16 @@ async def follow_job(
             await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
         except TimeoutError:
             continue
+
+
+def _pruned(seq: int, count: int) -> ServerSentEvent:
+    """Say that events are no longer there; its number is the last one's, so that a stream can be resumed after it."""
+    told = {
+        "from": seq + 1,
+        "to": seq + count,
+        "detail": f"{count} event{'s are' if count > 1 else ' is'} no longer kept. The job and its measurements are.",
+    }
+    return ServerSentEvent(id=str(seq + count), event="pruned", data=told)
 
 
 def _events_after(request: Request, job_id: UUID, seq: int) -> service.EventBatch:

@@ -3,9 +3,10 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.catalog.schemas import Timestamp
+from app.sufficiency.spec import Name, Size, Strict
 
 State = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
 
@@ -53,6 +54,7 @@ class Links(BaseModel):
     self: str
     cancel: str
     retry: str
+    extend: str
     measurements: str
     project: str
     inv_project: str
@@ -92,6 +94,7 @@ class JobView(BaseModel):
                             for name in (
                                 "cancel",
                                 "retry",
+                                "extend",
                                 "measurements",
                                 "project",
                                 "inv_project",
@@ -108,13 +111,18 @@ class JobView(BaseModel):
 
     id: UUID
     state: State
-    queued_reason: str | None = Field(description="what a queued job waits for")
+    queued_reason: str | None = Field(
+        description="what a queued job waits for; and a running one, where no worker could take its next unit"
+    )
     spec: dict[str, Any] = Field(description="as run: the defaults of service and plugins filled in")
-    steps: list[int] | None = Field(description="training-set sizes; null until a schedule plugin has named them")
+    steps: list[int] | None = Field(
+        description="training-set sizes by step number, those that it was extended by at the end; null until a "
+        "schedule plugin has named them"
+    )
     metrics: dict[str, Any] = Field(description="direction and bounds, as declared by the evaluation or the job")
     device: Literal["cpu", "cuda"]
     dataset_fingerprint: str
-    plugin_versions: dict[str, str]
+    plugin_versions: dict[str, str] = Field(description="what all its cells are measured with")
     progress: ProgressView
     labels: dict[str, str]
     priority: int
@@ -156,6 +164,61 @@ class PlanView(BaseModel):
     units: int | None = Field(description="what workers take one at a time")
     training_items: int | None = Field(description="over all cells, one epoch")
     sgd_steps: int | None = Field(description="over all cells, where the training has batch_size and epochs")
+    estimated_slot_seconds: float | None = Field(
+        description="of one slot, by earlier jobs with this model and training; null without any"
+    )
+    queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+
+
+class NewExtension(Strict):
+    """What to add to an ended job."""
+
+    runs: int | None = Field(None, ge=1, le=10_000, description="the larger number of runs that it shall have in all")
+    steps: list[Size] | None = Field(
+        None, min_length=1, max_length=10_000, description="sizes to measure besides those that it has"
+    )
+    dataset: Name | None = Field(
+        None, description="another registration of the same data; other data only with start_anew"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "NewExtension":
+        if self.runs is None and self.steps is None and self.dataset is None:
+            raise ValueError("name what to extend: runs, steps or dataset")
+        return self
+
+
+class ExtensionPlanView(BaseModel):
+    """What an extension would do; nothing is stored. Counts are null while a schedule plugin is to name the steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "spec": {**SPEC_EXAMPLE, "runs": 8, "device": "cpu"},
+                    "steps": STEPS_EXAMPLE,
+                    "cells_kept": 50,
+                    "cells_dropped": 0,
+                    "cells_to_measure": 30,
+                    "units": 21,
+                    "training_items": 18600,
+                    "estimated_slot_seconds": 79.0,
+                    "queued_reason": None,
+                }
+            ]
+        }
+    )
+
+    spec: dict[str, Any] = Field(description="as it would be")
+    steps: list[int] | None = Field(description="training-set sizes by step number")
+    cells_kept: int = Field(description="measured already, and not measured again")
+    cells_dropped: int = Field(description="measured already, and dropped by start_anew")
+    cells_to_measure: int | None
+    units: int | None = Field(description="what workers would take one at a time, of what is new")
+    training_items: int | None = Field(
+        description="over all cells to measure, one epoch; with protocol dataeval a run's earlier steps are gone "
+        "through again besides"
+    )
     estimated_slot_seconds: float | None = Field(
         description="of one slot, by earlier jobs with this model and training; null without any"
     )

@@ -1,4 +1,4 @@
-"""What can be asked of a job: submit, look, cancel, retry, delete."""
+"""What can be asked of a job: submit, look, cancel, delete; for retry and extend see `app.jobs.renewal`."""
 
 import hashlib
 import json
@@ -18,14 +18,15 @@ from app.jobs import repository
 from app.jobs.lifecycle import ENDED, IllegalMove, emit, lock_job
 from app.jobs.planning import create_cells
 from app.jobs.repository import JobFilter
+from app.jobs.values import value_warnings
+from app.jobs.waiting import Waiting, needed_plugins, references
 from app.queue import lease
-from app.queue.outbox import enqueue
 from app.settings import Settings
 from app.sufficiency.plan import plan_units, work
 from app.sufficiency.schedule import ScheduleError, check_steps, geometric_steps
 from app.sufficiency.spec import JobSpec, MetricSpec, PluginRef
 
-__all__ = ["JobFilter", "cancel", "delete", "find", "get_job", "look", "plan", "retry", "submit"]
+__all__ = ["JobFilter", "cancel", "delete", "find", "get_job", "look", "plan", "submit"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
         return _replay(earlier, body_hash), False
     emit(session, job, "state", {"state": "queued"})
     if prepared.steps is None:
-        enqueue(session, "plan_job", job.id, prepared.device, job.priority)
+        lease.ask_for_plan(session, job)
     else:
         create_cells(session, job, prepared.steps)
     session.flush()
@@ -134,7 +135,11 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
 
 def _hash(spec: JobSpec) -> str:
     # Only what the client wrote: a later version's new defaults must not turn a replay into another body.
-    written = spec.model_dump(mode="json", exclude_unset=True)
+    return digest(spec.model_dump(mode="json", exclude_unset=True))
+
+
+def digest(written: dict[str, Any]) -> str:
+    """Return the hash by which a request under an idempotency key is known again."""
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
 
@@ -152,7 +157,7 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
     """Return what a job would do, and store nothing."""
     prepared = prepare(session, spec, settings)
     waiting = catalog.live_workers(session, settings).why_waiting(
-        _needed(prepared.spec, prepared.dataset), prepared.device
+        needed_plugins(prepared.spec, prepared.dataset), prepared.device
     )
     if prepared.steps is None:
         return Plan(prepared, None, None, None, None, None, waiting)
@@ -191,7 +196,10 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     errors: list[FieldError] = []
     plugins: dict[str, Plugin] = {}
     configured: dict[str, PluginRef] = {}
-    for field, ref in _references(spec):
+    named = references(spec)
+    # One query for all of them; the session keeps what is referred to.
+    known = catalog.load_plugins(session, ((field, ref.name) for field, ref in named))
+    for field, ref in named:
         plugin, params, found = catalog.configure(session, field, ref.name, ref.params, (field,))
         errors.extend(found)
         configured[field] = PluginRef(name=ref.name, params=params)
@@ -200,8 +208,9 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     dataset, found = catalog.dataset_for_job(session, spec.dataset)
     errors.extend(found)
     if errors:
-        raise _invalid(errors)
+        raise invalid(errors)
     assert dataset is not None
+    assert len(known) == len(named)
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
@@ -209,62 +218,43 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     return Prepared(full, dataset, plugins, catalog.declared_metrics(evaluation) | spec.metrics, steps, device)
 
 
-def _invalid(errors: Sequence[FieldError]) -> Invalid:
-    return Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), code="invalid_job", errors=errors)
-
-
-def _references(spec: JobSpec) -> list[tuple[str, PluginRef]]:
-    """Return the plugins of a job by the field that names them, which is their kind."""
-    fields = {
-        "model": spec.model,
-        "training": spec.training,
-        "evaluation": spec.evaluation,
-        "reset": spec.reset,
-        "schedule": spec.schedule,
-    }
-    return [(field, ref) for field, ref in fields.items() if isinstance(ref, PluginRef)]
-
-
-def _needed(spec: JobSpec, dataset: Dataset) -> list[str]:
-    return [f"{field}:{ref.name}" for field, ref in _references(spec)] + catalog.loaders(dataset)
+def invalid(errors: Sequence[FieldError], code: str = "invalid_job") -> Invalid:
+    """Return the problem of bad fields."""
+    return Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), code=code, errors=errors)
 
 
 def _steps(spec: JobSpec, dataset: Dataset, settings: Settings) -> list[int] | None:
-    if dataset.status == "verifying":
-        raise Conflict(
-            f"Dataset {dataset.name!r} is still being verified; wait until its status is ready.",
-            code="dataset_not_ready",
-        )
-    if dataset.status == "invalid" or dataset.info is None:
-        reason = (dataset.error or {}).get("detail", "it could not be read")
-        raise Conflict(f"Dataset {dataset.name!r} is invalid: {reason}", code="dataset_invalid")
+    info = catalog.require_ready(dataset)
     if isinstance(spec.schedule, PluginRef):
         return None
-    size = int(dataset.info["train"]["size"])
+    size = int(info["train"]["size"])
     try:
         if spec.schedule is None:
-            classes = len(dataset.info.get("class_names") or [])
+            classes = len(info.get("class_names") or [])
             steps = geometric_steps(size, spec.substeps, classes=classes, protocol=spec.protocol)
         else:
             steps = check_steps(spec.schedule, size)
     except ScheduleError as error:
         place = ("substeps",) if spec.schedule is None else ("schedule",)
         where = pointer(*place) if error.index is None else pointer(*place, error.index)
-        raise _invalid([field_error(where, str(error))]) from None
-    if spec.runs * len(steps) > settings.max_cells:
-        detail = (
-            f"{spec.runs} runs of {len(steps)} steps are {spec.runs * len(steps)} cells; "
-            f"a job may have {settings.max_cells}"
-        )
-        raise _invalid([field_error("#/runs", detail)])
+        raise invalid([field_error(where, str(error))]) from None
+    if problem := too_many(spec.runs, len(steps), settings):
+        raise invalid([field_error("#/runs", problem)])
     return steps
+
+
+def too_many(runs: int, steps: int, settings: Settings) -> str | None:
+    """Return what is wrong with so many cells, or None."""
+    if runs * steps <= settings.max_cells:
+        return None
+    return f"{runs} runs of {steps} steps are {runs * steps} cells; a job may have {settings.max_cells}"
 
 
 def _device(session: Session, spec: JobSpec, dataset: Dataset, settings: Settings) -> str:
     if spec.device != "auto":
         return spec.device
     live = catalog.live_workers(session, settings)
-    needed = _needed(spec, dataset)
+    needed = needed_plugins(spec, dataset)
     if not live.has_device("cuda") or (not live.able(needed, "cuda") and live.able(needed, "cpu")):
         return "cpu"
     return "cuda"
@@ -292,32 +282,26 @@ def find(session: Session, wanted: JobFilter, before: UUID | None, limit: int) -
 
 def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobInfo]:
     """Return jobs with their progress, their warnings, and what the queued ones wait for."""
-    queued = [job for job in jobs if job.state == "queued"]
-    live = catalog.live_workers(session, settings) if queued else None
-    datasets = repository.datasets_of(session, queued)
-    measured = [job.id for job in jobs if job.cells_done]
+    # What a completed job's values give reason to doubt was kept with it.
+    measured = [job.id for job in jobs if job.cells_done and job.value_warnings is None]
     spreads = repository.spreads(session, measured) if measured else {}
-    running = [job.id for job in jobs if job.state == "running" and job.cells_done]
+    running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
     slots = repository.slots_held(session, running) if running else {}
+    waiting = [job for job in jobs if job.state == "queued" or (job.state == "running" and not slots.get(job.id))]
+    queue = Waiting.of(session, waiting, settings) if waiting else None
     return [
         JobInfo(
             job=job,
-            queued_reason=_queued_reason(job, datasets[job.dataset_id], live) if live and job in queued else None,
+            queued_reason=queue.reason(job) if queue and job in waiting else None,
             progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
-            warnings=[*job.warnings, *_value_warnings(job, spreads.get(job.id, []))],
+            warnings=[
+                *job.warnings,
+                *(value_warnings(job, spreads.get(job.id, [])) if job.value_warnings is None else job.value_warnings),
+            ],
         )
         for job in jobs
     ]
-
-
-def _queued_reason(job: Job, dataset: Dataset, live: catalog.LiveWorkers) -> str:
-    spec = JobSpec.model_validate(job.spec)
-    if reason := live.why_waiting(_needed(spec, dataset), job.device):
-        return reason
-    if job.steps is None and isinstance(spec.schedule, PluginRef):
-        return f"waiting for a worker to ask schedule {spec.schedule.name} for the steps"
-    return "waiting for a free slot"
 
 
 def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
@@ -328,54 +312,22 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     return Progress(job.cells_done, job.cells_total, fraction, eta)
 
 
-def _value_warnings(job: Job, spreads: Sequence[repository.Spread]) -> list[dict[str, Any]]:
-    """Return what the values themselves give reason to doubt: missing ones, and ones that cannot be."""
-    warnings: list[dict[str, Any]] = []
-    for metric in dict.fromkeys(spread.metric for spread in spreads):
-        of_metric = [spread for spread in spreads if spread.metric == metric]
-        missing = {s.class_index: job.cells_done - s.values for s in of_metric if s.values < job.cells_done}
-        if missing:
-            most = max(missing.values())
-            classes = [index for index in missing if index >= 0]
-            of_classes = f" of {len(classes)} class{'es' if len(classes) > 1 else ''}" if classes else ""
-            warnings.append(
-                {
-                    "code": "missing_values",
-                    "metric": metric,
-                    "cells": most,
-                    "classes": classes,
-                    "detail": f"{metric}{of_classes} has no value in {'up to ' if len(classes) > 1 else ''}{most} of "
-                    f"{job.cells_done} measured cells; these are left out of its curve.",
-                }
-            )
-        if metric not in job.metrics:
-            continue
-        low, high = MetricSpec.model_validate(job.metrics[metric]).bounds
-        least = min((s.least for s in of_metric if s.least is not None), default=None)
-        largest = max((s.most for s in of_metric if s.most is not None), default=None)
-        if least is None or largest is None:
-            continue
-        if (low is not None and least < low) or (high is not None and largest > high):
-            bounds = f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
-            warnings.append(
-                {
-                    "code": "outside_bounds",
-                    "metric": metric,
-                    "least": least,
-                    "largest": largest,
-                    "detail": f"{metric} took values from {least:g} to {largest:g}, outside its bounds {bounds}; "
-                    "declare what it can take under `metrics` of the job.",
-                }
-            )
-    return warnings
-
-
 @dataclass(frozen=True)
 class EventBatch:
-    """Events of a job in order; `last` when no more can follow unless the job is taken up again."""
+    """Events of a job in order.
+
+    Attributes
+    ----------
+    events : list of Event
+    last : bool
+        No more can follow unless the job is taken up again.
+    pruned : int
+        How many before the first of them have been dropped; see `app.jobs.retention`.
+    """
 
     events: list[Event]
     last: bool
+    pruned: int
 
 
 def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:
@@ -383,7 +335,8 @@ def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> 
     # The state first: if it has ended, all its events are there to be seen by the second query.
     state = session.scalar(select(Job.state).where(Job.id == job_id))
     events = repository.events_after(session, job_id, seq, limit)
-    return EventBatch(events, last=(state is None or state in ENDED) and len(events) < limit)
+    last = (state is None or state in ENDED) and len(events) < limit
+    return EventBatch(events, last, pruned=events[0].seq - seq - 1 if events else 0)
 
 
 # Changing
@@ -391,42 +344,32 @@ def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> 
 
 def cancel(session: Session, job_id: UUID) -> Job:
     """Ask a job to stop; a queued one is cancelled at once. What is measured stays."""
-    job = _locked(session, job_id)
+    job = locked(session, job_id)
     try:
         lease.cancel(session, job)
     except IllegalMove:
         raise Conflict(f"The job is {job.state}: there is nothing to cancel.", code="job_ended") from None
-    return _fresh(session, job)
-
-
-def retry(session: Session, job_id: UUID) -> Job:
-    """Queue a failed or cancelled job again; what is measured stays."""
-    job = _locked(session, job_id)
-    try:
-        lease.retry(session, job)
-    except IllegalMove:
-        detail = f"The job is {job.state}: only a failed or cancelled job can be tried again."
-        raise Conflict(detail, code="job_not_ended" if job.state not in ENDED else "job_completed") from None
-    return _fresh(session, job)
+    return fresh(session, job)
 
 
 def delete(session: Session, job_id: UUID) -> None:
     """Delete an ended job with all that it measured."""
-    job = _locked(session, job_id)
+    job = locked(session, job_id)
     if job.state not in ENDED:
         raise Conflict(f"The job is {job.state}; cancel it first, then delete it.", code="job_not_ended")
     session.delete(job)
     session.flush()
 
 
-def _locked(session: Session, job_id: UUID) -> Job:
+def locked(session: Session, job_id: UUID) -> Job:
+    """Return a job with its row locked; see `lock_job`."""
     job = lock_job(session, job_id)
     if job is None:
         raise _no_such_job(job_id)
     return job
 
 
-def _fresh(session: Session, job: Job) -> Job:
+def fresh(session: Session, job: Job) -> Job:
     """Return the job with the times that the database gave it."""
     session.flush()
     session.refresh(job)

@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
-from app.db.tables import Job, Outbox, Unit, Worker
+from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
 
 STREAMS = frozenset({"/jobs/{job_id}/events"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_STATES = ("queued", "running", "completed", "failed", "cancelling", "cancelled")
-UNIT_STATES = ("queued", "leased", "done", "failed", "cancelled")
+# Of units only those that are open: there are few of them and an index for them, and all others only ever become more.
+OPEN_UNIT_STATES = ("queued", "leased")
 
 
 class WorkCollector(Collector):
@@ -51,13 +52,30 @@ class WorkCollector(Collector):
             for state in JOB_STATES:
                 jobs.add_metric([state], counted.get(state, 0))
             yield jobs
-            units = GaugeMetricFamily("sufficiency_units", "Units by state", labels=["state"])
-            counted = dict(session.execute(select(Unit.state, func.count()).group_by(Unit.state)).all())
-            for state in UNIT_STATES:
+            units = GaugeMetricFamily("sufficiency_units", "Units that wait or are held, by state", labels=["state"])
+            is_open = Unit.state.in_(OPEN_UNIT_STATES)
+            counted = dict(session.execute(select(Unit.state, func.count()).where(is_open).group_by(Unit.state)).all())
+            for state in OPEN_UNIT_STATES:
                 units.add_metric([state], counted.get(state, 0))
             yield units
             waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
             yield GaugeMetricFamily("sufficiency_outbox_messages", "Messages not yet sent to the broker", waiting)
+            pending, failing, disabled = session.execute(
+                select(
+                    select(func.count())
+                    .select_from(WebhookDelivery)
+                    .join(Webhook)
+                    .where(WebhookDelivery.state == "pending", Webhook.disabled_at.is_(None))
+                    .scalar_subquery(),
+                    func.count().filter(Webhook.failing_since.is_not(None), Webhook.disabled_at.is_(None)),
+                    func.count(Webhook.disabled_at),
+                ).select_from(Webhook)
+            ).one()
+            yield GaugeMetricFamily("sufficiency_webhook_deliveries_pending", "Webhook messages to be sent", pending)
+            webhooks = GaugeMetricFamily("sufficiency_webhooks", "Webhook endpoints in trouble", labels=["trouble"])
+            webhooks.add_metric(["failing"], failing)
+            webhooks.add_metric(["disabled"], disabled)
+            yield webhooks
             count, slots, busy = session.execute(
                 select(func.count(), func.sum(Worker.slots), func.sum(Worker.busy)).where(
                     Worker.heartbeat_at > func.now() - self._window

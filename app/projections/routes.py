@@ -9,25 +9,48 @@ from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 
 from app.jobs.service import get_job
-from app.projections import service
+from app.projections import comparison, figures, service
+from app.projections.figures import Theme
 from app.projections.schemas import (
+    JOB_ID,
+    OTHER_ID,
     AverageMeasurement,
     BacktestView,
     CellMeasurement,
+    ComparedCurve,
+    ComparedJob,
+    ComparedMetric,
+    ComparisonView,
+    CrossingView,
     Curves,
     CurveView,
     DataevalExport,
+    EfficiencyView,
     InverseProjection,
+    PairedView,
+    PairView,
     ProjectedValue,
     Projection,
+    ReadingView,
     TargetAnswer,
     TrustView,
     Verdicts,
     VerdictView,
 )
 from app.sufficiency.fit import PowerLawFit
-from app.sufficiency.projection import DEFAULT_LEVEL, DEFAULT_METHOD, METHOD_VERSIONS, InverseAnswer, Of
+from app.sufficiency.projection import (
+    ASSURANCE,
+    DEFAULT_LEVEL,
+    DEFAULT_METHOD,
+    HORIZON,
+    LEAST_PROBABILITY,
+    METHOD_VERSIONS,
+    RELIABLE,
+    InverseAnswer,
+    Of,
+)
 from app.sufficiency.projection import Method as MethodName
+from app.sufficiency.projection import project as read_curve
 from app.sufficiency.spec import Size
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
 from app.web.problem import documented
@@ -38,11 +61,20 @@ router = APIRouter(tags=["results"], responses=documented(404, 422, 503))
 
 CELL_KEY = TypeAdapter(tuple[Size | Literal[0], Size | Literal[0], str, int])
 MAX_QUESTIONS = 1000
+MAX_COMPARED = 10
+FIGURE_EXAMPLE = {
+    "data": [{"type": "scatter", "name": "mean ± SD", "x": [25, 2500], "y": [0.31, 0.946]}],
+    "layout": {"xaxis": {"type": "log"}},
+}
 
 # Nearer to 0 or 1 there is nothing to tell apart.
 Level = Annotated[float, Query(ge=1e-6, le=1 - 1e-6, description="level of the intervals, where the method gives any")]
 Method = Annotated[
     MethodName, Query(description="calibrated: with intervals; power_law: DataEval's law, a point without interval")
+]
+Classes = Annotated[
+    list[str] | None,
+    Query(alias="class", description="of metrics with a value a class, only these, by name or index; repeatable"),
 ]
 Metrics = Annotated[list[str] | None, Query(description="only these metrics; repeatable")]
 
@@ -53,6 +85,7 @@ def list_measurements(
     job_id: UUID,
     as_csv: AsCsv,
     view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    metric: Metrics = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
     cursor: Cursor = None,
 ) -> Page[CellMeasurement] | Page[AverageMeasurement]:
@@ -64,16 +97,16 @@ def list_measurements(
     job = get_job(session, job_id)
     names = service.class_names(session, job)
     if as_csv and view == "cells":
-        return _cells_csv(service.cell_values(session, job_id), names, job_id)  # type: ignore[return-value]
+        return _cells_csv(service.cell_values(session, job_id, metric), names, job_id)  # type: ignore[return-value]
     if view == "cells":
         after = decode_cursor(cursor, CELL_KEY) if cursor else None
         rows, following = page_of(
-            service.cell_values(session, job_id, after=after, limit=limit + 1),
+            service.cell_values(session, job_id, metric, after=after, limit=limit + 1),
             limit,
             lambda c: (c.run, c.step, c.metric, c.class_index),
         )
         return Page[CellMeasurement](items=[_cell(row, names) for row in rows], next_cursor=following)
-    means = service.averages(session, job)
+    means = service.averages(session, job, metric)
     if as_csv:
         table = [(mean.n, _column(mean.metric, mean.class_index, names), mean.mean) for mean in means]
         return _wide_csv("step", table, f"{job_id}-measurements.csv")  # type: ignore[return-value]
@@ -269,6 +302,7 @@ def verdict(
     session: SessionDep,
     job_id: UUID,
     metric: Metrics = None,
+    class_: Classes = None,
     level: Level = DEFAULT_LEVEL,
     min_gain: Annotated[
         list[str] | None,
@@ -283,7 +317,7 @@ def verdict(
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = service.parse_targets(min_gain or [], "min_gain")
-    results = service.load_results(session, get_job(session, job_id), metric)
+    results = service.load_whole_results(session, get_job(session, job_id), metric, classes=class_)
     verdicts: dict[str, list[VerdictView]] = {}
     for one, judged in service.judge_all(session, results, gains, level):
         verdicts.setdefault(one.series.metric, []).append(
@@ -301,17 +335,28 @@ def verdict(
 
 
 @router.get("/jobs/{job_id}/curves", responses=documented(409))
-def list_curves(session: SessionDep, job_id: UUID, metric: Metrics = None, method: Method = DEFAULT_METHOD) -> Curves:
+def list_curves(
+    session: SessionDep,
+    job_id: UUID,
+    metric: Metrics = None,
+    class_: Classes = None,
+    method: Method = DEFAULT_METHOD,
+) -> Curves:
     """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
-    results = service.load_results(session, get_job(session, job_id), metric, method)
+    results = service.load_results(session, get_job(session, job_id), metric, method, class_)
     return Curves(
         job_id=job_id,
         n_observed=results.n_observed,
         provisional=results.provisional,
+        reading=ReadingView(
+            horizon=HORIZON, reliable=RELIABLE, least_probability=LEAST_PROBABILITY, assurance=ASSURANCE
+        ),
         items=[
             CurveView(
                 metric=one.series.metric,
                 class_=results.label(one.series.class_index),
+                direction=one.series.direction,
+                bounds=one.series.bounds,
                 method=method,
                 method_version=METHOD_VERSIONS[method],
                 stored=one.stored,
@@ -341,3 +386,164 @@ def export_job(
         return _cells_csv(service.cell_values(session, job_id), service.class_names(session, job), job_id)
     headers = {"Content-Disposition": f'inline; filename="{job_id}-dataeval.json"'}
     return JSONResponse(service.dataeval_export(session, job), headers=headers)
+
+
+Target = Annotated[float | None, Query(allow_inf_nan=False, description="a value to mark, with the size it needs")]
+OneMetric = Annotated[
+    str | None, Query(description="which metric; default the first with one value, else the first there is")
+]
+OneClass = Annotated[
+    str | None,
+    Query(alias="class", description="of a metric with a value a class: by name or index; default the first"),
+]
+
+
+@router.get(
+    "/jobs/{job_id}/figure",
+    responses={200: {"content": {"application/json": {"example": FIGURE_EXAMPLE}}}, **documented(409)},
+)
+def get_figure(
+    session: SessionDep,
+    job_id: UUID,
+    metric: OneMetric = None,
+    class_: OneClass = None,
+    target: Target = None,
+    theme: Theme = "light",
+) -> dict[str, Any]:
+    """Return one metric's learning curve as a Plotly figure: `plotly.graph_objects.Figure(answer)` shows it."""
+    return figures.plotly_figure(_figure(session, job_id, metric, class_, target), theme)
+
+
+@router.get(
+    "/jobs/{job_id}/plot.{kind}",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                "image/svg+xml": {"schema": {"type": "string"}, "example": "<svg …>"},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+            }
+        },
+        **documented(409),
+    },
+)
+def plot_job(
+    session: SessionDep,
+    job_id: UUID,
+    kind: figures.Kind,
+    metric: OneMetric = None,
+    class_: OneClass = None,
+    target: Target = None,
+    theme: Theme = "light",
+) -> Response:
+    """Return one metric's learning curve as a picture, for a report."""
+    content = figures.draw(_figure(session, job_id, metric, class_, target), kind, theme)
+    headers = {
+        "Content-Disposition": f'inline; filename="{job_id}.{kind}"',
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, media_type=figures.MEDIA_TYPES[kind], headers=headers)
+
+
+def _figure(
+    session: SessionDep, job_id: UUID, metric: str | None, class_: str | None, target: float | None
+) -> figures.Figure:
+    job = get_job(session, job_id)
+    only_class = [class_] if class_ else None
+    results = service.load_whole_results(session, job, [metric] if metric else None, classes=only_class)
+    one = next((one for one in results.fitted if one.series.class_index is None), results.fitted[0])
+    if target is not None:
+        service.require_target(one, target)
+    title = f"{job.spec['model']['name']} on {job.spec['dataset']}"
+    return figures.figure_of(title, results.label(one.series.class_index), one, target)
+
+
+@router.get("/compare", responses=documented(409))
+def compare_jobs(
+    session: SessionDep,
+    job: Annotated[
+        list[UUID],
+        Query(
+            min_length=2,
+            max_length=MAX_COMPARED,
+            description="the jobs; the first is what the others are compared with",
+            examples=[[JOB_ID, OTHER_ID]],
+        ),
+    ],
+    metric: Metrics = None,
+    level: Level = DEFAULT_LEVEL,
+) -> ComparisonView:
+    """Compare jobs' curves: where they cross, how many times the data one needs for the other's level, paired runs.
+
+    Metrics with a value a class are compared where `metric` names them.
+    """
+    found = comparison.compare(session, job, metric, level)
+    first = found.results[0].job
+    metrics: dict[str, list[ComparedMetric]] = {}
+    for one in found.compared:
+        sizes = _shared_sizes([fitted for _, fitted in one.fitted])
+        metrics.setdefault(one.metric, []).append(
+            ComparedMetric(
+                curves=[
+                    ComparedCurve(
+                        job_id=owner.id,
+                        points=[
+                            ProjectedValue(**{**vars(point), "n": int(point.n)})
+                            for point in read_curve(fitted.series, fitted.fit, sizes, level)
+                        ],
+                    )
+                    for owner, fitted in one.fitted
+                ],
+                pairs=[_pair_view(first.id, pair) for pair in one.pairs],
+                class_=one.label,
+            )
+        )
+    return ComparisonView(
+        level=level,
+        jobs=[
+            ComparedJob(
+                job_id=results.job.id,
+                model=results.job.spec["model"]["name"],
+                dataset=results.job.spec["dataset"],
+                n_observed=results.n_observed,
+                provisional=results.provisional,
+                shares_subsets=comparison.shares_subsets(first, results.job),
+            )
+            for results in found.results
+        ],
+        metrics=metrics,
+        warnings=list(found.warnings),
+    )
+
+
+def _shared_sizes(fitted: Sequence[service.Fitted]) -> list[float]:
+    """Sizes for all curves alike: every one that was measured, then doublings as far as they can be relied on."""
+    low = max(one.fit.n_min for one in fitted)
+    most = max(one.fit.n_max for one in fitted)
+    measured = {float(n) for one in fitted for n in one.measured.n if low <= n <= most}
+    return sorted(measured | {most * 2**k for k in range(1, 5)})
+
+
+def _pair_view(first_id: UUID, pair: comparison.Pair) -> PairView:
+    sides: dict[str | None, UUID | None] = {"first": first_id, "second": pair.job.id, None: None}
+    crossing = vars(pair.crossing)
+    return PairView(
+        job_id=pair.job.id,
+        crossing=CrossingView(**{**crossing, **{k: sides[crossing[k]] for k in ("ahead_before", "ahead_after")}}),
+        efficiency=[
+            EfficiencyView(
+                n_first=one.n_first,
+                value=one.value,
+                status=one.status,
+                n=one.n_second,
+                lower=one.lower,
+                upper=one.upper,
+                ratio=one.ratio,
+                ratio_lower=one.ratio_lower,
+                ratio_upper=one.ratio_upper,
+            )
+            for one in pair.efficiency
+        ],
+        paired=[PairedView(**vars(one)) for one in pair.paired],
+    )

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.sufficiency.backtest import Backtest
 from app.sufficiency.projection import Method, Of
+from app.sufficiency.spec import Direction
 from app.sufficiency.verdict import Limit, Verdict, Worth
 
 JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
@@ -368,6 +369,8 @@ class CurveView(BaseModel):
 
     metric: str
     class_: ClassLabel = Field(serialization_alias="class")
+    direction: Direction
+    bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
     method: Method
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
@@ -381,6 +384,15 @@ class CurveView(BaseModel):
     backtest: BacktestView
 
 
+class ReadingView(BaseModel):
+    """What `project` and `inv_project` go by when they read a curve; who reads the fits alone needs the same."""
+
+    horizon: int = Field(description="how far targets are looked for, in units of the largest measured size")
+    reliable: int = Field(description="up to where an answer can be relied on, in units of the largest measured size")
+    least_probability: float = Field(description="a target less likely than this to be met at all is unreachable")
+    assurance: float = Field(description="probability that one new training meets the target, at n_assured")
+
+
 class Curves(BaseModel):
     """The fitted curves of a job."""
 
@@ -389,10 +401,13 @@ class Curves(BaseModel):
             "job_id": JOB_ID,
             "n_observed": 2500,
             "provisional": False,
+            "reading": {"horizon": 1024, "reliable": 16, "least_probability": 0.05, "assurance": 0.8},
             "items": [
                 {
                     "metric": "Accuracy",
                     "class": None,
+                    "direction": "maximize",
+                    "bounds": [0.0, 1.0],
                     "method": "power_law",
                     "method_version": 1,
                     "stored": True,
@@ -417,6 +432,7 @@ class Curves(BaseModel):
     job_id: UUID
     n_observed: int
     provisional: bool
+    reading: ReadingView
     items: list[CurveView]
     warnings: list[dict[str, Any]]
 
@@ -441,3 +457,165 @@ class DataevalExport(BaseModel):
     unit_interval: bool
     params: dict[str, list[Any] | None] = Field(description="[scale, exponent, error_asymptote], one a class")
     warnings: list[dict[str, Any]]
+
+
+class ComparedJob(BaseModel):
+    """One of the jobs that are compared."""
+
+    job_id: UUID
+    model: str
+    dataset: str
+    n_observed: int
+    provisional: bool
+    shares_subsets: bool = Field(description="its runs trained on the same subsets as the first job's")
+
+
+class ComparedCurve(BaseModel):
+    """A job's curve at sizes that are the same for all jobs."""
+
+    job_id: UUID
+    points: list[ProjectedValue]
+
+
+class CrossingView(BaseModel):
+    """Where two curves cross; the jobs' uncertainties are taken as independent."""
+
+    n: int | None = Field(
+        description="the last size at which the curves change places, up to where they can be relied on; null: none"
+    )
+    lower: int | None = Field(description="the largest size below, at which it is sure which is ahead; null: none is")
+    upper: int | None = Field(description="the smallest size above, at which it is sure which is ahead; null: none is")
+    ahead_before: UUID | None = Field(description="the job that is ahead below n")
+    ahead_after: UUID | None = Field(description="the job that is ahead from n on; without a crossing, throughout")
+    sure_before: float = Field(description="greatest probability that it is, over the sizes below n")
+    sure_after: float
+
+
+class EfficiencyView(BaseModel):
+    """How many items a job's curve needs for what the first job's is at `n_first`."""
+
+    n_first: int
+    value: float
+    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    n: int | None = Field(description="the first size at which this job's curve meets the value; null: none in reach")
+    lower: int | None
+    upper: int | None
+    ratio: float | None = Field(description="n in units of n_first: 2 means twice the data for the same value")
+    ratio_lower: float | None
+    ratio_upper: float | None
+
+
+class PairedView(BaseModel):
+    """This job minus the first, over runs that trained on the same subsets of n items."""
+
+    n: int
+    runs: int
+    difference: float
+    sd: float | None = Field(description="null with fewer than two pairs")
+    lower: float | None
+    upper: float | None
+
+
+class PairView(BaseModel):
+    """A job beside the first one."""
+
+    job_id: UUID
+    crossing: CrossingView
+    efficiency: list[EfficiencyView]
+    paired: list[PairedView] = Field(description="empty where the jobs do not share their subsets")
+
+
+class ComparedMetric(BaseModel):
+    """One metric of all the jobs, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    curves: list[ComparedCurve]
+    pairs: list[PairView] = Field(description="each later job beside the first")
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+OTHER_ID = "019ab0c4-9a41-7d02-b1c5-0a8e6f2d7b13"
+
+
+class ComparisonView(BaseModel):
+    """Jobs' curves side by side."""
+
+    model_config = _example(
+        {
+            "level": 0.95,
+            "jobs": [
+                {
+                    "job_id": job_id,
+                    "model": model,
+                    "dataset": "mnist-2500",
+                    "n_observed": 2500,
+                    "provisional": False,
+                    "shares_subsets": True,
+                }
+                for job_id, model in ((JOB_ID, "tutorial-cnn"), (OTHER_ID, "mlp"))
+            ],
+            "metrics": {
+                "Accuracy": [
+                    {
+                        "curves": [
+                            {
+                                "job_id": JOB_ID,
+                                "points": [
+                                    {"n": 2500, "value": 0.946, "lower": 0.94, "upper": 0.952, "measured_range": True}
+                                ],
+                            }
+                        ],
+                        "pairs": [
+                            {
+                                "job_id": OTHER_ID,
+                                "crossing": {
+                                    "n": 420,
+                                    "lower": 190,
+                                    "upper": 700,
+                                    "ahead_before": OTHER_ID,
+                                    "ahead_after": JOB_ID,
+                                    "sure_before": 0.99,
+                                    "sure_after": 0.99,
+                                },
+                                "efficiency": [
+                                    {
+                                        "n_first": 2500,
+                                        "value": 0.946,
+                                        "status": "needs",
+                                        "n": 7300,
+                                        "lower": 4100,
+                                        "upper": 21000,
+                                        "ratio": 2.92,
+                                        "ratio_lower": 1.64,
+                                        "ratio_upper": 8.4,
+                                    }
+                                ],
+                                "paired": [
+                                    {
+                                        "n": 2500,
+                                        "runs": 5,
+                                        "difference": -0.031,
+                                        "sd": 0.008,
+                                        "lower": -0.041,
+                                        "upper": -0.021,
+                                    }
+                                ],
+                            }
+                        ],
+                    }
+                ]
+            },
+            "warnings": [],
+        }
+    )
+
+    level: float
+    jobs: list[ComparedJob]
+    metrics: dict[str, list[ComparedMetric]]
+    warnings: list[dict[str, Any]] = Field(description="metrics that are left out, and why")

@@ -5,23 +5,25 @@ The worker calls `store_curves` when the last cell is in; so nothing here knows 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select, tuple_
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement
 from app.errors import Conflict, Invalid, NotFound, field_error
+from app.jobs.values import Spread, value_warnings
 from app.sufficiency.backtest import Backtest, backtest
 from app.sufficiency.calibrated import CalibratedFit
 from app.sufficiency.diagnosis import Flag, diagnose
 from app.sufficiency.fit import NotEnoughData, PowerLawFit, fit_power_law
-from app.sufficiency.measurements import Series, series_from_rows
+from app.sufficiency.measurements import Bounds, Reading, Series, series_from_rows
 from app.sufficiency.projection import (
     DEFAULT_METHOD,
     METHOD_VERSIONS,
@@ -37,21 +39,60 @@ from app.sufficiency.projection import (
     inv_project,
     project,
 )
-from app.sufficiency.spec import MetricSpec
+from app.sufficiency.spec import Direction, MetricSpec
 from app.sufficiency.verdict import Verdict, judge
 
 SCALAR = -1
+R = TypeVar("R", bound=Reading)
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """One series with its fit; `stored` when the fit was kept at completion."""
+    """One series with its fit and what is odd about it; `stored` when the fit was kept at completion."""
 
-    series: Series
+    series: Reading
     fit: Fit
     backtest: Backtest
+    flags: Sequence[Flag]
     stored: bool
+
+    @property
+    def measured(self) -> Series:
+        """All that was measured; there where the results were loaded whole."""
+        assert isinstance(self.series, Series)
+        return self.series
+
+
+@dataclass(frozen=True)
+class KeptReading:
+    """What was kept of a series at completion, beside its fits.
+
+    Attributes
+    ----------
+    flags : sequence of Flag
+        What is odd about it.
+    skipped : mapping of str to str
+        Method to why it could not be fitted.
+    """
+
+    metric: str
+    class_index: int | None
+    direction: Direction
+    bounds: Bounds
+    flags: Sequence[Flag]
+    skipped: Mapping[str, str]
+
+    @classmethod
+    def of(cls, series: Series, skipped: Mapping[str, str]) -> Self:
+        """Return what is to be kept of a series."""
+        return cls(series.metric, series.class_index, series.direction, series.bounds, _flags(series), skipped)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return what `dataclasses.asdict` gave."""
+        low, high = data["bounds"]
+        return cls(**data | {"bounds": (low, high), "flags": [Flag(**flag) for flag in data["flags"]]})
 
 
 @dataclass(frozen=True)
@@ -69,19 +110,15 @@ class Results:
 
     job: Job
     class_names: Sequence[str]
-    series: Sequence[Series]
+    n_observed: int  # the largest training-set size measured
+    series: Sequence[Reading]
     fitted: Sequence[Fitted]
-    skipped: Sequence[tuple[Series, str]] = field(default_factory=list)
+    skipped: Sequence[tuple[Reading, str]] = field(default_factory=list)
 
     @property
     def provisional(self) -> bool:
         """Whether the job may still measure more."""
         return self.job.state != "completed"
-
-    @property
-    def n_observed(self) -> int:
-        """The largest training-set size measured."""
-        return int(max((float(s.n.max()) for s in self.series if s.n.size), default=0))
 
     def label(self, class_index: int | None) -> str | int | None:
         """Return the name of a class, its index where it has none, or None for a scalar."""
@@ -101,7 +138,7 @@ class Results:
         ]
         flags: dict[tuple[str, str], list[tuple[str | int | None, str]]] = {}
         for one in self.fitted:
-            for flag in [*diagnose(one.series), *_far(one.fit, largest)]:
+            for flag in [*one.flags, *_far(one.fit, largest)]:
                 found = flags.setdefault((one.series.metric, flag.code), [])
                 found.append((self.label(one.series.class_index), flag.detail))
         return skipped + [_warning(metric, code, found) for (metric, code), found in flags.items()]
@@ -157,8 +194,12 @@ def metric_specs(job: Job) -> dict[str, MetricSpec]:
 
 def class_names(session: Session, job: Job) -> list[str]:
     """Return the names of the classes of a job's dataset."""
-    info = session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
-    return [str(name) for name in info.get("class_names") or []]
+    return [str(name) for name in _dataset_info(session, job).get("class_names") or []]
+
+
+def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
+    """Return what is in the data that a job measured."""
+    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
 
 
 def load_series(session: Session, job: Job) -> list[Series]:
@@ -176,9 +217,13 @@ def load_series(session: Session, job: Job) -> list[Series]:
 
 
 def load_results(
-    session: Session, job: Job, metrics: Sequence[str] | None = None, method: Method = DEFAULT_METHOD
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
 ) -> Results:
-    """Return a job's series and their fits.
+    """Return the fits of a job's series: those kept at completion, or made of what is measured so far.
 
     Parameters
     ----------
@@ -186,37 +231,111 @@ def load_results(
         Only these.
     method : str
         How the curves are fitted.
+    classes : sequence of str, optional
+        Of the metrics with a value a class, only these classes, each by its name or its index.
 
     Raises
     ------
     NotFound
-        For a metric that the job does not have.
+        For a metric or a class that the job does not have.
     Conflict
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
-    series = load_series(session, job)
-    if metrics:
-        measured = {s.metric for s in series}
-        known = measured | (set(job.metrics) if not series else set())
-        for name in metrics:
-            if name not in known:
-                raise unknown_metric(name, known, "metric")
-        series = [s for s in series if s.metric in metrics]
-    stored = _stored_fits(session, job, method) if job.state == "completed" else {}
+    kept = _kept_results(session, job, metrics, method, classes)
+    return kept or load_whole_results(session, job, metrics, method, classes)
+
+
+def _kept_results(
+    session: Session, job: Job, metrics: Sequence[str] | None, method: Method, classes: Sequence[str] | None
+) -> Results | None:
+    """Return a completed job's results without a look at what it measured; None where not all of them were kept."""
+    if job.state != "completed":
+        return None
+    kept, names = session.execute(
+        select(Job.readings, Dataset.info["class_names"]).join(Dataset).where(Job.id == job.id)
+    ).one()
+    if kept is None or kept["methods"] != METHOD_VERSIONS:
+        return None
+    names = [str(name) for name in names or []]
+    readings = _of_metrics([KeptReading.from_dict(one) for one in kept["series"]], metrics, job)
+    readings = _of_classes(readings, classes, names)
+    stored = _stored_fits(session, job, method)
     fitted: list[Fitted] = []
-    skipped: list[tuple[Series, str]] = []
-    for one in series:
-        key = (one.metric, _index(one))
-        if key in stored:
-            fitted.append(Fitted(one, *stored[key], True))
-            continue
-        try:
-            fitted.append(Fitted(one, fit_series(one, method), backtest(one, method), False))
-        except NotEnoughData as error:
-            skipped.append((one, str(error)))
+    skipped: list[tuple[Reading, str]] = []
+    for one in readings:
+        if found := stored.get((one.metric, _index(one))):
+            fitted.append(Fitted(one, *found, one.flags, stored=True))
+        elif method in one.skipped:
+            skipped.append((one, one.skipped[method]))
+        else:
+            return None
     if not fitted:
         raise Conflict(_what_is_missing(job, skipped), code="not_enough_data")
-    return Results(job, class_names(session, job), series, fitted, skipped)
+    return Results(job, names, kept["n_observed"], readings, fitted, skipped)
+
+
+def load_whole_results(
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
+) -> Results:
+    """Return what `load_results` does, always with the whole series."""
+    names = class_names(session, job)
+    series = _of_classes(_of_metrics(load_series(session, job), metrics, job), classes, names)
+    stored = _stored_fits(session, job, method) if job.state == "completed" else {}
+    fitted: list[Fitted] = []
+    skipped: list[tuple[Reading, str]] = []
+    for one in series:
+        try:
+            fit, test = stored.get((one.metric, _index(one))) or (fit_series(one, method), backtest(one, method))
+        except NotEnoughData as error:
+            skipped.append((one, str(error)))
+            continue
+        fitted.append(Fitted(one, fit, test, _flags(one), stored=(one.metric, _index(one)) in stored))
+    if not fitted:
+        raise Conflict(_what_is_missing(job, skipped), code="not_enough_data")
+    return Results(job, names, _n_observed(series), series, fitted, skipped)
+
+
+def _of_metrics(series: list[R], metrics: Sequence[str] | None, job: Job) -> list[R]:
+    if not metrics:
+        return series
+    measured = {s.metric for s in series}
+    known = measured | (set(job.metrics) if not series else set())
+    for name in metrics:
+        if name not in known:
+            raise unknown_metric(name, known, "metric")
+    return [s for s in series if s.metric in metrics]
+
+
+def _n_observed(series: Sequence[Series]) -> int:
+    return int(max((float(s.n.max()) for s in series if s.n.size), default=0))
+
+
+def _flags(series: Series) -> list[Flag]:
+    try:
+        return diagnose(series)
+    except NotEnoughData:
+        return []
+
+
+def _of_classes(series: list[R], classes: Sequence[str] | None, names: Sequence[str]) -> list[R]:
+    """Return the scalar series, and of the others those of the classes."""
+    if not classes:
+        return series
+    wanted: set[str] = set(classes)
+    known = {(str(s.class_index), str(class_label(s.class_index, names))) for s in series if s.class_index is not None}
+    for text in classes:
+        if known and not any(text in pair for pair in known):
+            detail = f"No metric of the job has a class {text!r}."
+            raise NotFound(detail, code="unknown_class", errors=[field_error("class", detail)])
+    return [
+        s
+        for s in series
+        if s.class_index is None or wanted & {str(s.class_index), str(class_label(s.class_index, names))}
+    ]
 
 
 def unknown_metric(name: str, known: Iterable[str], parameter: str) -> NotFound:
@@ -226,7 +345,7 @@ def unknown_metric(name: str, known: Iterable[str], parameter: str) -> NotFound:
     return NotFound(detail, code="unknown_metric", errors=[field_error(parameter, detail)])
 
 
-def _what_is_missing(job: Job, skipped: Sequence[tuple[Series, str]]) -> str:
+def _what_is_missing(job: Job, skipped: Sequence[tuple[Reading, str]]) -> str:
     progress = f"{job.cells_done} of {job.cells_total} cells are measured"
     if not skipped:
         return f"There is nothing to fit a curve to yet: {progress}."
@@ -234,7 +353,7 @@ def _what_is_missing(job: Job, skipped: Sequence[tuple[Series, str]]) -> str:
     return f"There is too little for a fit: {progress}. {reasons}"
 
 
-def _index(series: Series) -> int:
+def _index(series: Reading) -> int:
     return SCALAR if series.class_index is None else series.class_index
 
 
@@ -254,13 +373,22 @@ def _stored_fits(session: Session, job: Job, method: Method) -> dict[tuple[str, 
 
 
 def store_curves(session: Session, job: Job) -> None:
-    """Fit every series of a job by every method and keep the fits; a series with too little for a fit is left out."""
+    """Fit every series of a job by every method, and keep the fits and what else reading the job takes.
+
+    A series with too little for a fit is kept without one, with the reason.
+    """
     rows = []
-    for series in load_series(session, job):
+    # Thousands of classes take longer to fit than a transaction may otherwise stand still.
+    session.execute(sql("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
+    readings = []
+    measured = load_series(session, job)
+    for series in measured:
+        skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():
             try:
                 fit = fit_series(series, method)
-            except NotEnoughData:
+            except NotEnoughData as error:
+                skipped[method] = str(error)
                 continue
             rows.append(
                 {
@@ -273,6 +401,9 @@ def store_curves(session: Session, job: Job) -> None:
                     "backtest": backtest(series, method).to_dict(),
                 }
             )
+        readings.append(asdict(KeptReading.of(series, skipped)))
+    job.readings = {"methods": METHOD_VERSIONS, "n_observed": _n_observed(measured), "series": readings}
+    job.value_warnings = value_warnings(job, [_spread(series) for series in measured])
     if not rows:
         return
     statement = insert(Curve)
@@ -284,6 +415,12 @@ def store_curves(session: Session, job: Job) -> None:
         ),
         rows,
     )
+
+
+def _spread(series: Series) -> Spread:
+    values = series.values[np.isfinite(series.values)]
+    least, most = (float(values.min()), float(values.max())) if values.size else (None, None)
+    return Spread(series.metric, _index(series), values.size, least, most)
 
 
 def project_all(results: Results, n: Sequence[int], level: float, of: Of) -> list[tuple[Fitted, list[ProjectedPoint]]]:
@@ -298,6 +435,8 @@ def judge_all(
 
     Parameters
     ----------
+    results : Results
+        With the whole series.
     gains : sequence of (metric or None for all, gain)
         What doubling the data must bring, in the metric's units; a metric's own before the one for all.
 
@@ -321,10 +460,10 @@ def judge_all(
     for one in results.fitted:
         assert isinstance(one.fit, CalibratedFit)
         verdict = judge(
-            one.series,
+            one.measured,
             one.fit,
-            diagnose(one.series),
-            items=counts(one.series),
+            one.flags,
+            items=counts(one.measured),
             min_gain=wanted.get(one.series.metric, wanted.get(None)),
             level=level,
         )
@@ -334,8 +473,7 @@ def judge_all(
 
 def _test_items(session: Session, job: Job) -> Callable[[Series], int | None]:
     """Return how many test items a series is a proportion of, as far as its metric is one."""
-    info = session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
-    test = info.get("test") or {}
+    test = _dataset_info(session, job).get("test") or {}
     specs = metric_specs(job)
 
     def items(series: Series) -> int | None:
@@ -419,6 +557,20 @@ def inv_project_all(
     ]
 
 
+def require_target(one: Fitted, target: float) -> None:
+    """Refuse a target that the metric cannot take.
+
+    Raises
+    ------
+    Invalid
+    """
+    try:
+        check_target(target, one.series.bounds)
+    except TargetOutOfBounds as error:
+        detail = f"Target {target:g} for {one.series.metric}: {error}"
+        raise Invalid(detail, code="target_out_of_bounds", errors=[field_error("target", detail)]) from None
+
+
 def _interval(bounds: tuple[float | None, float | None]) -> str:
     low, high = bounds
     return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
@@ -441,9 +593,14 @@ class CellValue:
 
 
 def cell_values(
-    session: Session, job_id: UUID, *, after: tuple[int, int, str, int] | None = None, limit: int | None = None
+    session: Session,
+    job_id: UUID,
+    metrics: Sequence[str] | None = None,
+    *,
+    after: tuple[int, int, str, int] | None = None,
+    limit: int | None = None,
 ) -> list[CellValue]:
-    """Return measurements by run, step, metric and class."""
+    """Return measurements by run, step, metric and class; of `metrics` only, where some are named."""
     order = (Measurement.run, Measurement.step, Measurement.metric, Measurement.class_index)
     statement = (
         select(
@@ -466,6 +623,8 @@ def cell_values(
         .order_by(*order)
         .limit(limit)
     )
+    if metrics:
+        statement = statement.where(Measurement.metric.in_(metrics))
     if after is not None:
         statement = statement.where(tuple_(*order) > after)
     return [CellValue(**row) for row in session.execute(statement).mappings()]
@@ -484,8 +643,8 @@ class Average:
     runs: int
 
 
-def averages(session: Session, job: Job) -> list[Average]:
-    """Return mean and standard deviation a step, for every metric and class."""
+def averages(session: Session, job: Job, metrics: Sequence[str] | None = None) -> list[Average]:
+    """Return mean and standard deviation a step, for every metric and class, or for those of `metrics` only."""
     steps = {n: step for step, n in enumerate(job.steps or [])}
     return [
         Average(
@@ -498,6 +657,7 @@ def averages(session: Session, job: Job) -> list[Average]:
             runs=int(runs),
         )
         for series in load_series(session, job)
+        if not metrics or series.metric in metrics
         for k, (n, mean, sd, runs) in enumerate(zip(series.n, series.mean(), series.sd(), series.runs(), strict=True))
     ]
 

@@ -1,16 +1,22 @@
-"""Carries the outbox to the broker: at least once, in order of writing."""
+"""Carries the outbox to the broker: at least once, urgent work first, and no more of it than workers soon take."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from celery import Celery
-from sqlalchemy import delete, select
+from kombu.messaging import Producer
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
 
 from app.db.engine import Database
 from app.db.tables import Outbox
 from app.queue.background import Background
-from app.queue.celery import MESSAGE_EXPIRES_SECONDS, message_priority
+from app.queue.celery import MESSAGE_EXPIRES_SECONDS, QUEUES, message_priority
 
 BATCH = 200
+# Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
+# behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
+ENOUGH = 1000
 
 
 class Relay(Background):
@@ -20,37 +26,63 @@ class Relay(Background):
         super().__init__(period)
         self._database = database
         self._celery = celery
+        self._broker_is_full = False
+
+    def wake(self) -> None:
+        """Ask for a turn at once; with enough in the broker the next one will do."""
+        if not self._broker_is_full:
+            super().wake()
 
     def turn(self) -> None:
-        """Send all that waits."""
-        while self._send_batch() == BATCH:
+        """Send what waits, as far as the broker has room."""
+        while self._send_batch():
             pass
 
-    def _send_batch(self) -> int:
+    def _send_batch(self) -> bool:
+        """Send some of what waits; return whether there may be more to send."""
         with self._database.transaction() as session:
-            # Several API processes relay side by side: each takes rows that no other holds.
-            rows = session.scalars(
-                select(Outbox).order_by(Outbox.id).limit(BATCH).with_for_update(skip_locked=True)
-            ).all()
-            if not rows:
-                return 0
-            expires = datetime.now(UTC) + timedelta(seconds=MESSAGE_EXPIRES_SECONDS)
-            sent: list[int] = []
-            try:
-                with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
-                    for row in rows:
-                        self._celery.send_task(
-                            f"sufficiency.{row.task}",
-                            args=[str(row.subject)],
-                            queue=row.queue,
-                            priority=message_priority(row.priority),
-                            expires=expires,
-                            producer=producer,
-                        )
-                        sent.append(row.id)
-            finally:
-                # What the broker took before it failed must not be sent again for nothing.
-                session.execute(delete(Outbox).where(Outbox.id.in_(sent)))
-                if sent and len(sent) < len(rows):
-                    session.commit()
-            return len(rows)
+            waiting = [queue for queue in QUEUES if session.scalar(_of(queue).limit(1)) is not None]
+            if not waiting:
+                self._broker_is_full = False
+                return False
+            with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
+                room = {queue: ENOUGH - _messages(producer, queue) for queue in waiting}
+                self._broker_is_full = not any(free > 0 for free in room.values())
+                sent_all = [self._send(session, producer, queue, free) for queue, free in room.items() if free > 0]
+            return not all(sent_all)
+
+    def _send(self, session: Session, producer: Producer, queue: str, room: int) -> bool:
+        """Send the most urgent of a queue; return whether that was all of it."""
+        # Several API processes relay side by side: each takes rows that no other holds.
+        limit = min(BATCH, room)
+        rows = session.scalars(_of(queue).limit(limit).with_for_update(skip_locked=True)).all()
+        sent: list[int] = []
+        try:
+            self._publish(producer, rows, sent)
+        finally:
+            # What the broker took before it failed must not be sent again for nothing.
+            session.execute(delete(Outbox).where(Outbox.id.in_(sent)))
+            if sent and len(sent) < len(rows):
+                session.commit()
+        return len(rows) < limit
+
+    def _publish(self, producer: Producer, rows: Iterable[Outbox], sent: list[int]) -> None:
+        expires = datetime.now(UTC) + timedelta(seconds=MESSAGE_EXPIRES_SECONDS)
+        for row in rows:
+            self._celery.send_task(
+                f"sufficiency.{row.task}",
+                args=[str(row.subject)],
+                queue=row.queue,
+                priority=message_priority(row.priority),
+                expires=expires,
+                producer=producer,
+            )
+            sent.append(row.id)
+
+
+def _of(queue: str) -> Select[Outbox]:
+    return select(Outbox).where(Outbox.queue == queue).order_by(Outbox.priority.desc(), Outbox.id)
+
+
+def _messages(producer: Producer, queue: str) -> int:
+    return int(producer.channel.queue_declare(queue).message_count)

@@ -17,6 +17,7 @@ from app.sufficiency.summary import Observed, summarise
 
 Array = NDArray[np.float64]
 
+SMALLEST_VALUE = 1e-200
 HORIZON_DOUBLINGS = 10.0
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
 _JOIN = 0.25
@@ -74,7 +75,9 @@ class CalibratedFit:
         width = np.where(z < self.z, self.below, self.above)
         if training:
             width = np.hypot(width, self.run)
-        return np.asarray(ndtr(np.arcsinh(self.tail * (z - self.z) / width) / self.tail), dtype=np.float64)
+        with np.errstate(over="ignore"):
+            u = np.arcsinh(self.tail * (z - self.z) / width) / self.tail
+        return np.asarray(ndtr(u), dtype=np.float64)
 
     def value(self, n: Any) -> Array:
         """Return the median of the metric at sizes `n`, of any shape, each ≥ 1."""
@@ -114,7 +117,9 @@ def observe(series: Series) -> Observed:
         For fewer than three steps with a value, and for values too large to compute with.
     """
     low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
-    series = replace(series, values=np.clip(series.values, low, high))
+    # Numbers so small that their ratios overflow are as good as nothing.
+    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
+    series = replace(series, values=np.clip(values, low, high))
     mean, runs = series.mean(), series.runs()
     usable = np.isfinite(mean)
     order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]
@@ -173,11 +178,11 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     Notes
     -----
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
-    passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump. More than
-    32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the widening of
-    the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper. The
-    corrected curve alone levels off so early that a target which lies just above it would be called out of reach for
-    ever; the mixture still counts on curves that go on.
+    passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump.
+    More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
+    widening of the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper.
+    The corrected curve alone levels off so early that a target which lies just above it would be called out of reach
+    for ever; the mixture still counts on curves that go on.
     """
     learned = learned or calibration()
     single = not seen.noise.known

@@ -117,5 +117,6 @@ class Link(BaseModel):
         return slope / self.unit
 
     def cost(self, value: Array) -> Array:
-        """Return c, lower is better."""
-        return self.sign * (value - self.origin) / self.unit
+        """Return c, lower is better; infinite for a value that far outside what was measured."""
+        with np.errstate(over="ignore"):
+            return self.sign * (value - self.origin) / self.unit

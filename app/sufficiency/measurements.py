@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,19 @@ from app.sufficiency.spec import Direction, MetricSpec
 
 Row = tuple[int, int, int, str, int, float | None]
 Bounds = tuple[float | None, float | None]
+
+
+class Reading(Protocol):
+    """How the values of one metric (of one class) read: all that a fitted curve needs to answer from it."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def class_index(self) -> int | None: ...
+    @property
+    def direction(self) -> Direction: ...
+    @property
+    def bounds(self) -> Bounds: ...
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """From steps and runs to cells, and from cells to the units that workers take."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol as Structural
 
 from app.sufficiency.spec import Protocol
@@ -29,23 +30,33 @@ def work(cells: Iterable[_Sized]) -> int:
     return sum(cell.n for cell in cells)
 
 
-def plan_units(steps: list[int], runs: int, protocol: Protocol) -> list[list[CellPlan]]:
+def plan_units(
+    steps: Sequence[int], runs: int, protocol: Protocol, *, planned: tuple[int, int] = (0, 0)
+) -> list[list[CellPlan]]:
     """Return the cells of a job by units, in the order in which they are to be handed out.
 
     Parameters
     ----------
-    steps : list of int
-        Training-set sizes, increasing.
+    steps : sequence of int
+        Training-set sizes by step number.
     runs : int
         Repetitions.
     protocol : {"independent", "dataeval"}
         Under `dataeval` a run is one sequence and so one unit. Independent cells go out longest first, small ones
         grouped, so that no slot is left with a long cell when the others have finished.
+    planned : (int, int)
+        Of how many runs and of how many steps there are cells already; these are left out.
     """
-    by_run = [[CellPlan(run, step, n) for step, n in enumerate(steps)] for run in range(runs)]
+    runs_planned, steps_planned = planned
+    cells = [
+        CellPlan(run, step, n)
+        for run in range(runs)
+        for step, n in enumerate(steps)
+        if run >= runs_planned or step >= steps_planned
+    ]
     if protocol == "dataeval":
-        return by_run
-    cells = sorted((cell for run in by_run for cell in run), key=lambda cell: (-cell.n, cell.run))
+        return [list(group) for _, group in groupby(cells, key=lambda cell: cell.run)]
+    cells.sort(key=lambda cell: (-cell.n, cell.run))
     share = UNIT_SHARE * work(cells)
     units: list[list[CellPlan]] = []
     filled = 0

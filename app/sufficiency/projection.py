@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.sufficiency.calibrated import CalibratedFit, fit_calibrated
 from app.sufficiency.fit import PowerLawFit, fit_power_law
-from app.sufficiency.measurements import Bounds, Series
+from app.sufficiency.measurements import Bounds, Reading, Series
 
 Method = Literal["calibrated", "power_law"]
 Fit = CalibratedFit | PowerLawFit
@@ -105,7 +105,7 @@ def check_target(target: float, bounds: Bounds) -> None:
 
 
 def project(
-    series: Series, fit: Fit, n: Sequence[float], level: float = DEFAULT_LEVEL, of: Of = "mean"
+    series: Reading, fit: Fit, n: Sequence[float], level: float = DEFAULT_LEVEL, of: Of = "mean"
 ) -> list[ProjectedPoint]:
     """Return the metric at each size, kept inside its bounds.
 
@@ -136,7 +136,7 @@ def _number(value: float) -> float | None:
 
 
 def inv_project(
-    series: Series, fit: Fit, target: float, level: float = DEFAULT_LEVEL, horizon: float = HORIZON
+    series: Reading, fit: Fit, target: float, level: float = DEFAULT_LEVEL, horizon: float = HORIZON
 ) -> InverseAnswer:
     """Return the size at which the curve first meets the target.
 
@@ -195,7 +195,7 @@ def _first_crossing(log2_n: Array, z: Array, goal: float) -> int | None:
     return None
 
 
-def _invert_power_law(series: Series, fit: PowerLawFit, target: float, horizon: float) -> InverseAnswer:
+def _invert_power_law(series: Reading, fit: PowerLawFit, target: float, horizon: float) -> InverseAnswer:
     maximize = series.direction == "maximize"
 
     def met(n: float) -> bool:

@@ -35,8 +35,8 @@ class Unready(ServiceError):
 
 
 @router.get("/livez")
-def livez() -> Health:
-    """Say that the process lives; it looks at nothing else."""
+async def livez() -> Health:
+    """Say that the process lives; it looks at nothing else, nor does it need one of the threads that may wait."""
     return Health()
 
 

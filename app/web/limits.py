@@ -53,7 +53,7 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Refuse a body that is not declared as JSON."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     main, _, sub = media_type.partition("/")
@@ -61,7 +61,7 @@ def require_json(request: Request) -> None:
         raise HTTPException(415, "Send the body as JSON, with the header Content-Type: application/json.")
 
 
-def refuse_nul(request: Request) -> None:
+async def refuse_nul(request: Request) -> None:
     """Refuse NUL characters in path and query: PostgreSQL has no text with them."""
     if "\x00" in request.url.path or "\x00" in request.scope["path"]:
         raise Invalid("The path contains a NUL character.")

@@ -15,6 +15,7 @@ TAGS = [
     {"name": "datasets", "description": "Registered pairs of splits, verified by a worker."},
     {"name": "jobs", "description": "Studies: submit, follow, cancel, try again."},
     {"name": "results", "description": "What a job measured, and what its curves say."},
+    {"name": "webhooks", "description": "Endpoints that are told of job events, signed as Standard Webhooks."},
     {"name": "service", "description": "Health, workers, numbers."},
 ]
 
@@ -37,6 +38,7 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 summary=app.summary,
                 description=app.description,
                 routes=app.routes,
+                webhooks=app.webhooks.routes,
                 tags=app.openapi_tags,
                 license_info=app.license_info,
             )
@@ -57,6 +59,10 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                     )
                     _answer_errors_as_problems_only(operation)
                     _describe_streams_as_text(operation)
+                    _describe_parameters_as_sent(operation)
+            for path in document.get("webhooks", {}).values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)  # what FastAPI says of its own routes; these are receivers'
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -75,6 +81,16 @@ def _describe_streams_as_text(operation: dict[str, Any]) -> None:
         if stream := response.get("content", {}).get("text/event-stream"):
             stream.pop("itemSchema", None)
             stream["schema"] = {"type": "string"}
+
+
+def _describe_parameters_as_sent(operation: dict[str, Any]) -> None:
+    # One that is left out is None to us, but nobody can send null in an address; generated clients would offer it.
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        branches = [branch for branch in schema.get("anyOf", ()) if branch != {"type": "null"}]
+        if len(branches) == 1:
+            del schema["anyOf"]
+            parameter["schema"] = {**branches[0], **schema}
 
 
 @router.get("/docs", include_in_schema=False)

@@ -195,21 +195,31 @@ def _inside(body: Any, parts: Sequence[Any], missing: bool) -> tuple[list[str | 
     return inside, skipped
 
 
+def _said(error: Exception) -> str:
+    """Return the database's message without its detail, which quotes the whole row, secrets and all."""
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
+    return getattr(diagnosis, "message_primary", None) or type(error).__name__
+
+
 def _integrity_error(request: Request, error: Exception) -> JSONResponse:
-    logger.warning("%s %s met a constraint: %s", request.method, request.url.path, error)
+    logger.warning("%s %s met a constraint: %s", request.method, request.url.path, _said(error))
     detail = "Another request changed the same thing at the same time; look at it and try again."
     return problem_response(request, 409, "conflict", "Not possible in the present state", detail)
 
 
 def _data_error(request: Request, error: Exception) -> JSONResponse:
-    logger.warning("%s %s had a value that the database refuses: %s", request.method, request.url.path, error)
+    logger.warning("%s %s had a value that the database refuses: %s", request.method, request.url.path, _said(error))
     detail = "A value of the request cannot be stored: a NUL character, or a number out of range."
     return problem_response(request, 422, "invalid_request", "The request is not valid", detail)
 
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:
     logger.warning("%s %s: the database cannot be used: %s", request.method, request.url.path, error)
-    detail = "The database cannot be reached at the moment; nothing was changed. Try again shortly."
+    # Where the connection broke in the middle of a commit, nobody knows whether it was one.
+    detail = (
+        "The database cannot be used at the moment. Try again shortly: what only reads can be repeated, and so can a "
+        "request with an Idempotency-Key; after any other, look first whether it was carried out."
+    )
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem_response(request, 503, "database_unavailable", "Service unavailable", detail, (), headers)
 

@@ -12,7 +12,7 @@ CSV = "text/csv"
 TABLE: dict[str, Any] = {"content": {CSV: {"schema": {"type": "string"}}}}
 
 
-def _asks_for_csv(
+async def _asks_for_csv(
     accept: Annotated[str, Header(include_in_schema=False)] = "",
     format: Annotated[Literal["json", "csv"] | None, Query(description="or send `Accept: text/csv`")] = None,
 ) -> bool:

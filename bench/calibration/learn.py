@@ -8,7 +8,9 @@ learns five times without a fifth of the datasets and prints the errors on those
 import argparse
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -321,7 +323,7 @@ def main() -> None:
         "--no-folds", action="store_true", help="skip the cross-validation; keeps the widths as they are"
     )
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     began = time.monotonic()
 
     def say(what: str) -> None:
@@ -338,22 +340,25 @@ def main() -> None:
     rows = to_rows(pairs, several, single)
     say(f"{len(rows.mean)} rows, {rows.inputs.shape[1]} inputs")
     widen = np.ones((2, len(KINDS), 2))
+    # One thread each: sums are then made in one order, and a busy machine does not stall them.
+    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
+    final = pool.submit(learn_network, rows, options.seed, epochs=options.epochs)
     if not options.no_folds:
         groups = np.unique(rows.group)
         fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % 5, strict=True))
         fold = np.array([fold_of[group] for group in rows.group])
         unseen = [np.zeros(len(fold)) for _ in range(3)]
-        for k in range(5):
-            network = learn_network(rows.take(fold != k), options.seed + k, members=2)
-            found = predict(to_arrays(several, single, network, widen), rows.take(fold == k))
+        learning = [pool.submit(learn_network, rows.take(fold != k), options.seed + k, members=2) for k in range(5)]
+        for k, job in enumerate(learning):
+            found = predict(to_arrays(several, single, job.result(), widen), rows.take(fold == k))
             for whole, part in zip(unseen, found, strict=True):
                 whole[fold == k] = part
         predicted = (unseen[0], unseen[1], unseen[2])
         report(rows, predicted, "On datasets that were not learned from, before widening")
         widen = widening(rows, predicted)
         say(f"widths times {np.round(widen, 3).tolist()} (several runs, one run; by link; below, above)")
-    network = learn_network(rows, options.seed, epochs=options.epochs)
-    arrays = to_arrays(several, single, network, widen)
+    arrays = to_arrays(several, single, final.result(), widen)
+    pool.shutdown()
     report(rows, predict(arrays, rows), "On what was learned from")
     np.savez_compressed(options.output, **arrays)
     say(f"wrote {options.output.name}, {options.output.stat().st_size // 1024} KiB")

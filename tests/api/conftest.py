@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -170,6 +170,14 @@ class Service:
             claimed, _ = self.claim(job_id)
             self.record(claimed, measure)
 
+    def work_open(self, job_id: str, measure: Measure = power_law) -> None:
+        """Do the work of a job of which some cells are measured already."""
+        with self.database.transaction() as session:
+            waiting = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job_id), Unit.state == "queued")).all()
+        for _ in waiting:
+            claimed, _ = self.claim(job_id)
+            self.record(replace(claimed, cells=[cell for cell in claimed.cells if not cell.done]), measure)
+
     def fail(self, job_id: str) -> dict[str, Any]:
         """Let a unit of a job fail by its plugin's fault."""
         error = {"code": "plugin_raised", "detail": "The training raised.", "where": {"run": 0}}
@@ -215,11 +223,10 @@ def pointers(body: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def running(database_url: str, redis_url: str) -> Iterator[Service]:
+def running(database_url: str, redis_url: str, **changes: Any) -> Iterator[Service]:
     """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives."""
-    settings = Settings(
-        database_url=database_url, redis_url=redis_url, max_cells=100, max_body_bytes=20_000, sweep_seconds=3600
-    )
+    usual = {"max_cells": 100, "max_body_bytes": 20_000, "sweep_seconds": 3600.0}
+    settings = Settings(database_url=database_url, redis_url=redis_url, **{**usual, **changes})
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         service = Service(client, Database(database_url), settings)
         with service.database.transaction() as session:

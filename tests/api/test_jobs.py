@@ -186,7 +186,7 @@ def test_a_queued_job_says_what_it_waits_for(service: Service) -> None:
     service.worker(plugins=["model:mlp"])
     assert "offers all of" in reason()
     service.worker()
-    assert reason() == "waiting for a free slot"
+    assert reason() == "waiting for a worker to take it: 2 of 2 slots are free"
     job = service.submit(device="cuda")
     assert reason() == "no live worker for device cuda"
 

@@ -288,7 +288,7 @@ def test_a_fit_of_another_version_is_made_anew(service: Service) -> None:
     question = f"/jobs/{job_id}/project?n=4000&metric=Accuracy"
     before = service.client.get(question).json()
     with service.database.transaction() as session:
-        session.execute(update(Curve).values(method_version=0, fit={"of": "another time"}))
+        session.execute(update(Curve).values(method_version=99, fit={"of": "another time"}))
     assert service.client.get(question).json() == before
     with service.database.transaction() as session:  # from before there was a back-test
         session.execute(update(Curve).values(method_version=1, backtest=None))

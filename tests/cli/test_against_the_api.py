@@ -88,7 +88,8 @@ class HandWorker:
         for unit in units:
             with self.database.transaction() as session:
                 claim = lease.claim_unit(session, unit, self.id, 60)
-            assert claim is not None
+            if claim is None:  # done before the job was extended
+                continue
             for cell in claim.cells:
                 value = 1 - (2 * cell.n**-0.5 + 0.01) + 0.001 * cell.run
                 values: list[tuple[str, int, float | None]] = [("Accuracy", -1, value)]
@@ -296,6 +297,55 @@ def test_a_failed_job_says_why_and_can_be_retried(
     outcome = sufficiency("cancel", id, "--url", url)
     assert outcome.code == 1
     assert "`sufficiency jobs`" in outcome.err
+
+
+def test_a_job_is_extended_and_started_anew(sufficiency: Run, url: str, client: Client, worker: HandWorker) -> None:
+    def told(code: int, *arguments: str) -> str:
+        outcome = sufficiency(*arguments, "--url", url)
+        assert outcome.code == code, outcome
+        return outcome.out if code == 0 else outcome.err
+
+    id = client.submit(SPEC)["id"]
+    assert "cancel it" in told(1, "extend", id, "--runs", "3")
+    worker.measure(id)
+    plan = told(0, "extend", id, "--runs", "3", "--step", "300", "--dry-run")
+    assert plan.startswith("The extension is valid: 3 runs of 6 steps.\nsteps: 20, 50, 100, 200, 300, 400\n")
+    assert "8 cells to measure, 10 kept" in plan
+    anew = told(0, "extend", id, "--runs", "3", "--start-anew", "--dry-run")
+    assert "It would drop 10 measured cells." in anew
+    keyed = ("extend", id, "--runs", "3", "--step", "300", "--idempotency-key", "k")
+    assert told(0, *keyed) == f"Job {id} is queued: 10 of 18 cells are measured.\n"
+    assert json.loads(told(0, *keyed, "--json"))["progress"]["cells_total"] == 18
+    worker.measure(id)
+    watched = told(0, "watch", id)
+    assert watched.splitlines()[-1] == "completed"
+    assert client.measurements(id)["items"][0]["runs"] == 3
+    assert "#/steps/0: 300 is a step of the job already" in told(1, "extend", id, "--step", "300")
+    with worker.database.transaction() as session:
+        advertise(session, [PLUGINS[0] | {"version": "2"}])
+    refused = told(1, "extend", id, "--runs", "4")
+    assert "model:mlp is version 2, and was 1" in refused
+    assert "add --start-anew" in refused
+    assert told(0, "retry", id, "--start-anew") == f"Job {id} is queued.\n"
+    assert "started anew: 18 measured cells are dropped" in _watched_to(sufficiency, url, client, id)
+    with worker.database.transaction() as session:
+        advertise(session, PLUGINS)
+    client.delete(id)
+
+
+def _watched_to(sufficiency: Run, url: str, client: Client, id: str) -> str:
+    client.cancel(id)
+    return sufficiency("watch", id, "--url", url).out
+
+
+def test_a_dataset_is_verified_again(sufficiency: Run, url: str, client: Client, worker: HandWorker) -> None:
+    client.add_dataset("again", SPLIT, SPLIT)
+    worker.verify("again")
+    assert "verifying" in sufficiency("datasets", "verify", "again", "--no-wait", "--url", url).out
+    worker.verify("again", {"code": "dataset_invalid", "detail": "a file is gone"})
+    assert "a file is gone" in sufficiency("datasets", "show", "again", "--url", url).err
+    assert client.verify_dataset("again")["status"] == "verifying"
+    client.remove_dataset("again")
 
 
 def test_an_invalid_dataset_says_why(sufficiency: Run, url: str, worker: HandWorker) -> None:

@@ -101,6 +101,23 @@ def test_a_stream_that_a_restart_closed_is_opened_again(script: Script, patience
         assert [event.id for event in client.events(JOB)] == [1, 2, 3, 4]
 
 
+def test_what_came_after_a_restart_is_read_though_the_stream_breaks_again(
+    script: Script, patience: list[float]
+) -> None:
+    broken = sse((2, "cell", {}))
+    broken[1]["Content-Length"] = str(len(broken[2]) + 100)
+    script.answers = [
+        sse((1, "state", {"state": "running"})),  # closed by a server that stops; then the job ends
+        state("completed"),
+        broken,
+        sse(),  # closed by the next server that stops
+        state("completed"),
+        sse((3, "state", {"state": "completed"})),
+    ]
+    with Client(script.url) as client:
+        assert [event.id for event in client.events(JOB)] == [1, 2, 3]
+
+
 def test_a_stream_of_no_job_is_a_refusal(script: Script) -> None:
     script.answers = [(404, {}, json.dumps({"title": "Not Found", "detail": "No such job.", "code": "not_found"}))]
     with Client(script.url) as client, pytest.raises(ApiError, match="No such job"):
@@ -120,6 +137,21 @@ def test_waiting_ends_with_the_job_or_the_time(script: Script, patience: list[fl
         script.answers = [state("running")]
         with pytest.raises(WaitTimeout, match="it goes on"):
             client.wait(JOB, timeout=0.01)
+
+
+def test_waiting_bears_a_restart_of_the_service(
+    script: Script, patience: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.answers = [*[BUSY] * 5, state("running"), *[BUSY] * 9, state("completed")]
+    with Client(script.url) as client:
+        assert client.wait(JOB)["state"] == "completed"
+        monkeypatch.setattr("app.client.OUTAGE_SECONDS", 0.0)
+        script.answers = [state("running"), *[BUSY] * 4]
+        with pytest.raises(ApiError, match="unavailable"):
+            client.wait(JOB)
+        script.answers = [state("running"), (404, {}, json.dumps({"title": "Not found", "code": "job_not_found"}))]
+        with pytest.raises(ApiError, match="Not found"):
+            client.wait(JOB)
 
 
 def test_names_are_quoted(script: Script) -> None:

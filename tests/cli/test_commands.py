@@ -34,13 +34,18 @@ ASKING = [
     ["datasets", "add", "digits", "--train", "digits:split=train", "--test", "digits:split=test"],
     ["datasets", "list"],
     ["datasets", "show", "digits"],
+    ["datasets", "verify", "digits"],
     ["datasets", "remove", "digits"],
     ["submit", "JOB_FILE"],
     ["submit", "JOB_FILE", "--dry-run"],
     ["jobs"],
-    *([name, JOB] for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "export")),
+    *(
+        [name, JOB]
+        for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "plot", "export")
+    ),
     ["project", JOB, "5000"],
     ["inv-project", JOB, "0.9"],
+    ["extend", JOB, "--runs", "8"],
     ["demo"],
 ]
 
@@ -61,7 +66,7 @@ def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run
 
 
 def test_every_command_that_asks_the_service_is_in_the_list_below() -> None:
-    local = {"standalone", "serve", "worker", "migrate"}
+    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune"}
     listed = {" ".join(a[:2]) if a[0] == "datasets" else a[0] for a in ASKING}
     assert listed == {" ".join(path) for path in commands()} - local
 

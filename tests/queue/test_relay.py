@@ -1,16 +1,19 @@
 """What is in the outbox reaches the broker, urgent work first, and waits when the broker is away."""
 
 import json
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 from kombu.exceptions import OperationalError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
 
 from app.db.engine import Database
-from app.db.tables import Outbox
+from app.db.tables import Outbox, Unit
+from app.jobs.retention import prune
 from app.queue.celery import make_celery
-from app.queue.relay import Relay
+from app.queue.outbox import enqueue_units
+from app.queue.relay import ENOUGH, Relay
 from app.settings import Settings
 from tests.queue.conftest import add_job
 
@@ -20,12 +23,12 @@ def waiting(database: Database) -> int:
         return session.scalar(select(func.count()).select_from(Outbox)) or 0
 
 
-def received(celery: object) -> list[UUID]:
+def received(celery: object, queue: str = "cpu") -> list[UUID]:
     """Drain the queue as a worker would: by priority."""
     bodies = []
     with celery.connection_for_read() as connection:  # type: ignore[attr-defined]
         channel = connection.default_channel
-        while (message := channel.basic_get("cpu", no_ack=True)) is not None:
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
             bodies.append(UUID(json.loads(message.body)[0][0]))
     return bodies
 
@@ -48,3 +51,39 @@ def test_messages_wait_while_the_broker_is_away(database: Database, job_id: UUID
     with pytest.raises((OperationalError, ConnectionError, OSError)):
         relay.turn()
     assert waiting(database) == before > 0
+
+
+def test_messages_about_nothing_that_is_open_are_not_kept_for_ever(database: Database, job_id: UUID) -> None:
+    with database.transaction() as session:
+        first, second = session.scalars(select(Outbox).order_by(Outbox.id).limit(2)).all()
+        session.execute(update(Unit).where(Unit.id == first.subject).values(state="cancelled"))
+        session.execute(update(Outbox).values(created_at=text("now() - interval '9d'")))
+    waited = waiting(database)
+    assert prune(database, timedelta(days=10), dry_run=True).messages == 0
+    assert prune(database, timedelta(days=8), dry_run=True).messages == 1
+    assert prune(database, timedelta(days=8)).messages == 1
+    with database.transaction() as session:
+        assert second.subject in session.scalars(select(Outbox.subject)).all()
+    assert waiting(database) == waited - 1
+
+
+def test_the_broker_gets_no_more_than_is_soon_taken(database: Database, redis_url: str) -> None:
+    """What waits for slots waits in the database, and the urgent of it goes first when there is room."""
+    celery = make_celery(Settings(redis_url=redis_url))
+    celery.control.purge()
+    relay = Relay(database, celery)
+    with database.transaction() as session:
+        enqueue_units(session, [uuid4() for _ in range(ENOUGH + 300)], "cpu", 0)
+        enqueue_units(session, [elsewhere := uuid4()], "cuda", 0)
+    relay.turn()
+    assert waiting(database) == 300, "the other queue has room of its own"
+    urgent = uuid4()
+    with database.transaction() as session:
+        enqueue_units(session, [urgent], "cpu", 5)
+    relay.turn()
+    assert waiting(database) == 301
+    assert len(received(celery)) == ENOUGH
+    relay.turn()
+    assert waiting(database) == 0
+    assert received(celery)[0] == urgent
+    assert received(celery, "cuda") == [elsewhere]

@@ -141,7 +141,7 @@ def test_measured_means_are_the_answer_where_they_were_measured_and_the_curve_ne
 @given(studies())
 def test_more_data_never_makes_a_projection_worse(curve: Series) -> None:
     fit = fit_calibrated(curve)
-    # Up to a quarter of a doubling past the last step the curve passes from a measurement, lucky or not, to the projection.
+    # Before that the curve passes from the last measurement, lucky or not, to the projection.
     ahead = fit.value(fit.n_max * np.exp2(np.linspace(0.25, 10, 200)))
     steps = np.diff(ahead) if curve.direction == "maximize" else -np.diff(ahead)
     assert (steps >= -1e-12 * (1 + np.abs(ahead[1:]))).all()
@@ -208,6 +208,15 @@ def test_units_and_direction_do_not_matter() -> None:
     loss = fit_calibrated(series(error, direction="minimize", bounds=(0.0, None))).value(at)
     scaled = fit_calibrated(series(1e4 * error, direction="minimize", bounds=(0.0, None))).value(at)
     assert scaled == pytest.approx(1e4 * loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, None), (None, None)])
+@pytest.mark.parametrize("value", [1e-313, 2e-280, 2e-180])
+def test_a_target_out_of_all_proportion_is_answered(value: float, bounds: tuple[float | None, float | None]) -> None:
+    values = np.array([[0.0, 0, 0, 0, 0, value], [0.0, 0, 0, 0, 0, 0]])
+    fit = fit_calibrated(curve := Series("A", None, np.arange(1.0, 7.0), values, "maximize", bounds))
+    assert inv_project(curve, fit, 3.5e28).status == "unreachable"
+    assert inv_project(curve, fit, 0.0).status == "reached"
 
 
 numbers = st.one_of(

@@ -317,3 +317,25 @@ def test_the_broken_plugins_load_and_break_when_used(external: Registry) -> None
     assert [error["plugin"].split("=")[0] for error in external.errors] == ["model:does-not-import"]
     with pytest.raises(RuntimeError, match="cursed"):
         external.build("evaluation", "raises", {}).evaluate(None, None)
+
+
+def test_the_version_is_the_nearest_of_module_and_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    package, module = ModuleType("somebodys"), ModuleType("somebodys.models")
+    module.net = package.models = made  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "somebodys", package)
+    monkeypatch.setitem(sys.modules, "somebodys.models", module)
+
+    def told() -> list[str]:
+        return [d.version for d in Registry.load(["model:net=somebodys.models:net"]).describe() if d.name == "net"]
+
+    assert told() == ["0"]
+    package.__version__ = "1.0"  # type: ignore[attr-defined]
+    assert told() == ["1.0"]
+    module.__version__ = "1.1"  # type: ignore[attr-defined]
+    assert told() == ["1.1"]
+
+
+def test_the_built_in_plugins_have_a_version_that_the_services_own_does_not_move() -> None:
+    from worker.plugins import __version__
+
+    assert {d.version for d in Registry.load().describe()} == {__version__}

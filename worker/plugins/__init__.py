@@ -1,5 +1,9 @@
 """The plugins that every worker has, as the same specs that a setting would give."""
 
+# Of what they measure: raised when one of them, or the loop around them all, gives other values than before. A job is
+# not continued with another version, so that an upgrade of the service alone must not change it.
+__version__ = "0.1.0"
+
 BUILT_IN = (
     "model:tutorial-cnn=worker.plugins.models:TutorialCNN",
     "model:mlp=worker.plugins.models:MLP",

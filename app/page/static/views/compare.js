@@ -1,0 +1,149 @@
+// Several jobs in one picture: where they cross, and how many times the data one needs for the other's level.
+
+import { get, getAll, pause } from "../api.js";
+import { Chart, legend } from "../chart.js";
+import { Curve } from "../curve.js";
+import { count, h, number, percent, problemBox, replace, table } from "../dom.js";
+
+const MOST = 6;
+
+export async function view({ holder, signal, query, attach }) {
+  let ids = [...new Set(query.getAll("job"))].slice(0, MOST);
+  let metric = query.get("metric");
+  const options = await getAll("/jobs", { state: ["completed", "running", "failed", "cancelled"], limit: 100 }, signal, 100);
+  const known = new Map(options.map((job) => [job.id, job]));
+  const picked = h("ul", { class: "picked" });
+  const add = h("select", { id: "add-job" });
+  const content = h("div", { class: "stack" });
+  const chartHolder = h("div", { class: "chart" });
+  const chart = new Chart(chartHolder);
+  signal.addEventListener("abort", () => chart.stop());
+
+  const name = (id) => {
+    const job = known.get(id);
+    if (!job) return id;
+    const text = `${job.spec.model.name} on ${job.spec.dataset}`;
+    const twins = ids.filter((other) => known.has(other) && known.get(other).spec.model.name === job.spec.model.name && known.get(other).spec.dataset === job.spec.dataset);
+    return twins.length > 1 ? `${text} (${id.slice(-6)})` : text;
+  };
+
+  function change(next) {
+    ids = next;
+    load();
+  }
+
+  function draw() {
+    replace(
+      picked,
+      ids.map((id, k) =>
+        h(
+          "li",
+          null,
+          h("span", { class: `swatch series-${k}`, "aria-hidden": "true" }),
+          h("a", { href: `#/jobs/${id}` }, name(id)),
+          k === 0 && ids.length > 1 && h("span", { class: "muted small" }, "the others are compared with it"),
+          k > 0 && h("button", { type: "button", class: "quiet", "aria-label": `Make ${name(id)} the first`, onclick: () => change([id, ...ids.filter((other) => other !== id)]) }, "First"),
+          h("button", { type: "button", class: "quiet", "aria-label": `Remove ${name(id)}`, onclick: () => change(ids.filter((other) => other !== id)) }, "Remove"),
+        ),
+      ),
+    );
+    replace(add, h("option", { value: "" }, ids.length < MOST ? "Add a job…" : `At most ${MOST} jobs`), options.filter((job) => !ids.includes(job.id)).map((job) => h("option", { value: job.id }, `${job.spec.model.name} on ${job.spec.dataset} · ${job.id.slice(-6)} · ${new Date(job.created_at).toLocaleString()}`)));
+    add.disabled = ids.length >= MOST;
+  }
+
+  add.addEventListener("change", () => add.value && change([...ids, add.value]));
+
+  let turn = 0;
+  async function load() {
+    const mine = ++turn;
+    const search = new URLSearchParams([...ids.map((id) => ["job", id]), ...(metric ? [["metric", metric]] : [])]);
+    history.replaceState(null, "", `#/compare?${search}`);
+    draw();
+    if (ids.length < 2) return replace(content, h("p", { class: "muted" }, "Choose two jobs or more."));
+    replace(content, h("p", { class: "muted" }, "Comparing…"));
+    try {
+      for (const id of ids) if (!known.has(id)) known.set(id, await get(`/jobs/${encodeURIComponent(id)}`, {}, signal));
+      draw();
+      const answer = await get("/compare", { job: ids }, signal);
+      const names = Object.keys(answer.metrics);
+      if (!names.includes(metric)) metric = names.includes("Accuracy") ? "Accuracy" : names[0];
+      const parts = await Promise.all(
+        ids.map(async (id, index) => {
+          const [curves, means] = await Promise.all([get(`/jobs/${id}/curves`, { metric }, signal), get(`/jobs/${id}/measurements`, { view: "averages", metric }, signal)]);
+          const item = curves.items.find((c) => c.metric === metric && c.class === null);
+          return { name: name(id), index, curve: new Curve(item, curves.reading), points: [], means: means.items.filter((m) => m.class === null) };
+        }),
+      );
+      if (mine !== turn || signal.aborted) return;
+      show(answer, names, parts);
+    } catch (error) {
+      if (!signal.aborted && mine === turn) replace(content, problemBox(error));
+    }
+  }
+
+  function show(answer, names, parts) {
+    const [compared] = answer.metrics[metric];
+    const choose = names.length > 1 && h("div", { class: "tabs", role: "group", "aria-label": "Metric" }, names.map((one) => h("button", { type: "button", "aria-pressed": String(one === metric), onclick: () => ((metric = one), load().then(() => content.querySelector('[aria-pressed="true"]')?.focus())) }, one)));
+    replace(
+      content,
+      h("section", { class: "panel stack" }, choose, legend(parts), chartHolder),
+      compared.pairs.map((pair) => beside(pair, answer)),
+      answer.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
+    );
+    chart.label = `Learning curves of ${metric}: ${parts.map((p) => p.name).join(", ")}; the tables below have the numbers`;
+    chart.show(parts, { xEnd: Math.max(...parts.map((p) => p.curve.nMax)) * 16, bounds: parts[0].curve.bounds });
+  }
+
+  function beside(pair, answer) {
+    const first = ids[0];
+    const ratio = (e) => (e.ratio === null ? "–" : `${+e.ratio.toPrecision(3)}×`);
+    const ends = (a, b, text) => (a === null && b === null ? "–" : `${a === null ? "?" : text(a)} to ${b === null ? "∞" : text(b)}`);
+    const signed = (value) => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
+    return h(
+      "section",
+      { class: "panel stack" },
+      h("h2", null, `${name(pair.job_id)}, beside ${name(first)}`),
+      h("p", { class: "sentence" }, crossing(pair)),
+      pair.efficiency.length > 0 && h("h3", null, `Samples that ${name(pair.job_id)} needs for the same ${metric}`),
+      pair.efficiency.length > 0 &&
+        table(
+          [metric, "First needs", "This needs", "Times the data", "95 % interval"],
+          pair.efficiency.map((e) => [number(e.value), count(e.n_first), e.n === null ? e.status.replaceAll("_", " ") : count(e.n), ratio(e), ends(e.ratio_lower, e.ratio_upper, (r) => `${+r.toPrecision(3)}×`)]),
+          { caption: "Data efficiency", numeric: [0, 1, 2, 3, 4] },
+        ),
+      pair.paired.length > 0 && h("h3", null, "On the same subsets, run by run"),
+      pair.paired.length > 0 &&
+        table(
+          ["Samples", "Difference", "95 % interval", "SD", "Runs"],
+          pair.paired.map((p) => [count(p.n), signed(p.difference), p.lower === null ? "–" : `${signed(p.lower)} to ${signed(p.upper)}`, p.sd === null ? "–" : number(p.sd), String(p.runs)]),
+          { caption: "Paired differences", numeric: [0, 1, 2, 3, 4] },
+        ),
+      !answer.jobs.find((job) => job.job_id === pair.job_id)?.shares_subsets && h("p", { class: "muted small" }, "The two do not share their subsets (dataset, seed and protocol): runs cannot be paired."),
+    );
+  }
+
+  function crossing({ job_id: id, crossing: c }) {
+    const who = (job) => name(job);
+    if (c.n === null) {
+      if (c.ahead_after === null) return "Neither is ahead.";
+      return `${who(c.ahead_after)} is ahead throughout, as far as the curves can be relied on (at best ${percent(c.sure_after)} sure).`;
+    }
+    const sure = c.lower !== null && c.upper !== null ? `The crossing lies between ${count(c.lower)} and ${count(c.upper)} samples, at 95 %.` : `Where exactly cannot be told at 95 %: ${c.lower === null ? `that ${who(c.ahead_before)} is ahead before is ${percent(c.sure_before)} sure at best` : `${who(c.ahead_before)} is surely ahead up to ${count(c.lower)}`}, ${c.upper === null ? `that ${who(c.ahead_after)} is ahead after is ${percent(c.sure_after)} sure at best` : `and ${who(c.ahead_after)} surely from ${count(c.upper)}`}.`;
+    return `${who(c.ahead_after)} overtakes at about ${count(c.n)} samples. ${sure}`;
+  }
+
+  holder.append(h("h1", null, "Compare"), h("section", { class: "panel stack" }, picked, h("div", { class: "field" }, h("label", { for: "add-job", class: "away" }, "Add a job"), add)), content);
+  await load();
+  attach();
+  if (ids.length > 1) chart.show(chart.series, chart);
+  (async () => {
+    // While one of them trains, again every now and then.
+    for (;;) {
+      await pause(5000, signal);
+      if (!document.hidden && ids.some((id) => ["queued", "running"].includes(known.get(id)?.state))) {
+        for (const id of ids) known.set(id, await get(`/jobs/${id}`, {}, signal));
+        await load();
+      }
+    }
+  })().catch(() => {});
+}

@@ -1,0 +1,25 @@
+"""The check constraints that 0003 adds and 0004 validates; never changed, as no migration is."""
+
+CHECKS = [
+    ("worker", "slots", "slots >= 1 AND busy >= 0"),
+    ("dataset", "ready_has_info", "status <> 'ready' OR jsonb_typeof(info) = 'object'"),
+    ("dataset", "invalid_explained", "status <> 'invalid' OR jsonb_typeof(error) = 'object'"),
+    ("job", "error_of_failed", "(state = 'failed') = COALESCE(jsonb_typeof(error) = 'object', false)"),
+    ("job", "work_done", "work_done BETWEEN 0 AND work_total"),
+    ("job", "cells_of_steps", "steps IS NOT NULL OR cells_total = 0"),
+    ("job", "completed", "state <> 'completed' OR (cells_done = cells_total AND cells_total > 0)"),
+    ("job", "priority", "priority BETWEEN 0 AND 9"),
+    ("job", "idempotency", "(idempotency_key IS NULL) = (body_hash IS NULL)"),
+    ("job", "counts", "event_seq >= 0 AND deaths >= 0"),
+    ("unit", "holder", "worker_id IS NULL OR state = 'leased'"),
+    ("unit", "counts", "attempt >= 0 AND failures >= 0 AND ordinal >= 0"),
+    ("unit", "claimed", "state <> 'leased' OR attempt >= 1"),
+    ("cell", "finished_whole", "num_nulls(finished_at, attempt, seconds, device, n_unique) IN (0, 5)"),
+    ("cell", "n_unique", "n_unique BETWEEN 1 AND n"),
+    ("cell", "finished_values", "seconds >= 0 AND attempt >= 1"),
+    ("curve", "values", "class_index >= -1 AND method_version >= 1"),
+    ("event", "seq", "seq >= 1"),
+    ("outbox", "task", "task IN ('run_unit','verify_dataset','plan_job')"),
+    ("outbox", "queue", "queue IN ('cpu','cuda')"),
+    ("outbox", "priority", "priority BETWEEN 0 AND 9"),
+]

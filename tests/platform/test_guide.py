@@ -1,0 +1,104 @@
+"""The guide's commands and programs do what it says, as written but for where the service and the receiver listen."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from app.job import Job
+from app.settings import Settings
+from tests.conftest import Servers, new_database
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "platform.md").read_text()
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def settings(servers: Servers) -> Iterator[Settings]:
+    """As the guide asks for where the receiver is on this machine."""
+    with new_database(servers) as url:
+        yield Settings(database_url=url, redis_url=servers.redis_url, webhook_addresses="loopback")
+
+
+def test_the_guide_is_true(job: Job, url: str, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    guide = GUIDE.replace("localhost:8000", url.removeprefix("http://")).replace("9000", port)
+    script = ["set -euo pipefail"]
+    for language, text in FENCE.findall(guide):
+        if language == "python":
+            name = re.match(r"# (\w+\.py)\n", text)
+            assert name is not None
+            (tmp_path / name[1]).write_text(text)
+        elif language == "bash":
+            # What it installs is installed: a test must not depend on an index.
+            script.append(re.sub(r"^pip install .*$", "", text, flags=re.MULTILINE))
+    assert {path.name for path in tmp_path.iterdir()} == {"receiver.py", "ask.py", "study.py"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "SUFFICIENCY_URL": url,
+        "ID": job.id,
+        "no_proxy": "*",
+    }
+    with (tmp_path / "output.txt").open("w") as output:
+        ran = subprocess.Popen(
+            ["bash", "-c", "\n".join(script)],
+            cwd=tmp_path,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            assert ran.wait(120) == 0, (tmp_path / "output.txt").read_text()
+            hook = httpx.get(f"{url}/webhooks", trust_env=False).json()["items"][0]
+            assert hook["description"] == "the team chat"
+            waiting = threading.Event()
+            for _ in range(500):
+                (delivery,) = httpx.get(f"{url}/webhooks/{hook['id']}/deliveries", trust_env=False).json()["items"]
+                if delivery["state"] == "delivered":
+                    break
+                # It may have been sent before the receiver listened.
+                httpx.post(f"{url}/webhooks/{hook['id']}/deliveries/{delivery['id']}/replay", trust_env=False)
+                waiting.wait(0.1)
+            assert (tmp_path / "received.txt").read_text().startswith(f"{delivery['id']} webhook.test")
+        finally:
+            os.killpg(ran.pid, signal.SIGKILL)
+    told = (tmp_path / "output.txt").read_text()
+    assert "Exported to sqlite:///mlflow.db: experiment learning-curves" in told
+    assert (tmp_path / "mlflow.db").exists()
+    projected = job.project(5000, metric="Accuracy")[0]["value"]
+    assert f"\n{projected}\n" in told
+    assert "'target': 0.95" in told
+
+
+def test_the_configuration_is_yaml() -> None:
+    (text,) = [text for language, text in FENCE.findall(GUIDE) if language == "yaml"]
+    assert yaml.safe_load(text)["scrape_configs"][0]["job_name"] == "sufficiency"
+
+
+def test_the_notebook_is_executed_small_and_clean() -> None:
+    import nbformat
+
+    path = ROOT / "docs" / "digits.ipynb"
+    assert path.stat().st_size < 150_000
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert {output.output_type for cell in code for output in cell.outputs} <= {
+        *("stream", "display_data", "execute_result"),
+    }
+    assert all(cell.outputs for cell in code)
