@@ -332,11 +332,21 @@ def plugins_new(
     typer.echo(f"Wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}\n  start the worker again")
 
 
-@plugins_app.command(
-    "check", context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-)
+@plugins_app.command("check", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def plugins_check(context: typer.Context) -> None:
     """Check a plugin against what the service asks of it, and say what to do where it fails.
+
+    It takes MODULE[:ATTRIBUTE], tries the plugin where you stand, and exits with 1 if a rule is broken.
+
+    \b
+    Options:
+      --kind KIND         of the plugin, where its methods do not tell
+      --params JSON       of the plugin
+      --model M:A         a model to try strategies with; a small network else
+      --dataset M:A       a dataset to try with; random images else
+      --shape 3,32,32     of a random item; 1,8,8 unless given
+      --classes N         of the random items, 3 unless given; 0: numbers to predict
+      --json              print the findings as JSON
 
     \b
     Example:

@@ -16,10 +16,7 @@ from app.settings import Settings
 from app.sufficiency.spec import JobSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [
-    ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "data", "operations", "platform")),
-]
+GUIDES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "operations", "platform", "data"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
