@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+import typer.core
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -37,6 +38,25 @@ datasets_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(datasets_app, name="datasets")
+
+
+class _ShownUnlessTold(typer.core.TyperGroup):
+    """Takes `plugins`, `plugins NAME` and `plugins --kind KIND` for `plugins show …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "-h", "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+plugins_app = typer.Typer(
+    cls=_ShownUnlessTold,
+    help="List plugins, show one's parameters, write a package of them, or check one.\n\n"
+    "\b\nExample:\n  sufficiency plugins\n  sufficiency plugins sgd-classifier\n"
+    "  sufficiency plugins new my-study\n  sufficiency plugins check mystudy:Net",
+    rich_markup_mode=None,
+)
+app.add_typer(plugins_app, name="plugins")
 
 Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="The service; else SUFFICIENCY_URL, else this machine's.")
@@ -251,7 +271,7 @@ def workers(url: Url = None, as_json: Json = False) -> None:
 # What there is to run
 
 
-@app.command()
+@plugins_app.command("show")
 def plugins(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this plugin and its parameters.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="model, training, evaluation, reset, …")] = None,
@@ -262,8 +282,8 @@ def plugins(
 
     \b
     Example:
-      sufficiency plugins --kind model
-      sufficiency plugins sgd-classifier
+      sufficiency plugins show --kind model
+      sufficiency plugins show sgd-classifier
     """
     from app.terminal import CommandError, params_table, stdout, table
 
@@ -291,28 +311,87 @@ def plugins(
     return None
 
 
+@plugins_app.command("new")
+def plugins_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package: my-study.", show_default=False)],
+    directory: Annotated[Path, typer.Option("--dir", help="Where its folder is made.")] = Path("."),
+) -> None:
+    """Write a package with a model, a training and an evaluation strategy, and their test.
+
+    Installed where the worker runs, it is found by itself.
+
+    \b
+    Example:
+      sufficiency plugins new my-study
+      pip install -e ./my-study
+      pytest my-study
+    """
+    from app.scaffold import write_package
+
+    folder = write_package(name, directory)
+    typer.echo(f"Wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}\n  start the worker again")
+
+
+@plugins_app.command(
+    "check", context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+)
+def plugins_check(context: typer.Context) -> None:
+    """Check a plugin against what the service asks of it, and say what to do where it fails.
+
+    \b
+    Example:
+      sufficiency plugins check mystudy
+      sufficiency plugins check mystudy:Adam --model mystudy:Net
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "worker.check", *context.args])
+
+
 @datasets_app.command("add")
 def datasets_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="How jobs will call it.", show_default=False)],
-    train: Annotated[str, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")],
-    test: Annotated[str, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")],
+    train: Annotated[
+        str | None, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")
+    ] = None,
+    test: Annotated[str | None, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="SOURCE", help="The same, for one source that is to be split.")
+    ] = None,
+    test_fraction: Annotated[float | None, typer.Option("--test-fraction", help="Share of it to test on; 0.2.")] = None,
+    split_seed: Annotated[int | None, typer.Option("--split-seed", help="Of the split; 0.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", metavar="KEY", help="Keep items with the same KEY in one split.")
+    ] = None,
+    no_stratify: Annotated[bool, typer.Option("--no-stratify", help="Split without regard to classes.")] = False,
+    standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Register a dataset.
 
-    It is a training split and a test split, each a loader with parameters. A path is inside one of the service's
-    data roots (SUFFICIENCY_DATA_ROOTS).
+    It is a training split and a test split, each a loader with parameters, or one source that is split by seed. A path
+    is inside one of the service's data roots (SUFFICIENCY_DATA_ROOTS).
 
     \b
     Example:
       sufficiency datasets add digits --train digits:split=train --test digits:split=test
       sufficiency datasets add mine --train npz:path=mine/train.npz --test npz:path=mine/test.npz
+      sufficiency datasets add stays --source tabular:path=stays.csv,target=kind --test-fraction 0.25
     """
-    splits = {"train": _split(train, "--train"), "test": _split(test, "--test")}
+    given = {"train": train, "test": test, "source": source}
+    splits = {key: _split(text, f"--{key}") for key, text in given.items() if text is not None}
+    asked = {"test_fraction": test_fraction, "seed": split_seed, "group_by": group_by}
+    rule: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    rule |= {"stratify": False} if no_stratify else {}
     with _client(url) as client:
-        dataset = client.add_dataset(name, **splits)
+        dataset = client.add_dataset(
+            name,
+            splits.get("train"),
+            splits.get("test"),
+            source=splits.get("source"),
+            split=rule or None,
+            standardise=standardise,
+        )
         if wait and dataset["status"] == "verifying":
             dataset = client.wait_dataset(name, timeout=120)
     _show_dataset(dataset, as_json)
@@ -1048,8 +1127,15 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
         shape = "×".join(str(side) for side in info["input_shape"])
         sizes = f"{count(info['train']['size'])} items to train on, {count(info['test']['size'])} to test on"
         console.print(f"{sizes}, of shape {shape}")
-        counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
-        console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        if info["class_names"]:
+            counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
+            console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        if target := info["train"].get("target"):
+            console.print(
+                f"target: {target['min']:.6g} to {target['max']:.6g}, mean {target['mean']:.6g} ± {target['sd']:.6g}"
+            )
+        if shared := info.get("test_items_in_train"):
+            console.print(f"warning: {count(shared)} test items are training items too; accuracy will look too good")
         console.print(f"fingerprint {dataset['fingerprint']}")
     elif reason := dataset.get("queued_reason"):
         console.print(f"it waits: {reason}", markup=False)

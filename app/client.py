@@ -46,6 +46,7 @@ class Plugin(TypedDict):
     capabilities: dict[str, Any]
     devices: list[str]
     available: bool
+    unavailable_reason: str | None
 
 
 class Dataset(TypedDict):
@@ -219,7 +220,16 @@ class Client:
         """Return one dataset."""
         return cast(Dataset, self._json("GET", f"/datasets/{_segment(name)}"))
 
-    def add_dataset(self, name: str, train: Mapping[str, Any], test: Mapping[str, Any]) -> Dataset:
+    def add_dataset(
+        self,
+        name: str,
+        train: Mapping[str, Any] | None = None,
+        test: Mapping[str, Any] | None = None,
+        *,
+        source: Mapping[str, Any] | None = None,
+        split: Mapping[str, Any] | None = None,
+        standardise: bool = False,
+    ) -> Dataset:
         """Register a pair of splits; a worker then reads and verifies it.
 
         Parameters
@@ -228,13 +238,21 @@ class Client:
             How jobs will call it.
         train, test : mapping
             A loader plugin and its parameters: ``{"loader": "idx", "params": {"path": "mnist", "split": "train"}}``.
+        source : mapping, optional
+            The same, in place of `train` and `test`: one source that is split by seed.
+        split : mapping, optional
+            How: of ``{"test_fraction": 0.2, "seed": 0, "stratify": True, "group_by": None}`` what differs.
+        standardise : bool
+            Put every feature at mean 0 and SD 1 of the training split.
 
         Returns
         -------
         Dataset
             As registered, usually still ``verifying``; see `wait_dataset`.
         """
-        return cast(Dataset, self._json("POST", "/datasets", body={"name": name, "train": train, "test": test}))
+        asked = {"train": train, "test": test, "source": source, "split": split, "standardise": standardise or None}
+        body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}
+        return cast(Dataset, self._json("POST", "/datasets", body=body))
 
     def wait_dataset(self, name: str, timeout: float | None = None) -> Dataset:
         """Return the dataset once it is verified, be it ``ready`` or ``invalid``.
@@ -452,11 +470,15 @@ class Client:
         ServiceUnreachable
             When the connection broke and could not be made again.
         """
-        failures = 0
+        failures = empty = 0
+        has_ended = tells_end = False
         while True:
+            empty += 1
             try:
                 for event in self._stream(f"{_job(id)}/events", last_id):
-                    failures, last_id = 0, event.id
+                    failures, empty, last_id = 0, 0, event.id
+                    if event.type == "state":
+                        tells_end = event.data.get("state") in ENDED
                     yield event
             except (httpx.TransportError, _Busy) as error:
                 failures += 1
@@ -464,18 +486,13 @@ class Client:
                     raise ServiceUnreachable(self.url, _reason(error)) from error
                 time.sleep(_pause(failures, getattr(error, "retry_after", None)))
                 continue
-            # The server closes the stream of an ended job, but also when it shuts down: only the job can tell.
-            if self.job(id)["state"] in ENDED:
-                yield from self._remaining(id, last_id)
+            # The server closes the stream of an ended job, but also when it shuts down. So the end is what was read
+            # after the job had ended, and tells of it; or, to who comes later than that, nothing twice.
+            if has_ended and (tells_end or empty > 1):
                 return
-            time.sleep(0.2)
-
-    def _remaining(self, id: str | UUID, last_id: int | None) -> Iterator[JobEvent]:
-        """Yield what was written between the end of the stream and the look at the job."""
-        try:
-            yield from self._stream(f"{_job(id)}/events", last_id)
-        except (httpx.TransportError, _Busy):
-            return
+            has_ended = self.job(id)["state"] in ENDED
+            if not has_ended:
+                time.sleep(0.2)
 
     # Results
 

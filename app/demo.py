@@ -164,7 +164,8 @@ def run_demo(study: Study, *, url: str | None = None, data_dir: Path | None = No
         require_completed(job)
         _print_results(console, study, client, job["id"])
         if keep:
-            console.print(f"\nThe service stays at {service}. Ask it more, for example:")
+            console.print(f"\nThe job's page: {service}/ui/#/jobs/{job['id']}", soft_wrap=True)
+            console.print(f"The service stays at {service}. Ask it more, for example:")
             console.print(f"  sufficiency project {job['id']} 20000 --url {service}")
 
 

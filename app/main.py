@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
-from anyio import to_thread
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +23,7 @@ from app.queue.sweeper import Sweeper
 from app.settings import Settings, get_settings
 from app.web import health, openapi, problem
 from app.web.limits import BodyLimit, refuse_nul
+from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
 from app.webhooks.routes import router as webhooks_router
 from app.webhooks.routes import sent
@@ -33,10 +33,7 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
-# That answer requests. One core is all that they have between them: more of them would only wait for each other, and
-# for connections, of which each needs one.
-THREADS = 16
-# Kept open beside theirs: for commits, relay, sweeper and metrics
+# Beside those of requests: for event streams, relay, sweeper, metrics and health
 SPARE_CONNECTIONS = 6
 API_VERSION = "1"  # of the face, not of the package
 
@@ -65,10 +62,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database_url, pool_size=THREADS + SPARE_CONNECTIONS)
+    app.state.database = Database(
+        settings.database_url, pool_size=SESSIONS + SPARE_CONNECTIONS, silence_seconds=2 * settings.lease_seconds
+    )
     app.state.celery = make_celery(settings)
     app.state.relay = Relay(app.state.database, app.state.celery)
-    app.state.sweeper = Sweeper(app.state.database, settings)
+    app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
@@ -86,7 +85,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    to_thread.current_default_thread_limiter().total_tokens = THREADS
     threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
     for thread in threads:
         thread.start()

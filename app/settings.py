@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -37,13 +37,21 @@ class Settings(BaseSettings):
     # Leases and limits (seconds)
     lease_seconds: float = Field(30.0, gt=0, description="a unit whose worker is silent for so long is taken back")
     heartbeat_seconds: float = Field(5.0, gt=0, description="how often a worker renews its leases")
-    sweep_seconds: float = Field(5.0, gt=0, description="how often lost messages and expired leases are looked for")
-    resend_seconds: float = Field(60.0, gt=0, description="a queued unit that nobody claimed is sent again after this")
-    max_attempts: int = Field(3, ge=1, description="attempts at a unit whose trainer or worker dies")
+    sweep_seconds: float = Field(2.0, gt=0, description="how often lost messages and expired leases are looked for")
+    resend_seconds: float = Field(
+        10.0, gt=0, description="a queued unit whose message the broker has lost is sent again after this"
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="deaths of trainer or worker in a row, without a new cell, that a unit may cost"
+    )
     max_deaths: int = Field(
         10, ge=1, description="trainers that a job may kill in a row, without measuring a cell, before it fails"
     )
     cell_timeout_seconds: float = Field(86_400.0, gt=0, description="longest one cell may take")
+    job_timeout_seconds: float | None = Field(None, gt=0, description="longest a job may run; default no limit")
+    trainer_memory: ByteSize | None = Field(
+        None, description="most memory of a trainer with what it starts, such as 8GiB; default no limit"
+    )
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 
     # Webhooks

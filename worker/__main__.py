@@ -6,7 +6,7 @@ import sys
 from app.db.engine import Database
 from app.observability.logging import configure_logging
 from app.settings import get_settings
-from worker.celery_app import make_worker, serve
+from worker.celery_app import make_worker, serve, start_anew
 from worker.slot import TrainerDied
 from worker.supervisor import NoSuchDevice, Supervisor
 
@@ -18,11 +18,12 @@ def main() -> int:
     configure_logging()
     logging.getLogger("celery").setLevel(logging.WARNING)
     settings = get_settings()
-    database = Database(settings.database_url, pool_size=10)
+    database = Database(settings.database_url, silence_seconds=settings.lease_seconds)
     supervisor = Supervisor(settings, database)
+    starts_anew = False
     try:
         supervisor.start()
-        serve(make_worker(settings, supervisor), supervisor)
+        starts_anew = serve(make_worker(settings, supervisor), supervisor)
     except NoSuchDevice as error:
         logger.error("%s", error)
         return 1
@@ -32,6 +33,8 @@ def main() -> int:
     finally:
         supervisor.close()
         database.dispose()
+    if starts_anew:
+        start_anew()
     return 0
 
 

@@ -1,6 +1,9 @@
 """Celery as this worker runs it: a pool of threads, one a slot, that takes a message only when a slot is free."""
 
 import os
+import signal
+import sys
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +15,7 @@ from app.queue.celery import make_celery
 from app.settings import Settings
 from worker.supervisor import Supervisor
 from worker.tasks import add_tasks
+from worker.watch import ConsumerWatch
 
 
 class SlotPool(TaskPool):  # type: ignore[misc]
@@ -52,6 +56,7 @@ def make_worker(settings: Settings, supervisor: Supervisor) -> Celery:
         worker_pool="worker.celery_app:SlotPool",
         worker_concurrency=supervisor.slots,
         worker_disable_prefetch=True,
+        worker_enable_prefetch_count_reduction=False,  # a lost connection to the broker costs no slots
         worker_redirect_stdouts=False,
         worker_cancel_long_running_tasks_on_connection_loss=True,  # only late acknowledgers; it spares a warning
         broker_connection_max_retries=None,
@@ -60,8 +65,21 @@ def make_worker(settings: Settings, supervisor: Supervisor) -> Celery:
     return celery
 
 
-def serve(celery: Celery, supervisor: Supervisor) -> None:
-    """Run Celery's worker until it is told to stop; then all work is given back at once."""
+def serve(celery: Celery, supervisor: Supervisor) -> bool:
+    """Run Celery's worker until it is told to stop; then all work is given back at once.
+
+    Returns
+    -------
+    bool
+        True when it was not told to stop, but its consumer had died and the process should start anew.
+    """
+    consumer_died = threading.Event()
+
+    def on_death() -> None:
+        consumer_died.set()
+        supervisor.at_last = start_anew
+        os.kill(os.getpid(), signal.SIGTERM)
+        supervisor.drain()  # also where nobody listens to signals any more
 
     def on_shutdown(**_: object) -> None:
         supervisor.drain()
@@ -71,14 +89,25 @@ def serve(celery: Celery, supervisor: Supervisor) -> None:
 
     worker_shutting_down.connect(on_shutdown, weak=False)
     setup_logging.connect(keep_logging, weak=False)
-    celery.worker_main(
-        [
-            "--quiet",
-            "worker",
-            f"--queues={','.join(supervisor.queues)}",
-            f"--hostname=sufficiency-{os.getpid()}@%h",
-            "--without-mingle",
-            "--without-gossip",
-            "--without-heartbeat",
-        ]
-    )
+    watch = ConsumerWatch(celery, supervisor, on_death)
+    watch.start()
+    try:
+        celery.worker_main(
+            [
+                "--quiet",
+                "worker",
+                f"--queues={','.join(supervisor.queues)}",
+                f"--hostname=sufficiency-{os.getpid()}@%h",
+                "--without-mingle",
+                "--without-gossip",
+                "--without-heartbeat",
+            ]
+        )
+    finally:
+        watch.stop(timeout=0.5)  # it may be waiting for the broker
+    return consumer_died.is_set()
+
+
+def start_anew() -> None:
+    """Replace this process by a new worker; its trainers have been ended."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker"])

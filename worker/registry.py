@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points, packages_distributions, version
+from importlib.util import find_spec
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, Optional
@@ -85,6 +86,15 @@ class _Plugin:
         return self.kind == "reset" or not (inspect.isroutine(self.target) or isinstance(self.target, partial))
 
     @cached_property
+    def missing(self) -> str | None:
+        """What to do where a package that it needs is not installed: its module names them in `REQUIRES`."""
+        required = getattr(sys.modules.get(self.module), "REQUIRES", None)
+        for package, remedy in dict(required or {}).items():
+            if find_spec(package) is None:
+                return f"{package} is not installed where the worker runs: {remedy}, and start the worker again"
+        return None
+
+    @cached_property
     def params_model(self) -> type[BaseModel]:
         """What the params are checked against."""
         return _params_model(self.target) if not self.is_ready_made else _empty_model()
@@ -119,15 +129,20 @@ class Registry:
 
         registry = cls()
         for spec in BUILT_IN:
-            registry._add_spec(spec)
+            registry.add(spec)
         for group, kind in GROUPS.items():
             for point in entry_points(group=group):
-                registry._add_spec(f"{kind}:{point.name}={point.module}:{point.attr}")
+                registry.add(f"{kind}:{point.name}={point.module}:{point.attr}")
         for spec in specs:
-            registry._add_spec(spec)
+            registry.add(spec)
         return registry
 
-    def _add_spec(self, spec: str) -> None:
+    def target(self, kind: str, name: str) -> Any:
+        """Return the class, function or instance that a plugin is."""
+        return self._plugins[kind, name].target
+
+    def add(self, spec: str) -> None:
+        """Load one plugin, ``kind:name=module:attribute``; what is wrong with it is added to `errors`."""
         try:
             match = _SPEC.fullmatch(spec.strip())
             if match is None or match["kind"] not in KINDS:
@@ -163,6 +178,8 @@ class Registry:
         plugin = self._plugins.get((kind, name))
         if plugin is None:
             raise PluginError(kind, name, "find", f"This worker has no {kind} plugin {name!r}.")
+        if plugin.missing:
+            raise PluginError(kind, name, "find", f"{kind}:{name} cannot be used: {plugin.missing}.")
         try:
             checked = plugin.params_model.model_validate(dict(params))
         except ValidationError as error:
@@ -210,7 +227,8 @@ def _describe(plugin: _Plugin) -> PluginDescription:
         version=_version(plugin.module),
         summary=_summary(plugin.target),
         params_schema=schema,
-        capabilities={"metrics": metrics} if metrics else {},
+        capabilities=({"metrics": metrics} if metrics else {})
+        | ({"missing": plugin.missing} if plugin.missing else {}),
         devices=["cpu"] if plugin.kind in ("dataset", "schedule") else ["cpu", "cuda"],
     )
 

@@ -4,6 +4,7 @@ One warm trainer process a slot; one heartbeat thread renews the leases of what 
 database, so results wait here while PostgreSQL is away, and plugin code never holds a connection.
 """
 
+import itertools
 import logging
 import math
 import os
@@ -11,6 +12,7 @@ import queue
 import socket
 import threading
 import time
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -25,6 +28,8 @@ from sqlalchemy.orm import Session
 from app.catalog.service import advertise
 from app.db.engine import Database
 from app.queue.lease import (
+    BACKOFF_SECONDS,
+    LONGEST_BACKOFF_SECONDS,
     CellResult,
     ClaimedUnit,
     beat,
@@ -37,6 +42,7 @@ from app.queue.lease import (
     finish_unit,
     forget_worker,
     job_planned,
+    keep_asking,
     plan_failed,
     record_cell,
     register_worker,
@@ -46,6 +52,7 @@ from app.queue.lease import (
 from app.settings import Settings
 from worker.channel import Message
 from worker.faults import describe, fault
+from worker.memory import MemoryLimit
 from worker.slot import Slot, SlotShut, TrainerDied, TrainerProcess
 
 logger = logging.getLogger(__name__)
@@ -55,6 +62,7 @@ T = TypeVar("T")
 AWAY_RETRY_SECONDS = (0.1, 1.0)
 CLAIM_PATIENCE_SECONDS = 60.0
 DRAIN_PATIENCE_SECONDS = 3.0
+LAST_EXIT_SECONDS = 8.0  # below what process managers give before they kill
 STARTING = {"phase": "start"}
 
 
@@ -98,7 +106,9 @@ class Supervisor:
         self._database = database
         self._slots: list[Slot] = []
         self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
-        self._running: dict[UUID, Work] = {}
+        self._running: dict[tuple[UUID, int], Work] = {}  # by unit and attempt
+        self._claiming = threading.Lock()
+        self._asking: set[UUID] = set()  # datasets and jobs whose plugin is being asked
         self._worker_id: UUID | None = None
         self._offer: dict[str, Any] = {}
         self._plugins: list[dict[str, Any]] = []
@@ -106,8 +116,16 @@ class Supervisor:
         self._draining = threading.Event()
         self._drained_at = math.inf
         self._stopped = threading.Event()
+        self._closed = threading.Event()
         self._heartbeat = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
         self.device = "cpu"
+        self.taken = 0  # messages so far
+        self.at_last: Callable[[], object] = lambda: os._exit(1)  # what is done when it cannot stop in order
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether another message could be taken now."""
+        return not self._free.empty()
 
     @property
     def slots(self) -> int:
@@ -160,6 +178,7 @@ class Supervisor:
                 self._patiently(lambda session: forget_worker(session, self._identity()))
             except Exception as error:
                 logger.warning("could not sign off: %s", _brief(error))
+        self._closed.set()
 
     def _open_slots(self) -> None:
         wanted = self._settings.device
@@ -186,14 +205,22 @@ class Supervisor:
         self._offer = {
             "devices": ["cpu", "cuda"] if self.device == "cuda" else ["cpu"],
             "slots": count,
-            "plugins": [f"{plugin['kind']}:{plugin['name']}" for plugin in self._plugins],
+            "plugins": [
+                f"{plugin['kind']}:{plugin['name']}"
+                for plugin in self._plugins
+                if "missing" not in plugin["capabilities"]  # the catalog has it, and says what it lacks
+            ],
             "plugin_errors": offer["errors"],
             "versions": {f"{plugin['kind']}:{plugin['name']}": plugin["version"] for plugin in self._plugins},
         }
 
     def _register(self, session: Session) -> None:
         advertise(session, self._plugins)
-        self._worker_id = register_worker(session, hostname=socket.gethostname(), pid=os.getpid(), **self._offer)
+        if self._worker_id is None:
+            self._worker_id = session.scalar(select(func.uuidv7()))
+        register_worker(
+            session, worker_id=self._worker_id, hostname=socket.gethostname(), pid=os.getpid(), **self._offer
+        )
 
     def _identity(self) -> UUID:
         assert self._worker_id is not None, "start() registers the worker before it takes work"
@@ -205,6 +232,10 @@ class Supervisor:
         self._draining.set()
         for slot in self._slots:
             slot.shut()
+        # A database that is stopped, or a broker that is away, may hold up the threads that are waited for.
+        if not self._closed.wait(LAST_EXIT_SECONDS):
+            logger.error("could not stop in order within %g s; leases will bring the units back", LAST_EXIT_SECONDS)
+            self.at_last()
 
     # --- the heartbeat
 
@@ -222,12 +253,14 @@ class Supervisor:
                 pause, failing = min(period, 0.5), True
 
     def _beat(self) -> None:
-        for unit_id, work in list(self._running.items()):
+        for (unit_id, attempt), work in list(self._running.items()):
             with self._database.transaction() as session:
-                answer = renew(session, unit_id, work.claim.attempt, self._settings.lease_seconds)
+                answer = renew(session, unit_id, attempt, self._settings.lease_seconds)
             if answer != "held":
                 work.verdict = answer
         with self._database.transaction() as session:
+            if asking := list(self._asking):
+                keep_asking(session, asking)
             if not beat(session, self._identity(), len(self._running)):
                 self._register(session)
 
@@ -236,22 +269,31 @@ class Supervisor:
     def run_unit(self, unit_id: UUID) -> None:
         """Claim a unit and see it to its end; a unit that is not to be had is left alone."""
         with self._slot() as slot:
-            claim = self._patiently(
-                lambda session: claim_unit(session, unit_id, self._identity(), self._settings.lease_seconds),
-                patience=CLAIM_PATIENCE_SECONDS,
-            )
-            if claim is None:
+            work = self._claimed(unit_id)
+            if work is None:
                 return
             began = time.monotonic()
-            work = self._running[unit_id] = Work(claim)
             try:
                 ending = self._executed(slot, work)
                 if ending.way != "lost":
                     self._patiently(lambda session: self._close_unit(session, work, ending))
             finally:
-                del self._running[unit_id]
+                del self._running[unit_id, work.claim.attempt]
             self._log_end(work, ending, time.monotonic() - began)
             self._rewarm(slot)
+
+    def _claimed(self, unit_id: UUID) -> Work | None:
+        """Claim a unit; one at a time, so that a claim whose answer was lost can be told from another slot's."""
+        with self._claiming:
+            held = {attempt for unit, attempt in self._running if unit == unit_id}
+            claim = self._patiently(
+                lambda session: claim_unit(session, unit_id, self._identity(), self._settings.lease_seconds, held),
+                patience=CLAIM_PATIENCE_SECONDS,
+            )
+            if claim is None:
+                return None
+            work = self._running[unit_id, claim.attempt] = Work(claim)
+            return work
 
     def _executed(self, slot: Slot, work: Work) -> Ending:
         try:
@@ -268,6 +310,7 @@ class Supervisor:
         except Exception as error:
             logger.exception("unit %s could not be executed", work.claim.unit_id)
             slot.empty()
+            work.unwritten.clear()  # if it was one of them that cannot be written, it cannot be written now either
             detail = f"The worker failed: {describe(error)}. Its log has the whole story."
             return Ending("surrendered", fault("worker_error", detail, work.place, exception=error), counts=True)
 
@@ -276,6 +319,7 @@ class Supervisor:
         limit = self._settings.cell_timeout_seconds
         deadline = time.monotonic() + limit
         next_try, pause = 0.0, AWAY_RETRY_SECONDS[0]
+        memory = MemoryLimit(self._settings.trainer_memory)
         while not self._draining.is_set():
             if work.verdict == "lost":
                 slot.empty()
@@ -303,6 +347,9 @@ class Supervisor:
                     if error["code"] == "plugin_unavailable":
                         return Ending("surrendered", error, counts=True)
                     return Ending("failed", error)
+            if (excess := memory.error(trainer.pid, work.place)) is not None:
+                slot.empty()
+                return Ending("failed", excess)
             if work.unwritten and time.monotonic() >= next_try:
                 try:
                     self._write(work)
@@ -362,12 +409,14 @@ class Supervisor:
             claim = self._patiently(lambda session: claim_dataset(session, dataset_id), patience=CLAIM_PATIENCE_SECONDS)
             if claim is None:
                 return
-            reply = self._asked(slot, {"type": "verify", "train": claim.train, "test": claim.test}, "dataset")
+            with self._asked_about(dataset_id):
+                reply = self._asked(slot, {"type": "verify", "train": claim.train, "test": claim.test}, "dataset")
             if reply is None:
                 return
             if reply["type"] == "verified":
                 info, fingerprint = reply["info"], reply["fingerprint"]
-                self._patiently(lambda session: dataset_ready(session, dataset_id, info, fingerprint))
+                preview = b64decode(reply["preview"]) if reply.get("preview") else None
+                self._patiently(lambda session: dataset_ready(session, dataset_id, info, fingerprint, preview))
             else:
                 self._patiently(lambda session: dataset_invalid(session, dataset_id, reply["error"]))
             logger.info("dataset %s %s", dataset_id, reply["type"])
@@ -380,7 +429,8 @@ class Supervisor:
             if claim is None:
                 return
             request = {"type": "schedule", "plugin": claim.schedule.model_dump(mode="json"), "size": claim.size}
-            reply = self._asked(slot, request, "schedule")
+            with self._asked_about(job_id):
+                reply = self._asked(slot, request, "schedule")
             if reply is None:
                 return
             if reply["type"] == "steps":
@@ -394,29 +444,53 @@ class Supervisor:
     def _asked(self, slot: Slot, request: Message, phase: str) -> Message | None:
         """Return a trainer's one answer, also when it is that it died; None when the worker stops."""
         where = {"phase": phase}
+        for attempt in itertools.count(1):
+            try:
+                return self._answer(slot, request, where)
+            except SlotShut:
+                return None
+            except TrainerDied as death:
+                if attempt >= self._settings.max_attempts:
+                    return {"type": "error", "error": death.error(where)}
+                # It may have died of something else: of too little memory, or by somebody's hand.
+                logger.warning("%s", death.error(where)["detail"])
+            if self._draining.wait(min(BACKOFF_SECONDS * 2 ** min(attempt - 1, 30), LONGEST_BACKOFF_SECONDS)):
+                break
+        return None
+
+    def _answer(self, slot: Slot, request: Message, where: dict[str, Any]) -> Message | None:
         limit = self._settings.cell_timeout_seconds
+        memory = MemoryLimit(self._settings.trainer_memory)
+        trainer = slot.warm()
+        trainer.send(request)
+        deadline = time.monotonic() + limit
+        while not self._draining.is_set():
+            reply = trainer.receive()
+            if reply is not None:
+                return reply
+            if (error := memory.error(trainer.pid, where)) is not None:
+                slot.empty()
+                return {"type": "error", "error": error}
+            if time.monotonic() > deadline:
+                slot.empty()
+                return {"type": "error", "error": _timed_out(limit, where)}
+        return None
+
+    @contextmanager
+    def _asked_about(self, subject: UUID) -> Iterator[None]:
+        """Have the heartbeat say that the subject is being seen to."""
+        self._asking.add(subject)
         try:
-            trainer = slot.warm()
-            trainer.send(request)
-            deadline = time.monotonic() + limit
-            while not self._draining.is_set():
-                reply = trainer.receive()
-                if reply is not None:
-                    return reply
-                if time.monotonic() > deadline:
-                    slot.empty()
-                    return {"type": "error", "error": _timed_out(limit, where)}
-            return None
-        except SlotShut:
-            return None
-        except TrainerDied as death:
-            return None if self._draining.is_set() else {"type": "error", "error": death.error(where)}
+            yield
+        finally:
+            self._asking.discard(subject)
 
     # --- slots and the database
 
     @contextmanager
     def _slot(self) -> Iterator[Slot]:
         slot = self._free.get()
+        self.taken += 1
         try:
             yield slot
         finally:

@@ -6,12 +6,14 @@ request after the other and dies with its whole process group as soon as the oth
 
 import faulthandler
 import json
+import logging
 import os
 import queue
 import signal
 import socket
 import sys
 import threading
+from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,9 +31,13 @@ from worker.channel import Channel, ChannelClosed, Message
 from worker.faults import Fault, blamed_on, describe, fault
 from worker.loop import UnitCell, UnitPlan, run_cells
 from worker.plugins.arrays import DatasetError, materialise, verify_splits
+from worker.plugins.preview import contact_sheet
+from worker.plugins.splitting import part_of, standardised
 from worker.registry import DatasetContext, PluginError, Registry
 
 KEPT_DATASETS = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Splits:
 
     train: Any
     test: Any
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     info: dict[str, Any]
     fingerprint: str
     context: DatasetContext
@@ -93,10 +99,14 @@ class Trainer:
         spec = JobSpec.model_validate(request["spec"])
         splits = self._load(request["train"], request["test"])
         if splits.fingerprint != request["fingerprint"]:
+            # The files may have changed, and been verified again, since this process read them.
+            self._splits.pop(_key(request["train"], request["test"]))
+            splits = self._load(request["train"], request["test"])
+        if splits.fingerprint != request["fingerprint"]:
             detail = (
                 f"The data of dataset {spec.dataset!r} are not those that were verified (fingerprint "
-                f"{splits.fingerprint[:12]}…, then {request['fingerprint'][:12]}…). Restore them, or register them "
-                "under a new name and submit the job on that."
+                f"{splits.fingerprint[:12]}…, then {request['fingerprint'][:12]}…). Restore them; or have the "
+                "dataset verified again, and start the job anew."
             )
             raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
         unit = UnitPlan(
@@ -112,7 +122,19 @@ class Trainer:
         # Read anew: the point is what is there now.
         self._splits.pop(_key(request["train"], request["test"]), None)
         splits = self._load(request["train"], request["test"])
-        self._send({"type": "verified", "info": splits.info, "fingerprint": splits.fingerprint})
+        try:
+            picture = contact_sheet(splits.train)
+        except Exception:  # somebody's items may be anything, and a picture is no reason to refuse a dataset
+            logger.warning("no picture can be made of dataset:%s", request["train"]["loader"], exc_info=True)
+            picture = None
+        self._send(
+            {
+                "type": "verified",
+                "info": splits.info,
+                "fingerprint": splits.fingerprint,
+                "preview": None if picture is None else b64encode(picture).decode(),
+            }
+        )
 
     def _schedule(self, request: Message) -> None:
         ref = PluginRef.model_validate(request["plugin"])
@@ -139,11 +161,15 @@ class Trainer:
         return self._splits[key]
 
     def _read(self, train: dict[str, Any], test: dict[str, Any]) -> Splits:
-        built = []
+        built: list[Any] = []
+        whole: dict[str, Any] = {}  # both parts of one source are cut from one reading of it
         for split, ref in (("train", train), ("test", test)):
             loader = PluginRef(name=ref["loader"], params=ref.get("params") or {})
+            plugin = f"dataset:{loader.name}"
             try:
-                built.append(build(self._registry, "dataset", loader))
+                if (source := loader.model_dump_json()) not in whole:
+                    whole[source] = build(self._registry, "dataset", loader)
+                built.append(_part(whole[source], ref.get("part"), plugin))
             except Fault as error:
                 if error.error["code"] == "plugin_unavailable":
                     raise
@@ -151,15 +177,19 @@ class Trainer:
                 unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
                 raise Fault(unusable) from error
         try:
+            if train.get("standardise"):
+                built = list(standardised(*built))
             info, fingerprint = verify_splits(*built)
-            whole = materialise(built[0])
         except Exception as error:
             plugin = f"dataset:{train['loader']}"
             detail = f"The dataset cannot be used: {error if isinstance(error, DatasetError) else describe(error)}"
             where = {"plugin": plugin, "phase": "dataset"}
             raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
-        context = DatasetContext(input_shape=whole.input_shape, num_classes=whole.num_classes)
-        return Splits(built[0], built[1], whole.y, info, fingerprint, context)
+        # A regression has one output, and no classes to keep the proportions of.
+        classes = len(info["class_names"]) or int(info["task"] == "regression")
+        context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
+        labels = materialise(built[0]).y if info["task"] == "classification" else None
+        return Splits(built[0], built[1], labels, info, fingerprint, context)
 
 
 class PluginBuilder:
@@ -167,7 +197,7 @@ class PluginBuilder:
 
     def __init__(self, registry: Registry, spec: JobSpec, splits: Splits) -> None:
         self.train, self.test = splits.train, splits.test
-        self.labels: NDArray[np.int64] | None = splits.labels
+        self.labels = splits.labels
         refs = {"model": spec.model, "training": spec.training, "evaluation": spec.evaluation, "reset": spec.reset}
         self.names = {kind: f"{kind}:{ref.name}" for kind, ref in refs.items() if ref is not None}
         built = partial(build, registry, context=splits.context)
@@ -213,6 +243,16 @@ def make_repeatable() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+
+
+def _part(dataset: Any, rule: dict[str, Any] | None, plugin: str) -> Any:
+    if rule is None:
+        return dataset
+    try:
+        return part_of(dataset, **rule)
+    except Exception as error:
+        detail = str(error) if isinstance(error, DatasetError) else describe(error)
+        raise Fault(fault("dataset_invalid", detail, {"plugin": plugin, "phase": "split"}, exception=error)) from error
 
 
 def _key(train: dict[str, Any], test: dict[str, Any]) -> str:

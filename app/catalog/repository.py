@@ -47,6 +47,16 @@ def get_plugins(session: Session, keys: Sequence[tuple[str, str]]) -> list[Plugi
     return list(session.scalars(select(Plugin).where(tuple_(Plugin.kind, Plugin.name).in_(keys))))
 
 
+def missing_packages(session: Session) -> dict[str, str]:
+    """Return of each plugin, as "kind:name", that lacks a package where it was last advertised, what to do about it."""
+    rows = session.execute(
+        select(Plugin.kind, Plugin.name, Plugin.capabilities["missing"].astext).where(
+            Plugin.capabilities.has_key("missing")
+        )
+    )
+    return {f"{kind}:{name}": remedy for kind, name, remedy in rows}
+
+
 def find_workers(session: Session, heard_within: timedelta | None = None) -> list[tuple[Worker, float]]:
     """Return workers, the oldest first, each with the seconds since it was last heard on the database's clock."""
     silence = func.extract("epoch", func.clock_timestamp() - Worker.heartbeat_at)

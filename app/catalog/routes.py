@@ -17,12 +17,26 @@ router = APIRouter(responses=documented(422, 503))
 
 PLUGIN_KEY = TypeAdapter(tuple[str, str])
 DATASET_KEY = TypeAdapter(str)
-DATASET_EXAMPLE = {
-    "summary": "Part of MNIST",
-    "value": {
-        "name": "mnist-2500",
-        "train": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 0, "limit": 2500}},
-        "test": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 8000, "limit": 500}},
+DATASET_EXAMPLES = {
+    "mnist": {
+        "summary": "Part of MNIST",
+        "value": {
+            "name": "mnist-2500",
+            "train": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 0, "limit": 2500}},
+            "test": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 8000, "limit": 500}},
+        },
+    },
+    "source": {
+        "summary": "A table, split by patient",
+        "value": {
+            "name": "stays",
+            "source": {
+                "loader": "tabular",
+                "params": {"path": "stays.csv", "target": "days", "task": "regression", "metadata": ["patient"]},
+            },
+            "split": {"test_fraction": 0.25, "group_by": "patient"},
+            "standardise": True,
+        },
     },
 }
 
@@ -31,8 +45,12 @@ DatasetName = Annotated[str, Path(max_length=200)]
 
 
 def _view(plugin: Plugin, live: service.LiveWorkers) -> PluginView:
-    fields = {name: getattr(plugin, name) for name in PluginView.model_fields if name != "available"}
-    return PluginView(**fields, available=live.offers(f"{plugin.kind}:{plugin.name}"))
+    stated = set(PluginView.model_fields) - {"available", "unavailable_reason"}
+    fields: dict[str, Any] = {name: getattr(plugin, name) for name in stated}
+    fields["capabilities"] = {key: value for key, value in plugin.capabilities.items() if key != "missing"}
+    reason = live.why_waiting([f"{plugin.kind}:{plugin.name}"], "cpu")
+    available = live.offers(f"{plugin.kind}:{plugin.name}")
+    return PluginView(**fields, available=available, unavailable_reason=None if available else reason)
 
 
 @router.get("/plugins", tags=["plugins"])
@@ -79,12 +97,10 @@ def create_dataset(
     response: Response,
     session: SessionDep,
     settings: SettingsDep,
-    body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples={"mnist": DATASET_EXAMPLE})],
+    body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples=DATASET_EXAMPLES)],
 ) -> DatasetView:
     """Register a named pair of splits. A worker verifies it: `status` goes from verifying to ready or invalid."""
-    dataset, created = service.register_dataset(
-        session, body.name, (body.train.loader, body.train.params), (body.test.loader, body.test.params)
-    )
+    dataset, created = service.register_dataset(session, body)
     response.status_code = 201 if created else 200
     response.headers["Location"] = request.url_for("get_dataset", name=dataset.name).path
     return _dataset_view(dataset, service.live_workers(session, settings))
@@ -115,6 +131,19 @@ def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName
     with `start_anew`.
     """
     return _dataset_view(service.verify_again(session, name), service.live_workers(session, settings))
+
+
+@router.get(
+    "/datasets/{name}/preview.png",
+    tags=["datasets"],
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "some items of each class"}, **documented(404)},
+)
+def get_dataset_preview(session: SessionDep, name: DatasetName) -> Response:
+    """Return a picture of some training items of each class, as a worker made it when it verified the dataset."""
+    picture, fingerprint = service.dataset_preview(session, name)
+    headers = {"ETag": f'"{fingerprint}"', "Cache-Control": "max-age=60", "X-Content-Type-Options": "nosniff"}
+    return Response(picture, media_type="image/png", headers=headers)
 
 
 @router.delete("/datasets/{name}", tags=["datasets"], status_code=204, responses=documented(404, 409))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.sufficiency.spec import Name, Strict
 
@@ -32,6 +32,7 @@ class PluginView(BaseModel):
                     "capabilities": {},
                     "devices": ["cpu"],
                     "available": True,
+                    "unavailable_reason": None,
                 }
             ]
         },
@@ -45,6 +46,7 @@ class PluginView(BaseModel):
     capabilities: dict[str, Any] = Field(description="an evaluation: its metrics with direction and bounds")
     devices: list[str]
     available: bool = Field(description="a live worker offers it")
+    unavailable_reason: str | None = Field(None, description="why no live worker offers it, and what to do")
 
 
 class Split(Strict):
@@ -54,16 +56,51 @@ class Split(Strict):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class SplitRule(Strict):
+    """How one source is cut into a training and a test split."""
+
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of the items in the test split")
+    seed: int = Field(0, ge=0, lt=2**63)
+    stratify: bool = Field(True, description="keep the proportions of the classes, where there are classes")
+    group_by: Name | None = Field(
+        None, description="key of the items' metadata: items with the same value stay in one split"
+    )
+
+
 class NewDataset(Strict):
-    """A named pair of splits."""
+    """A named pair of splits: `train` and `test`, or one `source` that is split by a rule."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
         description="letters, digits, `.`, `_` and `-`; begins with a letter or digit",
     )
-    train: Split
-    test: Split
+    train: Split | None = None
+    test: Split | None = None
+    source: Split | None = Field(None, description="what is split, in place of `train` and `test`")
+    split: SplitRule | None = Field(None, description="how `source` is split; null: a fifth to test on, by class")
+    standardise: bool = Field(
+        False, description="put every feature at mean 0 and standard deviation 1 of the training split"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "NewDataset":
+        pair = self.train is not None and self.test is not None
+        if self.source is None and not pair:
+            raise ValueError("give both `train` and `test`, or one `source` to be split")
+        if self.source is not None and (self.train is not None or self.test is not None):
+            raise ValueError("give `train` and `test`, or `source`, not both")
+        if self.source is None and self.split is not None:
+            raise ValueError("`split` says how `source` is split, and there is none")
+        return self
+
+    def references(self) -> list[tuple[str, str, Split]]:
+        """Return what reads each split: its name, the field that says so, and the loader."""
+        if self.source is not None:
+            return [("train", "source", self.source), ("test", "source", self.source)]
+        assert self.train is not None, "one of the two ways is checked when it is read"
+        assert self.test is not None, "one of the two ways is checked when it is read"
+        return [("train", "train", self.train), ("test", "test", self.test)]
 
 
 class DatasetView(BaseModel):
@@ -84,10 +121,12 @@ class DatasetView(BaseModel):
                     "status": "ready",
                     "error": None,
                     "info": {
+                        "task": "classification",
                         "train": {"size": 2500, "class_counts": [219, 287, 276, 254, 275, 221, 225, 257, 242, 244]},
                         "test": {"size": 500, "class_counts": [46, 58, 51, 47, 55, 44, 49, 51, 49, 50]},
                         "input_shape": [1, 28, 28],
                         "class_names": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+                        "test_items_in_train": 0,
                     },
                     "fingerprint": "sha256:9f86d081884c7d65",
                     "queued_reason": None,
@@ -104,7 +143,9 @@ class DatasetView(BaseModel):
     test: dict[str, Any]
     status: Literal["verifying", "ready", "invalid"]
     error: dict[str, Any] | None = Field(description="why it is invalid")
-    info: dict[str, Any] | None = Field(description="sizes, class counts, item shape and class names, once it is read")
+    info: dict[str, Any] | None = Field(
+        description="task, sizes, class counts or the target's spread, item shape, class names, as last read"
+    )
     fingerprint: str | None
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")
     created_at: Timestamp

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.catalog import repository
+from app.catalog.schemas import NewDataset, SplitRule
 from app.db.tables import Dataset, Plugin, Worker
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.queue.outbox import enqueue
@@ -40,10 +41,13 @@ class LiveWorkers:
     workers : tuple of Worker
     leases : mapping
         How many units a worker holds, by its id.
+    missing : mapping
+        Of "kind:name", the package that it lacks and what to do.
     """
 
     workers: tuple[Worker, ...]
     leases: Mapping[UUID, int]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
         """Return how many slots of the workers are free, and how many they have."""
@@ -97,7 +101,8 @@ class LiveWorkers:
             return "no worker is running"
         lacking = [plugin for plugin in plugins if not self.offers(plugin)]
         if lacking:
-            return f"no live worker offers plugin {', '.join(lacking)}"
+            remedies = [f"; {self.missing[plugin]}" for plugin in lacking if plugin in self.missing]
+            return f"no live worker offers plugin {', '.join(lacking)}{''.join(remedies)}"
         if not self.has_device(device):
             return f"no live worker for device {device}"
         for plugin, version in versions.items():
@@ -122,7 +127,7 @@ def live_window(settings: Settings) -> timedelta:
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
     """Return the workers that were heard of lately."""
     workers = tuple(worker for worker, _ in repository.find_workers(session, live_window(settings)))
-    return LiveWorkers(workers, repository.leases(session) if workers else {})
+    return LiveWorkers(workers, repository.leases(session) if workers else {}, repository.missing_packages(session))
 
 
 def all_workers(session: Session) -> list[tuple[Worker, float]]:
@@ -279,29 +284,27 @@ def _field_errors(error: ValidationError, place: tuple[str | int, ...]) -> list[
     return [field_error(pointer(*place), message)]
 
 
-def register_dataset(
-    session: Session, name: str, train: tuple[str, dict[str, Any]], test: tuple[str, dict[str, Any]]
-) -> tuple[Dataset, bool]:
+def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
     """Register a pair of splits and ask a worker to verify them.
-
-    Parameters
-    ----------
-    train, test : (loader, params)
-        How to read each split.
 
     Returns
     -------
     dataset : Dataset
-        As registered.
+        As registered: each split with its loader and all parameters, and the `part` of a source that it is.
     created : bool
         False when the same dataset was registered already.
     """
+    name = new.name
     errors: list[FieldError] = []
     splits: dict[str, dict[str, Any]] = {}
-    for split, (loader, given) in (("train", train), ("test", test)):
-        _, params, found = configure(session, "dataset", loader, given, (split,), key="loader")
-        splits[split] = {"loader": loader, "params": params}
-        errors.extend(found)
+    for split, place, asked in new.references():
+        _, params, found = configure(session, "dataset", asked.loader, asked.params, (place,), key="loader")
+        splits[split] = {"loader": asked.loader, "params": params}
+        if new.source is not None:
+            splits[split]["part"] = {"name": split, **(new.split or SplitRule()).model_dump()}
+        if new.standardise:
+            splits[split]["standardise"] = True
+        errors.extend(error for error in found if error not in errors)
     if errors:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)
     dataset = repository.insert_dataset(session, name, splits["train"], splits["test"])
@@ -326,6 +329,24 @@ def get_dataset(session: Session, name: str) -> Dataset:
     if dataset is None:
         raise NotFound(f"No dataset is called {name!r}; GET /datasets lists them.", code="dataset_not_found")
     return dataset
+
+
+def dataset_preview(session: Session, name: str) -> tuple[bytes, str]:
+    """Return a PNG of some of a dataset's items, and the fingerprint of what it shows.
+
+    Raises
+    ------
+    NotFound
+        When there is none, with the reason.
+    """
+    dataset = get_dataset(session, name)
+    if dataset.preview is None:
+        why = {
+            "verifying": "no worker has verified it yet; wait until its status is ready",
+            "invalid": "it is invalid; its error says why",
+        }.get(dataset.status, "its items are not images; its info says what is in it")
+        raise NotFound(f"There is no picture of dataset {name!r}: {why}.", code="preview_not_found")
+    return dataset.preview, str(dataset.fingerprint)
 
 
 def list_datasets(session: Session, after: str | None, limit: int) -> list[Dataset]:
@@ -369,7 +390,8 @@ def verify_again(session: Session, name: str) -> Dataset:
     if dataset is None:
         raise Conflict(f"Dataset {name!r} is being deleted.", code="dataset_gone")
     if dataset.status != "verifying":
-        dataset.status, dataset.fingerprint, dataset.info, dataset.error = "verifying", None, None, None
+        # What was found before stays until it is known what there is now: results of jobs are labelled with it.
+        dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
         dataset.verified_at, dataset.attempts, dataset.sent_at = None, 0, func.now()
         enqueue(session, "verify_dataset", dataset.id, "cpu")
         session.flush()

@@ -2,32 +2,78 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import create_engine
+import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 MOST_CONNECTIONS = 30
+LONGEST_LOCK_WAIT_SECONDS = 10
+# A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.
+VANISHED_HOST = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 class Database:
     """Sessions on one PostgreSQL database, shared by the threads of a process.
 
     A session takes a connection with its first statement and holds it to its end.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL.
+    pool_size : int
+        Connections that are kept open.
+    silence_seconds : float
+        How long a transaction may stand still before PostgreSQL ends it, so that a stopped or vanished process does not
+        keep a job locked.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, silence_seconds: float = 30.0) -> None:
         self.engine = create_engine(
             url,
             pool_size=pool_size,
             max_overflow=MOST_CONNECTIONS - pool_size,
             pool_pre_ping=True,  # a restarted PostgreSQL costs a reconnect, not an error
-            connect_args={"connect_timeout": 5},
+            connect_args=VANISHED_HOST,
             hide_parameters=True,  # an error that is logged must not carry a webhook's secret
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._snapshots = sessionmaker(
             self.engine.execution_options(isolation_level="REPEATABLE READ"), expire_on_commit=False
         )
+
+        @event.listens_for(self.engine, "connect")
+        def set_limits(connection: Any, _: object) -> None:
+            limits = (
+                f"SET idle_in_transaction_session_timeout = {round(silence_seconds * 1000)};"
+                f"SET lock_timeout = '{LONGEST_LOCK_WAIT_SECONDS}s'"
+            )
+            try:
+                connection.autocommit = True
+                connection.execute(limits)
+                connection.autocommit = False
+            except psycopg.OperationalError as error:
+                # Here alone SQLAlchemy does not translate, and PostgreSQL may go away here as anywhere.
+                connection.close()
+                raise OperationalError(limits, None, error, connection_invalidated=True) from error
+
+        @event.listens_for(self.engine, "handle_error")
+        def name_silence(context: ExceptionContext) -> None:
+            # The driver takes this for a mistake of the program; it is a lost connection like any other.
+            if isinstance(context.original_exception, IdleInTransactionSessionTimeout):
+                context.is_disconnect = True
+                raise OperationalError(context.statement, None, context.original_exception, connection_invalidated=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

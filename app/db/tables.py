@@ -93,7 +93,7 @@ class Worker(Base):
 
 
 class Dataset(Base):
-    """A registered pair of splits; `info` is what a worker found when it read them."""
+    """A registered pair of splits; `info` is what a worker found when it last read them and they were whole."""
 
     __tablename__ = "dataset"
 
@@ -109,6 +109,7 @@ class Dataset(Base):
     sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
+    preview: Mapped[bytes | None] = mapped_column(deferred=True)  # a PNG of some items; lists do not read it
 
     __table_args__ = (
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
@@ -128,6 +129,7 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]  # as run: every default filled in
     dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
     dataset_fingerprint: Mapped[str]
+    dataset_info: Mapped[dict[str, Any] | None]  # of the data that it measured, once the dataset is of other data
     plugin_versions: Mapped[dict[str, Any]]  # "kind:name" -> version: what all its cells are measured with
     metrics: Mapped[dict[str, Any]]  # metric -> direction and bounds: declared by the evaluation, overridden by the job
     # Sizes by step number: those that the job was extended by come last. Null until a schedule plugin has named them.
@@ -171,6 +173,9 @@ class Job(Base):
         Index(None, "state", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
+        # For lists by a name that few jobs have
+        Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
+        Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
     )
 
 

@@ -155,7 +155,7 @@ def extend(
         _start_anew(session, job, extended.spec, extended.changed, settings)
     else:
         assert extended.steps is not None
-        job.dataset_id = extended.dataset.id
+        job.dataset_id, job.dataset_info = extended.dataset.id, None
         lease.extend(session, job, extended.spec, extended.steps)
     return fresh(session, job), True
 
@@ -301,7 +301,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     prepared = _prepared_anew(session, spec, settings)
     job.spec = prepared.spec.model_dump(mode="json")
     job.dataset_id = prepared.dataset.id
-    job.dataset_fingerprint = str(prepared.dataset.fingerprint)
+    job.dataset_fingerprint, job.dataset_info = str(prepared.dataset.fingerprint), None
     job.plugin_versions = {key: plugin.version for key, plugin in prepared.plugins.items()}
     job.metrics = {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()}
     job.device = prepared.device

@@ -1,17 +1,23 @@
 """Queries on jobs and their events."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
 from app.jobs.values import Spread
+
+NEWEST = 500
+# As their indices have them
+_model_name = literal_column("((job.spec -> 'model') ->> 'name')", Text)
+_dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,21 @@ def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit
     if wanted.labels:
         statement = statement.where(Job.labels.contains(dict(wanted.labels)))
     if wanted.model is not None:
-        statement = statement.where(Job.spec["model"]["name"].astext == wanted.model)
+        statement = statement.where(_model_name == wanted.model)
     if wanted.dataset is not None:
-        statement = statement.where(Job.spec["dataset"].astext == wanted.dataset)
+        statement = statement.where(_dataset_name == wanted.dataset)
     if wanted.created_after is not None:
-        statement = statement.where(Job.created_at > wanted.created_after)
+        # A job's id is made after its `created_at`, and begins with the milliseconds: where to stop looking.
+        statement = statement.where(Job.created_at > wanted.created_after, Job.id >= first_id(wanted.created_after))
     if before is not None:
         statement = statement.where(Job.id < before)
     return list(session.scalars(statement))
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return the least version 7 id that can have been made at a moment."""
+    milliseconds = max(math.floor(moment.timestamp() * 1000), 0)
+    return UUID(int=milliseconds << 80)
 
 
 def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
@@ -118,15 +131,18 @@ def unsent_seconds(session: Session) -> float:
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:
     """Return what a training item has cost in jobs with this model and training on this device; None without any."""
-    recent = (
-        select(Job.id)
-        .where(
-            Job.spec["model"] == model,
-            Job.spec["training"] == training,
-            Job.device == device,
-            Job.cells_done > 0,
-        )
+    # Among the newest only: what nobody has run lately must not be looked for through all of history.
+    newest = (
+        select(Job.id, Job.spec["model"].label("model"), Job.spec["training"].label("training"), Job.device)
+        .where(Job.cells_done > 0)
         .order_by(Job.id.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    recent = (
+        select(newest.c.id)
+        .where(newest.c.model == model, newest.c.training == training, newest.c.device == device)
+        .order_by(newest.c.id.desc())
         .limit(20)
         .subquery()
     )

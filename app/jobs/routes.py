@@ -252,8 +252,11 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
     service.delete(session, job_id)
 
 
-def _existing_job(session: SessionDep, job_id: UUID) -> UUID:
-    return service.get_job(session, job_id).id
+def _existing_job(request: Request, job_id: UUID) -> UUID:
+    # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
+    # then a mistake of the service.
+    with request.app.state.database.transaction() as session:
+        return service.get_job(session, job_id).id
 
 
 @router.get(

@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import func, select, tuple_
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -193,8 +194,12 @@ def metric_specs(job: Job) -> dict[str, MetricSpec]:
 
 def class_names(session: Session, job: Job) -> list[str]:
     """Return the names of the classes of a job's dataset."""
-    info = session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
-    return [str(name) for name in info.get("class_names") or []]
+    return [str(name) for name in _dataset_info(session, job).get("class_names") or []]
+
+
+def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
+    """Return what is in the data that a job measured."""
+    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
 
 
 def load_series(session: Session, job: Job) -> list[Series]:
@@ -373,6 +378,8 @@ def store_curves(session: Session, job: Job) -> None:
     A series with too little for a fit is kept without one, with the reason.
     """
     rows = []
+    # Thousands of classes take longer to fit than a transaction may otherwise stand still.
+    session.execute(sql("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
     readings = []
     measured = load_series(session, job)
     for series in measured:
@@ -466,8 +473,7 @@ def judge_all(
 
 def _test_items(session: Session, job: Job) -> Callable[[Series], int | None]:
     """Return how many test items a series is a proportion of, as far as its metric is one."""
-    info = session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
-    test = info.get("test") or {}
+    test = _dataset_info(session, job).get("test") or {}
     specs = metric_specs(job)
 
     def items(series: Series) -> int | None:

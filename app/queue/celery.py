@@ -7,6 +7,7 @@ from app.settings import Settings
 QUEUES = ("cpu", "cuda")
 # A message is only a hint: the sweeper sends it again, so an old one may as well vanish.
 MESSAGE_EXPIRES_SECONDS = 24 * 3600
+BROKER_PATIENCE_SECONDS = 5
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -30,11 +31,28 @@ def make_celery(settings: Settings) -> Celery:
             "priority_steps": list(range(10)),
             "socket_keepalive": True,
             "socket_connect_timeout": 5,
+            # A broker that vanished without a word: a publish gives up, and a consumer asks anew.
+            "socket_timeout": 10,
+            "health_check_interval": 5,
         },
         task_publish_retry=False,  # the outbox keeps what could not be sent
         enable_utc=True,
     )
     return celery
+
+
+def waiting_messages(celery: Celery) -> dict[str, int]:
+    """Return how many messages each queue holds; raises whatever the transport raises when the broker is away."""
+    with celery.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_PATIENCE_SECONDS)
+        channel = connection.default_channel
+        counts = {}
+        for queue in QUEUES:
+            try:
+                counts[queue] = int(channel.queue_declare(queue, passive=True).message_count)
+            except connection.channel_errors:  # Redis has no empty lists
+                counts[queue] = 0
+        return counts
 
 
 def message_priority(priority: int) -> int:

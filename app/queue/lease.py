@@ -5,6 +5,7 @@ made. Each function locks the job first (see `app.jobs.lifecycle.lock_job`) and 
 times are the database's clock.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -22,9 +23,10 @@ from app.queue.outbox import enqueue, enqueue_units
 from app.sufficiency.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0
-LONGEST_BACKOFF_SECONDS = 300.0
-# How long a worker whose plugins are of another version than the job's leaves its unit to others.
-OTHER_VERSION_SECONDS = 5.0
+LONGEST_BACKOFF_SECONDS = 60.0
+# For how long a worker whose plugins are of another version than the job's leaves its unit to others: where there is
+# one that could take it, and where there is none.
+TO_OTHERS_SECONDS, TO_NOBODY_SECONDS = 5.0, 60.0
 # Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
 DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
 
@@ -103,17 +105,30 @@ def _held(session: Session, unit_id: UUID, attempt: int) -> tuple[Job, Unit] | N
     return found
 
 
-def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: float) -> ClaimedUnit | None:
-    """Take a queued unit under a lease, or return None when it is not to be had: taken, ended, or not due yet."""
+def claim_unit(
+    session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: float, held: Collection[int] | None = None
+) -> ClaimedUnit | None:
+    """Take a queued unit under a lease, or return None when it is not to be had: taken, ended, or not due yet.
+
+    Parameters
+    ----------
+    held : collection of int, optional
+        The attempts at this unit that the worker knows to be its own. A lease in its name under another number is a
+        claim whose answer never arrived, and is taken anew.
+    """
     found = _lock(session, unit_id)
     if found is None:
         return None
     job, unit = found
     due = unit.not_before is None or session.scalar(select(func.now() >= unit.not_before))
-    if unit.state != "queued" or job.state not in ("queued", "running") or not due:
+    is_unanswered = (
+        held is not None and unit.state == "leased" and unit.worker_id == worker_id and unit.attempt not in held
+    )
+    if not (unit.state == "queued" or is_unanswered) or job.state not in ("queued", "running") or not due:
         return None
     if not _same_versions(session, job, worker_id):
-        unit.not_before, unit.sent_at = _in(OTHER_VERSION_SECONDS), None  # the sweeper sends it when it is due
+        # The sweeper sends it when it is due.
+        unit.not_before, unit.sent_at = _in(_pause_for_others(session, job)), None
         return None
     if job.state == "queued":
         move(session, job, "running")
@@ -139,12 +154,7 @@ def claim_unit(session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: 
 
 def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     """Whether the worker's plugins are those that the job is measured with; the first worker of a job decides that."""
-    offered = session.scalar(select(Worker.versions).where(Worker.id == worker_id)) or {}
-    changed = {
-        plugin: offered[plugin]
-        for plugin, version in job.plugin_versions.items()
-        if offered.get(plugin, version) != version and not plugin.startswith("schedule:")
-    }
+    changed = _other_versions(job, session.scalar(select(Worker.versions).where(Worker.id == worker_id)))
     if not changed:
         return True
     leased = select(Unit.id).where(Unit.job_id == job.id, Unit.state == "leased").limit(1)
@@ -153,6 +163,21 @@ def _same_versions(session: Session, job: Job, worker_id: UUID) -> bool:
     job.plugin_versions = job.plugin_versions | changed
     emit(session, job, "versions", {"plugin_versions": job.plugin_versions})
     return True
+
+
+def _other_versions(job: Job, offered: dict[str, Any] | None) -> dict[str, Any]:
+    """Return those of the job's plugins that a worker has in another version; a schedule measures nothing."""
+    return {
+        plugin: (offered or {})[plugin]
+        for plugin, version in job.plugin_versions.items()
+        if (offered or {}).get(plugin, version) != version and not plugin.startswith("schedule:")
+    }
+
+
+def _pause_for_others(session: Session, job: Job) -> float:
+    heard = Worker.heartbeat_at > func.now() - timedelta(seconds=TO_NOBODY_SECONDS)
+    workers = session.scalars(select(Worker.versions).where(heard)).all()
+    return TO_NOBODY_SECONDS if all(_other_versions(job, offered) for offered in workers) else TO_OTHERS_SECONDS
 
 
 def renew(session: Session, unit_id: UUID, attempt: int, lease_seconds: float) -> Literal["held", "cancelled", "lost"]:
@@ -177,7 +202,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     found = _held(session, unit_id, attempt)
     if found is None:
         return False
-    job, _ = found
+    job, unit = found
     n = session.scalar(
         update(Cell)
         .where(
@@ -198,6 +223,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     )
     if n is None:
         return True
+    unit.failures = 0  # who gets on is not what kills its trainers
     if result.values:
         session.execute(
             insert(Measurement),
@@ -309,6 +335,71 @@ def surrender_unit(
     if found is None:
         return
     job, unit = found
+    _give_back(
+        session,
+        job,
+        unit,
+        error,
+        counts=counts,
+        counts_for_job=counts_for_job,
+        max_attempts=max_attempts,
+        max_deaths=max_deaths,
+    )
+
+
+def expire_lease(
+    session: Session,
+    unit_id: UUID,
+    attempt: int,
+    *,
+    counts_for_job: bool = True,
+    max_attempts: int = 3,
+    max_deaths: int = 10,
+) -> bool:
+    """Take a unit back from a worker that did not renew its lease; return False when it has done so by now.
+
+    The parameters are those of `surrender_unit`.
+    """
+    found = _held(session, unit_id, attempt)
+    if found is None:
+        return False
+    job, unit = found
+    # A renewal locks the unit alone: none may come between this look and what follows from it.
+    session.refresh(unit, with_for_update=True)
+    if not session.scalar(select(Unit.lease_expires_at < func.now()).where(Unit.id == unit_id)):
+        return False
+    error = {
+        "code": "worker_lost",
+        "detail": "The worker went silent and its lease expired: look whether its machine is up and has memory left.",
+        "where": {"phase": "lease"},
+    }
+    # The first time, the lease has been pause enough.
+    _give_back(
+        session,
+        job,
+        unit,
+        error,
+        counts=True,
+        counts_for_job=counts_for_job,
+        max_attempts=max_attempts,
+        max_deaths=max_deaths,
+        is_patient=unit.failures > 0,
+    )
+    return True
+
+
+def _give_back(
+    session: Session,
+    job: Job,
+    unit: Unit,
+    error: dict[str, Any] | None,
+    *,
+    counts: bool,
+    counts_for_job: bool,
+    max_attempts: int,
+    max_deaths: int,
+    is_patient: bool = True,
+) -> None:
     if job.state == "cancelling":
         _end_lease(unit, "cancelled", error)
         session.flush()
@@ -331,11 +422,8 @@ def surrender_unit(
         _fail_job(session, job, {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last})
         return
     unit.error = error
-    _requeue(session, job, unit, delay=_backoff(unit.failures) if counts else 0.0)
-
-
-def _backoff(failures: int) -> float:
-    return float(min(BACKOFF_SECONDS * 2 ** min(failures - 1, 16), LONGEST_BACKOFF_SECONDS))
+    pause = min(BACKOFF_SECONDS * 2 ** min(unit.failures - 1, 30), LONGEST_BACKOFF_SECONDS)
+    _requeue(session, job, unit, delay=pause if counts and is_patient else 0.0)
 
 
 def _end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
@@ -359,6 +447,20 @@ def _fail_job(session: Session, job: Job, error: dict[str, Any]) -> None:
         _settle_cancel(session, job)
     elif job.state not in ENDED:
         move(session, job, "failed", error=error)
+
+
+def expire_job(session: Session, job_id: UUID, limit: float) -> None:
+    """End a job that has been running for longer than `limit` seconds; what it measured stays."""
+    job = lock_job(session, job_id)
+    if job is None or job.state != "running":
+        return
+    if session.scalar(select(Job.started_at >= _in(-limit)).where(Job.id == job_id)):
+        return  # retried in the meantime
+    detail = (
+        f"The job ran for more than {limit:g} s: {job.cells_done} of {job.cells_total} cells are measured. Make it "
+        "cheaper, add slots, or raise SUFFICIENCY_JOB_TIMEOUT_SECONDS; then retry it, which measures only the rest."
+    )
+    _fail_job(session, job, {"code": "job_timeout", "detail": detail, "where": {"phase": "job"}})
 
 
 def _settle_cancel(session: Session, job: Job) -> None:
@@ -475,12 +577,44 @@ def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
     return DatasetClaim(dataset.id, dataset.train, dataset.test)
 
 
-def dataset_ready(session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str) -> None:
-    """Record what a worker found in a dataset that is whole."""
+def keep_asking(session: Session, subjects: Collection[UUID]) -> None:
+    """Say that the datasets and schedules with these ids are being worked on, so that nobody sends them again."""
+    session.execute(
+        update(Dataset).where(Dataset.id.in_(subjects), Dataset.status == "verifying").values(sent_at=func.now())
+    )
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(subjects), Job.state == "queued", Job.steps.is_(None))
+        .values(plan_sent_at=func.now())
+    )
+
+
+def dataset_ready(
+    session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str, preview: bytes | None = None
+) -> None:
+    """Record what a worker found in a dataset that is whole; jobs on what was there before keep that for themselves.
+
+    `preview` is a PNG of some of its items.
+    """
+    # Jobs before the dataset, as everywhere.
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is not None and dataset.status == "verifying" and dataset.info is not None:
+        session.execute(
+            update(Job)
+            .where(Job.dataset_id == dataset_id, Job.dataset_fingerprint != fingerprint, Job.dataset_info.is_(None))
+            .values(dataset_info=dataset.info)
+        )
     session.execute(
         update(Dataset)
         .where(Dataset.id == dataset_id, Dataset.status == "verifying")
-        .values(status="ready", info=info, fingerprint=fingerprint, verified_at=func.now(), error=None)
+        .values(
+            status="ready",
+            info=info,
+            fingerprint=fingerprint,
+            preview=preview,
+            verified_at=func.now(),
+            error=None,
+        )
     )
 
 
@@ -538,17 +672,17 @@ def register_worker(
     plugins: list[str],
     plugin_errors: list[dict[str, Any]],
     versions: dict[str, str] | None = None,
+    worker_id: UUID | None = None,
 ) -> UUID:
-    """Make a worker known; `plugins` are "kind:name", and `versions` says of which version each is."""
-    worker = Worker(
-        hostname=hostname,
-        pid=pid,
-        devices=devices,
-        slots=slots,
-        plugins=plugins,
-        plugin_errors=plugin_errors,
-        versions=versions,
-    )
+    """Make a worker known; `plugins` are "kind:name", and `versions` says of which version each is.
+
+    A process that says its id is one worker, however often it registers because it cannot know whether it has.
+    """
+    known = session.get(Worker, worker_id) if worker_id is not None else None
+    worker = known or Worker(id=worker_id)
+    worker.hostname, worker.pid, worker.devices, worker.slots = hostname, pid, devices, slots
+    worker.plugins, worker.plugin_errors, worker.versions = plugins, plugin_errors, versions
+    worker.heartbeat_at = func.now()
     session.add(worker)
     session.flush()
     return worker.id

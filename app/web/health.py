@@ -35,7 +35,7 @@ class Unready(ServiceError):
 
 
 @router.get("/livez")
-def livez() -> Health:
+async def livez() -> Health:
     """Say that the process lives; it looks at nothing else."""
     return Health()
 

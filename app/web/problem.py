@@ -215,7 +215,11 @@ def _data_error(request: Request, error: Exception) -> JSONResponse:
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:
     logger.warning("%s %s: the database cannot be used: %s", request.method, request.url.path, error)
-    detail = "The database cannot be reached at the moment; nothing was changed. Try again shortly."
+    # Where the connection broke in the middle of a commit, nobody knows whether it was one.
+    detail = (
+        "The database cannot be used at the moment. Try again shortly: what only reads can be repeated, and so can a "
+        "request with an Idempotency-Key; after any other, look first whether it was carried out."
+    )
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem_response(request, 503, "database_unavailable", "Service unavailable", detail, (), headers)
 

@@ -21,6 +21,7 @@ depends_on: str | Sequence[str] | None = None
 
 def upgrade() -> None:
     op.add_column("job", sa.Column("deaths", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("job", sa.Column("dataset_info", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.add_column("worker", sa.Column("versions", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "extension",
@@ -58,4 +59,5 @@ def downgrade() -> None:
     op.drop_constraint(op.f("uq_unit_id_job_id"), "unit", type_="unique")
     op.drop_table("extension")
     op.drop_column("worker", "versions")
+    op.drop_column("job", "dataset_info")
     op.drop_column("job", "deaths")

@@ -1,4 +1,4 @@
-"""Keep with a completed job what reading it takes, and send the outbox by urgency"""
+"""Keep with a completed job what reading it takes, send the outbox by urgency, find jobs by model and dataset"""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,15 @@ def upgrade() -> None:
     # Nullable: what completed before, or under the version before, is read from its measurements.
     for name in ("value_warnings", "readings"):
         op.add_column("job", sa.Column(name, postgresql.JSONB(astext_type=sa.Text()), nullable=True))
-    # An outbox is nearly empty, but for a backlog: the moment that writers wait for this is a short one.
+    # Writers wait for these: a moment, there being few rows of either table beside those of cells and measurements.
+    op.create_index("ix_job_model", "job", [sa.text("((spec -> 'model') ->> 'name')"), "id"])
+    op.create_index("ix_job_dataset", "job", [sa.text("(spec ->> 'dataset')"), "id"])
     op.create_index("ix_outbox_urgency", "outbox", ["queue", sa.text("priority DESC"), "id"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_outbox_urgency", table_name="outbox")
+    op.drop_index("ix_job_dataset", table_name="job")
+    op.drop_index("ix_job_model", table_name="job")
     for name in ("readings", "value_warnings"):
         op.drop_column("job", name)

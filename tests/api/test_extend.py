@@ -1,5 +1,6 @@
 """An ended job taken up again: extended, tried again, started anew; and what is never mixed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -215,17 +216,17 @@ def test_a_dataeval_run_is_a_sequence(service: Service) -> None:
     assert anew["progress"]["cells_done"] == 0
 
 
-@pytest.mark.parametrize("name", ["model:mlp", "training:sgd-classifier", "evaluation:classification"])
-def test_another_version_of_a_plugin_is_not_mixed_in(service: Service, name: str) -> None:
+def test_another_version_of_a_plugin_is_not_mixed_in(service: Service) -> None:
     job_id = completed(service)
-    change_version(service, name, "2.0")
     before = values(service, job_id)
-    refused = problem(extend(service, job_id, {"runs": 3}), 409, "plugin_changed")
-    for part in (f"{name} is version 2.0, and was 1.0", "start_anew=true", "drops the 10 cells"):
-        assert part in refused["detail"]
-    problem(extend(service, job_id, {"runs": 3}, "?dry_run=true"), 409, "plugin_changed")
-    assert values(service, job_id) == before
-    change_version(service, name, "1.0")
+    for name in ("model:mlp", "training:sgd-classifier", "evaluation:classification"):
+        change_version(service, name, "2.0")
+        refused = problem(extend(service, job_id, {"runs": 3}), 409, "plugin_changed")
+        for part in (f"{name} is version 2.0, and was 1.0", "start_anew=true", "drops the 10 cells"):
+            assert part in refused["detail"]
+        problem(extend(service, job_id, {"runs": 3}, "?dry_run=true"), 409, "plugin_changed")
+        assert values(service, job_id) == before
+        change_version(service, name, "1.0")
     assert extend(service, job_id, {"runs": 3}).status_code == 202
 
 
@@ -295,6 +296,8 @@ def verify(service: Service, name: str, fingerprint: str, size: int = 1000) -> N
     with service.database.transaction() as session:
         dataset_id = session.scalars(select(Dataset.id).where(Dataset.name == name)).one()
         info = INFO | {"train": {"size": size, "class_counts": [size]}}
+        if fingerprint != "sha256:1":
+            info["class_names"] = ["pig", "cow", "ape"]
         lease.dataset_ready(session, dataset_id, info, fingerprint)
 
 
@@ -344,6 +347,8 @@ def test_data_that_are_verified_again_and_found_changed(service: Service) -> Non
     assert service.client.post("/datasets/small/verify").json()["status"] == "verifying"
     problem(service.client.post("/datasets/none/verify"), 404, "dataset_not_found")
     problem(service.client.post(f"/jobs/{job_id}/retry"), 409, "dataset_not_ready")
+    recalls = f"/jobs/{job_id}/measurements?view=cells"
+    assert {"cat", "dog", "hen", None} == {item["class"] for item in service.client.get(recalls).json()["items"]}
     problem(extend(service, job_id, {"runs": 3}), 409, "dataset_not_ready")
     verify(service, "small", "sha256:1")
     assert service.client.post(f"/jobs/{job_id}/retry").status_code == 202, "found as it was"
@@ -352,8 +357,11 @@ def test_data_that_are_verified_again_and_found_changed(service: Service) -> Non
     verify(service, "small", "sha256:9")
     problem(service.client.post(f"/jobs/{job_id}/retry"), 409, "dataset_changed")
     problem(extend(service, job_id, {"runs": 3}), 409, "dataset_changed")
+    assert "hen" in {item["class"] for item in service.client.get(recalls).json()["items"]}, "as it was measured"
     anew = service.client.post(f"/jobs/{job_id}/retry?start_anew=true").json()
     assert (anew["dataset_fingerprint"], anew["progress"]["cells_done"]) == ("sha256:9", 0)
+    service.work(job_id)
+    assert "ape" in {item["class"] for item in service.client.get(recalls).json()["items"]}
 
 
 def test_a_schedule_plugin_s_job(service: Service) -> None:
@@ -376,3 +384,17 @@ def test_a_schedule_plugin_s_job(service: Service) -> None:
         lease.job_planned(session, UUID(job_id), [500, 1000], 100)
     service.work(job_id)
     assert service.client.get(f"/jobs/{job_id}").json()["state"] == "completed"
+
+
+def test_of_two_that_extend_at_once_one_does(service: Service) -> None:
+    def send(key: str | None) -> int:
+        headers = {"Idempotency-Key": key} if key else {}
+        return int(extend(service, job_id, {"runs": 4, "steps": [800]}, **headers).status_code)
+
+    for key, answers in ((None, [202, *[409] * 5]), ("same", [*[200] * 5, 202])):
+        job_id = completed(service)
+        with ThreadPoolExecutor(6) as pool:
+            assert sorted(pool.map(send, [key] * 6)) == answers
+        assert service.client.get(f"/jobs/{job_id}").json()["progress"]["cells_total"] == 24
+        with service.database.transaction() as session:
+            assert session.scalar(select(func.count()).select_from(Cell).where(Cell.job_id == UUID(job_id))) == 24

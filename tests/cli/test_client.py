@@ -101,6 +101,23 @@ def test_a_stream_that_a_restart_closed_is_opened_again(script: Script, patience
         assert [event.id for event in client.events(JOB)] == [1, 2, 3, 4]
 
 
+def test_what_came_after_a_restart_is_read_though_the_stream_breaks_again(
+    script: Script, patience: list[float]
+) -> None:
+    broken = sse((2, "cell", {}))
+    broken[1]["Content-Length"] = str(len(broken[2]) + 100)
+    script.answers = [
+        sse((1, "state", {"state": "running"})),  # closed by a server that stops; then the job ends
+        state("completed"),
+        broken,
+        sse(),  # closed by the next server that stops
+        state("completed"),
+        sse((3, "state", {"state": "completed"})),
+    ]
+    with Client(script.url) as client:
+        assert [event.id for event in client.events(JOB)] == [1, 2, 3]
+
+
 def test_a_stream_of_no_job_is_a_refusal(script: Script) -> None:
     script.answers = [(404, {}, json.dumps({"title": "Not Found", "detail": "No such job.", "code": "not_found"}))]
     with Client(script.url) as client, pytest.raises(ApiError, match="No such job"):

@@ -109,13 +109,13 @@ FAULTS = [
         f"UPDATE unit SET lease_expires_at = {LONG_AGO} WHERE state = 'leased'",
         "UPDATE unit SET lease_expires_at = now() + interval '1 hour' WHERE state = 'leased'",
         "leases",
-        "units whose lease expired more than 25 s ago, and that nobody has taken back: 1 (",
+        "units whose lease expired more than 16 s ago, and that nobody has taken back: 1 (",
     ),
     (
         f"UPDATE unit SET sent_at = {LONG_AGO} WHERE state = 'queued' AND ordinal = 5",
         "UPDATE unit SET sent_at = now()",
         "units",
-        "queued units that have not been sent to workers for more than 180 s: 2 (",
+        "queued units that have not been sent to workers for more than 30 s: 2 (",
     ),
     (
         f"INSERT INTO outbox (task, subject, queue, priority, created_at) "
@@ -185,7 +185,7 @@ FAULTS = [
         f"UPDATE dataset SET status = 'verifying', fingerprint = NULL, sent_at = {LONG_AGO}",
         "UPDATE dataset SET status = 'ready', fingerprint = 'f', sent_at = now()",
         "datasets",
-        "dataset d waits to be verified, and has not been sent to workers for 180 s",
+        "dataset d waits to be verified, and has not been sent to workers for 30 s",
     ),
     (
         """UPDATE dataset SET status = 'verifying', fingerprint = NULL, train = '{"loader": "npz", "params": {}}'""",
@@ -235,7 +235,7 @@ def test_jobs_that_wait_beside_free_slots(patient: Patient) -> None:
     )
     try:
         found = wrong(patient.findings())["open_jobs"]
-        assert "jobs queued for more than 180 s beside slots that are all free: 1 (" in found.detail
+        assert "jobs queued for more than 30 s beside slots that are all free: 1 (" in found.detail
         assert "restart the workers" in found.remedy
     finally:
         patient.sql(

@@ -18,9 +18,7 @@ from app.sufficiency.spec import JobSpec
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [
     ROOT / "README.md",
-    ROOT / "docs" / "plugins.md",
-    ROOT / "docs" / "operations.md",
-    ROOT / "docs" / "platform.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "data", "operations", "platform")),
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -56,14 +54,20 @@ def test_the_commands_and_options_in_the_guides_exist(guide: Path) -> None:
     for words in used:
         command: Any = typer.main.get_command(cli.app)
         while words and hasattr(command, "commands"):
+            if command.name == "plugins" and words[0] not in command.commands:
+                words = ["show", *words]  # what it does unless told otherwise
             assert words[0] in command.commands, words
             command, words = command.commands[words[0]], words[1:]
+        if command.name == "check":
+            continue  # its options are the worker's; the guides' own test runs them
         options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
         assert {word for word in words if re.match(r"--?[a-z]", word)} <= options, words
 
 
 def test_the_operations_guide_has_every_setting_with_its_default() -> None:
-    rows = re.findall(r"^\| `(SUFFICIENCY_\w+)` \| (.+?) \| (.+?) \|$", GUIDES[2].read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(SUFFICIENCY_\w+)` \| (.+?) \| (.+?) \|$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
+    )
     told = {name: (default.strip("`"), meaning) for name, default, meaning in rows}
     assert set(told) == {f"SUFFICIENCY_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():

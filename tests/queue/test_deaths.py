@@ -8,10 +8,9 @@ from sqlalchemy import select, text, update
 from app.db.engine import Database
 from app.db.tables import Event, Job, Unit, Worker
 from app.queue.lease import claim_unit, register_worker, surrender_unit
-from app.queue.sweeper import Sweeper
 from app.settings import Settings
 from tests.queue.conftest import add_job
-from tests.queue.test_lease import state, take, units, work_through
+from tests.queue.test_lease import state, sweeper_of, take, units, work_through
 
 KILLED = {"code": "trainer_killed", "detail": "The trainer was killed by SIGSEGV.", "where": {"run": 1, "step": 2}}
 LACKING = {"code": "plugin_unavailable", "detail": "This worker has no such plugin.", "where": {}}
@@ -66,14 +65,14 @@ def test_a_worker_without_the_plugin_is_no_death(database: Database, job_id: UUI
 
 
 def test_a_lost_worker_is_one_death_however_many_units_it_held(
-    database: Database, job_id: UUID, worker_id: UUID
+    database: Database, job_id: UUID, worker_id: UUID, settings: Settings
 ) -> None:
     for unit_id in units(database, job_id)[:5]:
         assert take(database, unit_id, worker_id) is not None
     with database.transaction() as session:
         expired = text("now() - interval '1s'")
         session.execute(update(Unit).where(Unit.state == "leased").values(lease_expires_at=expired))
-    Sweeper(database, Settings(max_deaths=2)).turn()
+    sweeper_of(database, settings.model_copy(update={"max_deaths": 2})).turn()
     with database.transaction() as session:
         job = session.get_one(Job, job_id)
         assert (job.state, job.deaths) == ("running", 1)
@@ -87,10 +86,8 @@ def test_the_pause_grows_up_to_a_limit(database: Database, job_id: UUID, worker_
         with database.transaction() as session:
             session.execute(update(Unit).where(Unit.id == unit_id).values(failures=failures))
         die(database, unit_id, worker_id, max_attempts=100, max_deaths=100)
-        with database.transaction() as session:
-            pause = text("extract(epoch FROM not_before - now())")
-            pauses.append(round(float(session.scalar(select(pause).select_from(Unit).where(Unit.id == unit_id)))))
-    assert pauses == [2, 4, 8, 300]
+        pauses.append(parked_seconds(database, unit_id))
+    assert pauses == [2, 4, 8, 60]
 
 
 VERSIONS = {"model:mlp": "1.0", "training:sgd-classifier": "1.0", "schedule:halves": "1.0"}
@@ -108,6 +105,14 @@ def worker_of(database: Database, **versions: str) -> UUID:
             plugin_errors=[],
             versions=VERSIONS | {name.replace("_", ":"): version for name, version in versions.items()},
         )
+
+
+def parked_seconds(database: Database, unit_id: UUID) -> int:
+    with database.transaction() as session:
+        pause = session.scalar(
+            select(text("extract(epoch FROM not_before - now())")).select_from(Unit).where(Unit.id == unit_id)
+        )
+        return round(float(pause))
 
 
 @pytest.fixture
@@ -133,7 +138,14 @@ def test_the_first_worker_decides_the_versions_of_a_job(database: Database, vers
     with database.transaction() as session:
         unit = session.get_one(Unit, second)
         assert (unit.state, unit.attempt, unit.failures) == ("queued", 0, 0)
-        assert unit.not_before is not None
+        assert unit.sent_at is None
+    assert parked_seconds(database, second) == 5, "another could take it"
+    with database.transaction() as session:
+        session.execute(update(Unit).values(not_before=None))
+        session.execute(update(Worker).where(Worker.id == newer).values(heartbeat_at=text("now() - interval '1 hour'")))
+    assert take(database, third, older) is None
+    assert parked_seconds(database, third) == 60, "nobody could"
+    with database.transaction() as session:
         session.execute(update(Unit).values(not_before=None))
     assert take(database, second, newer) is not None
     assert take(database, third, newer) is not None

@@ -1,6 +1,6 @@
 """A unit is executed by one worker at a time, a cell is recorded once, and no fault loses or doubles either."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -8,11 +8,13 @@ from sqlalchemy import func, select, text, update
 from app.db.engine import Database
 from app.db.tables import Cell, Curve, Event, Job, Measurement, Outbox, Unit
 from app.jobs.lifecycle import IllegalMove, lock_job
+from app.queue.celery import make_celery
 from app.queue.lease import (
     CellResult,
     ClaimedUnit,
     cancel,
     claim_unit,
+    expire_lease,
     fail_unit,
     finish_unit,
     record_cell,
@@ -20,8 +22,11 @@ from app.queue.lease import (
     retry,
     surrender_unit,
 )
+from app.queue.relay import Relay
 from app.queue.sweeper import Sweeper
 from app.settings import Settings
+from app.web.problem import DATABASE_AWAY
+from tests.queue.conftest import add_job
 
 ERROR = {"code": "plugin_exited", "detail": "It left.", "where": {}}
 
@@ -49,6 +54,13 @@ def work_through(database: Database, claimed: ClaimedUnit) -> None:
                 )
     with database.transaction() as session:
         finish_unit(session, claimed.unit_id, claimed.attempt)
+
+
+def sweeper_of(database: Database, settings: Settings) -> Sweeper:
+    """Return a sweeper of an empty broker, to which nobody is given time after the start of PostgreSQL."""
+    celery = make_celery(settings)
+    celery.control.purge()
+    return Sweeper(database, celery, settings.model_copy(update={"heartbeat_seconds": 0.0}))
 
 
 def state(database: Database, job_id: UUID) -> str:
@@ -120,8 +132,6 @@ def test_a_cell_is_recorded_once(database: Database, job_id: UUID, worker_id: UU
 
 
 def test_recorded_cells_survive_the_death_of_their_trainer(database: Database, worker_id: UUID) -> None:
-    from tests.queue.conftest import add_job
-
     job_id = add_job(database, protocol="dataeval")
     unit_id = units(database, job_id)[0]
     claimed = take(database, unit_id, worker_id)
@@ -216,11 +226,13 @@ def test_retry_measures_only_what_is_missing(database: Database, job_id: UUID, w
     assert state(database, job_id) == "completed"
 
 
-def test_the_sweeper_takes_back_an_expired_lease(database: Database, job_id: UUID, worker_id: UUID) -> None:
+def test_the_sweeper_takes_back_an_expired_lease(
+    database: Database, job_id: UUID, worker_id: UUID, settings: Settings
+) -> None:
     unit_id = units(database, job_id)[0]
     claimed = take(database, unit_id, worker_id)
     assert claimed is not None
-    sweeper = Sweeper(database, Settings())
+    sweeper = sweeper_of(database, settings)
     sweeper.turn()
     assert take(database, unit_id, worker_id) is None
     with database.transaction() as session:
@@ -238,10 +250,10 @@ def test_the_sweeper_takes_back_an_expired_lease(database: Database, job_id: UUI
         assert unit_id in session.scalars(select(Outbox.subject)).all()
 
 
-def test_the_sweeper_sends_again_what_nobody_took(database: Database, job_id: UUID) -> None:
+def test_the_sweeper_sends_again_what_nobody_took(database: Database, job_id: UUID, settings: Settings) -> None:
     with database.transaction() as session:
         session.execute(text("DELETE FROM outbox"))
-    sweeper = Sweeper(database, Settings())
+    sweeper = sweeper_of(database, settings)
     sweeper.turn()
     with database.transaction() as session:
         assert session.scalars(select(Outbox.subject)).all() == [], "a fresh message is not lost yet"
@@ -268,3 +280,119 @@ def test_a_completed_job_leaves_no_unit_open(database: Database, job_id: UUID, w
     with database.transaction() as session:
         assert set(session.scalars(select(Unit.state))) == {"done"}
         finish_unit(session, first, early.attempt)
+
+
+def expired(database: Database, unit_id: UUID) -> None:
+    with database.transaction() as session:
+        session.execute(
+            update(Unit).where(Unit.id == unit_id).values(lease_expires_at=text("now() - interval '1 second'"))
+        )
+
+
+def test_a_claim_whose_answer_was_lost_is_made_anew(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    unit_id = units(database, job_id)[0]
+    first = take(database, unit_id, worker_id)  # committed, and then the connection broke
+    assert first is not None
+    with database.transaction() as session:
+        assert claim_unit(session, unit_id, worker_id, 30, held={first.attempt}) is None, "another slot has it"
+        assert claim_unit(session, unit_id, uuid4(), 30, held=()) is None, "another worker's is not ours"
+        second = claim_unit(session, unit_id, worker_id, 30, held=())
+    assert second is not None
+    assert second.attempt == first.attempt + 1
+    with database.transaction() as session:
+        assert session.get_one(Unit, unit_id).failures == 0
+
+
+def test_a_lease_that_was_renewed_is_not_taken_back(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    unit_id = units(database, job_id)[0]
+    claimed = take(database, unit_id, worker_id)
+    assert claimed is not None
+    expired(database, unit_id)
+    with database.transaction() as session:  # the owner, between the sweeper's look and its deed
+        assert renew(session, unit_id, claimed.attempt, 30) == "held"
+    with database.transaction() as session:
+        assert not expire_lease(session, unit_id, claimed.attempt, max_attempts=3)
+    with database.transaction() as session:
+        assert renew(session, unit_id, claimed.attempt, 30) == "held"
+
+
+def test_the_first_loss_of_a_worker_costs_no_pause(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    unit_id = units(database, job_id)[0]
+    for is_due in (True, False):
+        claimed = take(database, unit_id, worker_id)
+        assert claimed is not None
+        expired(database, unit_id)
+        with database.transaction() as session:
+            assert expire_lease(session, unit_id, claimed.attempt, max_attempts=3)
+        with database.transaction() as session:
+            assert (session.get_one(Unit, unit_id).not_before is None) == is_due
+
+
+def test_a_unit_that_gets_on_may_lose_any_number_of_workers(database: Database, worker_id: UUID) -> None:
+    job_id = add_job(database, runs=1, steps=(10, 20, 30, 40, 50), protocol="dataeval")
+    [unit_id] = units(database, job_id)
+    for step in range(5):
+        claimed = take(database, unit_id, worker_id)
+        assert claimed is not None
+        with database.transaction() as session:
+            assert record_cell(session, unit_id, claimed.attempt, result(0, step))
+        expired(database, unit_id)
+        with database.transaction() as session:
+            assert expire_lease(session, unit_id, claimed.attempt, max_attempts=2)
+    assert state(database, job_id) == "running"
+
+
+def test_the_sweeper_leaves_alone_what_has_its_message(database: Database, job_id: UUID, settings: Settings) -> None:
+    """Units that wait behind busy slots are not sent again and again."""
+    sweeper = sweeper_of(database, settings)
+    Relay(database, make_celery(settings)).turn()
+    with database.transaction() as session:
+        assert session.scalars(select(Outbox.id)).all() == []
+        session.execute(update(Unit).values(sent_at=text("now() - interval '2 hours'")))
+    sweeper.turn()
+    with database.transaction() as session:
+        assert session.scalars(select(Outbox.id)).all() == []
+    make_celery(settings).control.purge()  # as a flushed or restarted Redis does
+    sweeper.turn()
+    with database.transaction() as session:
+        assert sorted(session.scalars(select(Outbox.subject))) == sorted(units(database, job_id))
+
+
+def test_an_overdue_job_fails_and_keeps_what_it_measured(
+    database: Database, job_id: UUID, worker_id: UUID, settings: Settings
+) -> None:
+    unit_id = units(database, job_id)[0]
+    claimed = take(database, unit_id, worker_id)
+    assert claimed is not None
+    cell = claimed.cells[0]
+    with database.transaction() as session:
+        record_cell(session, unit_id, claimed.attempt, result(cell.run, cell.step))
+    sweeper = sweeper_of(database, settings.model_copy(update={"job_timeout_seconds": 60.0}))
+    sweeper.turn()
+    assert state(database, job_id) == "running"
+    with database.transaction() as session:
+        session.execute(update(Job).values(started_at=text("now() - interval '2 minutes'")))
+    sweeper.turn()
+    with database.transaction() as session:
+        job = session.get_one(Job, job_id)
+        assert job.state == "failed"
+        assert job.error is not None
+        assert (job.error["code"], job.cells_done) == ("job_timeout", 1)
+        assert renew(session, unit_id, claimed.attempt, 30) == "lost"
+
+
+def test_a_process_that_stands_still_keeps_no_job_locked(database: Database, fresh_database: str, job_id: UUID) -> None:
+    frozen = Database(fresh_database, silence_seconds=0.3)
+
+    def freeze() -> None:
+        with frozen.transaction() as session:
+            assert lock_job(session, job_id) is not None
+            with database.transaction() as other:
+                assert lock_job(other, job_id) is not None  # once PostgreSQL has ended the first transaction
+            session.scalar(select(func.now()))
+
+    with pytest.raises(DATABASE_AWAY):  # a 503, and what a worker repeats
+        freeze()
+    with frozen.transaction() as session:
+        assert lock_job(session, job_id) is not None
+    frozen.dispose()

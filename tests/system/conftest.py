@@ -29,10 +29,10 @@ class Service:
     data: Path
 
 
-def external_plugins() -> tuple[str, ...]:
+def external_plugins(modules: str = "*_plugins.py") -> tuple[str, ...]:
     """Return the specs of the plugins that a user would have written, as their modules list them in `SPECS`."""
     specs: list[str] = []
-    for module in sorted(EXTERNAL.glob("*_plugins.py")):
+    for module in sorted(EXTERNAL.glob(modules)):
         # Read, not imported: they import torch, which belongs to the worker's process.
         for statement in ast.parse(module.read_text()).body:
             match statement:

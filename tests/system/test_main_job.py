@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -242,3 +244,62 @@ def test_real_mnist_can_be_registered(service: Service) -> None:
     )
     assert dataset["status"] == "ready", dataset
     assert dataset["info"]["input_shape"] == [1, 28, 28]
+
+
+def cells(client: httpx.Client, job_id: str) -> dict[tuple[Any, ...], float | None]:
+    items = client.get(f"/jobs/{job_id}/measurements", params={"view": "cells"}).json()["items"]
+    return {(row["run"], row["n"], row["n_unique"], row["metric"], row["class"]): row["value"] for row in items}
+
+
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_an_extended_job_equals_one_that_was_asked_for_at_once(client: httpx.Client, protocol: str) -> None:
+    begun = run(client, TINY | {"protocol": protocol, "schedule": [30, 60, 120]})
+    before = cells(client, begun["id"])
+    answer = client.post(f"/jobs/{begun['id']}/extend", json={"runs": 3, "steps": [300]})
+    assert answer.status_code == 202, answer.text
+    assert follow(client, begun["id"])[-1]["data"] == {"state": "completed"}
+    extended = cells(client, begun["id"])
+    assert {key: extended[key] for key in before} == before
+    whole = run(client, TINY | {"protocol": protocol, "schedule": [30, 60, 120, 300], "runs": 3})
+    assert extended == cells(client, whole["id"])
+
+
+def test_data_that_changed_are_read_anew_and_not_mixed(service: Service, client: httpx.Client) -> None:
+    rng = np.random.default_rng(0)
+
+    def write(items: int) -> None:
+        y = np.arange(items) % 3
+        np.savez(service.data / "grows.npz", x=(rng.normal(size=(items, 4)) + y[:, None]).astype(np.float32), y=y)
+
+    write(120)
+    split = {"loader": "npz", "params": {"path": "grows.npz"}}
+    first = register(client, "grows", split, split)
+    job = run(client, TINY | {"dataset": "grows", "schedule": [20, 60], "runs": 1})
+    assert job["state"] == "completed", job
+    before = cells(client, job["id"])
+    write(240)
+    assert client.post("/datasets/grows/verify").status_code == 202
+    deadline = time.monotonic() + 60
+    while (dataset := client.get("/datasets/grows").json())["status"] == "verifying":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert dataset["info"]["train"]["size"] == 240
+    assert dataset["fingerprint"] != first["fingerprint"]
+    refused = client.post(f"/jobs/{job['id']}/extend", json={"steps": [240]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset_changed")
+    assert cells(client, job["id"]) == before
+    anew = client.post(f"/jobs/{job['id']}/extend?start_anew=true", json={"steps": [240]})
+    assert anew.status_code == 202, anew.text
+    events = follow(client, job["id"])
+    assert events[-1]["data"] == {"state": "completed"}
+    assert [event["data"]["cells"] for event in events if event["type"] == "discarded"] == [2]
+    assert sorted({key[1] for key in cells(client, job["id"])}) == [20, 60, 240]
+
+
+def test_the_doctor_finds_one_thing_wrong_in_the_end(service: Service, finished: dict[str, Any]) -> None:
+    program = [sys.executable, "-m", "app.cli", "doctor", "--data-dir", str(service.standalone.data_dir)]
+    told = subprocess.run([*program, "--url", service.url], capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stderr) == (1, ""), told.stdout
+    [wrong] = [line for line in told.stdout.splitlines() if line.startswith("WRONG")]
+    assert "cannot offer model:does-not-import" in wrong, "one of the plugins that it was given is broken"
+    assert told.stdout.endswith("1 thing is wrong.\n")

@@ -176,6 +176,8 @@ def test_splits_must_have_the_same_shape_and_classes() -> None:
         verify_splits(train, ArrayDataset(x, y, "ba"))
     info, fingerprint = verify_splits(train, ArrayDataset(x[:2], y[:2], "ab"))
     assert info == {
+        "task": "classification",
+        "test_items_in_train": 2,
         "train": {"size": 4, "class_counts": [2, 2]},
         "test": {"size": 2, "class_counts": [1, 1]},
         "input_shape": [3],

@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from worker.plugins.arrays import ArrayDataset, DatasetError, numbered_classes, select
+from worker.plugins.arrays import (
+    ArrayDataset,
+    DatasetError,
+    MappedDataset,
+    Task,
+    as_unit,
+    chosen_rows,
+    numbered_classes,
+    select,
+)
 from worker.plugins.paths import resolve_inside
 
 if TYPE_CHECKING:
@@ -48,8 +57,16 @@ def load_digits(
     return ArrayDataset(x, y, [str(digit) for digit in range(10)], "digits")
 
 
-def load_npz(path: str, start: Start = 0, limit: Limit = None, classes: list[str] | None = None) -> ArrayDataset:
-    """Load arrays `x` (items first) and `y` (labels 0 … C−1) from an NPZ file.
+def load_npz(
+    path: str,
+    start: Start = 0,
+    limit: Limit = None,
+    classes: list[str] | None = None,
+    task: Task = "classification",
+) -> ArrayDataset:
+    """Load arrays `x` (items first) and `y` (labels 0 … C−1, or numbers to predict) from an NPZ file.
+
+    Any other one-dimensional array of the same length is kept as metadata of the items, by which they can be grouped.
 
     Parameters
     ----------
@@ -59,6 +76,8 @@ def load_npz(path: str, start: Start = 0, limit: Limit = None, classes: list[str
         Take `limit` items from `start` on.
     classes : list of str
         Class names; numbers up to the largest label where not given.
+    task : {"classification", "regression"}
+        Whether `y` holds classes, or numbers to predict.
     """
     file = resolve_inside(path)
     try:
@@ -68,6 +87,7 @@ def load_npz(path: str, start: Start = 0, limit: Limit = None, classes: list[str
                 raise DatasetError(f"{path} is a single array; save both as an archive: np.savez(file, x=..., y=...)")
             with archive:
                 x, y = _member(archive, "x", path), _member(archive, "y", path)
+                about = {name: _member(archive, name, path) for name in archive.files if name not in ("x", "y")}
     except DatasetError:
         raise
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
@@ -78,10 +98,78 @@ def load_npz(path: str, start: Start = 0, limit: Limit = None, classes: list[str
         raise DatasetError(f"{path}: x and y must be numeric, got {x.dtype} and {y.dtype}")
     if len(x) != len(y):
         raise DatasetError(f"{path} has {len(x)} items but {len(y)} labels")
-    if classes is None:
+    if classes is None and task == "classification":
         classes = numbered_classes(y, path)
-    x, y = select(x, y, start, limit)
-    return ArrayDataset(_as_unit(x), y, classes, path)
+    about = {name: values for name, values in about.items() if values.shape == (len(x),)}
+    rows = chosen_rows(len(x), start, limit)
+    about = {name: values[rows] for name, values in about.items()}
+    return ArrayDataset(as_unit(x[rows]), y[rows], _names(classes, task), path, item_metadata=about)
+
+
+def _names(classes: list[str] | None, task: Task) -> list[str] | None:
+    if task == "regression" and classes is not None:
+        raise DatasetError("a regression has no classes; leave them out, or make the task a classification")
+    return classes
+
+
+def load_npy(
+    path: str,
+    x: str = "x.npy",
+    y: str = "y.npy",
+    metadata: list[str] = [],  # noqa: B006  (never changed; shown in the schema)
+    classes: list[str] | None = None,
+    task: Task = "classification",
+    start: Start = 0,
+    limit: Limit = None,
+) -> ArrayDataset:
+    """Load a large set from NPY files by memory map: items are read when they are trained on, bytes scaled to [0, 1].
+
+    Parameters
+    ----------
+    path : str
+        Folder inside a data root.
+    x : str
+        File in it with the items, first axis first, as `np.save` writes it.
+    y : str
+        File with one label 0 … C−1 an item, or one number to predict.
+    metadata : list of str
+        Further files with one value an item, by which the items can be grouped; called by their names without ``.npy``.
+    classes : list of str
+        Class names; numbers up to the largest label where not given.
+    task : {"classification", "regression"}
+        Whether `y` holds classes, or numbers to predict.
+    start, limit : int
+        Take `limit` items from `start` on.
+    """
+    store, targets = _mapped(path, x), np.asarray(_mapped(path, y))
+    if store.ndim < 2 or targets.ndim != 1 or len(store) != len(targets):
+        raise DatasetError(
+            f"{path}: {x} must hold at least one number an item and {y} one for each, got shapes {store.shape} and "
+            f"{targets.shape}"
+        )
+    if classes is None and task == "classification":
+        classes = numbered_classes(targets, f"{path}/{y}")
+    rows = chosen_rows(len(store), start, limit)
+    about = {}
+    for name in metadata:
+        values = np.asarray(_mapped(path, name, numeric=False))
+        if values.shape != (len(store),):
+            raise DatasetError(f"{path}: {name} must hold one value an item, got shape {values.shape}")
+        about[name.removesuffix(".npy")] = values[rows]
+    return MappedDataset(store, rows, targets[rows], _names(classes, task), path, about)
+
+
+def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
+    file = resolve_inside(f"{path}/{name}")
+    try:
+        array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{path}/{name} is not a readable NPY file: {error}; write it with np.save") from error
+    if not isinstance(array, np.ndarray):
+        raise DatasetError(f"{path}/{name} is an archive; it must be one array, as np.save writes it")
+    if numeric and array.dtype.kind not in "buif":
+        raise DatasetError(f"{path}/{name} must be numeric, got {array.dtype}")
+    return array
 
 
 def _member(archive: Any, name: str, path: str) -> NDArray[Any]:
@@ -91,16 +179,12 @@ def _member(archive: Any, name: str, path: str) -> NDArray[Any]:
     return array
 
 
-def _as_unit(x: NDArray[Any]) -> NDArray[Any]:
-    """Scale bytes to [0, 1]; leave anything else as it is."""
-    return x.astype(np.float32) / 255.0 if x.dtype == np.uint8 else x
-
-
 def load_image_folder(
     path: str,
     size: Annotated[int, Field(ge=1, le=1024)] = 32,
     grayscale: bool = False,
     classes: list[str] | None = None,
+    group_before: Annotated[str | None, Field(min_length=1)] = None,
     start: Start = 0,
     limit: Limit = None,
 ) -> ArrayDataset:
@@ -116,6 +200,9 @@ def load_image_folder(
         One channel in place of three.
     classes : list of str
         Names of all classes, in order; those of the sub-folders where not given. For a split that lacks some of them.
+    group_before : str
+        Text that ends the part of a file's name by which images belong together: with "_", ``patient7_left.png`` and
+        ``patient7_right.png`` are in group ``patient7``. A split by ``group`` then keeps them on one side.
     start, limit : int
         Take `limit` images from `start` on, in an order that mixes the classes and never changes.
     """
@@ -149,7 +236,11 @@ def load_image_folder(
         except Exception as error:  # the decoders of damaged files raise nearly anything, SyntaxError among it
             raise DatasetError(f"{path}: {file.parent.name}/{file.name} is not a readable image: {error}") from error
         x[row] = np.asarray(pixels, np.float32).reshape(size, size, -1).transpose(2, 0, 1) / 255.0
-    return ArrayDataset(x, np.array([files[index][1] for index in chosen], dtype=np.int64), names, path)
+    about = {"file": np.array([f"{files[index][0].parent.name}/{files[index][0].name}" for index in chosen])}
+    if group_before is not None:
+        about["group"] = np.array([files[index][0].stem.split(group_before)[0] for index in chosen])
+    y = np.array([files[index][1] for index in chosen], dtype=np.int64)
+    return ArrayDataset(x, y, names, path, item_metadata=about)
 
 
 def _eight_bits(image: "Image.Image") -> "Image.Image":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -80,10 +80,13 @@ class SGDClassifier:
             order = torch.randperm(len(chosen)).to(device)
             for batch in order.split(sizes):
                 optimizer.zero_grad()
-                nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+                self._loss(model(x[batch]), y[batch], model).backward()
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
+
+    def _loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        return nn.functional.cross_entropy(output, target)
 
     def _make_optimizer(self, model: nn.Module) -> Optimizer:
         parameters = [p for p in model.parameters() if p.requires_grad]

@@ -25,6 +25,12 @@ function logTicks(low, high, most) {
   return powers.length >= 2 ? powers : inside.filter((_, k) => k % 2 === 0);
 }
 
+// Where no round number lies, the sizes themselves say where one is.
+function sizeTicks(low, high, most, sizes) {
+  const ticks = logTicks(low, high, most);
+  return ticks.length ? ticks : [...new Set(sizes)].slice(-most);
+}
+
 function tickText(value, ticks) {
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
   if (abs(value) >= 1e5 || (value !== 0 && step < 1e-4)) return value.toExponential(1);
@@ -49,6 +55,7 @@ export class Chart {
     this.label = label;
     this.onPick = onPick;
     this.series = [];
+    this.steps = [];
     this.marks = {};
     this.width = 0;
     this.observer = new ResizeObserver(() => {
@@ -66,8 +73,9 @@ export class Chart {
   }
 
   // xStart, xEnd: the sizes shown; by default from the smallest to a little past the largest measured one.
-  show(series, { xStart, xEnd, bounds, ceiling = null } = {}) {
-    Object.assign(this, { series, xStart, xEnd, bounds, ceiling });
+  // steps: sizes that have their place though nothing is measured there yet.
+  show(series, { xStart, xEnd, bounds, ceiling = null, steps = [] } = {}) {
+    Object.assign(this, { series, xStart, xEnd, bounds, ceiling, steps });
     this.width = floor(this.holder.clientWidth) || this.width;
     if (this.width) this.draw();
   }
@@ -79,7 +87,7 @@ export class Chart {
     const sizes = series.flatMap((one) => [
       ...one.means.filter((m) => m.mean !== null).map((m) => m.n),
       ...one.points.map((p) => p.n),
-      ...(one.curve ? [one.curve.nMin] : []),
+      ...(one.curve ? [one.curve.nMin] : this.steps),
     ]);
     const low = sizes.length ? min(...sizes) : 1;
     const measured = sizes.length ? max(...sizes) : 10;
@@ -110,7 +118,7 @@ export class Chart {
     const x = (n) => left + ((log2(n) - log2(xLow)) / (log2(xHigh) - log2(xLow))) * plotWidth;
     const y = (v) => TOP + (1 - (v - yLow) / (yHigh - yLow)) * plotHeight;
     const n = (px) => 2 ** (log2(xLow) + ((px - left) / plotWidth) * (log2(xHigh) - log2(xLow)));
-    return { x, y, n, left, right, width, height, plotWidth, plotHeight, xLow, xHigh, yLow, yHigh, yTicks, texts, narrow };
+    return { x, y, n, left, right, width, height, plotWidth, plotHeight, xLow, xHigh, yLow, yHigh, yTicks, texts, narrow, sizes };
   }
 
   draw() {
@@ -147,7 +155,7 @@ export class Chart {
         s("text", { class: "tick", x: k.left - 8, y: at + 4, "text-anchor": "end" }, k.texts[i]),
       );
     }
-    for (const n of logTicks(k.xLow, k.xHigh, k.narrow ? 5 : 11)) {
+    for (const n of sizeTicks(k.xLow, k.xHigh, k.narrow ? 5 : 11, k.sizes)) {
       const at = k.x(n);
       frame.append(
         s("line", { class: "grid", x1: at, x2: at, y1: TOP, y2: bottom }),
@@ -243,7 +251,7 @@ export class Chart {
     );
   }
 
-  // marks: { target: {value, answer}, sample: {n, value, lower, upper} }
+  // marks: { target: {value, answer}, sample: {n, value, lower, upper}, crossings: [{n, value, lower, upper}] }
   mark(marks) {
     this.marks = marks;
     if (!this.k) return;
@@ -251,7 +259,19 @@ export class Chart {
     const bottom = TOP + k.plotHeight;
     const right = k.left + k.plotWidth;
     const made = [];
-    const { target, sample } = marks;
+    const { target, sample, crossings = [] } = marks;
+    for (const crossing of crossings) {
+      if (crossing.n < k.xLow || crossing.n > k.xHigh) continue;
+      const x = k.x(crossing.n);
+      const left = crossing.lower === null ? k.left : k.x(max(crossing.lower, k.xLow));
+      const end = crossing.upper === null ? right : min(k.x(crossing.upper), right);
+      made.push(
+        s("line", { class: "target", x1: x, x2: x, y1: k.y(crossing.value), y2: bottom }),
+        s("path", { class: "needs", d: `M${left} ${bottom - 5}v10M${left} ${bottom}H${end}m0 -5v10` }),
+        s("circle", { class: "crossing", cx: x, cy: k.y(crossing.value), r: 6 }),
+        s("text", { class: "label strong", x: x + 8, y: bottom - 10 }, `cross at ${shortCount(crossing.n)}`),
+      );
+    }
     if (target) {
       const at = k.y(target.value);
       const { n, lower, upper } = target.answer;

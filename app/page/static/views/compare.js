@@ -91,6 +91,9 @@ export async function view({ holder, signal, query, attach }) {
       answer.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
     );
     chart.label = `Learning curves of ${metric}: ${parts.map((p) => p.name).join(", ")}; the tables below have the numbers`;
+    chart.marks = {
+      crossings: compared.pairs.filter((pair) => pair.crossing.n !== null).map(({ crossing }) => ({ ...crossing, value: parts[0].curve.value(crossing.n) })),
+    };
     chart.show(parts, { xEnd: Math.max(...parts.map((p) => p.curve.nMax)) * 16, bounds: parts[0].curve.bounds });
   }
 
@@ -104,20 +107,18 @@ export async function view({ holder, signal, query, attach }) {
       { class: "panel stack" },
       h("h2", null, `${name(pair.job_id)}, beside ${name(first)}`),
       h("p", { class: "sentence" }, crossing(pair)),
-      pair.efficiency.length > 0 && h("h3", null, `Samples that ${name(pair.job_id)} needs for the same ${metric}`),
-      pair.efficiency.length > 0 &&
+      h("div", { class: "split" }, pair.efficiency.length > 0 && h("div", { class: "stack" }, h("h3", null, `Samples that ${name(pair.job_id)} needs for the same ${metric}`),
         table(
           [metric, "First needs", "This needs", "Times the data", "95 % interval"],
           pair.efficiency.map((e) => [number(e.value), count(e.n_first), e.n === null ? e.status.replaceAll("_", " ") : count(e.n), ratio(e), ends(e.ratio_lower, e.ratio_upper, (r) => `${+r.toPrecision(3)}×`)]),
           { caption: "Data efficiency", numeric: [0, 1, 2, 3, 4] },
-        ),
-      pair.paired.length > 0 && h("h3", null, "On the same subsets, run by run"),
-      pair.paired.length > 0 &&
+        )),
+        pair.paired.length > 0 && h("div", { class: "stack" }, h("h3", null, "On the same subsets, run by run"),
         table(
           ["Samples", "Difference", "95 % interval", "SD", "Runs"],
           pair.paired.map((p) => [count(p.n), signed(p.difference), p.lower === null ? "–" : `${signed(p.lower)} to ${signed(p.upper)}`, p.sd === null ? "–" : number(p.sd), String(p.runs)]),
           { caption: "Paired differences", numeric: [0, 1, 2, 3, 4] },
-        ),
+        ))),
       !answer.jobs.find((job) => job.job_id === pair.job_id)?.shares_subsets && h("p", { class: "muted small" }, "The two do not share their subsets (dataset, seed and protocol): runs cannot be paired."),
     );
   }

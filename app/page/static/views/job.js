@@ -21,13 +21,19 @@ export async function view({ holder, signal, params, query, attach }) {
   const progress = h("section", { class: "panel stack", "aria-labelledby": "progress-title" });
   const results = h("div", { class: "stack results" });
   const about = h("section", { class: "panel stack" });
-  holder.append(top, notes, progress, results, about);
+  holder.append(top, notes, progress, results);
 
   const grid = new CellGrid();
-  const figures = new Results(results, id, chosen, signal);
+  const figures = new Results(results, about, id, chosen, signal);
   signal.addEventListener("abort", () => figures.stop());
 
+  let headed = "";
   function drawHead() {
+    drawProgress();
+    const now = JSON.stringify([job.state, job.queued_reason, job.error, job.warnings]);
+    // What has not changed is left alone: a button that has the focus keeps it.
+    if (now === headed) return;
+    headed = now;
     const { model, dataset } = job.spec;
     document.title = `${model.name} on ${dataset} · Sufficiency`;
     replace(
@@ -53,7 +59,6 @@ export async function view({ holder, signal, params, query, attach }) {
         ),
       job.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail ?? JSON.stringify(w))),
     );
-    drawProgress();
   }
 
   function actions() {
@@ -149,7 +154,9 @@ export async function view({ holder, signal, params, query, attach }) {
 // Runs × steps; each cell fills when it lands.
 class CellGrid {
   constructor() {
-    this.node = h("div", { class: "cells", "aria-hidden": "true" });
+    this.cellsNode = h("div", { class: "cells", "aria-hidden": "true" });
+    this.caption = h("p", { class: "muted small" });
+    this.node = h("div", { class: "stack" }, this.cellsNode, this.caption);
     this.landed = new Set();
     this.shape = "";
   }
@@ -160,9 +167,11 @@ class CellGrid {
     this.shape = shape;
     // More than a screen of them says nothing; the bar does.
     this.cells = new Map();
-    if (runs * steps.length > 3000) return replace(this.node);
+    if (!steps.length || runs * steps.length > 3000) return this.node.replaceChildren();
+    replace(this.caption, `${plural(runs, "run")} down, ${plural(steps.length, "size")} across: ${count(steps[0])} to ${count(steps.at(-1))} samples.`);
+    this.node.replaceChildren(this.cellsNode, this.caption);
     replace(
-      this.node,
+      this.cellsNode,
       Array.from({ length: runs }, (_, run) =>
         h("div", null, steps.map((n, step) => {
           const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.has(`${run}/${step}`) ? "done" : null });
@@ -186,8 +195,8 @@ class CellGrid {
 
 // What was measured and what follows from it: metric by metric.
 class Results {
-  constructor(node, id, chosen, signal) {
-    Object.assign(this, { node, id, chosen, signal });
+  constructor(node, about, id, chosen, signal) {
+    Object.assign(this, { node, about, id, chosen, signal });
     this.metric = chosen.metric;
     this.label = chosen.label;
     this.tabs = h("div", { class: "tabs", role: "group", "aria-label": "Metric" });
@@ -224,7 +233,7 @@ class Results {
     }
     this.metrics = metrics;
     if (!metrics.size) {
-      replace(this.node, job.state === "completed" ? h("p", { class: "note" }, "The job has no measurements.") : null);
+      replace(this.node, job.state === "completed" && h("p", { class: "note" }, "The job has no measurements."), this.about);
       this.built = false;
       return;
     }
@@ -242,7 +251,7 @@ class Results {
         h("section", { class: "panel stack" }, this.tabs, this.classes, this.verdict),
         h("section", { class: "panel stack", "aria-label": "Learning curve" }, h("div", { class: "head" }, h("h2", null, "Learning curve"), this.near), this.holder, this.warnings, h("hr"), this.asks),
         this.every,
-        h("section", { class: "panel stack" }, h("h2", null, "Measured"), this.steps, this.downloads()),
+        h("div", { class: "split" }, h("section", { class: "panel stack" }, h("h2", null, "Measured"), this.steps, this.downloads()), this.about),
       );
     }
     const labels = this.metrics.get(this.metric);
@@ -319,7 +328,7 @@ class Results {
       h("p", { class: `answer ${judged.worth}` }, WORTH[judged.worth], answer.provisional && h("span", { class: "muted small" }, " so far: the job has not completed")),
       h("p", { class: "sentence" }, judged.sentence),
       judged.limits.length > 0 && h("ul", { class: "limits", "aria-label": "What limits the answer" }, judged.limits.map((l) => h("li", null, l.detail, " ", h("strong", null, l.remedy)))),
-      h("details", null, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
+      h("details", { open: this.verdict.querySelector("details")?.open }, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
     );
   }
 
@@ -369,6 +378,7 @@ class Results {
   drawAsks() {
     const { curve } = this;
     if (!curve) {
+      this.asked = null;
       replace(this.asks);
       return;
     }
@@ -400,7 +410,7 @@ class Results {
     this.nInput.addEventListener("input", () => this.nInput.value >= 1 && this.setSample(Math.round(this.nInput.value), this.nInput));
     this.tSlider.addEventListener("input", () => {
       const [low, high] = this.range.z;
-      this.setTarget(this.roundTarget(curve.link.value(low + (this.tSlider.value / STEPS) * (high - low))), this.tSlider);
+      this.setTarget(this.roundTarget(this.curve.link.value(low + (this.tSlider.value / STEPS) * (high - low))), this.tSlider);
     });
     this.tInput.addEventListener("input", () => this.tInput.value !== "" && this.setTarget(Number(this.tInput.value), this.tInput));
     replace(
@@ -438,7 +448,6 @@ class Results {
 
   answer(from) {
     const { curve, chosen } = this;
-    const start = performance.now();
     const share = (x, [low, high]) => Math.round(Math.min(1, Math.max(0, (x - low) / (high - low))) * STEPS);
     if (from !== this.nSlider) this.nSlider.value = share(Math.log2(chosen.n), this.range.n);
     if (from !== this.nInput) this.nInput.value = chosen.n;
@@ -478,11 +487,11 @@ class Results {
       this.chart.marks = marks;
       this.draw();
     } else this.chart.mark(marks);
-    this.drawDownloads?.();
-    this.lasted = performance.now() - start;
     clearTimeout(this.remember);
     this.remember = setTimeout(() => {
       if (this.signal.aborted) return;
+      this.answerEvery();
+      this.drawDownloads();
       const search = new URLSearchParams({ metric: this.metric, ...(this.label === null ? {} : { class: this.label }), n: chosen.n, target: chosen.target });
       history.replaceState(null, "", `#/jobs/${this.id}?${search}`);
     }, 300);
@@ -506,35 +515,45 @@ class Results {
     if (labels.length < 2) {
       replace(this.every);
       this.everyOf = null;
+      this.everyCurves = null;
       return;
     }
     if (this.everyOf === this.metric) return;
     this.everyOf = this.metric;
     const { metric } = this;
-    const inside = h("div", null, h("p", { class: "muted" }, "Reading every class…"));
-    const box = h("details", { class: "panel" }, h("summary", null, `All ${labels.length} classes, the one that needs most first`), inside);
+    this.everyInside = h("div", null, h("p", { class: "muted" }, "Reading every class…"));
+    this.everyCurves = null;
+    const box = h("details", { class: "panel" }, h("summary", null, `All ${labels.length} classes, the one that needs most first`), this.everyInside);
     box.addEventListener("toggle", async () => {
-      if (!box.open) return;
+      if (!box.open || this.everyCurves) return;
       try {
         const answer = await get(`/jobs/${this.id}/curves`, { metric }, this.signal);
-        const { target, n } = this.chosen;
-        const rows = answer.items
-          .map((item) => new Curve(item, answer.reading))
-          .map((curve) => ({ curve, now: curve.value(curve.nMax), then: curve.value(n), needed: curve.needed(target) }))
-          .sort((a, b) => (b.needed.n ?? Infinity) - (a.needed.n ?? Infinity) || (a.now - b.now) * (a.curve.maximize ? 1 : -1));
-        replace(
-          inside,
-          table(
-            ["Class", "Now", `At ${count(n)}`, `Samples for ${number(target)}`],
-            rows.map((r) => [h("button", { type: "button", class: "quiet", onclick: () => this.choose(metric, String(r.curve.label)) }, String(r.curve.label)), number(r.now), number(r.then), r.needed.n === null ? (r.needed.status === "unreachable" ? "out of reach" : `> ${count(r.curve.horizon)}`) : count(r.needed.n)]),
-            { caption: `${metric} of every class`, numeric: [1, 2, 3] },
-          ),
-        );
+        if (this.everyOf !== metric) return;
+        this.everyCurves = answer.items.map((item) => new Curve(item, answer.reading));
+        this.answerEvery();
       } catch (error) {
-        if (!this.signal.aborted) replace(inside, problemBox(error));
+        if (!this.signal.aborted) replace(this.everyInside, problemBox(error));
       }
     });
     replace(this.every, box);
+  }
+
+  answerEvery() {
+    if (!this.everyCurves) return;
+    const { target, n } = this.chosen;
+    const rows = this.everyCurves
+      .map((curve) => ({ curve, now: curve.value(curve.nMax), then: curve.value(n), needed: curve.needed(target) }))
+      .sort((a, b) => (b.needed.n ?? Infinity) - (a.needed.n ?? Infinity) || (a.now - b.now) * (a.curve.maximize ? 1 : -1));
+    const open = (label) => h("button", { type: "button", class: "link", onclick: () => this.choose(this.metric, String(label)) }, String(label));
+    const needs = ({ curve, needed }) => (needed.n !== null ? count(needed.n) : needed.status === "unreachable" ? "out of reach" : `> ${count(curve.horizon)}`);
+    replace(
+      this.everyInside,
+      table(
+        ["Class", "Now", `At ${count(n)}`, `Samples for ${number(target)}`],
+        rows.map((row) => [open(row.curve.label), number(row.now), number(row.then), needs(row)]),
+        { caption: `${this.metric} of every class`, numeric: [1, 2, 3] },
+      ),
+    );
   }
 
   // The early, steep part takes most of the picture; without it there is room for what is asked about.
@@ -548,7 +567,7 @@ class Results {
     const { curve } = this;
     this.near.hidden = !curve;
     this.chart.label = `Learning curve of ${this.metric}${this.label === null ? "" : ` of class ${this.label}`}; the table below has the numbers`;
-    this.chart.show(this.series, { xStart: curve && this.close ? curve.nMax / 6 : undefined, xEnd: curve ? curve.nMax * this.extent : undefined, bounds: curve?.bounds, ceiling: this.ceiling });
+    this.chart.show(this.series, { xStart: curve && this.close ? curve.nMax / 6 : undefined, xEnd: curve ? curve.nMax * this.extent : undefined, bounds: curve?.bounds, ceiling: this.ceiling, steps: this.job.steps ?? [] });
   }
 }
 

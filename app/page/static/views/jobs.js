@@ -72,7 +72,7 @@ export async function view({ holder, signal, query, attach }) {
       h("td", null, badge(job.state)),
       h("td", { class: "wide" }, job.state !== "completed" && h("div", { class: "bar", "aria-hidden": "true" }, fill), h("span", { class: "muted small" }, total ? `${count(done)} of ${count(total)} cells` : "to be planned", `, ${runs} ${runs === 1 ? "run" : "runs"}`)),
       h("td", { class: "muted nowrap" }, time(job.created_at)),
-      h("td", { class: "num" }, box),
+      h("td", { class: "num" }, h("label", { class: "check" }, h("span", { class: "narrow muted small", "aria-hidden": "true" }, "Compare"), box)),
     );
   }
 

@@ -1,0 +1,85 @@
+"""Datasets of one source, their pictures, and plugins that lack a package."""
+
+from typing import Any
+
+import pytest
+
+from app.catalog.service import advertise
+from app.queue.lease import dataset_ready
+from tests.api.conftest import INFO, PLUGINS, Service, pointers, problem
+
+SOURCE = {"name": "one", "source": {"loader": "npz", "params": {"path": "all.npz"}}}
+
+
+def test_one_source_becomes_two_parts_with_every_default_written_out(service: Service) -> None:
+    rule = {"test_fraction": 0.25, "group_by": "patient"}
+    created = service.client.post("/datasets", json=SOURCE | {"split": rule, "standardise": True})
+    assert created.status_code == 201, created.text
+    dataset = created.json()
+    for name in ("train", "test"):
+        assert dataset[name]["part"] == {"name": name, "seed": 0, "stratify": True, **rule}
+        assert dataset[name]["standardise"] is True
+        assert dataset[name]["loader"] == "npz"
+    again = service.client.post("/datasets", json=SOURCE | {"split": rule | {"seed": 0}, "standardise": True})
+    assert (again.status_code, again.json()["id"]) == (200, dataset["id"])
+    problem(service.client.post("/datasets", json=SOURCE | {"split": rule | {"seed": 1}}), 409, "dataset_exists")
+    whole = service.client.post("/datasets", json=SOURCE | {"name": "two"}).json()
+    assert whole["train"]["part"]["test_fraction"] == 0.2
+    assert "standardise" not in whole["train"]
+
+
+SPLIT = SOURCE["source"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says", "where"),
+    [
+        ({}, "give both `train` and `test`, or one `source`", "#"),
+        ({"train": SPLIT}, "give both", "#"),
+        ({"train": SPLIT, "test": SPLIT, "source": SPLIT}, "not both", "#"),
+        ({"train": SPLIT, "test": SPLIT, "split": {}}, "there is none", "#"),
+        ({"source": SPLIT, "split": {"test_fraction": 1}}, "less than 1", "#/split/test_fraction"),
+        ({"source": SPLIT, "split": {"fraction": 0.5}}, "", "#/split/fraction"),
+        ({"source": {"loader": "npzz"}}, "npz", "#/source/loader"),
+        ({"source": {"loader": "npz", "params": {"path": 3}}}, "string", "#/source/params/path"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused_where_it_does_not(
+    service: Service, body: dict[str, Any], says: str, where: str
+) -> None:
+    refused = problem(service.client.post("/datasets", json={"name": "bad", **body}), 422)
+    assert pointers(refused) == [where]
+    assert says in str(refused)
+
+
+def test_a_picture_is_served_when_a_worker_has_made_one(service: Service) -> None:
+    created = service.client.post("/datasets", json=SOURCE).json()
+    missing = problem(service.client.get("/datasets/one/preview.png"), 404, "preview_not_found")
+    assert "no worker has verified it yet" in missing["detail"]
+    with service.database.transaction() as session:
+        dataset_ready(session, created["id"], INFO, "sha256:9", b"\x89PNG and more")
+    answer = service.client.get("/datasets/one/preview.png")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.content == b"\x89PNG and more"
+    assert answer.headers["etag"] == '"sha256:9"'
+    assert "images" in problem(service.client.get("/datasets/small/preview.png"), 404, "preview_not_found")["detail"]
+    problem(service.client.get("/datasets/none/preview.png"), 404, "dataset_not_found")
+
+
+def test_a_plugin_that_lacks_a_package_says_what_to_install(service: Service) -> None:
+    remedy = "torchvision is not installed where the worker runs: pip install torchvision"
+    lacking = next(p for p in PLUGINS if p["kind"] == "dataset" and p["name"] == "npz") | {
+        "name": "torchvision",
+        "capabilities": {"missing": remedy},
+    }
+    with service.database.transaction() as session:
+        advertise(session, [lacking])
+    service.worker(plugins=["dataset:npz"])
+    shown = service.client.get("/plugins/dataset/torchvision").json()
+    assert (shown["available"], shown["capabilities"]) == (False, {})
+    assert remedy in shown["unavailable_reason"]
+    assert service.client.get("/plugins/dataset/npz").json()["unavailable_reason"] is None
+    created = service.client.post(
+        "/datasets", json={"name": "tv", "source": {"loader": "torchvision", "params": {"path": "x"}}}
+    ).json()
+    assert remedy in created["queued_reason"]
