@@ -241,6 +241,33 @@ def test_cancel_and_retry(page: Any, live: Live) -> None:
     expect(page.locator(".note.bad")).to_contain_text(error["detail"])
 
 
+def test_a_job_is_extended(page: Any, live: Live) -> None:
+    job_id = finished(live, runs=2, schedule=STEPS[:3])
+    go(page, live, f"/jobs/{job_id}")
+    form = page.get_by_role("form", name="Extend this job")
+    expect(form).to_be_hidden()
+    page.get_by_role("button", name="Extend").click()
+    expect(page.get_by_label("Runs in all")).to_be_focused()
+    page.get_by_label("Runs in all").fill("1")
+    form.get_by_role("button", name="Plan").click()
+    expect(form.get_by_role("alert")).to_be_visible()
+    expect(form).to_contain_text("the job has 2 runs already")
+    page.get_by_label("Runs in all").fill("3")
+    page.get_by_label("Further sizes").fill("640; 1000")
+    form.get_by_role("button", name="Plan").click()
+    expect(form).to_contain_text("9 cells to measure")
+    expect(form).to_contain_text("6 cells kept")
+    assert violations(page) == []
+    form.get_by_role("button", name="Extend").click()
+    expect(page.locator(".badge").first).to_have_text("Queued")
+    expect(form).to_be_hidden()
+    live.service.work(job_id, noisy)
+    expect(page.locator(".badge").first).to_have_text("Completed")
+    measured = live.service.client.get(f"/jobs/{job_id}/measurements").json()["items"]
+    assert {item["n"] for item in measured} == set(STEPS)
+    assert {item["runs"] for item in measured} == {3}
+
+
 def test_a_job_is_planned_before_it_is_submitted(page: Any, live: Live) -> None:
     live.service.worker()
     go(page, live, "/new")

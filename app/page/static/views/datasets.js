@@ -1,6 +1,6 @@
 // The registered datasets, and a form for one more.
 
-import { get, getAll, pause, post, remove } from "../api.js";
+import { get, getAll, pause, post, remove, ROOT } from "../api.js";
 import { badge, count, h, plural, problemBox, replace, time } from "../dom.js";
 import { field, PluginChoice, pointerPath } from "../form.js";
 
@@ -46,6 +46,14 @@ export async function view({ holder, signal, attach }) {
         names.length > 0 && [h("dt", null, plural(names.length, "class", "classes")), h("dd", null, names.length > 12 ? `${names.slice(0, 12).join(", ")}, …` : names.join(", "))],
       ),
       classes(d.info),
+      // Only pictures have one; whether these items are some is the worker's to say.
+      d.status === "ready" && (d.info?.input_shape?.length ?? 0) >= 2 && h("img", {
+        class: "preview",
+        src: new URL(`datasets/${encodeURIComponent(d.name)}/preview.png`, ROOT).href,
+        alt: `Some training items of each class of ${d.name}`,
+        loading: "lazy",
+        onerror: (event) => event.target.remove(),
+      }),
       h("div", { class: "row" }, d.status === "ready" && h("a", { class: "button", href: `#/new?dataset=${encodeURIComponent(d.name)}` }, "New job on it"), h("button", {
         type: "button",
         "aria-label": `Remove ${d.name}`,

@@ -11,6 +11,55 @@ const STEPS = 1000;
 const EXTENTS = [16, 64, 256, 1024];
 const WORTH = { yes: "More data is worth it", no: "More data is hardly worth it", unclear: "Whether more data is worth it cannot be told yet" };
 
+// Adds runs or sizes to an ended job: first what it would cost, then the asking.
+function extendForm(current, extended) {
+  const runs = h("input", { id: "extend-runs", type: "number", min: 1, step: 1, inputmode: "numeric", "aria-describedby": "extend-runs-hint" });
+  const steps = h("input", { id: "extend-steps", type: "text", placeholder: "700, 1200", "aria-describedby": "extend-steps-hint" });
+  const told = h("div", { class: "stack", role: "status" });
+  const asked = () => {
+    const body = {};
+    if (runs.value !== "") body.runs = Number(runs.value);
+    // A word that is no number goes to the service as it is, which says what is wrong with it.
+    const sizes = steps.value.split(/[\s,;]+/).filter(Boolean).map((word) => (Number.isNaN(Number(word)) ? word : Number(word)));
+    if (sizes.length) body.steps = sizes;
+    return body;
+  };
+  const send = async (dry) => {
+    const buttons = form.querySelectorAll("button");
+    for (const one of buttons) one.disabled = true;
+    try {
+      const path = `/jobs/${current().id}/extend`;
+      if (!dry) {
+        extended(await post(path, asked()));
+        replace(told);
+        return;
+      }
+      const plan = await post(path, asked(), { query: { dry_run: true } });
+      const cost = plan.estimated_slot_seconds === null ? null : `, about ${duration(plan.estimated_slot_seconds)} of one slot`;
+      replace(told, h("p", null, `${plural(plan.cells_to_measure, "cell")} to measure${cost ?? ""}; ${plural(plan.cells_kept, "cell")} kept.`));
+    } catch (problem) {
+      replace(told, problemBox(problem), (problem.errors ?? []).map(({ pointer, detail }) => h("p", { class: "wrong" }, `${pointer.replace(/^#?\//, "")}: ${detail}`)));
+    } finally {
+      for (const one of buttons) one.disabled = false;
+    }
+  };
+  const form = h(
+    "form",
+    { id: "extend", class: "panel stack", hidden: true, "aria-label": "Extend this job", novalidate: true, onsubmit: (event) => { event.preventDefault(); send(false); } },
+    h("h2", null, "Extend"),
+    h("p", { class: "muted small" }, "What is measured is kept; only what is new is trained."),
+    h(
+      "div",
+      { class: "fields" },
+      h("div", { class: "field" }, h("label", { for: "extend-runs" }, "Runs in all"), runs, h("span", { class: "hint", id: "extend-runs-hint" }, `It has ${current().spec.runs}.`)),
+      h("div", { class: "field" }, h("label", { for: "extend-steps" }, "Further sizes"), steps, h("span", { class: "hint", id: "extend-steps-hint" }, "Training-set sizes, with commas between.")),
+    ),
+    h("div", { class: "row" }, h("button", { type: "button", onclick: () => send(true) }, "Plan"), h("button", { type: "submit", class: "main" }, "Extend")),
+    told,
+  );
+  return form;
+}
+
 export async function view({ holder, signal, params, query, attach }) {
   const [id] = params;
   let job = await get(`/jobs/${encodeURIComponent(id)}`, {}, signal);
@@ -21,7 +70,7 @@ export async function view({ holder, signal, params, query, attach }) {
   const progress = h("section", { class: "panel stack", "aria-labelledby": "progress-title" });
   const results = h("div", { class: "stack results" });
   const about = h("section", { class: "panel stack" });
-  holder.append(top, notes, progress, results);
+  holder.append(top, notes);
 
   const grid = new CellGrid();
   const figures = new Results(results, about, id, chosen, signal);
@@ -61,6 +110,13 @@ export async function view({ holder, signal, params, query, attach }) {
     );
   }
 
+  const extension = extendForm(() => job, (extended) => {
+    job = extended;
+    extension.hidden = true;
+    drawHead();
+    live();
+  });
+
   function actions() {
     const made = [];
     const act = (name, path, ask) =>
@@ -88,11 +144,18 @@ export async function view({ holder, signal, params, query, attach }) {
       );
     if (["queued", "running"].includes(job.state)) act("Cancel", "cancel", "Stop this job? What is measured stays.");
     if (["failed", "cancelled"].includes(job.state)) act("Retry", "retry");
+    if (ENDED.has(job.state) && job.steps)
+      made.push(h("button", { type: "button", "aria-controls": "extend", "aria-expanded": String(!extension.hidden), onclick: (event) => {
+        extension.hidden = !extension.hidden;
+        event.target.setAttribute("aria-expanded", String(!extension.hidden));
+        if (!extension.hidden) extension.querySelector("input").focus();
+      } }, "Extend"));
     made.push(h("a", { class: "button", href: `#/new?like=${id}` }, "Use as a template"));
     if (ENDED.has(job.state)) act("Delete", null, "Delete this job with all that it measured?");
     return made;
   }
 
+  holder.append(extension, progress, results);
   const bar = h("span");
   const said = h("p", { class: "muted", role: "status" });
   replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, grid.node);
