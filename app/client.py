@@ -24,6 +24,7 @@ STREAM_RETRIES = 8
 OUTAGE_SECONDS = 120.0  # how long `wait` bears a service that is away
 # The server sends a comment on an idle stream every few seconds; a silence so long is a dead connection.
 STREAM_SILENCE_SECONDS = 60.0
+STREAM_PATIENCE = 25  # empty streams, a fifth of a second apart, before an ended job's end is taken for pruned
 
 T = TypeVar("T")
 
@@ -472,11 +473,11 @@ class Client:
         """
         failures = empty = 0
         has_ended = tells_end = False
+        patience = 1
         while True:
-            empty += 1
             try:
                 for event in self._stream(f"{_job(id)}/events", last_id):
-                    failures, empty, last_id = 0, 0, event.id
+                    failures, empty, last_id, patience = 0, -1, event.id, STREAM_PATIENCE
                     if event.type == "state":
                         tells_end = event.data.get("state") in ENDED
                     yield event
@@ -486,12 +487,14 @@ class Client:
                     raise ServiceUnreachable(self.url, _reason(error)) from error
                 time.sleep(_pause(failures, getattr(error, "retry_after", None)))
                 continue
-            # The server closes the stream of an ended job, but also when it shuts down. So the end is what was read
-            # after the job had ended, and tells of it; or, to who comes later than that, nothing twice.
-            if has_ended and (tells_end or empty > 1):
+            # The server closes the stream of an ended job, but also when it shuts down or its database is away. So
+            # the end is what was read after the job had ended, and tells of it. To who comes later than that, it is
+            # nothing twice; to who still waits for it, nothing for longer than a server takes to shut down.
+            empty += 1
+            if has_ended and (tells_end or empty > patience):
                 return
             has_ended = self.job(id)["state"] in ENDED
-            if not has_ended:
+            if not has_ended or empty > 1:
                 time.sleep(0.2)
 
     # Results
