@@ -51,7 +51,7 @@ class _ShownUnlessTold(typer.core.TyperGroup):
 
 plugins_app = typer.Typer(
     cls=_ShownUnlessTold,
-    help="List plugins, show one's parameters, write a package of them, or check one.\n\n"
+    help="List, show, write and check plugins.\n\n"
     "\b\nExample:\n  sufficiency plugins\n  sufficiency plugins sgd-classifier\n"
     "  sufficiency plugins new my-study\n  sufficiency plugins check mystudy:Net",
     rich_markup_mode=None,
@@ -316,9 +316,10 @@ def plugins_new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the package: my-study.", show_default=False)],
     directory: Annotated[Path, typer.Option("--dir", help="Where its folder is made.")] = Path("."),
 ) -> None:
-    """Write a package with a model, a training and an evaluation strategy, and their test.
+    """Write a package of plugins.
 
-    Installed where the worker runs, it is found by itself.
+    It has a model, a training and an evaluation strategy, and a test of them. Installed where the worker runs, it is
+    found by itself.
 
     \b
     Example:
@@ -334,9 +335,10 @@ def plugins_new(
 
 @plugins_app.command("check", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 def plugins_check(context: typer.Context) -> None:
-    """Check a plugin against what the service asks of it, and say what to do where it fails.
+    """Check a plugin, and say what to mend.
 
-    It takes MODULE[:ATTRIBUTE], tries the plugin where you stand, and exits with 1 if a rule is broken.
+    It is held to what the service asks of its kind: MODULE[:ATTRIBUTE] is tried where you stand. The exit code is 1 if
+    a rule is broken.
 
     \b
     Options:

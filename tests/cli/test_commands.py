@@ -31,6 +31,8 @@ ASKING = [
     ["workers"],
     ["plugins"],
     ["plugins", "mlp"],
+    ["plugins", "--kind", "model"],
+    ["plugins", "show", "mlp"],
     ["datasets", "add", "digits", "--train", "digits:split=train", "--test", "digits:split=test"],
     ["datasets", "list"],
     ["datasets", "show", "digits"],
@@ -59,15 +61,15 @@ def test_help_teaches_with_an_example(sufficiency: Run, path: tuple[str, ...]) -
 
 
 def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run) -> None:
-    for group in ((), ("datasets",)):
+    for group in ((), ("datasets",), ("plugins",)):
         listed = sufficiency(*group, "--help").out.partition("Commands:\n")[2]
         assert listed
         assert "..." not in listed
 
 
 def test_every_command_that_asks_the_service_is_in_the_list_below() -> None:
-    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune"}
-    listed = {" ".join(a[:2]) if a[0] == "datasets" else a[0] for a in ASKING}
+    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune", "plugins new", "plugins check"}
+    listed = {" ".join(a[:2]) if a[0] == "datasets" else "plugins show" if a[0] == "plugins" else a[0] for a in ASKING}
     assert listed == {" ".join(path) for path in commands()} - local
 
 
