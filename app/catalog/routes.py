@@ -137,7 +137,13 @@ def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName
     "/datasets/{name}/preview.png",
     tags=["datasets"],
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}, "description": "some items of each class"}, **documented(404)},
+    responses={
+        200: {
+            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}, "example": "<PNG …>"}},
+            "description": "some items of each class",
+        },
+        **documented(404),
+    },
 )
 def get_dataset_preview(session: SessionDep, name: DatasetName) -> Response:
     """Return a picture of some training items of each class, as a worker made it when it verified the dataset."""
