@@ -263,7 +263,7 @@ def materialise(dataset: Any) -> ArrayDataset:
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise DatasetError(f"items must be (array, label or one-hot label, ...) of one shape: {error}") from error
     names: list[str] | None
-    if task_of(dataset) == "regression":
+    if _declared_task(dataset) == "regression":
         names, y = None, labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     elif labels.ndim == 2 and labels.shape[1] > 1:
         # Probabilities will do as well, but a row must say something.
@@ -304,14 +304,19 @@ def _index2label(dataset: Any) -> Mapping[int, Any]:
     return index2label if isinstance(index2label, Mapping) else {}
 
 
+def _declared_task(dataset: Any) -> str:
+    declared = str(_metadata(dataset).get("task") or "")
+    known = [task for task in ("classification", "regression") if task in declared.lower()]
+    return known[0] if known else declared  # MAITE's users write image-classification too
+
+
 def task_of(dataset: Any) -> str:
     """Return what a dataset is for: "classification", "regression", or what only its own strategies understand.
 
     Its `metadata` may say so under "task"; items whose targets have boxes and labels are "object-detection".
     """
-    if declared := str(_metadata(dataset).get("task") or ""):
-        known = [task for task in ("classification", "regression") if task in declared.lower()]
-        return known[0] if known else declared  # MAITE's users write image-classification too
+    if declared := _declared_task(dataset):
+        return declared
     try:
         target = dataset[0][1]
     except Exception:  # what is wrong with it is said by whoever reads it
