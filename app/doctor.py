@@ -23,6 +23,7 @@ from app.db.migrate import alembic_config
 from app.db.tables import Cell, Dataset, Event, Job, Measurement, Outbox, Unit
 from app.jobs.waiting import Waiting
 from app.queue.celery import make_celery
+from app.queue.outbox import overdue_seconds
 from app.settings import Settings
 
 POSTGRES_MAJOR = 18
@@ -270,7 +271,7 @@ def _units(session: Session, settings: Settings) -> Iterator[Finding]:
         "start an API process (`sufficiency serve`), which sweeps; or see its log for what keeps it from it",
         "none is overdue",
     )
-    # Every sending moves `sent_at` on, so that an old one is of a unit that nobody sends.
+    # What was sent and lies behind busy slots may wait for long; what was never sent may not.
     long_ago = timedelta(seconds=3 * settings.resend_seconds)
     unsent = session.scalars(
         select(Unit.id)
@@ -278,7 +279,8 @@ def _units(session: Session, settings: Settings) -> Iterator[Finding]:
         .where(
             Unit.state == "queued",
             Job.state.in_(("queued", "running")),
-            func.greatest(Unit.not_before, Unit.sent_at) < func.now() - long_ago,
+            Unit.sent_at.is_(None),
+            Unit.not_before < func.now() - long_ago,
         )
     ).all()
     yield _list(
@@ -301,7 +303,7 @@ def _datasets(session: Session, settings: Settings) -> Iterator[Finding]:
         problem = remedy = ""
         if reason := live.why_waiting(catalog.loaders(dataset), "cpu"):
             problem, remedy = f"cannot be verified: {reason}", "start a worker that has its loaders"
-        elif stale:
+        elif stale and not live.why_no_slot(live.able(catalog.loaders(dataset), "cpu")):
             problem = f"waits to be verified, and has not been sent to workers for {long_ago.total_seconds():.0f} s"
             remedy = "start an API process (`sufficiency serve`), which sends it"
         elif dataset.attempts >= MANY_ATTEMPTS:
@@ -316,7 +318,7 @@ def _datasets(session: Session, settings: Settings) -> Iterator[Finding]:
 
 def _outbox(session: Session, settings: Settings) -> Iterator[Finding]:
     waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
-    oldest = session.scalar(select(func.extract("epoch", func.now() - func.min(Outbox.created_at)))) or 0.0
+    oldest = overdue_seconds(session)
     if oldest > LONGEST_BACKLOG_SECONDS:
         detail = f"{waiting} messages wait for the broker, the oldest for {oldest:.0f} s"
         yield Finding("outbox", "wrong", detail, "start an API process, which sends them, and Redis, which takes them")

@@ -113,7 +113,7 @@ def averages(items: Sequence[Mapping[str, Any]]) -> Table:
     steps: dict[tuple[int, int], dict[str, Mapping[str, Any]]] = {}
     for item in scalars:
         steps.setdefault((item["step"], item["n"]), {})[item["metric"]] = item
-    for (_, n), row in sorted(steps.items()):
+    for (_, n), row in sorted(steps.items(), key=lambda step: (step[0][1], step[0][0])):
         made.add_row(count(n), str(max(item["runs"] for item in row.values())), *(_mean(row.get(m)) for m in metrics))
     return made
 

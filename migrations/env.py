@@ -6,6 +6,7 @@ from sqlalchemy import NullPool, create_engine, text
 from app.db.tables import Base
 from app.settings import get_settings
 
+LOCK_WAIT_SECONDS = 3
 MIGRATION_LOCK = 0x5F_FF_1C_1E_4C_16
 
 url = context.config.attributes.get("database_url") or get_settings().database_url
@@ -14,6 +15,8 @@ engine = create_engine(url, poolclass=NullPool)
 with engine.connect() as connection:
     # Two replicas that start together must not both create the tables.
     connection.execute(text("SELECT pg_advisory_lock(:key)").bindparams(key=MIGRATION_LOCK))
+    # Behind a lock that waits for a long reader, such as a backup, everybody else would wait too: rather try again.
+    connection.execute(text(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
     connection.commit()
     context.configure(
         connection=connection,

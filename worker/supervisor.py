@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -254,8 +255,14 @@ class Supervisor:
 
     def _beat(self) -> None:
         for (unit_id, attempt), work in list(self._running.items()):
-            with self._database.transaction() as session:
-                answer = renew(session, unit_id, attempt, self._settings.lease_seconds)
+            try:
+                with self._database.transaction() as session:
+                    answer = renew(session, unit_id, attempt, self._settings.lease_seconds)
+            except OperationalError as error:
+                # One that is being closed is locked for as long as its job's curves are fitted; the others go on.
+                if not isinstance(error.orig, LockNotAvailable):
+                    raise
+                continue
             if answer != "held":
                 work.verdict = answer
         with self._database.transaction() as session:

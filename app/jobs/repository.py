@@ -11,7 +11,7 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Outbox, Unit
+from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Unit
 from app.jobs.values import Spread
 
 NEWEST = 500
@@ -121,12 +121,6 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
         select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
     )
     return dict(session.execute(statement).all())
-
-
-def unsent_seconds(session: Session) -> float:
-    """Return for how long the oldest message has waited for the broker; 0 where none waits."""
-    waited = func.clock_timestamp() - func.min(Outbox.created_at)
-    return float(session.scalar(select(func.extract("epoch", waited))) or 0.0)
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.catalog import service as catalog
 from app.db.tables import Dataset, Job
 from app.jobs import repository
+from app.queue.outbox import overdue_seconds
 from app.settings import Settings
 from app.sufficiency.spec import JobSpec, PluginRef
 
@@ -63,7 +64,7 @@ class Waiting:
         return cls(
             catalog.live_workers(session, settings),
             repository.datasets_of(session, jobs),
-            repository.unsent_seconds(session),
+            overdue_seconds(session),
         )
 
     def blocked(self, job: Job) -> str | None:

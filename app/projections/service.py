@@ -251,12 +251,10 @@ def _kept_results(
     """Return a completed job's results without a look at what it measured; None where not all of them were kept."""
     if job.state != "completed":
         return None
-    kept, names = session.execute(
-        select(Job.readings, Dataset.info["class_names"]).join(Dataset).where(Job.id == job.id)
-    ).one()
+    kept = session.scalars(select(Job.readings).where(Job.id == job.id)).one()
     if kept is None or kept["methods"] != METHOD_VERSIONS:
         return None
-    names = [str(name) for name in names or []]
+    names = class_names(session, job)
     readings = _of_metrics([KeptReading.from_dict(one) for one in kept["series"]], metrics, job)
     readings = _of_classes(readings, classes, names)
     stored = _stored_fits(session, job, method)

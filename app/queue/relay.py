@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session
 from app.db.engine import Database
 from app.db.tables import Outbox
 from app.queue.background import Background
-from app.queue.celery import MESSAGE_EXPIRES_SECONDS, QUEUES, message_priority
+from app.queue.celery import ENOUGH, MESSAGE_EXPIRES_SECONDS, QUEUES, message_priority
 
 BATCH = 200
-# Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
-# behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
-ENOUGH = 1000
+# For what is urgent there is room of its own: it overtakes in the broker, and only there.
+ENOUGH_URGENT = 2 * ENOUGH
 
 
 class Relay(Background):
@@ -46,16 +45,21 @@ class Relay(Background):
                 self._broker_is_full = False
                 return False
             with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
-                room = {queue: ENOUGH - _messages(producer, queue) for queue in waiting}
-                self._broker_is_full = not any(free > 0 for free in room.values())
-                sent_all = [self._send(session, producer, queue, free) for queue, free in room.items() if free > 0]
+                held = {queue: _messages(producer, queue) for queue in waiting}
+                self._broker_is_full = all(count >= ENOUGH for count in held.values())
+                sent_all = [self._send(session, producer, queue, count) for queue, count in held.items()]
             return not all(sent_all)
 
-    def _send(self, session: Session, producer: Producer, queue: str, room: int) -> bool:
-        """Send the most urgent of a queue; return whether that was all of it."""
+    def _send(self, session: Session, producer: Producer, queue: str, held: int) -> bool:
+        """Send the most urgent of a queue, as far as there is room; return whether no more can be sent now."""
+        wanted, room = _of(queue), ENOUGH - held
+        if room <= 0:
+            wanted, room = wanted.where(Outbox.priority > 0), ENOUGH_URGENT - held
+        if room <= 0:
+            return True
         # Several API processes relay side by side: each takes rows that no other holds.
         limit = min(BATCH, room)
-        rows = session.scalars(_of(queue).limit(limit).with_for_update(skip_locked=True)).all()
+        rows = session.scalars(wanted.limit(limit).with_for_update(skip_locked=True)).all()
         sent: list[int] = []
         try:
             self._publish(producer, rows, sent)

@@ -6,7 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from celery import Celery
-from sqlalchemy import delete, func, literal, select, text, update
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import delete, distinct, func, literal, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db.engine import Database
@@ -58,17 +60,23 @@ class Sweeper(Background):
         seen: set[tuple[UUID, UUID | None]] = set()
         for unit_id, attempt, job_id, worker_id in self._expired():
             holder = (job_id, worker_id)
-            with self._database.transaction() as session:
-                if expire_lease(
-                    session,
-                    unit_id,
-                    attempt,
-                    counts_for_job=holder not in seen,
-                    max_attempts=self._settings.max_attempts,
-                    max_deaths=self._settings.max_deaths,
-                ):
-                    logger.warning("lease of unit %s (attempt %d) expired: taken back", unit_id, attempt)
-                    seen.add(holder)
+            try:
+                with self._database.transaction() as session:
+                    if expire_lease(
+                        session,
+                        unit_id,
+                        attempt,
+                        counts_for_job=holder not in seen,
+                        max_attempts=self._settings.max_attempts,
+                        max_deaths=self._settings.max_deaths,
+                    ):
+                        logger.warning("lease of unit %s (attempt %d) expired: taken back", unit_id, attempt)
+                        seen.add(holder)
+            except OperationalError as error:
+                if not isinstance(error.orig, LockNotAvailable):
+                    raise
+                # Somebody holds the job, such as who is fitting its many curves: the others are not to wait for it.
+                logger.warning("the expired lease of unit %s cannot be looked at yet: its job is locked", unit_id)
 
     def _expired(self) -> list[tuple[UUID, int, UUID, UUID | None]]:
         # A PostgreSQL that has just started was away as well, also for an API process that started with it.
@@ -136,7 +144,13 @@ class Sweeper(Background):
         only pile up.
         """
         stale = func.now() - timedelta(seconds=self._settings.resend_seconds)
-        outbox = session.execute(select(Outbox.queue, func.count()).group_by(Outbox.queue))
+        # Not what is about units that somebody has cancelled or taken since: that helps nobody who waits.
+        outbox = session.execute(
+            select(Outbox.queue, func.count(distinct(Outbox.subject)))
+            .outerjoin(Unit, Unit.id == Outbox.subject)
+            .where((Outbox.task != "run_unit") | (Unit.state == "queued"))
+            .group_by(Outbox.queue)
+        )
         unsent = dict(outbox.all())
         for queue in QUEUES:
             units = (
@@ -149,17 +163,20 @@ class Sweeper(Background):
                     Job.device == queue,
                 )
             )
-            unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < stale, Job.device == queue
+            # Both go to the queue that every worker listens to.
+            here = literal(queue == VERIFYING_QUEUE)
+            unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < stale, here
             plans = session.execute(select(Job.id, Job.priority).where(*unplanned).limit(BATCH)).all()
-            unverified = Dataset.status == "verifying", Dataset.sent_at < stale, literal(queue == VERIFYING_QUEUE)
+            unverified = Dataset.status == "verifying", Dataset.sent_at < stale, here
             datasets = session.scalars(select(Dataset.id).where(*unverified).limit(BATCH)).all()
             waits = session.scalar(select(func.count()).select_from(units.subquery())) or 0
-            if waiting[queue] + unsent.get(queue, 0) >= waits + len(plans) + len(datasets):
+            missing = waits + len(plans) + len(datasets) - waiting[queue] - unsent.get(queue, 0)
+            if missing <= 0:
                 continue
             lost = session.execute(
                 units.where(Unit.sent_at < stale)
                 .order_by(Unit.sent_at, Unit.id)
-                .limit(BATCH)
+                .limit(min(missing, BATCH))
                 .with_for_update(of=Unit, skip_locked=True)
             ).all()
             for unit_id, priority in lost:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from app.catalog.service import advertise
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Outbox, Unit
 from app.queue import lease
+from app.queue.lease import dataset_ready
 from tests.api.conftest import INFO, PLUGINS, Service, pointers, power_law, problem
 from tests.api.test_events import follow
 
@@ -335,6 +336,27 @@ def test_the_same_data_under_another_name_are_the_same(service: Service) -> None
     assert values(service, job_id) == before
     claimed, _ = service.claim(job_id)
     assert claimed.dataset_train["params"] == {"path": "moved.npz"}
+
+
+def test_the_same_data_under_another_name_alone_are_nothing_to_measure(service: Service) -> None:
+    job_id = completed(service)
+    service.dataset("moved")
+    before = values(service, job_id)
+    job = extend(service, job_id, {"dataset": "moved"}).json()
+    assert (job["state"], job["spec"]["dataset"], job["progress"]["fraction"]) == ("completed", "moved", 1.0)
+    assert values(service, job_id) == before
+    assert {c["stored"] for c in service.client.get(f"/jobs/{job_id}/curves").json()["items"]} == {True}
+
+
+def test_a_completed_job_keeps_its_class_names_when_its_data_change(service: Service) -> None:
+    job_id = completed(service)
+    before = service.client.get(f"/jobs/{job_id}/project?n=4000").json()
+    with service.database.transaction() as session:
+        session.execute(update(Dataset).values(status="verifying", fingerprint=None))
+        dataset = session.scalars(select(Dataset).where(Dataset.name == "small")).one()
+        dataset_ready(session, dataset.id, {**INFO, "class_names": ["hen", "cow", "pig"]}, "sha256:9")
+    assert service.client.get(f"/jobs/{job_id}/project?n=4000").json() == before
+    assert {c["class"] for c in service.client.get(f"/jobs/{job_id}/curves?class=dog").json()["items"]} == {None, "dog"}
 
 
 def test_data_that_are_verified_again_and_found_changed(service: Service) -> None:

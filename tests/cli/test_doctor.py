@@ -112,8 +112,8 @@ FAULTS = [
         "units whose lease expired more than 16 s ago, and that nobody has taken back: 1 (",
     ),
     (
-        f"UPDATE unit SET sent_at = {LONG_AGO} WHERE state = 'queued' AND ordinal = 5",
-        "UPDATE unit SET sent_at = now()",
+        f"UPDATE unit SET sent_at = NULL, not_before = {LONG_AGO} WHERE state = 'queued' AND ordinal = 5",
+        "UPDATE unit SET sent_at = now(), not_before = NULL",
         "units",
         "queued units that have not been sent to workers for more than 30 s: 2 (",
     ),

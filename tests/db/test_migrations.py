@@ -1,6 +1,7 @@
 """A database with the rows of before comes to the schema of now, while others write to it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -74,6 +75,24 @@ def test_constraints_hold_before_they_are_validated_and_validating_keeps_nobody_
     connection.commit()
     assert connection.execute(text("SELECT sum(deaths) FROM job")).scalar() == 1
     assert connection.execute(text("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")).scalar() == 0
+
+
+def test_a_table_that_somebody_reads_for_long_is_waited_for_in_turns(old: tuple[str, Connection]) -> None:
+    url, connection = old
+    connection.execute(text("LOCK TABLE job IN ACCESS SHARE MODE"))  # as a backup
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(upgrade, url)
+        other = create_engine(url, isolation_level="AUTOCOMMIT")
+        with other.connect() as asking:
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'job'::regclass")
+            while not asking.execute(waits).scalar():
+                pass
+            # Behind the one that waits, and yet answered: its turn ends first.
+            assert asking.execute(text("SELECT count(*) FROM job")).scalar() == 4
+        other.dispose()
+        connection.rollback()
+        migrating.result(60)
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest_revision()
 
 
 def test_rows_that_break_a_constraint_are_told_and_nothing_is_lost(old: tuple[str, Connection]) -> None:

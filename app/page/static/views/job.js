@@ -231,12 +231,13 @@ class CellGrid {
     // More than a screen of them says nothing; the bar does.
     this.cells = new Map();
     if (!steps.length || runs * steps.length > 3000) return this.node.replaceChildren();
-    replace(this.caption, `${plural(runs, "run")} down, ${plural(steps.length, "size")} across: ${count(steps[0])} to ${count(steps.at(-1))} samples.`);
+    replace(this.caption, `${plural(runs, "run")} down, ${plural(steps.length, "size")} across: ${count(Math.min(...steps))} to ${count(Math.max(...steps))} samples.`);
     this.node.replaceChildren(this.cellsNode, this.caption);
     replace(
       this.cellsNode,
       Array.from({ length: runs }, (_, run) =>
-        h("div", null, steps.map((n, step) => {
+        // By size: a step that was added later has a later number.
+        h("div", null, [...steps.entries()].sort(([, a], [, b]) => a - b).map(([step, n]) => {
           const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.has(`${run}/${step}`) ? "done" : null });
           this.cells.set(`${run}/${step}`, cell);
           return cell;
@@ -648,7 +649,7 @@ function setup(job) {
     spec.reset && ["Reset", plugin(spec.reset)],
     ["Dataset", [h("a", { href: "#/datasets" }, spec.dataset), " ", h("span", { class: "muted small" }, job.dataset_fingerprint.slice(0, 20))]],
     ["Protocol", spec.protocol],
-    ["Runs and steps", `${spec.runs} × ${job.steps ? `${job.steps.length}: ${job.steps.map(count).join(", ")}` : "to be planned"}`],
+    ["Runs and steps", `${spec.runs} × ${job.steps ? `${job.steps.length}: ${[...job.steps].sort((a, b) => a - b).map(count).join(", ")}` : "to be planned"}`],
     ["Seed", String(spec.seed)],
     ["Device", job.device],
     job.started_at && ["Time", job.finished_at ? `${duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000)}` : "running"],
