@@ -16,7 +16,10 @@ from app.settings import Settings
 from app.sufficiency.spec import JobSpec
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "operations", "platform", "data"))]
+GUIDES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("plugins", "operations", "platform", "data", "tutorial")),
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

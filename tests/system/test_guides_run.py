@@ -20,7 +20,7 @@ from worker.registry import Registry, _distributions
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.-]+\.(?:py|json))`")
-GUIDES = ("data.md", "plugins.md")
+GUIDES = ("data.md", "plugins.md", "tutorial.md")
 
 
 def blocks(guide: str) -> Iterator[tuple[str, str, str | None]]:
@@ -53,7 +53,7 @@ def reader() -> Iterator[tuple[Path, dict[str, str]]]:
                 if language == "bash":
                     settings += re.findall(r"^export SUFFICIENCY_PLUGINS='(.+)'$", text, re.MULTILINE)
         plugins = tuple(spec for one in settings for spec in one.split(";"))
-        assert len(plugins) == 5
+        assert len(plugins) == 8
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", str(folder))
             config = Settings(data_roots=(folder / "data",), plugins=plugins, heartbeat_seconds=0.5)
@@ -118,6 +118,20 @@ def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
     assert last["IoU"] > 0.3
     declared = next(job for job in httpx.get(f"{url}/jobs").json()["items"] if "MAE" in job["metrics"])["metrics"]
     assert declared["R2"]["bounds"] == [None, 1.0]
+
+
+def test_the_tutorial(reader: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = reader
+    said = {line: run(line, folder, environment) for line in commands("tutorial.md") if "pip install" not in line}
+    measured = said["sufficiency measurements $(cat job-id)"]
+    assert "1,500" in measured
+    assert "±" in measured
+    assert "[0." in said["sufficiency project $(cat job-id) 1500 6000"]
+    assert "(reached)" in said["sufficiency inv-project $(cat job-id) 0.9 0.95 0.99"]
+    assert "twice the data should bring it to" in said["sufficiency verdict $(cat job-id)"]
+    assert (folder / "curve.svg").read_text().count("<svg") == 1
+    job = httpx.get(f"{environment['SUFFICIENCY_URL']}/jobs/{(folder / 'job-id').read_text().strip()}").json()
+    assert (job["state"], job["spec"]["runs"], job["progress"]["cells_done"]) == ("completed", 5, 30)
 
 
 def test_the_guide_to_plugins(
