@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -124,8 +125,12 @@ def serve(host: Host = None, port: Port = None) -> None:
 
     configure_logging()
     settings = get_settings()
+    api = create_app(settings)
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        create_app(settings),
+        api,
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         log_config=None,  # its lines go where the service's own go
