@@ -16,11 +16,11 @@ from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
-from app.projections.routes import router as projections_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.queue.sweeper import Sweeper
+from app.results.routes import router as projections_router
 from app.settings import Settings, get_settings
+from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS

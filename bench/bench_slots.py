@@ -12,9 +12,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.client import Client
 from app.settings import Settings
 from app.standalone import Standalone
+from sufficiency.client.calls import Client
 
 DIGITS = {split: {"loader": "digits", "params": {"split": split}} for split in ("train", "test")}
 

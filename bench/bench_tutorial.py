@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from app.client import Client
 from app.settings import Settings
 from app.standalone import Standalone
+from sufficiency.client.calls import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTERNAL = ROOT / "tests" / "external"
@@ -25,7 +25,7 @@ EXTERNAL = ROOT / "tests" / "external"
 
 def digits_as_mnist(folder: Path) -> dict[str, Any]:
     """Write the digits, padded to MNIST's size, as NPZ files; return the splits."""
-    from worker.plugins.datasets import load_digits
+    from sufficiency.plugins.datasets import load_digits
 
     splits = {}
     for split in ("train", "test"):
@@ -74,7 +74,7 @@ def through_dataeval(splits: dict[str, Any], runs: int, substeps: int, threads: 
     """Return the seconds of Sufficiency.evaluate and of its fit."""
     import torch
 
-    from worker.registry import Registry
+    from sufficiency.training.registry import Registry
 
     sys.path.insert(0, str(EXTERNAL))
     import tutorial_plugins as tutorial

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.client import Client
 from app.settings import Settings
+from sufficiency.client.calls import Client
 from tests.system.cluster import Cluster, wait_until
 from tests.system.torture import DIGITS
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.db.engine import Database
 from app.db.tables import Job, Unit
-from app.queue.lease import CellResult, claim_unit, fail_unit, finish_unit, forget_worker, record_cell, register_worker
+from app.units.lease import CellResult, claim_unit, fail_unit, finish_unit, forget_worker, record_cell, register_worker
 
 # Seconds between the copies' submissions: 10,000 jobs are some four months.
 SPACING = 1000

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.sufficiency.calibrated import fit_calibrated
 from bench.calibration.tasks import accuracy_series
+from sufficiency.method.calibrated import fit_calibrated
 
 Array = NDArray[np.float64]
 

@@ -37,12 +37,12 @@ import psycopg
 import redis
 from sqlalchemy import make_url
 
-from app.client import Client
 from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.settings import Settings
 from app.standalone import EmbeddedServers, environment, free_port
 from bench.history import copy_jobs, finish_job
+from sufficiency.client.calls import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 RATES = (25, 50, 100, 150, 200, 250, 300, 400, 500, 700, 1000)
@@ -262,7 +262,7 @@ def program(name: str, command: Sequence[str], settings: Settings, log: Path, ro
 def api(settings: Settings, log: Path, root: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Run the API of a checkout on a free port."""
     settings = settings.model_copy(update={"port": free_port("127.0.0.1", 0)})
-    with program("the API", [sys.executable, "-m", "app.cli", "serve"], settings, log, root) as process:
+    with program("the API", [sys.executable, "-m", "sufficiency.cli", "serve"], settings, log, root) as process:
         deadline = time.monotonic() + 60
         while True:
             try:

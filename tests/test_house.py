@@ -35,7 +35,7 @@ def python(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["app.main", "app.cli", "app.standalone"])
+@pytest.mark.parametrize("module", ["app.main", "sufficiency.cli.commands", "app.standalone"])
 def test_what_the_api_s_image_runs_leaves_torch_and_worker_alone(module: str) -> None:
     loaded = python("-c", f"import sys, {module}; print(*sys.modules)").split()
     assert module in loaded
@@ -115,7 +115,7 @@ def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
 def test_compose_runs_the_command_line_that_a_native_installation_has(name: str) -> None:
     service = COMPOSE["services"][name]
     assert set(service["environment"]) <= SETTINGS
-    assert python("-m", "app.cli", *service["command"], "--help")
+    assert python("-m", "sufficiency.cli", *service["command"], "--help")
 
 
 def test_compose_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import IO, Any
 
 from app.settings import Settings
-from worker.channel import Channel, ChannelClosed, Message
-from worker.faults import fault
+from sufficiency.training.channel import Channel, ChannelClosed, Message
+from sufficiency.training.faults import fault
 
-logger = logging.getLogger("worker.trainer")
+logger = logging.getLogger("sufficiency.training.trainer")
 
 POLL_SECONDS = 0.2
 START_SECONDS = 300.0
@@ -105,7 +105,7 @@ class TrainerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.trainer", str(theirs.fileno())],
+                [sys.executable, "-m", "sufficiency.training.trainer", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

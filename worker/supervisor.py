@@ -28,7 +28,8 @@ from sqlalchemy.orm import Session
 
 from app.catalog.service import advertise
 from app.db.engine import Database
-from app.queue.lease import (
+from app.settings import Settings
+from app.units.lease import (
     BACKOFF_SECONDS,
     LONGEST_BACKOFF_SECONDS,
     CellResult,
@@ -50,10 +51,9 @@ from app.queue.lease import (
     renew,
     surrender_unit,
 )
-from app.settings import Settings
-from worker.channel import Message
-from worker.faults import describe, fault
-from worker.memory import MemoryLimit
+from sufficiency.training.channel import Message
+from sufficiency.training.faults import describe, fault
+from sufficiency.training.memory import MemoryLimit
 from worker.slot import Slot, SlotShut, TrainerDied, TrainerProcess
 
 logger = logging.getLogger(__name__)

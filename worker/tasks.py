@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import Celery
 
-from worker.faults import describe
+from sufficiency.training.faults import describe
 from worker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.catalog import service
-from app.catalog.schemas import DatasetView, Kind, NewDataset, PluginView, WorkerView
 from app.db.tables import Dataset, Plugin
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, Page, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
+from sufficiency.schemas.catalog import DatasetView, Kind, NewDataset, PluginView, WorkerView
 
 router = APIRouter(responses=documented(422, 503))
 

@@ -20,12 +20,12 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from app.catalog import repository
-from app.catalog.schemas import NewDataset, SplitRule
 from app.db.tables import Dataset, Plugin, Worker
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.queue.outbox import enqueue
 from app.settings import Settings
-from app.sufficiency.spec import MetricSpec
+from sufficiency.schemas.catalog import NewDataset, SplitRule
+from sufficiency.schemas.spec import MetricSpec
 
 logger = logging.getLogger(__name__)
 

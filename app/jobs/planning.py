@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
 from app.queue.outbox import enqueue_units
-from app.sufficiency.plan import CellPlan, plan_units, work
-from app.sufficiency.spec import JobSpec
+from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.schemas.spec import JobSpec
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(

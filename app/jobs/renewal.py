@@ -15,14 +15,14 @@ from app.db.tables import Dataset, Extension, Job
 from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
 from app.jobs.lifecycle import ENDED
-from app.jobs.schemas import NewExtension
 from app.jobs.service import Prepared, digest, fresh, get_job, invalid, locked, prepare, too_many
 from app.jobs.waiting import binding_versions, needed_plugins
-from app.queue import lease
 from app.settings import Settings
-from app.sufficiency.plan import CellPlan, plan_units, work
-from app.sufficiency.schedule import ScheduleError, check_steps
-from app.sufficiency.spec import JobSpec
+from app.units import lease
+from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.method.schedule import ScheduleError, check_steps
+from sufficiency.schemas.jobs import NewExtension
+from sufficiency.schemas.spec import JobSpec
 
 
 @dataclass(frozen=True)

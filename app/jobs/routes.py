@@ -14,7 +14,11 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.errors import Invalid, field_error
 from app.jobs import renewal, service
-from app.jobs.schemas import (
+from app.web.limits import plain_json, require_json
+from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.problem import DATABASE_AWAY, documented
+from app.web.session import SessionDep, SettingsDep
+from sufficiency.schemas.jobs import (
     SHORT_SPEC_EXAMPLE,
     SPEC_EXAMPLE,
     ExtensionPlanView,
@@ -25,11 +29,7 @@ from app.jobs.schemas import (
     ProgressView,
     State,
 )
-from app.sufficiency.spec import JobSpec
-from app.web.limits import plain_json, require_json
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
-from app.web.problem import DATABASE_AWAY, documented
-from app.web.session import SessionDep, SettingsDep
+from sufficiency.schemas.spec import JobSpec
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 

@@ -20,11 +20,11 @@ from app.jobs.planning import create_cells
 from app.jobs.repository import JobFilter
 from app.jobs.values import value_warnings
 from app.jobs.waiting import Waiting, needed_plugins, references
-from app.queue import lease
 from app.settings import Settings
-from app.sufficiency.plan import plan_units, work
-from app.sufficiency.schedule import ScheduleError, check_steps, geometric_steps
-from app.sufficiency.spec import JobSpec, MetricSpec, PluginRef
+from app.units import lease
+from sufficiency.method.plan import plan_units, work
+from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
+from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 
 __all__ = ["JobFilter", "cancel", "delete", "find", "get_job", "look", "plan", "submit"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db.tables import Job
-from app.sufficiency.spec import MetricSpec
+from sufficiency.schemas.spec import MetricSpec
 
 
 @dataclass(frozen=True)

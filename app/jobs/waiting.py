@@ -11,7 +11,7 @@ from app.db.tables import Dataset, Job
 from app.jobs import repository
 from app.queue.outbox import overdue_seconds
 from app.settings import Settings
-from app.sufficiency.spec import JobSpec, PluginRef
+from sufficiency.schemas.spec import JobSpec, PluginRef
 
 # A message reaches the broker in a fraction of this, if there is one.
 UNSENT_SECONDS = 5.0

@@ -14,7 +14,7 @@ from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from app.webhooks import service
 from app.webhooks.outgoing import JobMessage, TestMessage
-from app.webhooks.schemas import (
+from sufficiency.schemas.webhooks import (
     AttemptView,
     DeliveryState,
     DeliveryView,

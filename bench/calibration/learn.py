@@ -1,7 +1,7 @@
 """Learn the calibrated method: the mixture's prior, the network that corrects it, and the widths of its intervals.
 
 From LCDB's development part (--lcdb) and the studies of ``run_studies.py`` that are not kept apart (--studies). Writes
-``app/sufficiency/calibration.npz``. Everything is seeded; on two cores it takes some minutes. With --folds it first
+``sufficiency/method/calibration.npz``. Everything is seeded; on two cores it takes some minutes. With --folds it first
 learns five times without a fifth of the datasets and prints the errors on those: what to believe of new curves.
 """
 
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor, nn
 
-from app.sufficiency.calibrated import observe
-from app.sufficiency.calibration import KINDS, Calibration
-from app.sufficiency.mixture import Prior, condition, posterior, shape_function
-from app.sufficiency.summary import Observed, summarise
 from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
+from sufficiency.method.calibrated import observe
+from sufficiency.method.calibration import KINDS, Calibration
+from sufficiency.method.mixture import Prior, condition, posterior, shape_function
+from sufficiency.method.summary import Observed, summarise
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "app" / "sufficiency"
@@ -120,7 +120,7 @@ def learn_prior(tasks: Sequence[tuple[Task, Observed]], seed: int, steps: int = 
 
 
 class Ensemble(nn.Module):
-    """E perceptrons side by side; see `app.sufficiency.calibration.Network`."""
+    """E perceptrons side by side; see `sufficiency.method.calibration.Network`."""
 
     def __init__(self, members: int, inputs: int, hidden: int) -> None:
         super().__init__()

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.client import Client
 from app.settings import Settings
 from app.standalone import Standalone
+from sufficiency.client.calls import Client
 
 HERE = Path(__file__).resolve().parent
 RUNS = 5
@@ -148,7 +148,7 @@ def _image(dataset: str, classes: int, n_max: int, models: list[str], trainings:
 def prepare(folder: Path, mnist: Path, keel: Path) -> dict[str, dict[str, Any]]:
     """Write the datasets into `folder`; return the splits of each."""
     os.environ["SUFFICIENCY_DATA_ROOTS"] = str(mnist)
-    from worker.plugins.idx import load_idx
+    from sufficiency.plugins.idx import load_idx
 
     folder.mkdir(parents=True, exist_ok=True)
     full = load_idx(path=str(mnist), split="t10k")

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.sufficiency.calibrated import CalibratedFit, fit_calibrated
-from app.sufficiency.fit import fit_power_law
-from app.sufficiency.projection import inv_project
 from bench.calibration.tasks import Lcdb, Studies, Task
+from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
+from sufficiency.method.fit import fit_power_law
+from sufficiency.method.projection import inv_project
 
 HERE = Path(__file__).resolve().parent
 LEVELS = (0.5, 0.8, 0.95)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.sufficiency.measurements import Bounds, Series
-from app.sufficiency.spec import Direction
+from sufficiency.method.measurements import Bounds, Series
+from sufficiency.schemas.spec import Direction
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,8 @@ from app.catalog.service import advertise
 from app.db.engine import Database
 from app.db.tables import Unit
 from app.main import create_app
-from app.queue.lease import (
+from app.settings import Settings
+from app.units.lease import (
     CellResult,
     claim_unit,
     dataset_invalid,
@@ -24,7 +25,6 @@ from app.queue.lease import (
     record_cell,
     register_worker,
 )
-from app.settings import Settings
 from tests.conftest import Servers, new_database
 
 with warnings.catch_warnings():

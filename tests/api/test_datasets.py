@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.catalog.service import advertise
-from app.queue.lease import dataset_ready
+from app.units.lease import dataset_ready
 from tests.api.conftest import INFO, PLUGINS, Service, pointers, problem
 
 SOURCE = {"name": "one", "source": {"loader": "npz", "params": {"path": "all.npz"}}}

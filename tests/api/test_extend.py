@@ -9,8 +9,8 @@ from sqlalchemy import func, select, update
 
 from app.catalog.service import advertise
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Outbox, Unit
-from app.queue import lease
-from app.queue.lease import dataset_ready
+from app.units import lease
+from app.units.lease import dataset_ready
 from tests.api.conftest import INFO, PLUGINS, Service, pointers, power_law, problem
 from tests.api.test_events import follow
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text, update
 from app.catalog.service import advertise
 from app.db.tables import Job, Outbox, Unit, Worker
 from app.jobs.waiting import Waiting
-from app.queue.lease import claim_unit, job_planned, register_worker
+from app.units.lease import claim_unit, job_planned, register_worker
 from tests.api.conftest import NAMES, PLUGINS, Service
 
 VERSIONS = dict.fromkeys(NAMES, "1.0")

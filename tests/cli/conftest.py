@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app import cli
+from sufficiency.cli import commands as cli
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def nobody() -> str:
 def patience(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Make the client's pauses take no time; return how long they would have been."""
     pauses: list[float] = []
-    monkeypatch.setattr("app.client.time.sleep", pauses.append)
+    monkeypatch.setattr("sufficiency.client.calls.time.sleep", pauses.append)
     return pauses
 
 

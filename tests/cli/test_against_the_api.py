@@ -14,12 +14,12 @@ import uvicorn
 from sqlalchemy import select
 
 from app.catalog.service import advertise
-from app.client import ApiError, Client
 from app.db.engine import Database
 from app.db.tables import Dataset, Unit
 from app.main import create_app
-from app.queue import lease
 from app.settings import Settings
+from app.units import lease
+from sufficiency.client.calls import ApiError, Client
 from tests.cli.conftest import Outcome
 from tests.conftest import Servers, new_database
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.client import ApiError, BadUrl, Client, ServiceUnreachable, WaitTimeout, parse_events
+from sufficiency.client.calls import ApiError, BadUrl, Client, ServiceUnreachable, WaitTimeout, parse_events
 from tests.cli.conftest import Script
 
 JOB = "019a0000-0000-7000-8000-000000000000"
@@ -145,7 +145,7 @@ def test_waiting_bears_a_restart_of_the_service(
     script.answers = [*[BUSY] * 5, state("running"), *[BUSY] * 9, state("completed")]
     with Client(script.url) as client:
         assert client.wait(JOB)["state"] == "completed"
-        monkeypatch.setattr("app.client.OUTAGE_SECONDS", 0.0)
+        monkeypatch.setattr("sufficiency.client.calls.OUTAGE_SECONDS", 0.0)
         script.answers = [state("running"), *[BUSY] * 4]
         with pytest.raises(ApiError, match="unavailable"):
             client.wait(JOB)

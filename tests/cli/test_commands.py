@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from app import cli
+from sufficiency.cli import commands as cli
 from tests.cli.conftest import Outcome, Script
 
 Run = Callable[..., Outcome]
@@ -161,7 +161,7 @@ def test_a_wrong_setting_is_named(sufficiency: Run, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv("SUFFICIENCY_PORT", "many")
     get_settings.cache_clear()
-    outcome = sufficiency("jobs")
+    outcome = sufficiency("migrate")
     assert outcome.code == 2
     assert "SUFFICIENCY_PORT" in outcome.err
 
@@ -169,7 +169,7 @@ def test_a_wrong_setting_is_named(sufficiency: Run, monkeypatch: pytest.MonkeyPa
 def test_the_command_line_starts_quickly() -> None:
     # Seconds differ from machine to machine; what is loaded does not.
     heavy = ["torch", "sqlalchemy", "fastapi", "numpy", "httpx", "pydantic", "celery", "psycopg"]
-    code = f"import sys, app.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, sufficiency.cli.commands; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_no_traceback(sufficiency: Run, monkeypatch: pytest.Monkey
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.client.Client.workers", interrupted)
+    monkeypatch.setattr("sufficiency.client.calls.Client.workers", interrupted)
     outcome = sufficiency("workers", "--url", "http://127.0.0.1:1")
     assert outcome.code == 130
     assert outcome.err.strip() == ""

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from app import cli
 from app.settings import Settings
-from app.sufficiency.spec import JobSpec
+from sufficiency.cli import commands as cli
+from sufficiency.schemas.spec import JobSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = [

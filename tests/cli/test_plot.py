@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.terminal_plot import HEIGHT, plot
+from sufficiency.cli.plot import HEIGHT, plot
 from tests.cli.test_against_the_api import Run, client, measured, url, worker
 
 __all__ = ["client", "measured", "url", "worker"]  # fixtures

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Database
 from app.db.tables import Webhook
-from app.queue.lease import CellResult, claim_unit, finish_unit, record_cell, register_worker
+from app.units.lease import CellResult, claim_unit, finish_unit, record_cell, register_worker
 from tests.conftest import Servers, new_database
 from tests.queue.conftest import add_job
 

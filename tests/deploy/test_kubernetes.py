@@ -95,7 +95,7 @@ def test_pods_run_what_the_compose_file_and_a_native_installation_run(name: str,
     own, theirs = container(pod), COMPOSE["services"][service]
     assert own["args"] == theirs["command"]
     assert own["image"] == theirs["image"].removesuffix("-gpu")
-    assert python("-m", "app.cli", *own["args"], "--help")
+    assert python("-m", "sufficiency.cli", *own["args"], "--help")
     set_here = {variable["name"] for variable in own["env"]}
     assert set_here <= SETTINGS
     config = next(one for one in CORE if one["kind"] == "ConfigMap")

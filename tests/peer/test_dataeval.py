@@ -12,12 +12,12 @@ with warnings.catch_warnings():
     from dataeval.performance._output import SufficiencyOutput, calc_params
     from dataeval.performance.schedules import GeometricSchedule
 
-from app.sufficiency.fit import fit_power_law
-from app.sufficiency.projection import inv_project, project
-from app.sufficiency.sampling import with_replacement_order
-from app.sufficiency.schedule import geometric_steps
-from tests.sufficiency.test_power_law import ACCURACY, N, series
-from worker.loop import UnitCell, UnitPlan, run_cells
+from sufficiency.method.fit import fit_power_law
+from sufficiency.method.projection import inv_project, project
+from sufficiency.method.sampling import with_replacement_order
+from sufficiency.method.schedule import geometric_steps
+from sufficiency.training.loop import UnitCell, UnitPlan, run_cells
+from tests.method.test_power_law import ACCURACY, N, series
 
 TABLE = {
     "TPR at 0.5 Fixed FPR": [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.client import Client
-from app.job import Job
+from sufficiency.client.calls import Client
+from sufficiency.client.job import Job
 from tests.cli.conftest import nobody, patience, script, sufficiency
 from tests.cli.test_against_the_api import HandWorker, client, measured, settings, url, worker
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from app.job import Job
 from app.settings import Settings
+from sufficiency.client.job import Job
 from tests.conftest import Servers, new_database
 
 ROOT = Path(__file__).resolve().parents[2]

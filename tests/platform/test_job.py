@@ -13,8 +13,8 @@ import polars
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from app.client import Client, WaitTimeout
-from app.job import Job, Rows
+from sufficiency.client.calls import Client, WaitTimeout
+from sufficiency.client.job import Job, Rows
 from tests.cli.conftest import Script
 from tests.cli.test_against_the_api import SPEC
 from tests.platform.conftest import HandWorker

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.client import Client
-from app.job import Job
-from app.mlflow_export import MlflowError, clean
+from sufficiency.client.calls import Client
+from sufficiency.client.job import Job
+from sufficiency.client.mlflow import MlflowError, clean
 from tests.cli.conftest import Outcome
 from tests.cli.test_against_the_api import SPEC
 from tests.platform.conftest import HandWorker

@@ -8,8 +8,8 @@ import pytest
 from app.db.engine import Database
 from app.db.tables import Dataset, Job
 from app.jobs.planning import create_cells
-from app.queue.lease import register_worker
-from app.sufficiency.spec import JobSpec
+from app.units.lease import register_worker
+from sufficiency.schemas.spec import JobSpec
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from sqlalchemy import select, text, update
 
 from app.db.engine import Database
 from app.db.tables import Event, Job, Unit, Worker
-from app.queue.lease import claim_unit, register_worker, surrender_unit
 from app.settings import Settings
+from app.units.lease import claim_unit, register_worker, surrender_unit
 from tests.queue.conftest import add_job
 from tests.queue.test_lease import state, sweeper_of, take, units, work_through
 

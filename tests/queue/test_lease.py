@@ -9,7 +9,9 @@ from app.db.engine import Database
 from app.db.tables import Cell, Curve, Event, Job, Measurement, Outbox, Unit
 from app.jobs.lifecycle import IllegalMove, lock_job
 from app.queue.celery import make_celery
-from app.queue.lease import (
+from app.queue.relay import Relay
+from app.settings import Settings
+from app.units.lease import (
     CellResult,
     ClaimedUnit,
     cancel,
@@ -22,9 +24,7 @@ from app.queue.lease import (
     retry,
     surrender_unit,
 )
-from app.queue.relay import Relay
-from app.queue.sweeper import Sweeper
-from app.settings import Settings
+from app.units.sweeper import Sweeper
 from app.web.problem import DATABASE_AWAY
 from tests.queue.conftest import add_job
 

@@ -84,9 +84,9 @@ class Cluster:
         self.settings = settings
         redis, postgres = self.servers.children
         self.programs = {"redis": redis, "postgres": postgres}
-        self.add("api", [sys.executable, "-m", "app.cli", "serve"])
+        self.add("api", [sys.executable, "-m", "sufficiency.cli", "serve"])
         for index in range(self._workers):
-            self.add(f"worker-{index}", [sys.executable, "-m", "app.cli", "worker"])
+            self.add(f"worker-{index}", [sys.executable, "-m", "sufficiency.cli", "worker"])
 
     def add(self, name: str, command: list[str], **overrides: str) -> Child:
         """Start one more program of the service."""
@@ -127,7 +127,7 @@ class Cluster:
         with suppress(psutil.Error):
             for process in psutil.Process(self.pid(name)).children():
                 with suppress(psutil.Error):
-                    if "worker.trainer" in process.cmdline():
+                    if "sufficiency.training.trainer" in process.cmdline():
                         found.append(process.pid)
         return found
 

@@ -11,8 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from app.client import Client
 from app.queue.celery import make_celery
+from sufficiency.client.calls import Client
 from tests.system.cluster import Cluster, stopped, wait_until
 from tests.system.torture import (
     DIGITS,

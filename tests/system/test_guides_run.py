@@ -14,8 +14,8 @@ import pytest
 
 from app.settings import Settings, get_settings
 from app.standalone import Standalone
-from worker import check
-from worker.registry import Registry, _distributions
+from sufficiency.testing import check
+from sufficiency.training.registry import Registry, _distributions
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.client import Client
+from sufficiency.client.calls import Client
 from tests.system.cluster import Cluster, wait_until
 from tests.system.torture import DIGITS, SETTINGS
 
@@ -97,7 +97,7 @@ class Network(Cluster):
         for host in self._hosts:
             self.add(
                 f"worker on {host.name}",
-                host.command(sys.executable, "-m", "app.cli", "worker"),
+                host.command(sys.executable, "-m", "sufficiency.cli", "worker"),
                 SUFFICIENCY_DATABASE_URL=f"postgresql+psycopg://sufficiency@{host.gateway}/sufficiency",
                 SUFFICIENCY_REDIS_URL=f"redis://{host.gateway}:6379/0",
             )

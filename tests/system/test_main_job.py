@@ -297,7 +297,14 @@ def test_data_that_changed_are_read_anew_and_not_mixed(service: Service, client:
 
 
 def test_the_doctor_finds_one_thing_wrong_in_the_end(service: Service, finished: dict[str, Any]) -> None:
-    program = [sys.executable, "-m", "app.cli", "doctor", "--data-dir", str(service.standalone.data_dir)]
+    program = [
+        sys.executable,
+        "-m",
+        "sufficiency.cli",
+        "doctor",
+        "--data-dir",
+        str(service.standalone.data_dir),
+    ]
     told = subprocess.run([*program, "--url", service.url], capture_output=True, text=True, check=False, timeout=60)
     assert (told.returncode, told.stderr) == (1, ""), told.stdout
     [wrong] = [line for line in told.stdout.splitlines() if line.startswith("WRONG")]

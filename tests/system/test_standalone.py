@@ -51,7 +51,7 @@ class Running:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "app.cli", "standalone"),
+                *(sys.executable, "-m", "sufficiency.cli", "standalone"),
                 *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
             ],
             stdin=subprocess.DEVNULL,
@@ -187,7 +187,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     for process in first.family():
         with suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if "app.cli" in command or process.name() in ("postgres", "redis-server"):
+            if "sufficiency.cli" in command or process.name() in ("postgres", "redis-server"):
                 process.kill()
     first.wait_for("PostgreSQL was ended by SIGKILL")
     first.wait_for("API was ended by SIGKILL")

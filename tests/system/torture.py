@@ -16,8 +16,8 @@ import httpx
 import psycopg
 from pydantic import ByteSize
 
-from app.client import ApiError, Client, ClientError
 from app.settings import Settings
+from sufficiency.client.calls import ApiError, Client, ClientError
 from tests.system.cluster import Cluster, wait_until
 
 SETTINGS = Settings(

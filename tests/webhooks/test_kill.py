@@ -23,7 +23,7 @@ from tests.webhooks.conftest import Receiver
 def api(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """Run `sufficiency serve` in a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve"],
+        [sys.executable, "-m", "sufficiency.cli", "serve"],
         env=os.environ | environment(settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,193 @@
+"""Finds what got lost: expired leases, messages that nobody has any more, jobs past their time, silent workers."""
+
+import logging
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from celery import Celery
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import delete, distinct, func, literal, select, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.db.engine import Database
+from app.db.tables import Dataset, Job, Outbox, Unit, Worker
+from app.queue.background import Background
+from app.queue.celery import QUEUES, waiting_messages
+from app.queue.outbox import enqueue
+from app.settings import Settings
+from app.units.lease import expire_job, expire_lease
+
+logger = logging.getLogger(__name__)
+
+ADVISORY_LOCK = 0x5F_FF_1C_1E_4C_1E
+SILENT_WORKER = timedelta(minutes=5)
+BATCH = 500
+VERIFYING_QUEUE = "cpu"
+
+
+class Sweeper(Background):
+    """Runs in every API process; an advisory lock lets one of them work at a time."""
+
+    def __init__(self, database: Database, celery: Celery, settings: Settings) -> None:
+        super().__init__(settings.sweep_seconds)
+        self._database = database
+        self._celery = celery
+        self._settings = settings
+        self._last_turn = self._trust_after = time.monotonic()
+        self._broker_away = False
+
+    def turn(self) -> None:
+        """Free expired leases, end overdue jobs, send lost messages again, forget silent workers."""
+        now = time.monotonic()
+        if now - self._last_turn > self._settings.lease_seconds / 2 + self._settings.sweep_seconds:
+            # The database was away: leases ran out because nobody could renew them. Give their owners the chance.
+            self._trust_after = now + 2 * self._settings.heartbeat_seconds
+        if now >= self._trust_after:
+            self._free_expired()
+        self._end_overdue()
+        waiting = self._waiting()
+        with self._database.transaction() as session:
+            if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ADVISORY_LOCK)):
+                self._send_due(session)
+                if waiting is not None:
+                    self._send_lost(session, waiting)
+                session.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - SILENT_WORKER))
+        self._last_turn = time.monotonic()
+
+    def _free_expired(self) -> None:
+        seen: set[tuple[UUID, UUID | None]] = set()
+        for unit_id, attempt, job_id, worker_id in self._expired():
+            holder = (job_id, worker_id)
+            try:
+                with self._database.transaction() as session:
+                    if expire_lease(
+                        session,
+                        unit_id,
+                        attempt,
+                        counts_for_job=holder not in seen,
+                        max_attempts=self._settings.max_attempts,
+                        max_deaths=self._settings.max_deaths,
+                    ):
+                        logger.warning("lease of unit %s (attempt %d) expired: taken back", unit_id, attempt)
+                        seen.add(holder)
+            except OperationalError as error:
+                if not isinstance(error.orig, LockNotAvailable):
+                    raise
+                # Somebody holds the job, such as who is fitting its many curves: the others are not to wait for it.
+                logger.warning("the expired lease of unit %s cannot be looked at yet: its job is locked", unit_id)
+
+    def _expired(self) -> list[tuple[UUID, int, UUID, UUID | None]]:
+        # A PostgreSQL that has just started was away as well, also for an API process that started with it.
+        patience = timedelta(seconds=2 * self._settings.heartbeat_seconds)
+        with self._database.transaction() as session:
+            rows = session.execute(
+                select(Unit.id, Unit.attempt, Unit.job_id, Unit.worker_id)
+                .where(
+                    Unit.state == "leased",
+                    Unit.lease_expires_at < func.now(),
+                    func.now() > func.pg_postmaster_start_time() + patience,
+                )
+                .limit(BATCH)
+            )
+            return [(row.id, row.attempt, row.job_id, row.worker_id) for row in rows]
+
+    def _end_overdue(self) -> None:
+        limit = self._settings.job_timeout_seconds
+        if limit is None:
+            return
+        with self._database.transaction() as session:
+            overdue = select(Job.id).where(
+                Job.state == "running", Job.started_at < func.now() - timedelta(seconds=limit)
+            )
+            ids = session.scalars(overdue.limit(BATCH)).all()
+        for job_id in ids:
+            with self._database.transaction() as session:
+                expire_job(session, job_id, limit)
+
+    def _waiting(self) -> dict[str, int] | None:
+        """Return how many messages the broker holds, or None when it cannot be asked: then nothing can be sent."""
+        try:
+            waiting = waiting_messages(self._celery)
+        except Exception as error:  # whatever the transport raises
+            if not self._broker_away:
+                logger.warning("the broker is away, will go on trying: %s", error)
+            self._broker_away = True
+            return None
+        self._broker_away = False
+        return waiting
+
+    def _send_due(self, session: Session) -> None:
+        """Send the units whose pause after a death is over."""
+        due = select(Unit.id, Job.device, Job.priority).join(Job, Job.id == Unit.job_id)
+        units = session.execute(
+            due.where(
+                Unit.state == "queued",
+                Job.state.in_(("queued", "running")),
+                Unit.sent_at.is_(None),
+                Unit.not_before <= func.now(),
+            )
+            .limit(BATCH)
+            .with_for_update(of=Unit, skip_locked=True)
+        ).all()
+        for unit_id, device, priority in units:
+            enqueue(session, "run_unit", unit_id, device, priority)
+        if units:
+            session.execute(update(Unit).where(Unit.id.in_([u.id for u in units])).values(sent_at=func.now()))
+
+    def _send_lost(self, session: Session, waiting: dict[str, int]) -> None:
+        """Send again what waits in the database and no more in the broker: a flush or a dying worker took the message.
+
+        Whatever waits has a message of its own, and slots that are free leave no message lying: so as long as there
+        are as many messages as things that wait, nothing that could be done now is held up, and more of them would
+        only pile up.
+        """
+        stale = func.now() - timedelta(seconds=self._settings.resend_seconds)
+        # Not what is about units that somebody has cancelled or taken since: that helps nobody who waits.
+        outbox = session.execute(
+            select(Outbox.queue, func.count(distinct(Outbox.subject)))
+            .outerjoin(Unit, Unit.id == Outbox.subject)
+            .where((Outbox.task != "run_unit") | (Unit.state == "queued"))
+            .group_by(Outbox.queue)
+        )
+        unsent = dict(outbox.all())
+        for queue in QUEUES:
+            units = (
+                select(Unit.id, Job.priority)
+                .join(Job, Job.id == Unit.job_id)
+                .where(
+                    Unit.state == "queued",
+                    Unit.sent_at.is_not(None),
+                    Job.state.in_(("queued", "running")),
+                    Job.device == queue,
+                )
+            )
+            # Both go to the queue that every worker listens to.
+            here = literal(queue == VERIFYING_QUEUE)
+            unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < stale, here
+            plans = session.execute(select(Job.id, Job.priority).where(*unplanned).limit(BATCH)).all()
+            unverified = Dataset.status == "verifying", Dataset.sent_at < stale, here
+            datasets = session.scalars(select(Dataset.id).where(*unverified).limit(BATCH)).all()
+            waits = session.scalar(select(func.count()).select_from(units.subquery())) or 0
+            missing = waits + len(plans) + len(datasets) - waiting[queue] - unsent.get(queue, 0)
+            if missing <= 0:
+                continue
+            lost = session.execute(
+                units.where(Unit.sent_at < stale)
+                .order_by(Unit.sent_at, Unit.id)
+                .limit(min(missing, BATCH))
+                .with_for_update(of=Unit, skip_locked=True)
+            ).all()
+            for unit_id, priority in lost:
+                enqueue(session, "run_unit", unit_id, queue, priority)
+            for job_id, priority in plans:
+                enqueue(session, "plan_job", job_id, queue, priority)
+            for dataset_id in datasets:
+                enqueue(session, "verify_dataset", dataset_id, queue)
+            now = func.now()
+            session.execute(update(Unit).where(Unit.id.in_([unit.id for unit in lost])).values(sent_at=now))
+            session.execute(update(Job).where(Job.id.in_([plan.id for plan in plans])).values(plan_sent_at=now))
+            session.execute(update(Dataset).where(Dataset.id.in_(datasets)).values(sent_at=now))
+            if lost or plans or datasets:
+                logger.info("queue %s had lost messages: sent %d units again", queue, len(lost))

@@ -1,0 +1,8 @@
+"""The command line: the API's vocabulary as commands."""
+
+
+def main() -> None:
+    """Run the command line; every error becomes words and an exit code."""
+    from sufficiency.cli.commands import main as run
+
+    run()

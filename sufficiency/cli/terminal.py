@@ -1,0 +1,388 @@
+"""What the command line prints: tables of answers, the bar of a running job, and errors that say what to do."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sufficiency.client.calls import (
+    ENDED,
+    ApiError,
+    BadUrl,
+    Client,
+    ClientError,
+    Job,
+    JobEvent,
+    ServiceUnreachable,
+    WaitTimeout,
+)
+
+REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
+NO_VALUE = "–"
+
+
+class CommandError(Exception):
+    """Why a command ends: what is wrong, where, and what to do; with the exit code."""
+
+    def __init__(self, what: str, where: str = "", do: str = "", code: int = REFUSED) -> None:
+        super().__init__(what)
+        self.what, self.where, self.do, self.code = what, where, do, code
+
+
+def stdout() -> Console:
+    """Return the console for answers; tables are not cut where nobody's terminal sets a width."""
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def print_error(what: str, where: str = "", do: str = "") -> None:
+    """Write an error to stderr: what is wrong, where, and what to do."""
+    lines = [f"error: {what}"]
+    lines += [f"  where: {line}" for line in where.splitlines()]
+    lines += [f"  do: {do}"] if do else []
+    print("\n".join(lines), file=sys.stderr)
+
+
+def explain(error: Exception) -> CommandError | None:
+    """Return a client's error as what the user is told, or None for an error that is not the client's."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, ServiceUnreachable):
+        return CommandError(
+            f"no answer from the service ({error.reason})",
+            error.url,
+            "start it with `sufficiency standalone`, or name another with --url or SUFFICIENCY_URL",
+            UNREACHABLE,
+        )
+    if isinstance(error, BadUrl):
+        return CommandError(str(error), "--url or SUFFICIENCY_URL", "name one like http://127.0.0.1:8000", MISUSED)
+    if isinstance(error, ApiError):
+        where = [error.request]
+        for field in error.errors:
+            line = f"{field['pointer']}: {field['detail']}"
+            if line not in error.detail:  # a single bad field is told in the detail already
+                where.append(field["pointer"] if field["detail"] in error.detail else line)
+        what = ": ".join(part for part in (error.title, error.detail) if part)
+        return CommandError(what, "\n".join(where), _remedy(error))
+    if isinstance(error, WaitTimeout):
+        return CommandError(str(error), do="wait on, or see `sufficiency workers`")
+    if isinstance(error, ClientError):
+        return CommandError(str(error))
+    return None
+
+
+def _remedy(error: ApiError) -> str:
+    if error.status == 404:
+        for part, command in (("/jobs", "jobs"), ("/datasets", "datasets list"), ("/plugins", "plugins")):
+            if part in error.request:
+                return f"see what there is with `sufficiency {command}`"
+    if error.status == 422:
+        return "correct what is named above; `--help` of the command shows an example"
+    if error.code in ("plugin_changed", "dataset_changed"):
+        return "add --start-anew to the command to measure all of it again, or bring back what was there before"
+    if error.code == "job_completed":
+        return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
+    if error.status == 409:
+        return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
+    if error.status >= 500:
+        return "look into the service's log, then try again"
+    return ""
+
+
+# Tables
+
+
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """Return an empty table; the columns named in `right` hold numbers."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="right" if column in set(right) else "left", header_style="bold")
+    return made
+
+
+def number(value: Any) -> str:
+    """Return a metric's value as text."""
+    return NO_VALUE if value is None else f"{value:.4f}"
+
+
+def count(value: Any) -> str:
+    """Return a number of items as text, with thousands set apart."""
+    return NO_VALUE if value is None else f"{value:,.10g}"
+
+
+def averages(items: Sequence[Mapping[str, Any]]) -> Table:
+    """Return mean ± SD of every scalar metric, a row a step."""
+    scalars = [item for item in items if item["class"] is None]
+    metrics = list(dict.fromkeys(item["metric"] for item in scalars))
+    made = table("n", "runs", *metrics, right=["n", "runs", *metrics])
+    steps: dict[tuple[int, int], dict[str, Mapping[str, Any]]] = {}
+    for item in scalars:
+        steps.setdefault((item["step"], item["n"]), {})[item["metric"]] = item
+    for (_, n), row in sorted(steps.items(), key=lambda step: (step[0][1], step[0][0])):
+        made.add_row(count(n), str(max(item["runs"] for item in row.values())), *(_mean(row.get(m)) for m in metrics))
+    return made
+
+
+def _mean(item: Mapping[str, Any] | None) -> str:
+    if item is None or item["mean"] is None:
+        return NO_VALUE
+    return number(item["mean"]) + (f" ±{item['sd']:.4f}" if item["sd"] is not None else "")
+
+
+def cells(items: Iterable[Mapping[str, Any]]) -> Table:
+    """Return every measured value, a row a value."""
+    made = table(
+        "run", "step", "n", "metric", "class", "value", "seconds", right=["run", "step", "n", "value", "seconds"]
+    )
+    for item in items:
+        klass = "" if item["class"] is None else str(item["class"])
+        seconds = NO_VALUE if item.get("seconds") is None else f"{item['seconds']:.2f}"
+        made.add_row(
+            *(str(item["run"]), str(item["step"]), count(item["n"])),
+            *(item["metric"], klass, number(item["value"]), seconds),
+        )
+    return made
+
+
+def projection(answer: Mapping[str, Any]) -> Table:
+    """Return the answer of `project`, a row a size."""
+    return _wide(answer["metrics"], "n", count, _projected)
+
+
+def inverse(answer: Mapping[str, Any]) -> Table:
+    """Return the answer of `inv_project`, a row a target."""
+    return _wide(answer["metrics"], "target", lambda target: f"{target:g}", needed)
+
+
+def _wide(
+    metrics: Mapping[str, Sequence[Mapping[str, Any]]],
+    key: str,
+    head: Callable[[Any], str],
+    cell: Callable[[Mapping[str, Any]], str],
+) -> Table:
+    """Return a column a metric; metrics with a value a class get a row a class."""
+    rows: dict[tuple[float, str], dict[str, str]] = {}
+    for metric, points in metrics.items():
+        for point in points:
+            label = "" if point.get("class") is None else str(point["class"])
+            rows.setdefault((point[key], label), {})[metric] = cell(point)
+    classes = ["class"] if any(label for _, label in rows) else []
+    made = table(key, *classes, *metrics, right=[key, *metrics])
+    for (value, label), row in sorted(rows.items(), key=lambda row: row[0][0]):
+        made.add_row(head(value), *([label] if classes else []), *(row.get(metric, "") for metric in metrics))
+    return made
+
+
+def _projected(point: Mapping[str, Any]) -> str:
+    if point["lower"] is None or point["upper"] is None:
+        return number(point["value"])
+    return f"{number(point['value'])} [{point['lower']:.4f}, {point['upper']:.4f}]"
+
+
+def needed(answer: Mapping[str, Any]) -> str:
+    """Return what one target needs, as words."""
+    status, n = answer["status"], answer["n"]
+    words = str(status).replace("_", " ")
+    chance = "" if answer["probability"] is None else f"{answer['probability']:.0%} likely"
+    if n is None:
+        return f"{words} ({chance})" if chance and status == "beyond_horizon" else words
+    text = count(n)
+    if answer["lower"] is not None or answer["upper"] is not None:
+        upper = count(answer["upper"]) if answer["upper"] is not None else "∞"
+        text += f" [{count(answer['lower'])}, {upper}]"
+    notes = [note for note in (words if status != "needs" else "", chance if status == "needs" else "") if note]
+    return f"{text} ({', '.join(notes)})" if notes else text
+
+
+def curves(answer: Mapping[str, Any]) -> Table:
+    """Return the fitted curve of each metric, with its back-test."""
+    made = table("metric", "class", "method", "curve", "back-test error", "inside", right=["back-test error", "inside"])
+    for item in answer["items"]:
+        label = "" if item["class"] is None else str(item["class"])
+        test = item["backtest"]
+        inside = [point for point in test["predictions"] if point["lower"] is not None]
+        share = f"{round((test['inside_interval'] or 0.0) * len(inside))} of {len(inside)}" if inside else NO_VALUE
+        made.add_row(item["metric"], label, item["method"], _law(item), number(test["error"]), share)
+    return made
+
+
+def _law(item: Mapping[str, Any]) -> str:
+    fit = item["fit"]
+    if item["method"] != "power_law":
+        return f"through {fit['steps']} steps from {count(fit['n_min'])} to {count(fit['n_max'])}"
+    scale, exponent, asymptote = item["params"]
+    return f"1 − ({NO_VALUE if scale is None else f'{scale:.4g}'} · n^−{exponent:.4g} + {asymptote:.4g})"
+
+
+def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print the verdict of each metric: the sentence, what more data would bring, what limits it."""
+    for metric, verdicts in answer["metrics"].items():
+        for verdict in verdicts:
+            label = "" if verdict.get("class") is None else f" of {verdict['class']}"
+            console.print(f"{metric}{label}: {verdict['worth']}", style="bold", markup=False)
+            console.print(verdict["sentence"], markup=False)
+            made = table("n", "expected", "gain", "worthwhile", right=["n", "expected", "gain", "worthwhile"])
+            for gain in verdict["more"]:
+                made.add_row(
+                    f"{count(gain['n'])} (+{gain['added']}×)",
+                    _projected(gain),
+                    f"{gain['gain']:+.4f} [{gain['gain_lower']:+.4f}, {gain['gain_upper']:+.4f}]",
+                    f"{gain['probability']:.0%} likely",
+                )
+            console.print(made)
+            for limit in verdict["limits"]:
+                console.print(f"• {limit['detail']} {limit['remedy']}", markup=False)
+            console.print()
+
+
+def params_table(schema: Mapping[str, Any]) -> Table:
+    """Return the parameters that a JSON Schema describes."""
+    made = table("parameter", "type", "default", "what it is")
+    required = set(schema.get("required", ()))
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else _json_text(field.get("default"))
+        made.add_row(name, _type_text(field), default, str(field.get("description", "")))
+    return made
+
+
+def _type_text(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return " | ".join(_json_text(value) for value in field["enum"])
+    if "anyOf" in field:
+        return " | ".join(_type_text(option) for option in field["anyOf"])
+    if field.get("type") == "array" and isinstance(field.get("items"), dict):
+        return f"list of {_type_text(field['items'])}"
+    return str(field.get("type", "any"))
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value)
+
+
+# A running job
+
+
+class _Bar:
+    """A bar that moves in place, with what was measured last."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f} %  {task.fields[cells]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[last]}"),
+            console=console,
+            transient=False,
+        )
+        self._task = self._progress.add_task("queued", total=1.0, cells="", last="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def show(self, event: JobEvent) -> None:
+        data = event.data
+        if event.type == "state":
+            self._progress.update(self._task, description=data["state"])
+        elif event.type == "cell":
+            self._progress.update(
+                self._task,
+                completed=_fraction(data),
+                cells=f"{data['cells_done']}/{data['cells_total']} cells",
+                last=_measured(data),
+            )
+        elif event.type == "warning":
+            self._progress.console.print(f"warning: {_warning(data)}", markup=False)
+        elif event.type == "discarded":
+            self._progress.update(self._task, completed=0.0, cells="", last="")
+            self._progress.console.print(_discarded(data), markup=False)
+        elif event.type == "pruned":
+            self._progress.console.print(data["detail"], markup=False)
+
+
+class _Lines:
+    """The same as lines, for a pipe or a log: a state, or about every twentieth of the work."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return None
+
+    def show(self, event: JobEvent) -> None:
+        data = event.data
+        if event.type == "state":
+            self._print(data["state"])
+        elif event.type == "cell":
+            done = _fraction(data)
+            if done >= self._shown + 0.05 or data["cells_done"] == data["cells_total"]:
+                self._shown = done
+                self._print(f"{done:4.0%}  {data['cells_done']}/{data['cells_total']} cells  {_measured(data)}")
+        elif event.type == "warning":
+            self._print(f"warning: {_warning(data)}")
+        elif event.type == "discarded":
+            self._shown = 0.0
+            self._print(_discarded(data))
+        elif event.type == "pruned":
+            self._print(data["detail"])
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.file.flush()
+
+
+def _fraction(data: Mapping[str, Any]) -> float:
+    return data["work_done"] / data["work_total"] if data["work_total"] else 0.0
+
+
+def _measured(data: Mapping[str, Any]) -> str:
+    values = [f"{name} {value:.3f}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
+    return f"n {data['n']}: " + ", ".join(values[:3])
+
+
+def _discarded(data: Mapping[str, Any]) -> str:
+    return f"started anew: {data['cells']} measured cells are dropped"
+
+
+def _warning(data: Mapping[str, Any]) -> str:
+    return str(data.get("detail") or data.get("message") or data)
+
+
+def watch(client: Client, id: str, console: Console) -> Job:
+    """Show a job's way until it has ended, and return it."""
+    job = client.job(id)
+    if job["state"] == "queued" and job.get("queued_reason"):
+        console.print(f"queued: {job['queued_reason']}", markup=False)
+    with _Bar(console) if console.is_terminal else _Lines(console) as shown:
+        for event in client.events(id):
+            shown.show(event)
+    return client.job(id)
+
+
+def require_completed(job: Job) -> None:
+    """Raise a `CommandError` for an ended job that is not completed."""
+    if job["state"] == "completed" or job["state"] not in ENDED:
+        return
+    error = job["error"] or {}
+    place = error.get("where") or {}
+    where = ", ".join(
+        f"{key} {place[key]}" for key in ("plugin", "phase", "run", "step", "n") if place.get(key) is not None
+    )
+    what = "the job was cancelled" if job["state"] == "cancelled" else "the job failed"
+    if error.get("detail"):
+        what += f": {error['detail']}"
+    do = f"`sufficiency retry {job['id']}` queues it again, without measuring again what it has"
+    raise CommandError(what, where, do)

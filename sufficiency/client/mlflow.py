@@ -1,0 +1,244 @@
+"""A job in MLflow: a run for the job with its curve and files, a child for each of its own runs. Twice is once."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sufficiency.client.calls import ENDED, ApiError, Client, ClientError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from sufficiency.client.job import Job
+
+JOB_TAG, RUN_TAG, EXPORTED_TAG = "sufficiency.job_id", "sufficiency.run", "sufficiency.exported"
+STATUS = {"completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
+AHEAD = (2, 4, 8)  # times the largest measured size
+LONGEST_KEY, LONGEST_VALUE, BATCH = 240, 6000, 1000
+
+Points = dict[str, dict[int, float]]  # key → training-set size → value
+
+
+class MlflowError(ClientError):
+    """Why nothing, or not all, was written to MLflow."""
+
+
+def export_job(client: Client, id: str, tracking_uri: str, experiment: str) -> str:
+    """Write an ended job to MLflow and return the id of its run there.
+
+    What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
+    """
+    try:
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise MlflowError("MLflow is not installed here: `pip install mlflow-skinny`") from error
+    job = client.job(id)
+    if job["state"] not in ENDED:
+        raise MlflowError(f"job {id} is {job['state']}: its curve would change; export it when it has ended")
+    try:
+        return _export(client, job, MlflowClient(tracking_uri=tracking_uri), experiment)
+    except MlflowException as error:
+        raise MlflowError(f"MLflow at {tracking_uri} said no: {error.message}") from error
+
+
+def _export(client: Client, job: "Job", mlflow: "MlflowClient", experiment: str) -> str:
+    experiment_id = _experiment(mlflow, experiment)
+    name = f"{job['spec']['model']['name']} on {job['spec']['dataset']}"
+    parent, children = _earlier(mlflow, experiment_id, job.id)
+    if parent is not None and parent.data.tags.get(EXPORTED_TAG) == job["finished_at"]:
+        return str(parent.info.run_id)
+    # A job that failed early and was tried again has other results by now, under the same run.
+    run = parent or mlflow.create_run(experiment_id, _millis(job["created_at"]), {JOB_TAG: job.id}, name)
+    run_id = str(run.info.run_id)
+    tags = {"sufficiency.url": f"{client.url}/jobs/{job.id}", "mlflow.note.content": _note(client, job)}
+    tags |= {f"label.{clean(key)}": value for key, value in job["labels"].items()}
+    _log(mlflow, run_id, _job_points(client, job), tags, _params(job["spec"]), job, fresh=parent is None)
+    for number, points in sorted(_run_points(client, job).items()):
+        earlier = children.get(str(number))
+        child = earlier or mlflow.create_run(
+            experiment_id,
+            _millis(job["created_at"]),
+            {JOB_TAG: job.id, RUN_TAG: str(number), "mlflow.parentRunId": run_id},
+            f"{name}, run {number}",
+        )
+        _log(mlflow, str(child.info.run_id), points, {}, {"run": number}, job, fresh=earlier is None)
+    for path, text in _files(client, job):
+        mlflow.log_text(run_id, text, path)
+    # Last of all: an export that was interrupted before this is gone through again.
+    mlflow.set_tag(run_id, EXPORTED_TAG, job["finished_at"])
+    return run_id
+
+
+def _experiment(mlflow: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = mlflow.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(mlflow.create_experiment(name))
+        except MlflowException:  # another export made it at the same moment
+            found = mlflow.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)
+
+
+def _earlier(mlflow: "MlflowClient", experiment_id: str, job_id: str) -> tuple["Run | None", dict[str, "Run"]]:
+    """Return the job's run and its children by number, of an earlier export."""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = mlflow.search_runs([experiment_id], f"tags.`{JOB_TAG}` = '{job_id}'", page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            break
+    found.sort(key=lambda run: run.info.start_time or 0)
+    parent = next((run for run in found if RUN_TAG not in run.data.tags), None)
+    return parent, {run.data.tags[RUN_TAG]: run for run in found if RUN_TAG in run.data.tags}
+
+
+def _log(
+    mlflow: "MlflowClient",
+    run_id: str,
+    points: Points,
+    tags: Mapping[str, str],
+    params: Mapping[str, Any],
+    job: "Job",
+    *,
+    fresh: bool,
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    at = _millis(job["finished_at"])
+    known: dict[str, dict[int, float]] = {}
+    if not fresh:
+        known = {key: {m.step: m.value for m in mlflow.get_metric_history(run_id, key)} for key in points}
+    metrics = [
+        Metric(key, value, at, n)
+        for key, curve in points.items()
+        for n, value in sorted(curve.items())
+        if known.get(key, {}).get(n) != value
+    ]
+    mlflow.log_batch(
+        run_id,
+        params=[Param(clean(key), str(value)[:LONGEST_VALUE]) for key, value in params.items()],
+        tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()],
+    )
+    for start in range(0, len(metrics), BATCH):
+        mlflow.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    mlflow.set_terminated(run_id, STATUS[job["state"]], at)
+
+
+def _job_points(client: Client, job: "Job") -> Points:
+    """Return the means and their standard deviations, and where the curve goes from there."""
+    keys = _Keys()
+    points: Points = {}
+    for row in job.measurements("averages"):
+        for suffix, value in (("", row["mean"]), (".sd", row["sd"])):
+            if value is not None:
+                points.setdefault(keys.of(row["metric"], row["class"], suffix), {})[row["n"]] = value
+    largest = max(job["steps"] or [0])
+    try:
+        ahead = job.project(*(times * largest for times in AHEAD)) if points else []
+    except ApiError as error:  # too little was measured for a curve
+        if error.status != 409:
+            raise
+        ahead = []
+    for row in ahead:
+        for suffix, field in ((".projected", "value"), (".projected_lower", "lower"), (".projected_upper", "upper")):
+            if row[field] is not None:
+                points.setdefault(keys.of(row["metric"], row.get("class"), suffix), {})[row["n"]] = row[field]
+    return points
+
+
+def _run_points(client: Client, job: "Job") -> dict[int, Points]:
+    keys = _Keys()
+    runs: dict[int, Points] = {}
+    for row in job.measurements("cells"):
+        points = runs.setdefault(row["run"], {})
+        if row["value"] is not None:
+            points.setdefault(keys.of(row["metric"], row["class"]), {})[row["n"]] = row["value"]
+    return runs
+
+
+class _Keys:
+    """Gives every metric, of every class, a key that MLflow takes and no other has."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, Any, str], str] = {}
+
+    def of(self, metric: str, label: Any, suffix: str = "") -> str:
+        known = self._given.get((metric, label, suffix))
+        if known is None:
+            parts = [clean(metric)] if label is None else [clean(metric), clean(str(label))]
+            wanted = known = "/".join(parts)[: LONGEST_KEY - len(suffix)] + suffix
+            taken = set(self._given.values())
+            number = 2
+            while known in taken:
+                known, number = f"{wanted}_{number}", number + 1
+            self._given[metric, label, suffix] = known
+        return known
+
+
+def clean(name: str) -> str:
+    """Return a name with only what MLflow takes in keys."""
+    return re.sub(r"[^\w.\- ]", "_", name).strip(". ")[:LONGEST_KEY] or "_"
+
+
+def _params(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was asked, flat: ``training.lr``."""
+    flat: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key in ("labels", "metrics") or value is None:
+            continue
+        if isinstance(value, dict) and "name" in value:
+            flat[key] = value["name"]
+            flat |= {f"{key}.{name}": given for name, given in value.get("params", {}).items()}
+        else:
+            flat[key] = value if isinstance(value, str | int | float) else json.dumps(value)
+    return flat
+
+
+def _note(client: Client, job: "Job") -> str:
+    """Return the run's description: the verdict of each metric, or why there is none."""
+    if job["error"]:
+        return str(job["error"].get("detail", ""))
+    try:
+        return "\n\n".join(
+            f"**{row['metric']}{'' if row.get('class') is None else ' of ' + str(row['class'])}**: {row['sentence']}"
+            for row in job.verdict()
+        )
+    except ApiError:
+        return ""
+
+
+def _files(client: Client, job: "Job") -> Iterable[tuple[str, str]]:
+    """Yield the files that the service can make of the job."""
+    makers: dict[str, Callable[[], str]] = {
+        "measurements.csv": lambda: client.export(job.id, "csv").decode(),
+        "dataeval.json": lambda: client.export(job.id).decode(),
+        "curves.json": lambda: json.dumps(client.curves(job.id), indent=2),
+    }
+    for metric in dict.fromkeys(row["metric"] for row in job.measurements("averages")):
+        makers[f"figures/{clean(metric)}.json"] = partial(_figure, client, job.id, metric)
+        makers[f"figures/{clean(metric)}.svg"] = partial(job.plot, metric=metric)
+    for path, make in makers.items():
+        try:
+            yield path, make()
+        except ApiError as error:  # too little was measured for a curve, or the service is one without figures
+            if error.status not in (404, 409):
+                raise
+
+
+def _figure(client: Client, id: str, metric: str) -> str:
+    return json.dumps(client.figure(id, metric=metric))
+
+
+def _millis(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp() * 1000)

@@ -1,0 +1,56 @@
+"""A dataset on a device, moved there once and kept as long as the dataset lives."""
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from sufficiency.data.arrays import ArrayDataset, MappedDataset, materialise
+
+_on_device: "WeakKeyDictionary[ArrayDataset, dict[str, tuple[Tensor, Tensor]]]" = WeakKeyDictionary()
+
+
+class MappedItems:
+    """Items that stay in their file: what is indexed, or a part of `split`, is a tensor on the device.
+
+    Parameters
+    ----------
+    dataset : MappedDataset
+    device : torch.device
+    """
+
+    def __init__(self, dataset: MappedDataset, device: torch.device) -> None:
+        self._dataset, self._device = dataset, device
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return torch.from_numpy(self._dataset.take(rows.cpu().numpy())).to(self._device)
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Yield the items `size` at a time."""
+        for rows in torch.arange(len(self)).split(size):
+            yield self[rows]
+
+
+def tensors(dataset: Any, device: torch.device) -> tuple[Any, Tensor]:
+    """Return items (float32, N × …) and targets (N; int64 classes, or float32 numbers) on `device`.
+
+    The items of a memory-mapped dataset come as `MappedItems`, which index and split as a tensor does.
+    """
+    arrays = materialise(dataset)
+    if isinstance(arrays, MappedDataset):
+        return MappedItems(arrays, device), torch.from_numpy(arrays.y).to(device)
+    places = _on_device.setdefault(arrays, {})
+    if str(device) not in places:
+        places[str(device)] = (torch.from_numpy(arrays.x).to(device), torch.from_numpy(arrays.y).to(device))
+    return places[str(device)]
+
+
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Return where a model's parameters are."""
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device

@@ -1,0 +1,106 @@
+"""How well a curve would have predicted its own later steps."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from sufficiency.method.fit import NotEnoughData
+from sufficiency.method.measurements import Series
+from sufficiency.method.projection import DEFAULT_LEVEL, Method, fit_series, project
+
+# Parts of the largest measured size up to which the curve is fitted once more.
+FRACTIONS = (0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One later step as the earlier ones predicted it.
+
+    Attributes
+    ----------
+    n_fitted : int
+        The largest size that the prediction knew.
+    n : int
+        The size predicted.
+    value : float
+        What was predicted.
+    lower, upper : float or None
+        95 % interval, where the method gives one.
+    measured : float
+        Mean over the runs.
+    """
+
+    n_fitted: int
+    n: int
+    value: float
+    lower: float | None
+    upper: float | None
+    measured: float
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether the interval holds what was measured; None without an interval."""
+        if self.lower is None or self.upper is None:
+            return None
+        return self.lower <= self.measured <= self.upper
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """All predictions of a curve's own later steps; none where too few steps come early enough."""
+
+    predictions: tuple[Prediction, ...]
+
+    @property
+    def error(self) -> float | None:
+        """Mean absolute error, in the metric's units; None without predictions."""
+        if not self.predictions:
+            return None
+        return float(np.mean([abs(one.value - one.measured) for one in self.predictions]))
+
+    @property
+    def inside_interval(self) -> float | None:
+        """Share of what was measured that fell inside the intervals; None where there are none."""
+        inside = [one.inside for one in self.predictions if one.inside is not None]
+        return float(np.mean(inside)) if inside else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the back-test as JSON values."""
+        return {"predictions": [asdict(one) for one in self.predictions]}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the back-test that `to_dict` wrote."""
+        return cls(tuple(Prediction(**one) for one in data["predictions"]))
+
+
+def backtest(series: Series, method: Method) -> Backtest:
+    """Fit the curve to the steps up to a quarter and up to half of the largest size, and predict the later ones."""
+    mean = series.mean()
+    usable = np.isfinite(mean)
+    if not usable.any():
+        return Backtest(())
+    largest = series.n[usable].max()
+    predictions: list[Prediction] = []
+    # Where no step lies between the two parts both would say the same.
+    for early in np.unique([series.n <= fraction * largest for fraction in FRACTIONS], axis=0):
+        later = usable & ~early
+        seen = Series(
+            series.metric,
+            series.class_index,
+            series.n[early],
+            series.values[:, early],
+            series.direction,
+            series.bounds,
+        )
+        try:
+            fit = fit_series(seen, method)
+        except NotEnoughData:
+            continue
+        points = project(seen, fit, series.n[later].tolist(), DEFAULT_LEVEL)
+        predictions += [
+            Prediction(int(fit.n_max), int(point.n), point.value, point.lower, point.upper, float(measured))
+            for point, measured in zip(points, mean[later], strict=True)
+        ]
+    return Backtest(tuple(predictions))

@@ -1,0 +1,133 @@
+"""The learned part of the calibrated method: the prior of the mixture, and the network that corrects its prediction.
+
+`bench/calibration/learn.py` writes ``calibration.npz``; what it learned from and how it scores is in
+``docs/decisions/0006-the-calibrated-method.md``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.method.links import Kind
+from sufficiency.method.mixture import Prior
+
+Array = NDArray[np.float64]
+
+KINDS: tuple[Kind, ...] = ("logit", "log", "identity")
+# Doublings past the last step that there were truths for; beyond, the corrections stay as they are here.
+FARTHEST_LEARNED = 5.0
+_LOG_RATIO_LIMIT = 3.0
+_LEAST_TAIL = 0.05
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """The predictive distribution of a mean on the link's scale, each of shape (X,).
+
+    With u the standard normal quantile of q, the q-quantile is `centre` + `above`·sinh(tail·u)/tail for u ≥ 0 and
+    `below` in place of `above` for u < 0: a normal with its own width on each side of the median and heavier tails.
+    """
+
+    centre: Array
+    below: Array
+    above: Array
+    tail: Array
+
+
+@dataclass(frozen=True)
+class Network:
+    """An ensemble of E perceptrons with two hidden layers of H tanh units, whose outputs are averaged.
+
+    Attributes
+    ----------
+    offset, scale : ndarray, shape (F,)
+        Of the inputs.
+    hidden_1, hidden_2, output : ndarray, shape (E, F + 1, H), (E, H + 1, H), (E, H + 1, 6)
+        Weights, the biases in the last row.
+    """
+
+    offset: Array
+    scale: Array
+    hidden_1: Array
+    hidden_2: Array
+    output: Array
+
+    def __call__(self, inputs: Array) -> Array:
+        """Return the outputs, shape (X, 6), for inputs of shape (X, F)."""
+        h = (inputs - self.offset) / self.scale
+        h = np.tanh(h @ self.hidden_1[:, :-1] + self.hidden_1[:, -1:])
+        h = np.tanh(h @ self.hidden_2[:, :-1] + self.hidden_2[:, -1:])
+        out: Array = (h @ self.output[:, :-1] + self.output[:, -1:]).mean(axis=0)
+        return out
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Everything that was learned.
+
+    Attributes
+    ----------
+    several, single : Prior
+        For curves with two runs or more at some step, and for those without.
+    network : Network
+    widen : ndarray, shape (2, 3, 2)
+        Factors of the widths, set on curves that the network had not seen: with several runs and with one, by the
+        kind of link in the order of `KINDS`, below and above the median.
+    """
+
+    several: Prior
+    single: Prior
+    network: Network
+    widen: Array
+
+    def correct(self, inputs: Array, mean: Array, sd: Array, kind: Kind, *, single: bool) -> Predictive:
+        """Return the predictive distribution where the mixture says `mean` ± `sd`, each of shape (X,).
+
+        Notes
+        -----
+        The last two inputs are how far the power laws lie from the mean, in units of the SD: the network may shift
+        the median by a constant and by a share of either.
+        """
+        out = self.network(inputs)
+        shift = out[:, 0] + out[:, 1] * inputs[:, -2] + out[:, 2] * inputs[:, -1]
+        widen = self.widen[int(single), KINDS.index(kind)]
+        widths = np.exp(np.clip(out[:, 3:5], -_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT)) * widen
+        tail = np.logaddexp(0.0, out[:, 5]) + _LEAST_TAIL
+        return Predictive(mean + sd * shift, sd * widths[:, 0], sd * widths[:, 1], tail)
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+        """Return the calibration kept in the arrays of ``calibration.npz``."""
+
+        def array(name: str) -> Array:
+            return np.asarray(arrays[name], dtype=np.float64)
+
+        def prior(name: str) -> Prior:
+            factors = [np.log(array(f"{name}_{part}_weight")) for part in ("noise", "shape", "slope")]
+            u, b = array(f"{name}_temper").tolist()
+            return Prior(
+                noise=array(f"{name}_noise"),
+                shape=array(f"{name}_shape"),
+                slope=array(f"{name}_slope"),
+                log_weight=factors[0][:, None, None] + factors[1][None, :, None] + factors[2][None, None, :],
+                temper=(u, b),
+            )
+
+        parts = ("offset", "scale", "hidden_1", "hidden_2", "output")
+        network = Network(**{part: array(f"network_{part}") for part in parts})
+        return cls(prior("several"), prior("single"), network, array("widen"))
+
+
+@cache
+def calibration() -> Calibration:
+    """Return what the package carries."""
+    with (
+        resources.files(__package__).joinpath("calibration.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        return Calibration.of(arrays)

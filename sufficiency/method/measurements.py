@@ -1,0 +1,123 @@
+"""The measured values of one metric, by run and step."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.schemas.spec import Direction, MetricSpec
+
+Row = tuple[int, int, int, str, int, float | None]
+Bounds = tuple[float | None, float | None]
+
+
+class Reading(Protocol):
+    """How the values of one metric (of one class) read: all that a fitted curve needs to answer from it."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def class_index(self) -> int | None: ...
+    @property
+    def direction(self) -> Direction: ...
+    @property
+    def bounds(self) -> Bounds: ...
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric (of one class) over all cells.
+
+    Attributes
+    ----------
+    metric : str
+    class_index : int or None
+        None for a scalar metric.
+    n : ndarray, shape (K,)
+        Training-set size of each step, increasing.
+    values : ndarray, shape (R, K)
+        NaN where a value is missing.
+    direction : {"maximize", "minimize"}
+    bounds : (float or None, float or None)
+        What the metric can take; None is unbounded.
+    """
+
+    metric: str
+    class_index: int | None
+    n: NDArray[np.float64]
+    values: NDArray[np.float64]
+    direction: Direction
+    bounds: Bounds
+
+    def runs(self) -> NDArray[np.int64]:
+        """Return the number of values at each step, shape (K,)."""
+        counts: NDArray[np.int64] = np.isfinite(self.values).sum(axis=0)
+        return counts
+
+    def mean(self) -> NDArray[np.float64]:
+        """Return the mean over runs at each step, shape (K,); NaN where no run has a value."""
+        runs, (present, power) = self.runs(), self._without_holes()
+        low = np.where(np.isfinite(self.values), present, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(np.isfinite(self.values), present, -np.inf).max(axis=0, initial=-np.inf)
+        # Rounding must not take the mean of equal values off them: a flat curve meets its own value.
+        mean = np.clip(present.sum(axis=0) / np.maximum(runs, 1), low, np.maximum(low, high))
+        return np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan)
+
+    def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one."""
+        finite = np.isfinite(self.values)
+        low = np.where(finite, self.values, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(finite, self.values, -np.inf).max(axis=0, initial=-np.inf)
+        return low, high
+
+    def sd(self) -> NDArray[np.float64]:
+        """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
+        runs, (present, power) = self.runs(), self._without_holes()
+        mean = np.ldexp(np.where(runs > 0, self.mean(), 0.0), -power)
+        squares = np.where(np.isfinite(self.values), (present - mean) ** 2, 0.0).sum(axis=0)
+        with np.errstate(over="ignore"):
+            return np.where(runs > 1, np.ldexp(np.sqrt(squares / np.maximum(runs - 1, 1)), power), np.nan)
+
+    def _without_holes(self) -> tuple[NDArray[np.float64], int]:
+        """Values within ±1 with 0 where one is missing, and the power of two that they were divided by.
+
+        Sums and squares of them cannot overflow, and a power of two costs no digit.
+        """
+        present = np.where(np.isfinite(self.values), self.values, 0.0)
+        power = int(np.frexp(np.abs(present).max(initial=0.0))[1])
+        return np.ldexp(present, -power), power
+
+
+def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
+    """Gather rows of (run, step, n, metric, class index or −1, value or None) into one series a metric and class.
+
+    A metric that nobody declared is read as DataEval reads it, higher is better and within [0, 1], unless a value
+    lies outside: then it is unbounded.
+    """
+    cells: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
+    sizes: dict[int, int] = {}
+    runs = 0
+    for run, step, n, metric, class_index, value in rows:
+        sizes[step] = n
+        runs = max(runs, run + 1)
+        cells.setdefault((metric, class_index), []).append((run, step, np.nan if value is None else value))
+    column = {step: k for k, step in enumerate(sorted(sizes, key=lambda step: (sizes[step], step)))}
+    n_of = np.array([sizes[step] for step in column], dtype=np.float64)
+    result = []
+    for (metric, class_index), entries in sorted(cells.items()):
+        values = np.full((runs, len(column)), np.nan)
+        for run, step, value in entries:
+            values[run, column[step]] = value
+        spec = metrics.get(metric) or _undeclared(values)
+        result.append(
+            Series(metric, None if class_index < 0 else class_index, n_of, values, spec.direction, spec.bounds)
+        )
+    return result
+
+
+def _undeclared(values: NDArray[np.float64]) -> MetricSpec:
+    finite = values[np.isfinite(values)]
+    inside = bool(((finite >= 0) & (finite <= 1)).all())
+    return MetricSpec(bounds=(0.0, 1.0) if inside else (None, None))

@@ -1,0 +1,70 @@
+"""From steps and runs to cells, and from cells to the units that workers take."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol as Structural
+
+from sufficiency.schemas.spec import Protocol
+
+# A unit of at most this share of the job keeps slots busy to the end; see docs/decisions/0002-units-by-size.md.
+UNIT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One (run, step): train on `n` items, evaluate, record."""
+
+    run: int
+    step: int
+    n: int
+
+
+class _Sized(Structural):
+    @property
+    def n(self) -> int: ...
+
+
+def work(cells: Iterable[_Sized]) -> int:
+    """Return the training items over the cells: what their cost is proportional to."""
+    return sum(cell.n for cell in cells)
+
+
+def plan_units(
+    steps: Sequence[int], runs: int, protocol: Protocol, *, planned: tuple[int, int] = (0, 0)
+) -> list[list[CellPlan]]:
+    """Return the cells of a job by units, in the order in which they are to be handed out.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Training-set sizes by step number.
+    runs : int
+        Repetitions.
+    protocol : {"independent", "dataeval"}
+        Under `dataeval` a run is one sequence and so one unit. Independent cells go out longest first, small ones
+        grouped, so that no slot is left with a long cell when the others have finished.
+    planned : (int, int)
+        Of how many runs and of how many steps there are cells already; these are left out.
+    """
+    runs_planned, steps_planned = planned
+    cells = [
+        CellPlan(run, step, n)
+        for run in range(runs)
+        for step, n in enumerate(steps)
+        if run >= runs_planned or step >= steps_planned
+    ]
+    if protocol == "dataeval":
+        return [list(group) for _, group in groupby(cells, key=lambda cell: cell.run)]
+    cells.sort(key=lambda cell: (-cell.n, cell.run))
+    share = UNIT_SHARE * work(cells)
+    units: list[list[CellPlan]] = []
+    filled = 0
+    for cell in cells:
+        if units and filled + cell.n <= share:
+            units[-1].append(cell)
+            filled += cell.n
+        else:
+            units.append([cell])
+            filled = cell.n
+    return units

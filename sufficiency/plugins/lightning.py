@@ -1,0 +1,63 @@
+"""Training a LightningModule with Lightning's own loop."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch.utils.data import DataLoader, TensorDataset
+
+from sufficiency.data.tensors import device_of, tensors
+
+REQUIRES = {"pytorch_lightning": "pip install 'sufficiency[lightning]'"}
+
+
+class LightningFit:
+    """Train a LightningModule: its own training_step and optimisers, on batches (x, y) of the subset.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the subset.
+    batch_size : int
+        Items in a batch.
+    gradient_clip : float
+        Largest norm of the gradients; not clipped where not given.
+    """
+
+    def __init__(
+        self,
+        epochs: Annotated[int, Field(ge=1, le=100_000)] = 10,
+        batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 32,
+        gradient_clip: Annotated[float | None, Field(gt=0)] = None,
+    ) -> None:
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.gradient_clip = gradient_clip
+
+    def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> None:
+        """Train `model` in place on the items that `indices` names."""
+        import logging
+
+        from pytorch_lightning import LightningModule, Trainer
+
+        if not isinstance(model, LightningModule):
+            raise TypeError(f"the strategy lightning trains a LightningModule, not {type(model).__name__}")
+        device = device_of(model)
+        x, y = tensors(dataset, torch.device("cpu"))
+        chosen = torch.as_tensor(indices)
+        loader = DataLoader(TensorDataset(x[chosen], y[chosen]), batch_size=self.batch_size, shuffle=True)
+        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+        trainer = Trainer(
+            max_epochs=self.epochs,
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            gradient_clip_val=self.gradient_clip,
+            # A cell is short and is recorded by the service: nothing is to be written beside it.
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(model, loader)
+        model.to(device)

@@ -1,0 +1,115 @@
+"""Predicting numbers: training by squared error on standardised targets, and measuring the error."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins.training import SGDClassifier
+
+Metric = Literal["mae", "rmse", "r2"]
+
+
+class SGDRegressor(SGDClassifier):
+    """Minimise the squared error by SGD (or Adam) on targets of mean 0 and SD 1; the model then answers in their unit.
+
+    Parameters
+    ----------
+    optimizer : {"sgd", "adam", "adamw"}
+        How a gradient becomes a step.
+    lr : float
+        Learning rate.
+    momentum : float
+        Of SGD.
+    weight_decay : float
+        L2 penalty (decoupled with adamw).
+    epochs : int
+        Passes over the subset.
+    min_steps : int
+        At least so many optimiser steps, by more epochs where needed, so that small subsets are not left undertrained.
+    batch_size : int
+        Items in a step.
+    schedule : {"constant", "cosine"}
+        Learning rate over the steps: as it is, or falling to zero along half a cosine.
+    """
+
+    def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Train `model` in place on the items that `indices` names."""
+        _, y = tensors(dataset, device_of(model))
+        if not y.is_floating_point():
+            raise TypeError("sgd-regressor needs a dataset of numbers to predict: register it with task=regression")
+        unit: _Unit | None = getattr(model, "target_unit", None)
+        if unit is None:
+            chosen = y[torch.as_tensor(indices, device=y.device)]
+            # Of the subset alone: what lies outside of it must not help.
+            spread = float(chosen.std(correction=0))
+            unit = _Unit(float(chosen.mean()), spread if spread > 0 else 1.0)
+            model.target_unit = unit  # type: ignore[assignment]
+            model.register_forward_hook(unit)
+        unit.on = False
+        try:
+            super().train(model, dataset, indices)
+        finally:
+            unit.on = True
+
+    def _loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        unit: Any = model.target_unit
+        return nn.functional.mse_loss(output.reshape(len(target)), (target - unit.mean) / unit.sd)
+
+
+class _Unit:
+    """A model's forward hook: from standardised outputs to those of the targets."""
+
+    def __init__(self, mean: float, sd: float) -> None:
+        self.mean, self.sd, self.on = mean, sd, True
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output * self.sd + self.mean if self.on else output
+
+
+class Regression:
+    """Mean absolute error, root mean squared error, and R².
+
+    Parameters
+    ----------
+    metrics : list of str
+        Which of mae, rmse, r2.
+    batch_size : int
+        Items in a forward pass.
+    """
+
+    metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
+        "MAE": {"direction": "minimize", "bounds": [0.0, None]},
+        "RMSE": {"direction": "minimize", "bounds": [0.0, None]},
+        "R2": {"direction": "maximize", "bounds": [None, 1.0]},
+    }
+
+    def __init__(
+        self,
+        metrics: Annotated[list[Metric], Field(min_length=1)] = ["mae", "rmse", "r2"],  # noqa: B006
+        batch_size: Annotated[int, Field(ge=1)] = 1024,
+    ) -> None:
+        self.metrics = metrics
+        self.batch_size = batch_size
+
+    def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, float]:
+        """Return each metric asked for; R² is NaN where all targets are equal."""
+        x, y = tensors(dataset, device_of(model))
+        model.eval()
+        with torch.inference_mode():
+            output = torch.cat([model(batch) for batch in x.split(self.batch_size)]).double().cpu()
+        target = y.double().cpu()
+        if output.numel() != len(target):
+            raise ValueError(f"the model gave outputs of shape {tuple(output.shape)}; a regression needs one an item")
+        error = output.reshape(-1) - target
+        spread = float((target - target.mean()).square().sum())
+        values = {
+            "mae": ("MAE", float(error.abs().mean())),
+            "rmse": ("RMSE", float(error.square().mean().sqrt())),
+            "r2": ("R2", 1 - float(error.square().sum()) / spread if spread else math.nan),
+        }
+        return dict(values[metric] for metric in self.metrics)

@@ -1,0 +1,77 @@
+"""torchvision's image classification datasets, as it stores them on disk."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from sufficiency.data.arrays import ArrayDataset, DatasetError, chosen_rows
+from sufficiency.data.paths import resolve_inside
+from sufficiency.plugins.datasets import Limit, Start
+
+REQUIRES = {"torchvision": "pip install torchvision, in the version that goes with its torch"}
+
+Name = Literal["MNIST", "FashionMNIST", "KMNIST", "QMNIST", "CIFAR10", "CIFAR100", "SVHN", "STL10", "GTSRB", "EuroSAT"]
+_BY_SPLIT = ("SVHN", "STL10", "GTSRB")
+
+
+def load_torchvision(
+    name: Name,
+    path: str,
+    split: Literal["train", "test"] = "train",
+    size: Annotated[int | None, Field(ge=1, le=1024)] = None,
+    start: Start = 0,
+    limit: Limit = None,
+) -> ArrayDataset:
+    """Load a dataset that torchvision knows, from a folder that holds it; nothing is downloaded.
+
+    Parameters
+    ----------
+    name : str
+        Its class in `torchvision.datasets`.
+    path : str
+        Folder inside a data root: the `root` that torchvision was given when it downloaded the dataset.
+    split : {"train", "test"}
+        The split; EuroSAT has one only, to be split by a rule.
+    size : int
+        Images are resized to size × size; needed where they are of different sizes.
+    start, limit : int
+        Take `limit` images from `start` on.
+    """
+    try:
+        from torchvision import datasets
+    except Exception as error:  # built for another torch, it raises RuntimeError
+        raise DatasetError(
+            f"torchvision cannot be used with torch {torch.__version__} ({error}): install the one that goes with it"
+        ) from error
+    folder = resolve_inside(path)
+    if not folder.is_dir():
+        raise DatasetError(f"{path} is not a folder")
+    which: dict[str, Any] = {} if name == "EuroSAT" else {"train": split == "train"}
+    if name in _BY_SPLIT:
+        which = {"split": split}
+    try:
+        found = getattr(datasets, name)(root=str(folder), download=False, **which)
+    except RuntimeError as error:
+        said = str(error).split(". ")[0]  # then it speaks of a download, which is not for a worker to do
+        raise DatasetError(f"{path} does not hold torchvision's {name}: {said}; download it there first") from error
+    rows = chosen_rows(len(found), start, limit)
+    images, labels = [], np.empty(len(rows), np.int64)
+    for at, row in enumerate(rows.tolist()):
+        image, label = found[row]
+        labels[at] = int(label)
+        images.append(_pixels(image, size))
+    if len({image.shape for image in images}) > 1:
+        raise DatasetError(f"{name} has images of different sizes: give size")
+    known = [str(one) for one in getattr(found, "classes", [])]
+    names = known or [str(k) for k in range(int(labels.max(initial=-1)) + 1)]
+    return ArrayDataset(np.stack(images) if images else np.empty((0, 1, 1, 1)), labels, names, name)
+
+
+def _pixels(image: Any, size: int | None) -> NDArray[np.float32]:
+    if size is not None:
+        image = image.resize((size, size))
+    pixels = np.asarray(image, np.float32) / 255.0
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

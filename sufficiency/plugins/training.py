@@ -1,0 +1,106 @@
+"""Training a classifier on a subset, from tensors that are on the device already."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from sufficiency.data.tensors import device_of, tensors
+
+
+class SGDClassifier:
+    """Minimise the cross-entropy by SGD (or Adam), epoch by epoch over the shuffled subset.
+
+    Parameters
+    ----------
+    optimizer : {"sgd", "adam", "adamw"}
+        How a gradient becomes a step.
+    lr : float
+        Learning rate.
+    momentum : float
+        Of SGD.
+    weight_decay : float
+        L2 penalty (decoupled with adamw).
+    epochs : int
+        Passes over the subset.
+    min_steps : int
+        At least so many optimiser steps, by more epochs where needed, so that small subsets are not left undertrained;
+        0 leaves it at `epochs`, as DataEval's tutorial has it.
+    batch_size : int
+        Items in a step.
+    schedule : {"constant", "cosine"}
+        Learning rate over the steps: as it is, or falling to zero along half a cosine.
+    """
+
+    def __init__(
+        self,
+        optimizer: Literal["sgd", "adam", "adamw"] = "sgd",
+        lr: Annotated[float, Field(gt=0, le=1000)] = 0.01,
+        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
+        weight_decay: Annotated[float, Field(ge=0)] = 0.0,
+        epochs: Annotated[int, Field(ge=1, le=100_000)] = 10,
+        min_steps: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
+        batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 8,
+        schedule: Literal["constant", "cosine"] = "constant",
+    ) -> None:
+        self.optimizer = optimizer
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.epochs = epochs
+        self.min_steps = min_steps
+        self.batch_size = batch_size
+        self.schedule = schedule
+
+    def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Train `model` in place on the items that `indices` names; batches are drawn by torch's seeded generator."""
+        if not len(indices):
+            raise ValueError("there are no items to train on")
+        device = device_of(model)
+        x, y = tensors(dataset, device)
+        chosen = torch.as_tensor(indices, device=device)
+        x, y = x[chosen], y[chosen]
+        normalising = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        sizes = _batch_sizes(len(chosen), self.batch_size, join_last=bool(normalising))
+        epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
+        optimizer = self._make_optimizer(model)
+        scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
+        model.train()
+        if len(chosen) == 1:
+            for module in normalising:  # one item has no batch to be normalised by
+                module.eval()
+        for _ in range(epochs):
+            # Drawn on the CPU: the same batches on every device.
+            order = torch.randperm(len(chosen)).to(device)
+            for batch in order.split(sizes):
+                optimizer.zero_grad()
+                self._loss(model(x[batch]), y[batch], model).backward()
+                optimizer.step()
+                if scheduler is not None:
+                    scheduler.step()
+
+    def _loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        return nn.functional.cross_entropy(output, target)
+
+    def _make_optimizer(self, model: nn.Module) -> Optimizer:
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
+        if self.optimizer == "sgd":
+            return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
+        family = Adam if self.optimizer == "adam" else AdamW
+        return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
+
+
+def _batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:
+    full, rest = divmod(items, size)
+    sizes = [size] * full + [rest] * (rest > 0)
+    # Batch normalisation cannot train on one item, so it joins its neighbours; other models keep it as a step.
+    if join_last and size > 1 and full and rest == 1:
+        sizes[-2:] = [size + 1]
+    return sizes

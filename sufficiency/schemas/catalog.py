@@ -1,0 +1,189 @@
+"""Shapes of plugins, workers and datasets."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from sufficiency.schemas.spec import Name, Strict
+
+Kind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
+Timestamp = Annotated[datetime, AfterValidator(lambda t: t.astimezone(UTC))]
+
+
+class PluginView(BaseModel):
+    """A plugin that a worker offers, or has offered."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "training",
+                    "name": "sgd-classifier",
+                    "version": "0.1.0",
+                    "summary": "Stochastic gradient descent on the cross-entropy.",
+                    "params_schema": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {"lr": {"type": "number", "default": 0.01, "description": "learning rate"}},
+                    },
+                    "capabilities": {},
+                    "devices": ["cpu"],
+                    "available": True,
+                    "unavailable_reason": None,
+                }
+            ]
+        },
+    )
+
+    kind: Kind
+    name: str
+    version: str
+    summary: str
+    params_schema: dict[str, Any] = Field(description="JSON Schema of the parameters")
+    capabilities: dict[str, Any] = Field(description="an evaluation: its metrics with direction and bounds")
+    devices: list[str]
+    available: bool = Field(description="a live worker offers it")
+    unavailable_reason: str | None = Field(None, description="why no live worker offers it, and what to do")
+
+
+class Split(Strict):
+    """How one split is read."""
+
+    loader: Name = Field(description="a dataset plugin")
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class SplitRule(Strict):
+    """How one source is cut into a training and a test split."""
+
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="share of the items in the test split")
+    seed: int = Field(0, ge=0, lt=2**63)
+    stratify: bool = Field(True, description="keep the proportions of the classes, where there are classes")
+    group_by: Name | None = Field(
+        None, description="key of the items' metadata: items with the same value stay in one split"
+    )
+
+
+class NewDataset(Strict):
+    """A named pair of splits: `train` and `test`, or one `source` that is split by a rule."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="letters, digits, `.`, `_` and `-`; begins with a letter or digit",
+    )
+    train: Split | None = None
+    test: Split | None = None
+    source: Split | None = Field(None, description="what is split, in place of `train` and `test`")
+    split: SplitRule | None = Field(None, description="how `source` is split; null: a fifth to test on, by class")
+    standardise: bool = Field(
+        False, description="put every feature at mean 0 and standard deviation 1 of the training split"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "NewDataset":
+        pair = self.train is not None and self.test is not None
+        if self.source is None and not pair:
+            raise ValueError("give both `train` and `test`, or one `source` to be split")
+        if self.source is not None and (self.train is not None or self.test is not None):
+            raise ValueError("give `train` and `test`, or `source`, not both")
+        if self.source is None and self.split is not None:
+            raise ValueError("`split` says how `source` is split, and there is none")
+        return self
+
+    def references(self) -> list[tuple[str, str, Split]]:
+        """Return what reads each split: its name, the field that says so, and the loader."""
+        if self.source is not None:
+            return [("train", "source", self.source), ("test", "source", self.source)]
+        assert self.train is not None, "one of the two ways is checked when it is read"
+        assert self.test is not None, "one of the two ways is checked when it is read"
+        return [("train", "train", self.train), ("test", "test", self.test)]
+
+
+class DatasetView(BaseModel):
+    """A registered pair of splits, and what a worker found in it."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c4-5b7a-7cc2-9d2e-0f6a1b2c3d4e",
+                    "name": "mnist-2500",
+                    "train": {"loader": "idx", "params": {"path": "mnist", "split": "t10k", "start": 0, "limit": 2500}},
+                    "test": {
+                        "loader": "idx",
+                        "params": {"path": "mnist", "split": "t10k", "start": 8000, "limit": 500},
+                    },
+                    "status": "ready",
+                    "error": None,
+                    "info": {
+                        "task": "classification",
+                        "train": {"size": 2500, "class_counts": [219, 287, 276, 254, 275, 221, 225, 257, 242, 244]},
+                        "test": {"size": 500, "class_counts": [46, 58, 51, 47, 55, 44, 49, 51, 49, 50]},
+                        "input_shape": [1, 28, 28],
+                        "class_names": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+                        "test_items_in_train": 0,
+                    },
+                    "fingerprint": "sha256:9f86d081884c7d65",
+                    "queued_reason": None,
+                    "created_at": "2026-11-23T12:00:00Z",
+                    "verified_at": "2026-11-23T12:00:02Z",
+                }
+            ]
+        },
+    )
+
+    id: UUID
+    name: str
+    train: dict[str, Any]
+    test: dict[str, Any]
+    status: Literal["verifying", "ready", "invalid"]
+    error: dict[str, Any] | None = Field(description="why it is invalid")
+    info: dict[str, Any] | None = Field(
+        description="task, sizes, class counts or the target's spread, item shape, class names, as last read"
+    )
+    fingerprint: str | None
+    queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")
+    created_at: Timestamp
+    verified_at: Timestamp | None
+
+
+class WorkerView(BaseModel):
+    """A worker process."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c4-1111-7cc2-9d2e-0f6a1b2c3d4e",
+                    "hostname": "lab-1",
+                    "pid": 4242,
+                    "devices": ["cpu"],
+                    "slots": 2,
+                    "busy": 1,
+                    "plugins": ["model:mlp", "training:sgd-classifier"],
+                    "plugin_errors": [],
+                    "started_at": "2026-11-23T12:00:00Z",
+                    "heartbeat_at": "2026-11-23T12:30:00Z",
+                    "live": True,
+                }
+            ]
+        },
+    )
+
+    id: UUID
+    hostname: str
+    pid: int
+    devices: list[str]
+    slots: int
+    busy: int = Field(description="slots that train")
+    plugins: list[str] = Field(description="what it offers, as `kind:name`")
+    plugin_errors: list[dict[str, Any]] = Field(description="plugins that it could not load, and why")
+    started_at: Timestamp
+    heartbeat_at: Timestamp
+    live: bool = Field(description="it was heard of lately")

@@ -1,0 +1,225 @@
+"""Shapes of jobs."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sufficiency.schemas.catalog import Timestamp
+from sufficiency.schemas.spec import Name, Size, Strict
+
+State = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
+
+JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
+SPEC_EXAMPLE: dict[str, Any] = {
+    "model": {"name": "tutorial-cnn", "params": {}},
+    "training": {
+        "name": "sgd-classifier",
+        "params": {"lr": 0.01, "momentum": 0.9, "epochs": 10, "batch_size": 8},
+    },
+    "evaluation": {"name": "classification", "params": {"metrics": ["accuracy", "auroc", "tpr_at_fpr"], "fpr": 0.5}},
+    "reset": None,
+    "dataset": "mnist-2500",
+    "runs": 5,
+    "substeps": 10,
+    "schedule": None,
+    "protocol": "independent",
+    "metrics": {"Accuracy": {"direction": "maximize", "bounds": [0, 1]}},
+    "seed": 0,
+    "device": "auto",
+    "priority": 0,
+    "labels": {"team": "vision"},
+}
+SHORT_SPEC_EXAMPLE = {
+    "model": {"name": "mlp"},
+    "training": {"name": "sgd-classifier"},
+    "evaluation": {"name": "classification"},
+    "dataset": "digits",
+}
+STEPS_EXAMPLE: list[Any] = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]
+
+
+class ProgressView(BaseModel):
+    """How far a job is."""
+
+    cells_done: int
+    cells_total: int = Field(description="0 until the steps are known")
+    fraction: float = Field(description="of the training items over all cells")
+    eta_seconds: float | None = Field(description="what its running slots still need, by the cells so far")
+
+
+class Links(BaseModel):
+    """Where to go from here."""
+
+    self: str
+    cancel: str
+    retry: str
+    extend: str
+    measurements: str
+    project: str
+    inv_project: str
+    curves: str
+    events: str
+    export: str
+
+
+class JobView(BaseModel):
+    """One study: what it was asked, how far it is, what came of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": JOB_ID,
+                    "state": "running",
+                    "queued_reason": None,
+                    "spec": {**SPEC_EXAMPLE, "device": "cpu"},
+                    "steps": STEPS_EXAMPLE,
+                    "metrics": {"Accuracy": {"direction": "maximize", "bounds": [0.0, 1.0]}},
+                    "device": "cpu",
+                    "dataset_fingerprint": "sha256:9f86d081884c7d65",
+                    "plugin_versions": {"model:tutorial-cnn": "0.1.0"},
+                    "progress": {"cells_done": 20, "cells_total": 50, "fraction": 0.62, "eta_seconds": 41.0},
+                    "labels": {"team": "vision"},
+                    "priority": 0,
+                    "created_at": "2026-11-23T12:00:00Z",
+                    "started_at": "2026-11-23T12:00:01Z",
+                    "finished_at": None,
+                    "error": None,
+                    "warnings": [],
+                    "links": {
+                        "self": f"/jobs/{JOB_ID}",
+                        **{
+                            name: f"/jobs/{JOB_ID}/{name}"
+                            for name in (
+                                "cancel",
+                                "retry",
+                                "extend",
+                                "measurements",
+                                "project",
+                                "inv_project",
+                                "curves",
+                                "events",
+                                "export",
+                            )
+                        },
+                    },
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    state: State
+    queued_reason: str | None = Field(
+        description="what a queued job waits for; and a running one, where no worker could take its next unit"
+    )
+    spec: dict[str, Any] = Field(description="as run: the defaults of service and plugins filled in")
+    steps: list[int] | None = Field(
+        description="training-set sizes by step number, those that it was extended by at the end; null until a "
+        "schedule plugin has named them"
+    )
+    metrics: dict[str, Any] = Field(description="direction and bounds, as declared by the evaluation or the job")
+    device: Literal["cpu", "cuda"]
+    dataset_fingerprint: str
+    plugin_versions: dict[str, str] = Field(description="what all its cells are measured with")
+    progress: ProgressView
+    labels: dict[str, str]
+    priority: int
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    error: dict[str, Any] | None = Field(description="why it failed: code, detail, where, exception, traceback")
+    warnings: list[dict[str, Any]] = Field(description="what gives reason to doubt the values: code, metric, detail")
+    links: Links
+
+
+class PlanView(BaseModel):
+    """What a job would do; nothing is stored. Counts are null while a schedule plugin is to name the steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "spec": {**SPEC_EXAMPLE, "device": "cpu"},
+                    "device": "cpu",
+                    "steps": STEPS_EXAMPLE,
+                    "runs": 5,
+                    "cells": 50,
+                    "units": 33,
+                    "training_items": 31000,
+                    "sgd_steps": 39100,
+                    "estimated_slot_seconds": 132.0,
+                    "queued_reason": None,
+                }
+            ]
+        }
+    )
+
+    spec: dict[str, Any] = Field(description="as it would be run")
+    device: Literal["cpu", "cuda"]
+    steps: list[int] | None
+    runs: int
+    cells: int | None
+    units: int | None = Field(description="what workers take one at a time")
+    training_items: int | None = Field(description="over all cells, one epoch")
+    sgd_steps: int | None = Field(description="over all cells, where the training has batch_size and epochs")
+    estimated_slot_seconds: float | None = Field(
+        description="of one slot, by earlier jobs with this model and training; null without any"
+    )
+    queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+
+
+class NewExtension(Strict):
+    """What to add to an ended job."""
+
+    runs: int | None = Field(None, ge=1, le=10_000, description="the larger number of runs that it shall have in all")
+    steps: list[Size] | None = Field(
+        None, min_length=1, max_length=10_000, description="sizes to measure besides those that it has"
+    )
+    dataset: Name | None = Field(
+        None, description="another registration of the same data; other data only with start_anew"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "NewExtension":
+        if self.runs is None and self.steps is None and self.dataset is None:
+            raise ValueError("name what to extend: runs, steps or dataset")
+        return self
+
+
+class ExtensionPlanView(BaseModel):
+    """What an extension would do; nothing is stored. Counts are null while a schedule plugin is to name the steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "spec": {**SPEC_EXAMPLE, "runs": 8, "device": "cpu"},
+                    "steps": STEPS_EXAMPLE,
+                    "cells_kept": 50,
+                    "cells_dropped": 0,
+                    "cells_to_measure": 30,
+                    "units": 21,
+                    "training_items": 18600,
+                    "estimated_slot_seconds": 79.0,
+                    "queued_reason": None,
+                }
+            ]
+        }
+    )
+
+    spec: dict[str, Any] = Field(description="as it would be")
+    steps: list[int] | None = Field(description="training-set sizes by step number")
+    cells_kept: int = Field(description="measured already, and not measured again")
+    cells_dropped: int = Field(description="measured already, and dropped by start_anew")
+    cells_to_measure: int | None
+    units: int | None = Field(description="what workers would take one at a time, of what is new")
+    training_items: int | None = Field(
+        description="over all cells to measure, one epoch; with protocol dataeval a run's earlier steps are gone "
+        "through again besides"
+    )
+    estimated_slot_seconds: float | None = Field(
+        description="of one slot, by earlier jobs with this model and training; null without any"
+    )
+    queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")

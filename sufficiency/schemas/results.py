@@ -1,0 +1,621 @@
+"""Shapes of results: measurements, projections, curves."""
+
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sufficiency.method.backtest import Backtest
+from sufficiency.method.projection import Method, Of
+from sufficiency.method.verdict import Limit, Verdict, Worth
+from sufficiency.schemas.spec import Direction
+
+JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
+
+ClassLabel = str | int | None
+
+
+def _example(value: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(serialize_by_alias=True, json_schema_extra={"examples": [value]})
+
+
+class CellMeasurement(BaseModel):
+    """One value of one cell."""
+
+    model_config = _example(
+        {
+            "run": 0,
+            "step": 9,
+            "n": 2500,
+            "n_unique": 2500,
+            "metric": "Accuracy",
+            "class": None,
+            "value": 0.944,
+            "seconds": 12.5,
+            "device": "cpu",
+            "attempt": 1,
+        }
+    )
+
+    run: int
+    step: int = Field(description="counts from 0")
+    n: int
+    n_unique: int | None = Field(description="distinct items among the n")
+    metric: str
+    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    value: float | None = Field(description="null: the evaluation gave none")
+    seconds: float | None
+    device: str | None
+    attempt: int | None
+
+
+class AverageMeasurement(BaseModel):
+    """Mean and standard deviation over the runs at one step."""
+
+    model_config = _example(
+        {"step": 9, "n": 2500, "metric": "Accuracy", "class": None, "mean": 0.9448, "sd": 0.0031, "runs": 5}
+    )
+
+    step: int = Field(description="counts from 0")
+    n: int
+    metric: str
+    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    mean: float | None
+    sd: float | None = Field(description="null with fewer than two runs")
+    runs: int = Field(description="runs that have a value")
+
+
+class ProjectedValue(BaseModel):
+    """What a metric is expected to be at one training-set size."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    n: int
+    value: float
+    lower: float | None = Field(description="null: the method gives no interval")
+    upper: float | None
+    measured_range: bool = Field(description="n is within what was measured")
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+class Answer(BaseModel):
+    """What every answer from the curves says of itself."""
+
+    job_id: UUID
+    method: Method
+    level: float = Field(description="level of the intervals")
+    n_observed: int = Field(description="largest size measured")
+    provisional: bool = Field(description="the job has not completed: from what is measured so far")
+    warnings: list[dict[str, Any]] = Field(description="what could not be fitted, and what is odd about the curves")
+
+
+class TrustView(BaseModel):
+    """How well a metric's curve would have predicted its own later steps; the mean over classes where it has them."""
+
+    backtest_error: float | None = Field(description="mean absolute error; null: too few early steps to tell")
+    inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
+    predictions: int = Field(description="how many later steps were predicted")
+
+
+class Projection(Answer):
+    """Expected values at the sizes asked for."""
+
+    model_config = _example(
+        {
+            "job_id": JOB_ID,
+            "method": "calibrated",
+            "level": 0.95,
+            "of": "mean",
+            "n_observed": 2500,
+            "provisional": False,
+            "metrics": {
+                "Accuracy": [
+                    {"n": 1000, "value": 0.902, "lower": 0.895, "upper": 0.910, "measured_range": True},
+                    {"n": 5000, "value": 0.957, "lower": 0.942, "upper": 0.968, "measured_range": False},
+                ]
+            },
+            "trust": {"Accuracy": {"backtest_error": 0.006, "inside_interval": 1.0, "predictions": 7}},
+            "warnings": [],
+        }
+    )
+
+    of: Of
+    metrics: dict[str, list[ProjectedValue]]
+    trust: dict[str, TrustView] = Field(description="how well these data would have predicted themselves")
+
+
+class TargetAnswer(BaseModel):
+    """How many training items one target needs."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    target: float
+    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    n: int | None = Field(description="the first size at which the curve meets the target")
+    lower: int | None = Field(description="where the better end of the interval meets it; null: nowhere")
+    upper: int | None = Field(description="where the worse end of the interval meets it; null: nowhere")
+    probability: float | None = Field(description="of meeting it within 1024 times what was measured; null: not given")
+    n_assured: int | None = Field(
+        description="the first size at which one new training meets it with probability 0.8; null: nowhere"
+    )
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+class InverseProjection(Answer):
+    """Training-set sizes for the targets asked for."""
+
+    model_config = _example(
+        {
+            "job_id": JOB_ID,
+            "method": "calibrated",
+            "level": 0.95,
+            "n_observed": 2500,
+            "provisional": False,
+            "metrics": {
+                "Accuracy": [
+                    {
+                        "target": 0.93,
+                        "status": "needs",
+                        "n": 2710,
+                        "lower": 2510,
+                        "upper": 4890,
+                        "probability": 0.97,
+                        "n_assured": 3900,
+                    }
+                ]
+            },
+            "warnings": [],
+        }
+    )
+
+    metrics: dict[str, list[TargetAnswer]]
+
+
+class GainView(BaseModel):
+    """What the metric would be with more data."""
+
+    added: int = Field(description="items to add, in units of n_observed")
+    n: int
+    value: float
+    lower: float
+    upper: float
+    gain: float = Field(description="improvement on the value now, positive where better, in the metric's units")
+    gain_lower: float
+    gain_upper: float
+    probability: float = Field(description="that the improvement is at least min_gain")
+
+
+class CeilingView(BaseModel):
+    """Where the curve is at 32 times n_observed, the farthest that curves were followed to learn from."""
+
+    n: int
+    value: float
+    lower: float
+    upper: float
+    in_sight: bool = Field(description="the curve has all but levelled off there; else it still gets better")
+
+
+class LimitView(BaseModel):
+    """Something that keeps the answer from being better or surer, and what to do about it."""
+
+    code: Limit
+    detail: str
+    remedy: str
+
+
+class StepView(BaseModel):
+    """How the projection follows one step."""
+
+    n: int
+    sensitivity: float = Field(description="change of the projection for a change of this step's mean")
+
+
+class DrivingCell(BaseModel):
+    """What one cell did to the projection."""
+
+    run: int
+    n: int
+    value: float
+    effect: float = Field(description="by how much the projection is higher than without this cell")
+
+
+class DriversView(BaseModel):
+    """What drove the projection to `n`."""
+
+    n: int
+    steps: list[StepView]
+    cells: list[DrivingCell] = Field(description="those with the largest effects")
+    run_sd: float = Field(description="standard deviation of the projection made by the scatter between runs")
+
+
+class PredictionView(BaseModel):
+    """A later step as the earlier ones predicted it."""
+
+    n_fitted: int = Field(description="the largest size that the prediction knew")
+    n: int
+    value: float
+    lower: float | None
+    upper: float | None
+    measured: float
+
+
+class BacktestView(BaseModel):
+    """How well a curve would have predicted its own later steps, fitted up to a quarter and a half of the largest."""
+
+    error: float | None = Field(description="mean absolute error; null: too few early steps to tell")
+    inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
+    predictions: list[PredictionView]
+
+    @classmethod
+    def of(cls, test: Backtest) -> Self:
+        """Return the view of a back-test."""
+        return cls(
+            error=test.error,
+            inside_interval=test.inside_interval,
+            predictions=[PredictionView(**vars(one)) for one in test.predictions],
+        )
+
+
+class VerdictView(BaseModel):
+    """Whether more data is worth it, by one metric, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    sentence: str = Field(description="the verdict in words")
+    worth: Worth = Field(description="whether doubling the data brings at least min_gain: yes or no at 80 % and more")
+    min_gain: float
+    now: float = Field(description="the measured value at n_observed")
+    more: list[GainView]
+    ceiling: CeilingView
+    limits: list[LimitView] = Field(description="the gravest first")
+    test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
+    drivers: DriversView
+    backtest: BacktestView
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+    @classmethod
+    def of(cls, verdict: Verdict, label: ClassLabel, test: Backtest) -> Self:
+        """Return the view of a verdict."""
+        return cls(
+            sentence=verdict.sentence,
+            worth=verdict.worth,
+            min_gain=verdict.min_gain,
+            now=verdict.now.value,
+            more=[GainView(**vars(gain)) for gain in verdict.more],
+            ceiling=CeilingView(**vars(verdict.ceiling)),
+            limits=[LimitView(**vars(limit)) for limit in verdict.limits],
+            test_sd=verdict.test_sd,
+            drivers=DriversView(
+                n=verdict.drivers.n,
+                steps=[StepView(**vars(step)) for step in verdict.drivers.steps],
+                cells=[DrivingCell(**vars(cell)) for cell in verdict.drivers.cells],
+                run_sd=verdict.drivers.run_sd,
+            ),
+            backtest=BacktestView.of(test),
+            class_=label,
+        )
+
+
+class Verdicts(Answer):
+    """Whether more data is worth it, by every metric."""
+
+    model_config = _example(
+        {
+            "job_id": JOB_ID,
+            "method": "calibrated",
+            "level": 0.95,
+            "n_observed": 2500,
+            "provisional": False,
+            "metrics": {
+                "Accuracy": [
+                    {
+                        "sentence": "Accuracy is 0.946 at n = 2,500; twice the data should bring it to 0.957 (95 % "
+                        "interval 0.942 to 0.968): more data is worth it; it seems to level off near 0.983.",
+                        "worth": "yes",
+                        "min_gain": 0.0054,
+                        "now": 0.946,
+                        "more": [
+                            {
+                                "added": 1,
+                                "n": 5000,
+                                "value": 0.957,
+                                "lower": 0.942,
+                                "upper": 0.968,
+                                "gain": 0.011,
+                                "gain_lower": -0.004,
+                                "gain_upper": 0.022,
+                                "probability": 0.84,
+                            }
+                        ],
+                        "ceiling": {"n": 80000, "value": 0.983, "lower": 0.95, "upper": 0.997, "in_sight": True},
+                        "limits": [],
+                        "test_sd": 0.01,
+                        "drivers": {
+                            "n": 12500,
+                            "steps": [{"n": 2500, "sensitivity": 0.9}],
+                            "cells": [{"run": 3, "n": 2500, "value": 0.94, "effect": -0.001}],
+                            "run_sd": 0.002,
+                        },
+                        "backtest": {"error": 0.006, "inside_interval": 1.0, "predictions": []},
+                    }
+                ]
+            },
+            "warnings": [],
+        }
+    )
+
+    metrics: dict[str, list[VerdictView]]
+
+
+class CurveView(BaseModel):
+    """The fitted curve of one metric, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    metric: str
+    class_: ClassLabel = Field(serialization_alias="class")
+    direction: Direction
+    bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
+    method: Method
+    method_version: int
+    stored: bool = Field(description="kept at completion; else fitted for this answer")
+    params: list[float | None] | None = Field(
+        description="of power_law: [scale, exponent, error_asymptote] of 1 − (scale · n^−exponent + error_asymptote)"
+    )
+    fit: dict[str, Any] = Field(
+        description="the fit as it is kept. calibrated: knots over log2_n, the median and the widths below and above "
+        "it on the link's scale. power_law: its parameters, the scale for n in units of n_max"
+    )
+    backtest: BacktestView
+
+
+class ReadingView(BaseModel):
+    """What `project` and `inv_project` go by when they read a curve; who reads the fits alone needs the same."""
+
+    horizon: int = Field(description="how far targets are looked for, in units of the largest measured size")
+    reliable: int = Field(description="up to where an answer can be relied on, in units of the largest measured size")
+    least_probability: float = Field(description="a target less likely than this to be met at all is unreachable")
+    assurance: float = Field(description="probability that one new training meets the target, at n_assured")
+
+
+class Curves(BaseModel):
+    """The fitted curves of a job."""
+
+    model_config = _example(
+        {
+            "job_id": JOB_ID,
+            "n_observed": 2500,
+            "provisional": False,
+            "reading": {"horizon": 1024, "reliable": 16, "least_probability": 0.05, "assurance": 0.8},
+            "items": [
+                {
+                    "metric": "Accuracy",
+                    "class": None,
+                    "direction": "maximize",
+                    "bounds": [0.0, 1.0],
+                    "method": "power_law",
+                    "method_version": 1,
+                    "stored": True,
+                    "params": [2.31, 0.49, 0.011],
+                    "fit": {
+                        "scale": 0.05,
+                        "exponent": 0.49,
+                        "error_asymptote": 0.011,
+                        "sse": 0.0004,
+                        "n_min": 25.0,
+                        "n_max": 2500.0,
+                        "steps": 10,
+                        "weights": "none",
+                    },
+                    "backtest": {"error": 0.021, "inside_interval": None, "predictions": []},
+                }
+            ],
+            "warnings": [],
+        }
+    )
+
+    job_id: UUID
+    n_observed: int
+    provisional: bool
+    reading: ReadingView
+    items: list[CurveView]
+    warnings: list[dict[str, Any]]
+
+
+class DataevalExport(BaseModel):
+    """What DataEval's `SufficiencyOutput(steps, measures, averaged_measures, unit_interval)` takes."""
+
+    model_config = _example(
+        {
+            "steps": [25, 41, 69],
+            "measures": {"Accuracy": [[0.31, 0.42, 0.55], [0.29, 0.44, 0.57]]},
+            "averaged_measures": {"Accuracy": [0.30, 0.43, 0.56]},
+            "unit_interval": True,
+            "params": {"Accuracy": [2.31, 0.49, 0.011]},
+            "warnings": [],
+        }
+    )
+
+    steps: list[int]
+    measures: dict[str, list[Any]] = Field(description="[runs][steps], or [runs][steps][classes]")
+    averaged_measures: dict[str, list[Any]] = Field(description="[steps], or [classes][steps]")
+    unit_interval: bool
+    params: dict[str, list[Any] | None] = Field(description="[scale, exponent, error_asymptote], one a class")
+    warnings: list[dict[str, Any]]
+
+
+class ComparedJob(BaseModel):
+    """One of the jobs that are compared."""
+
+    job_id: UUID
+    model: str
+    dataset: str
+    n_observed: int
+    provisional: bool
+    shares_subsets: bool = Field(description="its runs trained on the same subsets as the first job's")
+
+
+class ComparedCurve(BaseModel):
+    """A job's curve at sizes that are the same for all jobs."""
+
+    job_id: UUID
+    points: list[ProjectedValue]
+
+
+class CrossingView(BaseModel):
+    """Where two curves cross; the jobs' uncertainties are taken as independent."""
+
+    n: int | None = Field(
+        description="the last size at which the curves change places, up to where they can be relied on; null: none"
+    )
+    lower: int | None = Field(description="the largest size below, at which it is sure which is ahead; null: none is")
+    upper: int | None = Field(description="the smallest size above, at which it is sure which is ahead; null: none is")
+    ahead_before: UUID | None = Field(description="the job that is ahead below n")
+    ahead_after: UUID | None = Field(description="the job that is ahead from n on; without a crossing, throughout")
+    sure_before: float = Field(description="greatest probability that it is, over the sizes below n")
+    sure_after: float
+
+
+class EfficiencyView(BaseModel):
+    """How many items a job's curve needs for what the first job's is at `n_first`."""
+
+    n_first: int
+    value: float
+    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    n: int | None = Field(description="the first size at which this job's curve meets the value; null: none in reach")
+    lower: int | None
+    upper: int | None
+    ratio: float | None = Field(description="n in units of n_first: 2 means twice the data for the same value")
+    ratio_lower: float | None
+    ratio_upper: float | None
+
+
+class PairedView(BaseModel):
+    """This job minus the first, over runs that trained on the same subsets of n items."""
+
+    n: int
+    runs: int
+    difference: float
+    sd: float | None = Field(description="null with fewer than two pairs")
+    lower: float | None
+    upper: float | None
+
+
+class PairView(BaseModel):
+    """A job beside the first one."""
+
+    job_id: UUID
+    crossing: CrossingView
+    efficiency: list[EfficiencyView]
+    paired: list[PairedView] = Field(description="empty where the jobs do not share their subsets")
+
+
+class ComparedMetric(BaseModel):
+    """One metric of all the jobs, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    curves: list[ComparedCurve]
+    pairs: list[PairView] = Field(description="each later job beside the first")
+    class_: ClassLabel = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+OTHER_ID = "019ab0c4-9a41-7d02-b1c5-0a8e6f2d7b13"
+
+
+class ComparisonView(BaseModel):
+    """Jobs' curves side by side."""
+
+    model_config = _example(
+        {
+            "level": 0.95,
+            "jobs": [
+                {
+                    "job_id": job_id,
+                    "model": model,
+                    "dataset": "mnist-2500",
+                    "n_observed": 2500,
+                    "provisional": False,
+                    "shares_subsets": True,
+                }
+                for job_id, model in ((JOB_ID, "tutorial-cnn"), (OTHER_ID, "mlp"))
+            ],
+            "metrics": {
+                "Accuracy": [
+                    {
+                        "curves": [
+                            {
+                                "job_id": JOB_ID,
+                                "points": [
+                                    {"n": 2500, "value": 0.946, "lower": 0.94, "upper": 0.952, "measured_range": True}
+                                ],
+                            }
+                        ],
+                        "pairs": [
+                            {
+                                "job_id": OTHER_ID,
+                                "crossing": {
+                                    "n": 420,
+                                    "lower": 190,
+                                    "upper": 700,
+                                    "ahead_before": OTHER_ID,
+                                    "ahead_after": JOB_ID,
+                                    "sure_before": 0.99,
+                                    "sure_after": 0.99,
+                                },
+                                "efficiency": [
+                                    {
+                                        "n_first": 2500,
+                                        "value": 0.946,
+                                        "status": "needs",
+                                        "n": 7300,
+                                        "lower": 4100,
+                                        "upper": 21000,
+                                        "ratio": 2.92,
+                                        "ratio_lower": 1.64,
+                                        "ratio_upper": 8.4,
+                                    }
+                                ],
+                                "paired": [
+                                    {
+                                        "n": 2500,
+                                        "runs": 5,
+                                        "difference": -0.031,
+                                        "sd": 0.008,
+                                        "lower": -0.041,
+                                        "upper": -0.021,
+                                    }
+                                ],
+                            }
+                        ],
+                    }
+                ]
+            },
+            "warnings": [],
+        }
+    )
+
+    level: float
+    jobs: list[ComparedJob]
+    metrics: dict[str, list[ComparedMetric]]
+    warnings: list[dict[str, Any]] = Field(description="metrics that are left out, and why")

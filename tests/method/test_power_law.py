@@ -1,0 +1,123 @@
+"""The fit finds the optimum, and its answers hold together."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import least_squares
+
+from sufficiency.method.fit import NotEnoughData, PowerLawFit, fit_power_law
+from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.method.projection import TargetOutOfBounds, check_target, inv_project, project
+from sufficiency.schemas.spec import MetricSpec
+
+N = np.array([25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500.0])
+ACCURACY = [0.226, 0.5144, 0.6348, 0.6916, 0.7592, 0.834, 0.882, 0.9012, 0.9112, 0.9372]
+
+
+def series(values: object, n: object = N, direction: str = "maximize", bounds: object = (0.0, 1.0)) -> Series:
+    return Series("Accuracy", None, np.asarray(n, float), np.atleast_2d(values), direction, bounds)  # type: ignore[arg-type]
+
+
+def test_a_curve_without_noise_is_recovered() -> None:
+    fit = fit_power_law(series(1 - (3.0 * N**-0.6 + 0.05)))
+    assert fit.params() == pytest.approx([3.0, 0.6, 0.05], rel=1e-4)
+    assert fit.sse < 1e-12
+
+
+def test_the_tutorials_table_gives_the_tutorials_projection() -> None:
+    curve = series(ACCURACY)
+    fit = fit_power_law(curve)
+    values = [point.value for point in project(curve, fit, [1000, 2500, 5000])]
+    assert values == pytest.approx([0.899963, 0.922592, 0.931999], abs=2e-6)
+    answers = [inv_project(curve, fit, target) for target in (0.90, 0.93, 0.99)]
+    # One more than the tutorial's 1001 and 4177, which it truncates: at those the curve is still below the target.
+    assert [(a.status, a.n) for a in answers] == [("reached", 1002), ("needs", 4178), ("unreachable", None)]
+    assert float(fit.value(4177)) < 0.93 <= float(fit.value(4178))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_local_search_beats_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    curve = series(np.clip(1 - (rng.uniform(0.2, 9) * N ** -rng.uniform(0.1, 1.5) + rng.uniform(0, 0.4)), 0, 1)
+                   + rng.normal(0, 0.02, 10))  # fmt: skip
+    fit = fit_power_law(curve)
+    error = 1 - curve.mean()
+    for start in ((0.5, 0.5, 0.1), (0.1, 2.0, 0.3), (5.0, 0.2, 0.0)):
+        other = least_squares(
+            lambda p: p[0] * (N / N[-1]) ** -p[1] + p[2] - error, start, bounds=([-np.inf, 0, 0], [np.inf, np.inf, 1])
+        )
+        assert fit.sse <= 2 * other.cost * (1 + 1e-6) + 1e-12
+
+
+def test_a_fit_survives_storage() -> None:
+    fit = fit_power_law(series(ACCURACY))
+    assert PowerLawFit.from_dict(fit.to_dict()) == fit
+
+
+def test_weights_pull_towards_the_large_steps() -> None:
+    values = 1 - (3.0 * N**-0.6 + 0.05)
+    values[0] -= 0.2
+    last = [
+        abs(float(fit_power_law(series(values), w).value(5000)) - (1 - 3 * 5000**-0.6 - 0.05)) for w in ("none", "n2")
+    ]  # type: ignore[arg-type]
+    assert last[1] < last[0] / 5
+
+
+finite = st.floats(0, 1, allow_nan=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.one_of(finite, st.just(float("nan"))), min_size=3, max_size=10),
+    st.sampled_from(["maximize", "minimize"]),
+)
+def test_whatever_was_measured_no_exception_but_the_one_that_says_why(values: list[float], direction: str) -> None:
+    curve = series(values, N[: len(values)], direction)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            fit = fit_power_law(curve)
+        except NotEnoughData:
+            assert np.isfinite(values).sum() < 3
+            return
+        points = project(curve, fit, [1, 30, 2500, 2.0**53])
+        targets = np.linspace(0, 1, 9) if direction == "maximize" else np.linspace(1, 0, 9)
+        answers = [inv_project(curve, fit, float(target)) for target in targets]
+    assert all(0 <= point.value <= 1 for point in points)
+    sizes = [np.inf if a.n is None else a.n for a in answers]
+    assert sizes == sorted(sizes), "a harder target never needs less"
+    for answer in answers:
+        if answer.n is not None:
+            value = float(fit.value(answer.n))
+            assert value >= answer.target if direction == "maximize" else value <= answer.target
+
+
+def test_missing_cells_drop_out_of_the_mean() -> None:
+    rows = [(r, s, 10 * 2**s, "A", -1, None if (r, s) == (1, 1) else 0.5 + r / 10) for r in range(2) for s in range(3)]
+    [curve] = series_from_rows(rows, {})
+    assert curve.mean().tolist() == pytest.approx([0.55, 0.5, 0.55])
+    assert curve.runs().tolist() == [2, 1, 2]
+
+
+def test_an_undeclared_metric_outside_the_unit_interval_is_unbounded() -> None:
+    rows = [(0, s, 10 * 2**s, "Loss", -1, 3.0 - s) for s in range(3)]
+    assert series_from_rows(rows, {})[0].bounds == (None, None)
+    declared = {"Loss": MetricSpec(direction="minimize", bounds=(0, None))}
+    assert series_from_rows(rows, declared)[0].direction == "minimize"
+
+
+def test_flat_and_wrong_way_curves_promise_nothing() -> None:
+    flat = series([0.7] * 10)
+    assert inv_project(flat, fit_power_law(flat), 0.8).status == "unreachable"
+    assert inv_project(flat, fit_power_law(flat), 0.7).status == "reached"
+    falling = series(np.linspace(0.9, 0.5, 10))
+    assert inv_project(falling, fit_power_law(falling), 0.95).status == "unreachable"
+
+
+@pytest.mark.parametrize("target", [1.2, -0.1, float("nan"), float("inf")])
+def test_impossible_targets_are_refused(target: float) -> None:
+    with pytest.raises(TargetOutOfBounds):
+        check_target(target, (0.0, 1.0))

@@ -1,0 +1,266 @@
+"""Subset → train → evaluate → record, with strategies that remember what they were given."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from sufficiency.training.faults import Fault
+from sufficiency.training.loop import UnitCell, UnitPlan, run_cells
+
+SIZE = 40
+DATASET = [(np.float32(i), i) for i in range(SIZE)]
+LABELS = np.arange(SIZE) % 4
+
+
+class Net(torch.nn.Module):
+    """A model whose forward pass is of no interest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 2)
+
+    def total(self) -> float:
+        return float(self.layer.weight.detach().sum())
+
+
+class Training:
+    """Remembers its subsets and shifts the model's weights, with noise from every global generator."""
+
+    def __init__(self) -> None:
+        self.subsets: list[list[int]] = []
+        self.starts: list[float] = []
+
+    def train(self, model: Net, dataset: Any, indices: Sequence[int]) -> None:
+        assert dataset is DATASET
+        self.subsets.append(list(indices))
+        self.starts.append(model.total())
+        noise = random.random() + float(np.random.rand()) + float(torch.rand(()))  # noqa: NPY002
+        with torch.no_grad():
+            model.layer.weight += len(indices) + noise
+
+
+class Evaluation:
+    """Reports the model's state; draws random numbers, as dropout at test time would."""
+
+    def __init__(self, metrics: Mapping[str, Any] | None = None) -> None:
+        self.metrics = metrics
+
+    def evaluate(self, model: Net, dataset: Any) -> Mapping[str, Any]:
+        return self.metrics or {"total": model.total() + float(torch.rand(()))}
+
+
+@dataclass
+class Parts:
+    """A builder that builds `Net`s, or hands out one ready-made."""
+
+    training: Any = field(default_factory=Training)
+    evaluation: Any = field(default_factory=Evaluation)
+    reset: Any = None
+    ready_made: Net | None = None
+    train: Any = field(default_factory=lambda: DATASET)
+    test: Any = field(default_factory=lambda: DATASET)
+    labels: NDArray[np.int64] | None = field(default_factory=lambda: LABELS)
+    names: dict[str, str] = field(
+        default_factory=lambda: {k: f"{k}:it" for k in ("model", "training", "evaluation", "reset")}
+    )
+
+    def model(self) -> Net:
+        return self.ready_made or Net()
+
+
+def run(
+    parts: Parts, cells: list[UnitCell], protocol: Any = "independent", seed: int = 5
+) -> dict[tuple[int, int], Any]:
+    messages: list[dict[str, Any]] = []
+    run_cells(UnitPlan(seed=seed, protocol=protocol, device="cpu", cells=cells), parts, messages.append)
+    return {(m["run"], m["step"]): m for m in messages if m["type"] == "cell"}
+
+
+CELLS = [UnitCell(r, s, n) for r in range(2) for s, n in enumerate((4, 8, 20))]
+
+
+def values(results: dict[tuple[int, int], Any]) -> dict[tuple[int, int], float]:
+    return {place: result["values"][0][2] for place, result in results.items()}
+
+
+def test_a_subset_is_nested_distinct_and_stratified() -> None:
+    parts = Parts()
+    results = run(parts, CELLS[:3])
+    small, middle, large = parts.training.subsets
+    assert (len(small), len(middle), len(large)) == (4, 8, 20)
+    assert middle[:4] == small
+    assert large[:8] == middle
+    assert all(results[0, step]["n_unique"] == n for step, n in enumerate((4, 8, 20)))
+    assert all(4 <= count <= 6 for count in np.bincount(LABELS[large]))
+    assert all(type(index) is int for index in large)
+
+
+def test_runs_differ_in_subset_and_initial_weights() -> None:
+    parts = Parts()
+    run(parts, [UnitCell(0, 0, 8), UnitCell(1, 0, 8)])
+    assert parts.training.subsets[0] != parts.training.subsets[1]
+    assert parts.training.starts[0] != parts.training.starts[1]
+
+
+def reset_parameters(model: Net) -> Net:
+    model.layer.reset_parameters()
+    return model
+
+
+@pytest.mark.parametrize("reset", [None, reset_parameters], ids=["no reset", "reset"])
+@pytest.mark.parametrize("ready_made", [False, True], ids=["class", "instance"])
+def test_an_independent_cell_is_the_same_in_any_company(reset: Any, ready_made: bool) -> None:
+    def parts() -> Parts:
+        torch.manual_seed(9)
+        return Parts(reset=reset, ready_made=Net() if ready_made else None)
+
+    together = values(run(parts(), CELLS))
+    torch.rand(7)
+    shared = parts()  # one warm trainer runs them in another order
+    apart = {place: value for cell in reversed(CELLS) for place, value in values(run(shared, [cell])).items()}
+    assert together == apart
+    assert len(set(together.values())) == len(CELLS)
+    assert values(run(parts(), CELLS, seed=6)) != together
+
+
+def test_a_ready_made_model_is_never_trained_itself() -> None:
+    model = Net()
+    before = model.total()
+    run(Parts(ready_made=model), CELLS)
+    run(Parts(ready_made=model, reset=reset_parameters), CELLS)
+    assert model.total() == before
+
+
+def test_a_model_without_torch_is_copied() -> None:
+    class Plain:
+        seen = 0
+
+        def total(self) -> float:
+            return float(self.seen)
+
+    class Count:
+        def train(self, model: Plain, dataset: Any, indices: Sequence[int]) -> None:
+            model.seen += len(indices)
+
+    template: Any = Plain()
+    parts = Parts(training=Count(), ready_made=template)
+    parts.evaluation.evaluate = lambda model, dataset: {"seen": model.seen}
+    assert values(run(parts, CELLS[:3])) == {(0, 0): 4, (0, 1): 8, (0, 2): 20}
+    assert template.seen == 0
+
+
+def test_the_reset_strategy_always_gets_the_same_untrained_model() -> None:
+    seen: list[float] = []
+
+    def keep(model: Net) -> Net:
+        seen.append(model.total())
+        return model
+
+    parts = Parts(reset=keep)
+    run(parts, CELLS)
+    assert len(seen) == len(CELLS)
+    assert len(set(seen)) == 1
+    assert parts.training.starts == seen
+
+
+def test_done_cells_are_left_alone() -> None:
+    parts = Parts()
+    results = run(parts, [UnitCell(0, 0, 4, done=True), UnitCell(0, 1, 8)])
+    assert set(results) == {(0, 1)}
+    assert len(parts.training.subsets) == 1
+
+
+def test_dataeval_trains_one_model_a_run_on_and_on() -> None:
+    parts = Parts()
+    results = run(parts, CELLS[:3], "dataeval")
+    small, middle, large = parts.training.subsets
+    assert middle[:4] == small
+    assert large[:8] == middle
+    starts = parts.training.starts
+    assert starts[1] > starts[0] + 4 * 6
+    assert starts[2] > starts[1] + 8 * 6
+    assert results[0, 2]["n_unique"] == len(set(large)) < 20
+
+
+def test_a_resumed_run_measures_what_an_uninterrupted_one_would() -> None:
+    whole = values(run(Parts(), CELLS, "dataeval"))
+    torch.rand(3)
+    resumed = values(run(Parts(), [UnitCell(c.run, c.step, c.n, done=c.step < 2) for c in CELLS], "dataeval"))
+    assert resumed == {place: whole[place] for place in ((0, 2), (1, 2))}
+
+
+def test_a_finished_run_is_not_trained_again() -> None:
+    parts = Parts()
+    run(parts, [UnitCell(c.run, c.step, c.n, done=c.run == 0 or c.step > 0) for c in CELLS], "dataeval")
+    assert len(parts.training.subsets) == 1
+
+
+def test_the_cell_in_hand_is_announced() -> None:
+    messages: list[dict[str, Any]] = []
+    run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(), messages.append)
+    assert [(m["type"], m["step"]) for m in messages] == [("started", 0), ("cell", 0), ("started", 1), ("cell", 1)]
+    assert messages[1]["device"] == "cpu"
+    assert messages[1]["seconds"] > 0
+
+
+class Broken:
+    """Fails at whatever it is asked for."""
+
+    def train(self, *_: Any) -> None:
+        raise ValueError("no such layer")
+
+    def evaluate(self, *_: Any) -> Any:
+        return {"Accuracy": "high"}
+
+
+def fault_of(parts: Parts) -> dict[str, Any]:
+    with pytest.raises(Fault) as caught:
+        run(parts, [UnitCell(1, 2, 8)])
+    return caught.value.error
+
+
+def test_an_exception_names_plugin_phase_and_cell() -> None:
+    error = fault_of(Parts(training=Broken()))
+    assert error["code"] == "plugin_raised"
+    assert error["where"] == {"run": 1, "step": 2, "n": 8, "plugin": "training:it", "phase": "training"}
+    assert error["exception"] == "ValueError: no such layer"
+    assert "run 1, step 2 (n = 8)" in error["detail"]
+    assert any("in train" in line for line in error["traceback"])
+
+
+def test_bad_metrics_say_what_and_where() -> None:
+    error = fault_of(Parts(evaluation=Broken()))
+    assert error["code"] == "invalid_metrics"
+    assert error["where"]["phase"] == "evaluation"
+    assert "'Accuracy' is a str" in error["detail"]
+    assert "run 1, step 2" in error["detail"]
+
+
+def test_a_reset_that_returns_nothing_is_a_fault_of_the_reset() -> None:
+    error = fault_of(Parts(reset=lambda model: None))
+    assert (error["code"], error["where"]["plugin"]) == ("plugin_raised", "reset:it")
+
+
+def test_a_dataset_that_shrank_is_a_fault_of_the_dataset() -> None:
+    with pytest.raises(Fault) as caught:
+        run(Parts(), [UnitCell(0, 0, SIZE + 1)])
+    assert caught.value.error["code"] == "dataset_changed"
+
+
+def test_what_was_measured_before_a_fault_stands() -> None:
+    class Later(Training):
+        def train(self, model: Net, dataset: Any, indices: Sequence[int]) -> None:
+            if len(indices) > 4:
+                raise RuntimeError
+            super().train(model, dataset, indices)
+
+    messages: list[dict[str, Any]] = []
+    with pytest.raises(Fault):
+        run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(training=Later()), messages.append)
+    assert [m["type"] for m in messages] == ["started", "cell", "started"]
