@@ -16,11 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Unit, Worker
-from app.jobs.lifecycle import ENDED, emit, lock_job, move
+from app.jobs.lifecycle import emit, lock_job, move
 from app.jobs.planning import add_cells, create_cells
 from app.queue.outbox import enqueue, enqueue_units
 from app.results.service import store_curves
 from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.schemas.words import ENDED
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0

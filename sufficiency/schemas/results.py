@@ -1,18 +1,15 @@
 """Shapes of results: measurements, projections, curves."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.method.backtest import Backtest
-from sufficiency.method.projection import Method, Of
-from sufficiency.method.verdict import Limit, Verdict, Worth
-from sufficiency.schemas.spec import Direction
-
-JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
-
-ClassLabel = str | int | None
+from sufficiency.method.verdict import Verdict
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import ClassLabel, Word
+from sufficiency.schemas.words import Direction, LimitCode, Method, Of, TargetStatus, Worth
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -87,7 +84,7 @@ class Answer(BaseModel):
     """What every answer from the curves says of itself."""
 
     job_id: UUID
-    method: Method
+    method: Word[Method]
     level: float = Field(description="level of the intervals")
     n_observed: int = Field(description="largest size measured")
     provisional: bool = Field(description="the job has not completed: from what is measured so far")
@@ -124,7 +121,7 @@ class Projection(Answer):
         }
     )
 
-    of: Of
+    of: Word[Of]
     metrics: dict[str, list[ProjectedValue]]
     trust: dict[str, TrustView] = Field(description="how well these data would have predicted themselves")
 
@@ -135,7 +132,7 @@ class TargetAnswer(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     target: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: Word[TargetStatus]
     n: int | None = Field(description="the first size at which the curve meets the target")
     lower: int | None = Field(description="where the better end of the interval meets it; null: nowhere")
     upper: int | None = Field(description="where the worse end of the interval meets it; null: nowhere")
@@ -208,7 +205,7 @@ class CeilingView(BaseModel):
 class LimitView(BaseModel):
     """Something that keeps the answer from being better or surer, and what to do about it."""
 
-    code: Limit
+    code: Word[LimitCode]
     detail: str
     remedy: str
 
@@ -272,7 +269,9 @@ class VerdictView(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     sentence: str = Field(description="the verdict in words")
-    worth: Worth = Field(description="whether doubling the data brings at least min_gain: yes or no at 80 % and more")
+    worth: Word[Worth] = Field(
+        description="whether doubling the data brings at least min_gain: yes or no at 80 % and more"
+    )
     min_gain: float
     now: float = Field(description="the measured value at n_observed")
     more: list[GainView]
@@ -369,9 +368,9 @@ class CurveView(BaseModel):
 
     metric: str
     class_: ClassLabel = Field(serialization_alias="class")
-    direction: Direction
+    direction: Word[Direction]
     bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
-    method: Method
+    method: Word[Method]
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
     params: list[float | None] | None = Field(
@@ -496,7 +495,7 @@ class EfficiencyView(BaseModel):
 
     n_first: int
     value: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: Word[TargetStatus]
     n: int | None = Field(description="the first size at which this job's curve meets the value; null: none in reach")
     lower: int | None
     upper: int | None

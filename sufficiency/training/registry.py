@@ -21,8 +21,8 @@ from typing import Any, Optional
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import PLUGIN_KINDS
 
-KINDS = ("model", "training", "evaluation", "reset", "dataset", "schedule")
 GROUPS = {
     "sufficiency.models": "model",
     "sufficiency.training_strategies": "training",
@@ -145,8 +145,10 @@ class Registry:
         """Load one plugin, ``kind:name=module:attribute``; what is wrong with it is added to `errors`."""
         try:
             match = _SPEC.fullmatch(spec.strip())
-            if match is None or match["kind"] not in KINDS:
-                raise ValueError(f"not of the form kind:name=module:attribute, with a kind of {', '.join(KINDS)}")
+            if match is None or match["kind"] not in PLUGIN_KINDS:
+                raise ValueError(
+                    f"not of the form kind:name=module:attribute, with a kind of {', '.join(PLUGIN_KINDS)}"
+                )
             target: Any = import_module(match["module"])
             for part in match["attribute"].split("."):
                 target = getattr(target, part)
