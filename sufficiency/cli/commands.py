@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from app.settings import Settings
-    from sufficiency.client.calls import Client, Job
+    from sufficiency.client.calls import Client
+    from sufficiency.client.job import Job
 
 app = typer.Typer(
     name="sufficiency",

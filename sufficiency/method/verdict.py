@@ -11,7 +11,7 @@ from sufficiency.method.calibrated import CalibratedFit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import DEFAULT_LEVEL, ProjectedPoint, project
-from sufficiency.schemas.words import LimitCode, Worth
+from sufficiency.schemas.words import Limit, Worth
 
 # What is added, in units of the largest measured size.
 ADDED = (1, 2, 4)
@@ -76,7 +76,7 @@ class Ceiling:
 class Limitation:
     """Something that keeps the answer from being better or surer, and what to do about it."""
 
-    code: LimitCode
+    code: Limit
     detail: str
     remedy: str
 

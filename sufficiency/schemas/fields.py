@@ -19,15 +19,16 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from sufficiency.schemas.words import ClassLabel
+
 W = TypeVar("W")
 Model = TypeVar("Model", bound=BaseModel)
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Size = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Timestamp = Annotated[datetime, AfterValidator(lambda at: at.astimezone(UTC))]
-ClassLabel = Annotated[
-    str | int | None, Field(validation_alias=AliasChoices("class", "class_"), serialization_alias="class")
-]
+# A field `class_`, which is `class` in JSON.
+ClassField = Annotated[ClassLabel, Field(validation_alias=AliasChoices("class", "class_"), serialization_alias="class")]
 
 
 class Strict(BaseModel):

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sufficiency.method.backtest import Backtest
 from sufficiency.method.verdict import Verdict
 from sufficiency.schemas.examples import JOB_ID
-from sufficiency.schemas.fields import ClassLabel, Word
-from sufficiency.schemas.words import Direction, LimitCode, Method, Of, TargetStatus, Worth
+from sufficiency.schemas.fields import ClassField, Word
+from sufficiency.schemas.words import ClassLabel, Direction, Limit, Method, Of, TargetStatus, Worth
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -39,7 +39,7 @@ class CellMeasurement(BaseModel):
     n: int
     n_unique: int | None = Field(description="distinct items among the n")
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    class_: ClassField = Field(serialization_alias="class", description="null for a scalar")
     value: float | None = Field(description="null: the evaluation gave none")
     seconds: float | None
     device: str | None
@@ -56,7 +56,7 @@ class AverageMeasurement(BaseModel):
     step: int = Field(description="counts from 0")
     n: int
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    class_: ClassField = Field(serialization_alias="class", description="null for a scalar")
     mean: float | None
     sd: float | None = Field(description="null with fewer than two runs")
     runs: int = Field(description="runs that have a value")
@@ -72,7 +72,7 @@ class ProjectedValue(BaseModel):
     lower: float | None = Field(description="null: the method gives no interval")
     upper: float | None
     measured_range: bool = Field(description="n is within what was measured")
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -140,7 +140,7 @@ class TargetAnswer(BaseModel):
     n_assured: int | None = Field(
         description="the first size at which one new training meets it with probability 0.8; null: nowhere"
     )
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -205,7 +205,7 @@ class CeilingView(BaseModel):
 class LimitView(BaseModel):
     """Something that keeps the answer from being better or surer, and what to do about it."""
 
-    code: Word[LimitCode]
+    code: Word[Limit]
     detail: str
     remedy: str
 
@@ -280,7 +280,7 @@ class VerdictView(BaseModel):
     test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
     drivers: DriversView
     backtest: BacktestView
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -367,7 +367,7 @@ class CurveView(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class")
+    class_: ClassField = Field(serialization_alias="class")
     direction: Word[Direction]
     bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
     method: Word[Method]
@@ -531,7 +531,7 @@ class ComparedMetric(BaseModel):
 
     curves: list[ComparedCurve]
     pairs: list[PairView] = Field(description="each later job beside the first")
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",

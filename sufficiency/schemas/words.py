@@ -35,10 +35,12 @@ Method = Literal["calibrated", "power_law"]
 Of = Literal["mean", "training"]
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
-LimitCode = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
 MeasurementsView = Literal["cells", "averages"]
 ExportFormat = Literal["dataeval", "csv"]
-PictureFormat = Literal["svg", "png"]
+PictureKind = Literal["svg", "png"]
+# The name of a class, its index where it has none, None for a scalar.
+ClassLabel = str | int | None
 
 # Webhooks
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sufficiency import moved
 from sufficiency.data.arrays import ArrayDataset, DatasetError, contents
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.plugins.models import MLP
@@ -152,9 +153,8 @@ def check_module(target: str, kind: str | None = None, setting: Setting | None =
     try:
         module = import_module(module_name)
     except Exception as error:
-        raise LookupError(
-            f"the module {module_name!r} cannot be imported ({describe(error)}); is it installed, or on PYTHONPATH?"
-        ) from error
+        do = moved.hint(error) or "is it installed, or on PYTHONPATH?"
+        raise LookupError(f"the module {module_name!r} cannot be imported ({describe(error)}); {do}") from error
     if attribute:
         found = {attribute: _attribute(module, attribute)}
     else:

@@ -20,6 +20,7 @@ from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from sufficiency import moved
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import PLUGIN_KINDS
 
@@ -159,7 +160,8 @@ class Registry:
             self._plugins[plugin.kind, plugin.name] = plugin
         except (Exception, SystemExit) as error:  # whatever somebody's module does must not take the others along
             lines = traceback.format_exc().splitlines()[-5:]
-            self.errors.append({"plugin": spec, "error": f"{type(error).__name__}: {error}", "traceback": lines})
+            said = "; ".join(filter(None, (f"{type(error).__name__}: {error}", moved.hint(error))))
+            self.errors.append({"plugin": spec, "error": said, "traceback": lines})
 
     def describe(self) -> list[PluginDescription]:
         """Return what this process offers."""

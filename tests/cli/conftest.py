@@ -47,7 +47,7 @@ def nobody() -> str:
 def patience(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Make the client's pauses take no time; return how long they would have been."""
     pauses: list[float] = []
-    monkeypatch.setattr("sufficiency.client.calls.time.sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     return pauses
 
 
