@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sufficiency.client.calls import Client
+    from sufficiency.client.client import Client
     from sufficiency.client.errors import (
         ApiError,
         BadUrl,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ApiError": "client.errors",
     "BadUrl": "client.errors",
-    "Client": "client.calls",
+    "Client": "client.client",
     "ClientError": "client.errors",
     "EstimatorModel": "plugins.estimators",
     "Job": "client.job",

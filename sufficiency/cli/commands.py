@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from app.settings import Settings
-    from sufficiency.client.calls import Client
+    from sufficiency.client.client import Client
     from sufficiency.client.job import Job
 
 app = typer.Typer(
@@ -977,7 +977,7 @@ def demo(
 
 
 def _client(url: str | None) -> Client:
-    from sufficiency.client.calls import Client
+    from sufficiency.client.client import Client
 
     return Client(url)
 

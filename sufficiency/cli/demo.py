@@ -25,7 +25,7 @@ from sufficiency.cli.terminal import (
     watch,
 )
 from sufficiency.cli.terminal import table as new_table
-from sufficiency.client.calls import Client
+from sufficiency.client.client import Client
 from sufficiency.client.errors import ApiError, ServiceUnreachable
 from sufficiency.client.replies import Reply
 from sufficiency.schemas.datasets import DatasetView

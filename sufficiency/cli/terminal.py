@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sufficiency.client.calls import Client
+from sufficiency.client.client import Client
 from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job

@@ -1,26 +1,22 @@
-"""The calls of the API, each a method: what it takes, and what it answers as the API's own model."""
+"""The calls of the API, each a method: what it takes, and what it answers, with the API's own model."""
 
-import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from sufficiency.client.connection import Connection, segment
 from sufficiency.client.replies import Reply
 from sufficiency.client.waiting import wait_until
-from sufficiency.schemas.words import DEFAULT_URL, ENDED, ExportFormat, MeasurementsView, PictureKind
+from sufficiency.schemas.words import ENDED, ExportFormat, MeasurementsView, PictureKind
 
 # A client is made in a moment: what it takes to send a request, and the models of the answers, are imported by the
 # first call that needs them.
 if TYPE_CHECKING:
-    import httpx
-
     from sufficiency.client.events import JobEvent
-    from sufficiency.client.job import Job
     from sufficiency.schemas.datasets import DatasetView
-    from sufficiency.schemas.jobs import ExtensionPlanView, PlanView
+    from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
     from sufficiency.schemas.results import (
@@ -35,54 +31,32 @@ if TYPE_CHECKING:
     from sufficiency.schemas.spec import JobSpec
     from sufficiency.schemas.workers import WorkerView
 
+J = TypeVar("J", bound="Reply[JobView]")
 
-class Client:
-    """Talks to one service over HTTP.
+
+class Calls(ABC, Generic[J]):
+    """The calls of one service's API.
 
     Parameters
     ----------
-    url : str, optional
-        The service; default the setting ``SUFFICIENCY_URL``.
-    timeout : float
-        Seconds for one answer.
-    transport : httpx.BaseTransport, optional
-        Where requests go; default the network.
+    connection : Connection
+        To the service.
 
     Notes
     -----
-    A request that can be repeated without harm (a GET, or a submission with an idempotency key) is repeated a few
-    times when the service cannot be reached or answers 503, after the seconds in ``Retry-After`` if it names them.
-
-    Examples
-    --------
-    >>> with Client() as client:  # doctest: +SKIP
-    ...     job = client.submit({"model": {"name": "mlp"}, ...}).wait()
-    ...     job.project(5000)
+    `J` is what a job becomes: `_seen` makes it of the API's answer.
     """
 
-    def __init__(
-        self, url: str | None = None, timeout: float = 30.0, *, transport: "httpx.BaseTransport | None" = None
-    ) -> None:
-        # Read here and not by `sufficiency.settings`, which takes longer to import than all the rest of a client.
-        wanted = url or os.environ.get("SUFFICIENCY_URL") or DEFAULT_URL
-        self._connection = Connection(wanted, timeout, transport)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     @property
     def url(self) -> str:
         """The service that it talks to."""
         return self._connection.url
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
+    @abstractmethod
+    def _seen(self, answer: Mapping[str, Any]) -> J: ...
 
     # What workers offer
 
@@ -191,7 +165,7 @@ class Client:
     @overload
     def submit(
         self, spec: "JobSpec | Mapping[str, Any]", *, dry_run: Literal[False] = ..., idempotency_key: str | None = ...
-    ) -> "Job": ...
+    ) -> J: ...
 
     @overload
     def submit(
@@ -200,7 +174,7 @@ class Client:
 
     def submit(
         self, spec: "JobSpec | Mapping[str, Any]", *, dry_run: bool = False, idempotency_key: str | None = None
-    ) -> "Job | Reply[PlanView]":
+    ) -> "J | Reply[PlanView]":
         """Submit a job.
 
         Parameters
@@ -223,16 +197,16 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         answer = self._connection.json("POST", "/jobs", params, body=body, headers=headers)
         if not dry_run:
-            return self._job(answer)
+            return self._seen(answer)
         from sufficiency.schemas.jobs import PlanView
 
         return Reply(answer, PlanView)
 
-    def job(self, id: str | UUID) -> "Job":
+    def job(self, id: str | UUID) -> J:
         """Return one job."""
-        return self._job(self._connection.json("GET", _path(id)))
+        return self._seen(self._connection.json("GET", _path(id)))
 
-    def jobs(self, *, limit: int | None = None, **filters: Any) -> "Iterator[Job]":
+    def jobs(self, *, limit: int | None = None, **filters: Any) -> Iterator[J]:
         """Iterate over jobs, the newest first, page by page.
 
         Parameters
@@ -244,13 +218,13 @@ class Client:
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
-        return islice((self._job(seen) for seen in self._connection.items("/jobs", filters)), limit)
+        return islice((self._seen(seen) for seen in self._connection.items("/jobs", filters)), limit)
 
-    def cancel(self, id: str | UUID) -> "Job":
+    def cancel(self, id: str | UUID) -> J:
         """Ask a job to stop; what it has measured stays."""
-        return self._job(self._connection.json("POST", f"{_path(id)}/cancel"))
+        return self._seen(self._connection.json("POST", f"{_path(id)}/cancel"))
 
-    def retry(self, id: str | UUID, *, start_anew: bool = False) -> "Job":
+    def retry(self, id: str | UUID, *, start_anew: bool = False) -> J:
         """Queue a failed or cancelled job again; what it has measured stays.
 
         Parameters
@@ -262,7 +236,7 @@ class Client:
             when these are not what the job was measured with (`ApiError` with code ``plugin_changed`` or
             ``dataset_changed``), and the only one for a completed job.
         """
-        return self._job(
+        return self._seen(
             self._connection.json("POST", f"{_path(id)}/retry", {"start_anew": "true"} if start_anew else None)
         )
 
@@ -277,7 +251,7 @@ class Client:
         start_anew: bool = ...,
         dry_run: Literal[False] = ...,
         idempotency_key: str | None = ...,
-    ) -> "Job": ...
+    ) -> J: ...
 
     @overload
     def extend(
@@ -302,7 +276,7 @@ class Client:
         start_anew: bool = False,
         dry_run: bool = False,
         idempotency_key: str | None = None,
-    ) -> "Job | Reply[ExtensionPlanView]":
+    ) -> "J | Reply[ExtensionPlanView]":
         """Add runs or steps to an ended job and queue it again; what it has measured stays.
 
         Parameters
@@ -337,7 +311,7 @@ class Client:
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else None,
         )
         if not dry_run:
-            return self._job(answer)
+            return self._seen(answer)
         from sufficiency.schemas.jobs import ExtensionPlanView
 
         return Reply(answer, ExtensionPlanView)
@@ -346,9 +320,7 @@ class Client:
         """Delete an ended job with everything it measured."""
         self._connection.request("DELETE", _path(id))
 
-    def wait(
-        self, id: str | UUID, timeout: float | None = None, *, each: "Callable[[Job], object] | None" = None
-    ) -> "Job":
+    def wait(self, id: str | UUID, timeout: float | None = None, *, each: Callable[[J], object] | None = None) -> J:
         """Return the job once it has ended: completed, failed or cancelled.
 
         Parameters
@@ -366,7 +338,7 @@ class Client:
             When it has not ended after `timeout` seconds; it goes on.
         """
 
-        def look() -> "Job":
+        def look() -> J:
             job = self.job(id)
             if each is not None:
                 each(job)
@@ -396,12 +368,7 @@ class Client:
         """
         from sufficiency.client.events import follow
 
-        return follow(self._connection, f"{_path(id)}/events", last_id, lambda: self.job(id).state in ENDED)
-
-    def _job(self, seen: Mapping[str, Any]) -> "Job":
-        from sufficiency.client.job import Job
-
-        return Job(self, seen)
+        return follow(self._connection, f"{_path(id)}/events", last_id, lambda: self.job(id)["state"] in ENDED)
 
     # Results
 
@@ -539,27 +506,6 @@ class Client:
             ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes; ``csv`` every cell.
         """
         return self._connection.request("GET", f"{_path(id)}/export", {"format": format}).content
-
-    def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
-        """Write an ended job's results to MLflow, once however often it is called.
-
-        Parameters
-        ----------
-        id : str or UUID
-            The job.
-        tracking_uri : str
-            ``http://mlflow:5000``, ``sqlite:///mlflow.db`` …
-        experiment : str
-            Name of the experiment; made if it is not there.
-
-        Returns
-        -------
-        str
-            Id of the job's run in MLflow; the job's own runs are its children.
-        """
-        from sufficiency.client.mlflow import export_job
-
-        return export_job(self, str(id), tracking_uri, experiment)
 
 
 def _path(id: str | UUID) -> str:

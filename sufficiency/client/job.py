@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from sufficiency.client.errors import ClientError
 from sufficiency.client.frames import Rows, by_metric, means_table
-from sufficiency.client.progress import progress_bar
+from sufficiency.client.progress import progress_bar, summary
 from sufficiency.client.replies import Reply
 from sufficiency.schemas.jobs import ExtensionPlanView, JobView, ProgressView
 from sufficiency.schemas.paging import Page
@@ -16,7 +16,7 @@ from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKin
 
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
-    from sufficiency.client.calls import Client
+    from sufficiency.client.calls import Calls
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.results import (
         AverageMeasurement,
@@ -42,7 +42,7 @@ class Job(Reply[JobView]):
     ...     job.project(5000, 10_000).to_pandas()
     """
 
-    def __init__(self, client: "Client", seen: Mapping[str, Any]) -> None:
+    def __init__(self, client: "Calls[Job]", seen: Mapping[str, Any]) -> None:
         super().__init__(seen, JobView)
         self._client = client
 
@@ -274,19 +274,14 @@ class Job(Reply[JobView]):
 
     def to_mlflow(self, tracking_uri: str, experiment: str = "sufficiency") -> str:
         """Write the results to MLflow, once however often it is called; return the id of the job's run there."""
-        return self._client.to_mlflow(self.id, tracking_uri, experiment)
+        from sufficiency.client.mlflow import export_job
+
+        return export_job(self._client, self.id, tracking_uri, experiment)
 
     # How it looks
 
     def __repr__(self) -> str:
-        return f"<Job {self.id} {self.summary()}>"
-
-    def summary(self) -> str:
-        """Return in a line how far it is, and why no farther."""
-        done = self.get("progress") or {}
-        cells = f"{done.get('cells_done', 0)}/{done.get('cells_total', 0)} cells"
-        why = self.get("queued_reason") or (self.get("error") or {}).get("detail")
-        return f"{self.state}, {cells}" + (f": {why}" if why else "")
+        return f"<Job {self.id} {summary(self)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show the figure; a table where there is none, be it that the service or the job has none yet."""
@@ -298,7 +293,7 @@ class Job(Reply[JobView]):
 
     # Not _repr_html_: notebooks would prefer it to the figure.
     def _html(self) -> str:
-        head = f"<p><b>Job {escape(self.id)}</b>: {escape(self.summary())}</p>"
+        head = f"<p><b>Job {escape(self.id)}</b>: {escape(summary(self))}</p>"
         try:
             return head + (means_table(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
         except ClientError as error:

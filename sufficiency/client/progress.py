@@ -1,4 +1,4 @@
-"""The bar of a job that is waited for: on a terminal, in a notebook, and nowhere else."""
+"""How far a job is: in a line, and as a bar on a terminal or in a notebook for who waits."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sufficiency.client.job import Job
+    from sufficiency.client.replies import Reply
+    from sufficiency.schemas.jobs import JobView
+
+
+def summary(job: "Reply[JobView]") -> str:
+    """Return in a line how far a job is, and why no farther."""
+    done = job.get("progress") or {}
+    cells = f"{done.get('cells_done', 0)}/{done.get('cells_total', 0)} cells"
+    why = job.get("queued_reason") or (job.get("error") or {}).get("detail")
+    return f"{job['state']}, {cells}" + (f": {why}" if why else "")
 
 
 @contextmanager
-def progress_bar(wanted: bool | None) -> "Iterator[Callable[[Job], None] | None]":
+def progress_bar(wanted: bool | None) -> "Iterator[Callable[[Reply[JobView]], None] | None]":
     """Yield what shows how far a job is, or None where nobody would see it.
 
     Parameters
@@ -30,10 +39,10 @@ def progress_bar(wanted: bool | None) -> "Iterator[Callable[[Job], None] | None]
         with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
             task = progress.add_task("queued", total=1.0, cells="")
 
-            def show(job: "Job") -> None:
+            def show(job: "Reply[JobView]") -> None:
                 done = job["progress"]
                 cells = f"{done['cells_done']}/{done['cells_total']} cells"
-                progress.update(task, description=job.state, completed=done["fraction"], cells=cells)
+                progress.update(task, description=job["state"], completed=done["fraction"], cells=cells)
 
             yield show
     else:
@@ -47,14 +56,14 @@ def _in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _notebook_bar() -> "Callable[[Job], None]":
+def _notebook_bar() -> "Callable[[Reply[JobView]], None]":
     ipython: Any = import_module("IPython.display")
     handle: Any = None
 
-    def show(job: "Job") -> None:
+    def show(job: "Reply[JobView]") -> None:
         nonlocal handle
         fraction = job["progress"]["fraction"]
-        bar = ipython.HTML(f'<progress max="1" value="{fraction:.4f}"></progress> {escape(job.summary())}')
+        bar = ipython.HTML(f'<progress max="1" value="{fraction:.4f}"></progress> {escape(summary(job))}')
         if handle is None:
             handle = ipython.display(bar, display_id=True)
         else:

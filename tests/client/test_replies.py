@@ -19,7 +19,7 @@ from tests.platform.conftest import HandWorker
 EXAMPLE: dict[str, Any] = JobView.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload,assignment]
 METHODS = sorted(
     name
-    for name, method in vars(Client).items()
+    for name, method in inspect.getmembers(Client)
     if inspect.isfunction(method) and not name.startswith("_") and "id" in inspect.signature(method).parameters
 )
 
