@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve check format test test-slow bench
+.PHONY: help venv demo serve check format test test-slow bench findings
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,3 +45,6 @@ test-slow: venv ## The slow tests
 
 bench: venv ## The benchmarks, each against a peer
 	set -e; for script in bench/bench_*.py; do $(BIN)/python $$script; done
+
+findings: ## What is surprising in the libraries around us, each seen anew
+	set -e; for script in findings/[a-z]*-*.sh; do echo "== $$script"; PYTHON=$(PYTHON) bash $$script; done

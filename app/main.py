@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
     slices = (catalog_router, jobs_router, projections_router, webhooks_router)
-    for router in (*slices, page_router, health.router, openapi.router):
+    for router in (*slices, page_router, health.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]

