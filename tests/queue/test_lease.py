@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import func, select, text, update
 
-from app.db.engine import Database
+from app.db.engine import DATABASE_AWAY, Database
 from app.db.tables import Cell, Curve, Event, Job, Measurement, Outbox, Unit
 from app.jobs.lifecycle import IllegalMove, lock_job
 from app.queue.celery import make_celery
@@ -25,7 +25,6 @@ from app.units.lease import (
     surrender_unit,
 )
 from app.units.sweeper import Sweeper
-from app.web.problem import DATABASE_AWAY
 from tests.queue.conftest import add_job
 
 ERROR = {"code": "plugin_exited", "detail": "It left.", "where": {}}
