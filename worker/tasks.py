@@ -17,8 +17,8 @@ def add_tasks(celery: Celery, supervisor: Supervisor) -> None:
     """Register the tasks that the service sends."""
 
     @celery.task(name="sufficiency.run_unit", bind=True)  # type: ignore[untyped-decorator]
-    def run_unit(task: Task, _for_0_1: str | None = None) -> None:
-        """Run the next unit of the queue that the message came by; which one, the claim decides.
+    def run_unit(task: Task, _unit_id: str | None = None) -> None:
+        """Run the next unit of the queue that the message came by; which one, the claim decides, whatever it names.
 
         With no message left, the slot goes on by itself with what waits in the database: a message may have been lost,
         taken by a worker that could do nothing with it, or held up by a broker that is away.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
 from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
+from sufficiency.schemas.jobs import State
 
 STREAMS = frozenset({"/jobs/{job_id}/events"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-JOB_STATES = ("queued", "running", "completed", "failed", "cancelling", "cancelled")
 # Of units only those that are open: there are few of them and an index for them, and all others only ever become more.
 OPEN_UNIT_STATES = ("queued", "leased")
 
@@ -49,7 +50,7 @@ class WorkCollector(Collector):
         with self._database.transaction() as session:
             jobs = GaugeMetricFamily("sufficiency_jobs", "Jobs by state", labels=["state"])
             counted = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
-            for state in JOB_STATES:
+            for state in get_args(State):
                 jobs.add_metric([state], counted.get(state, 0))
             yield jobs
             units = GaugeMetricFamily("sufficiency_units", "Units that wait or are held, by state", labels=["state"])

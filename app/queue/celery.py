@@ -12,7 +12,7 @@ QUEUES = ("cpu", "cuda")
 # Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
 # behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
 ENOUGH = 1000
-# A message is only a hint: the sweeper sends it again, so an old one may as well vanish.
+# A message only says that there is work: the sweeper sends it again, so an old one may as well vanish.
 MESSAGE_EXPIRES_SECONDS = 24 * 3600
 BROKER_PATIENCE_SECONDS = 5
 

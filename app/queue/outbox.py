@@ -24,5 +24,5 @@ _UNITS = text(
 
 
 def enqueue_units(session: Session, unit_ids: Sequence[UUID], queue: str, priority: int) -> None:
-    """Ask workers to run units, in this order, as `enqueue` does."""
+    """Say that these units wait, as `enqueue` does."""
     session.execute(_UNITS, {"unit_ids": list(unit_ids), "queue": queue, "priority": priority})
