@@ -17,13 +17,13 @@ from sqlalchemy import and_, exists, func, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.catalog import service as catalog
+from app.catalog.verification import loaders
+from app.catalog.workers import find_workers, live_window, live_workers
 from app.db.engine import Database
 from app.db.migrate import alembic_config
 from app.db.tables import Cell, Dataset, Event, Job, Measurement, Outbox, Unit
-from app.jobs.waiting import Waiting
+from app.jobs.waiting import Waiting, overdue_seconds
 from app.queue.celery import make_celery
-from app.queue.outbox import overdue_seconds
 from app.settings import Settings
 from sufficiency.schemas.words import ENDED, OPEN_UNIT_STATES
 
@@ -209,13 +209,13 @@ def _connections(session: Session, settings: Settings) -> Iterator[Finding]:
 
 
 def _workers(session: Session, settings: Settings) -> Iterator[Finding]:
-    window = catalog.live_window(settings).total_seconds()
-    every = catalog.all_workers(session)
+    window = live_window(settings).total_seconds()
+    every = find_workers(session)
     live = [worker for worker, silence in every if silence <= window]
     if not live:
         yield Finding("workers", "wrong", "no worker is alive", "start one with `sufficiency worker`")
     else:
-        free, slots = catalog.live_workers(session, settings).slots(live)
+        free, slots = live_workers(session, settings).slots(live)
         yield Finding("workers", "ok", f"{len(live)} alive, {slots - free} of {slots} slots at work")
     for worker, silence in every:
         name = f"{worker.hostname}:{worker.pid}"
@@ -294,7 +294,7 @@ def _units(session: Session, settings: Settings) -> Iterator[Finding]:
 
 
 def _datasets(session: Session, settings: Settings) -> Iterator[Finding]:
-    live = catalog.live_workers(session, settings)
+    live = live_workers(session, settings)
     long_ago = timedelta(seconds=3 * settings.resend_seconds)
     rows = session.execute(
         select(Dataset, Dataset.sent_at < func.now() - long_ago).where(Dataset.status == "verifying")
@@ -302,9 +302,9 @@ def _datasets(session: Session, settings: Settings) -> Iterator[Finding]:
     found = False
     for dataset, stale in rows:
         problem = remedy = ""
-        if reason := live.why_waiting(catalog.loaders(dataset), "cpu"):
+        if reason := live.why_waiting(loaders(dataset), "cpu"):
             problem, remedy = f"cannot be verified: {reason}", "start a worker that has its loaders"
-        elif stale and not live.why_no_slot(live.able(catalog.loaders(dataset), "cpu")):
+        elif stale and not live.why_no_slot(live.able(loaders(dataset), "cpu")):
             problem = f"waits to be verified, and has not been sent to workers for {long_ago.total_seconds():.0f} s"
             remedy = "start an API process (`sufficiency serve`), which sends it"
         elif dataset.attempts >= MANY_ATTEMPTS:

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.catalog.routes import router as catalog_router
-from app.catalog.service import live_window
+from app.catalog.workers import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector

@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -22,36 +22,26 @@ from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.catalog.service import advertise
-from app.db.engine import Database
+from app.catalog.plugins import advertise
+from app.catalog.verification import claim_dataset, dataset_invalid, dataset_ready, keep_verifying
+from app.catalog.workers import beat, forget_worker, register_worker
+from app.db.engine import Database, is_away
 from app.settings import Settings
 from app.units.lease import (
-    BACKOFF_SECONDS,
-    LONGEST_BACKOFF_SECONDS,
     CellResult,
     ClaimedUnit,
-    beat,
-    claim_dataset,
-    claim_plan,
-    claim_unit,
-    dataset_invalid,
-    dataset_ready,
+    backoff,
+    claim_next,
     fail_unit,
     finish_unit,
-    forget_worker,
-    job_planned,
-    keep_asking,
-    plan_failed,
     record_cell,
-    register_worker,
     renew,
     surrender_unit,
 )
-from sufficiency.pauses import doubling
+from app.units.plans import claim_plan, job_planned, keep_planning, plan_failed
 from sufficiency.training.channel import Message
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
@@ -110,6 +100,7 @@ class Supervisor:
         self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
         self._running: dict[tuple[UUID, int], Work] = {}  # by unit and attempt
         self._claiming = threading.Lock()
+        self._known: set[tuple[UUID, int]] = set()  # claims whose answer came, and whose end is not written
         self._asking: set[UUID] = set()  # datasets and jobs whose plugin is being asked
         self._worker_id: UUID | None = None
         self._offer: dict[str, Any] = {}
@@ -268,39 +259,45 @@ class Supervisor:
                 work.verdict = answer
         with self._database.transaction() as session:
             if asking := list(self._asking):
-                keep_asking(session, asking)
+                keep_verifying(session, asking)
+                keep_planning(session, asking)
             if not beat(session, self._identity(), len(self._running)):
                 self._register(session)
 
     # --- units
 
-    def run_unit(self, unit_id: UUID) -> None:
-        """Claim a unit and see it to its end; a unit that is not to be had is left alone."""
+    def run_unit(self, queues: Sequence[str]) -> bool:
+        """Claim the next unit of some queues and see it to its end; False when there was none, or it was given back."""
         with self._slot() as slot:
-            work = self._claimed(unit_id)
+            work = self._claimed(queues)
             if work is None:
-                return
+                return False
             began = time.monotonic()
+            key = work.claim.unit_id, work.claim.attempt
             try:
                 ending = self._executed(slot, work)
                 if ending.way != "lost":
                     self._patiently(lambda session: self._close_unit(session, work, ending))
+                self._known.discard(key)
             finally:
-                del self._running[unit_id, work.claim.attempt]
+                del self._running[key]
             self._log_end(work, ending, time.monotonic() - began)
             self._rewarm(slot)
+            return ending.way in ("finished", "failed")
 
-    def _claimed(self, unit_id: UUID) -> Work | None:
+    def _claimed(self, queues: Sequence[str]) -> Work | None:
         """Claim a unit; one at a time, so that a claim whose answer was lost can be told from another slot's."""
         with self._claiming:
-            held = {attempt for unit, attempt in self._running if unit == unit_id}
+            known = list(self._known)
             claim = self._patiently(
-                lambda session: claim_unit(session, unit_id, self._identity(), self._settings.lease_seconds, held),
+                lambda session: claim_next(session, self._identity(), queues, self._settings.lease_seconds, known),
                 patience=CLAIM_PATIENCE_SECONDS,
             )
             if claim is None:
                 return None
-            work = self._running[unit_id, claim.attempt] = Work(claim)
+            key = claim.unit_id, claim.attempt
+            self._known.add(key)
+            work = self._running[key] = Work(claim)
             return work
 
     def _executed(self, slot: Slot, work: Work) -> Ending:
@@ -363,7 +360,7 @@ class Supervisor:
                     self._write(work)
                     pause = AWAY_RETRY_SECONDS[0]
                 except Exception as error:
-                    if not _is_away(error):
+                    if not is_away(error):
                         raise
                     if len(work.unwritten) == 1 and pause == AWAY_RETRY_SECONDS[0]:
                         logger.warning("unit %s: its results wait: %s", work.claim.unit_id, _brief(error))
@@ -462,7 +459,7 @@ class Supervisor:
                     return {"type": "error", "error": death.error(where)}
                 # It may have died of something else: of too little memory, or by somebody's hand.
                 logger.warning("%s", death.error(where)["detail"])
-            if self._draining.wait(doubling(BACKOFF_SECONDS, attempt, LONGEST_BACKOFF_SECONDS)):
+            if self._draining.wait(backoff(attempt)):
                 break
         return None
 
@@ -521,19 +518,12 @@ class Supervisor:
                     return action(session)
             except Exception as error:
                 now = time.monotonic()
-                if not _is_away(error) or now > min(give_up, self._drained_at + DRAIN_PATIENCE_SECONDS):
+                if not is_away(error) or now > min(give_up, self._drained_at + DRAIN_PATIENCE_SECONDS):
                     raise
                 if pause == AWAY_RETRY_SECONDS[0]:
                     logger.warning("the database is away, will go on trying: %s", _brief(error))
                 time.sleep(pause if not self._draining.is_set() else AWAY_RETRY_SECONDS[0])
                 pause = min(2 * pause, AWAY_RETRY_SECONDS[1])
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether the database could not be reached, as against: it refused."""
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
 
 
 def _brief(error: Exception) -> str:

@@ -8,7 +8,8 @@ import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 MOST_CONNECTIONS = 30
@@ -21,6 +22,14 @@ VANISHED_HOST = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+# What is raised when the database cannot be reached, as against: it refused. It may be asked again.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether an error says that the database could not be reached, or broke off, as against: it refused."""
+    return isinstance(error, DATABASE_AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 class Database:

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
+from app.db.engine import DATABASE_AWAY
 from app.errors import FieldError, ServiceError, field_error, pointer
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,6 @@ CODES = {
     415: "unsupported_media_type",
     503: "unavailable",
 }
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 # What pydantic says of every branch of a union that the value was not meant for.
 MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 

@@ -13,9 +13,11 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_invalid, dataset_ready
+from app.catalog.workers import register_worker
 from app.db.engine import Database
-from app.db.tables import Dataset, Unit
+from app.db.tables import Dataset
 from app.main import create_app
 from app.settings import Settings
 from app.units import lease
@@ -66,7 +68,7 @@ class HandWorker:
         with database.transaction() as session:
             advertise(session, PLUGINS)
             offers = [f"{p['kind']}:{p['name']}" for p in PLUGINS]
-            self.id = lease.register_worker(
+            self.id = register_worker(
                 session, hostname="lab", pid=7, devices=["cpu"], slots=2, plugins=offers, plugin_errors=[]
             )
 
@@ -77,39 +79,35 @@ class HandWorker:
         with self.database.transaction() as session:
             id = session.scalars(select(Dataset.id).where(Dataset.name == name)).one()
             if error is None:
-                lease.dataset_ready(session, id, info, "sha256:0")
+                dataset_ready(session, id, info, "sha256:0")
             else:
-                lease.dataset_invalid(session, id, error)
+                dataset_invalid(session, id, error)
 
     def measure(self, job: str, pause: float = 0.0) -> None:
         """Measure all cells of a job: accuracies that follow a power law, and a recall for each class."""
-        with self.database.transaction() as session:
-            units = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job)).order_by(Unit.ordinal)).all()
-        for unit in units:
-            with self.database.transaction() as session:
-                claim = lease.claim_unit(session, unit, self.id, 60)
-            if claim is None:  # done before the job was extended
-                continue
+        while (claim := self._claim(job)) is not None:
             for cell in claim.cells:
                 value = 1 - (2 * cell.n**-0.5 + 0.01) + 0.001 * cell.run
                 values: list[tuple[str, int, float | None]] = [("Accuracy", -1, value)]
                 values += [("Recall", index, value - 0.01 * index) for index in range(len(CLASSES))]
                 result = lease.CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", values)
                 with self.database.transaction() as session:
-                    assert lease.record_cell(session, unit, claim.attempt, result)
+                    assert lease.record_cell(session, claim.unit_id, claim.attempt, result)
                 time.sleep(pause)
             with self.database.transaction() as session:
-                lease.finish_unit(session, unit, claim.attempt)
+                lease.finish_unit(session, claim.unit_id, claim.attempt)
 
     def fail(self, job: str) -> None:
         """Let a unit of a job fail as a plugin would make it."""
         error = {"code": "plugin_raised", "detail": "training raised ValueError.", "where": {"run": 0, "n": 400}}
+        claim = self._claim(job)
+        assert claim is not None
         with self.database.transaction() as session:
-            unit = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job)).order_by(Unit.ordinal)).first()
-            assert unit is not None
-            claim = lease.claim_unit(session, unit, self.id, 60)
-            assert claim is not None
-            lease.fail_unit(session, unit, claim.attempt, error)
+            lease.fail_unit(session, claim.unit_id, claim.attempt, error)
+
+    def _claim(self, job: str) -> lease.ClaimedUnit | None:
+        with self.database.transaction() as session:
+            return lease.claim_of(session, UUID(job), self.id, 60)
 
 
 @pytest.fixture(scope="module")

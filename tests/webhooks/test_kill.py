@@ -15,7 +15,7 @@ from app.db.tables import Webhook, WebhookDelivery
 from app.jobs.lifecycle import lock_job, move
 from app.settings import Settings
 from app.standalone import environment
-from tests.queue.conftest import add_job
+from tests.support.jobs import add_job
 from tests.webhooks.conftest import Receiver
 
 

@@ -1,37 +1,35 @@
 """Taking an ended job up again: retry it, extend it, or start it anew.
 
-What is measured is kept as long as the rest would be measured with the same plugins on the same data, and never mixed
-with what is not the same measurement; see docs/decisions/0007-what-may-be-reused.md.
+What is measured is kept as long as the rest would be measured with the same plugins on the same data; see
+`app.jobs.reuse`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import delete, func, update
 from sqlalchemy.orm import Session
 
-from app.catalog import service as catalog
-from app.db.tables import Dataset, Extension, Job
-from app.errors import Conflict, FieldError, Invalid, field_error, pointer
+from app.catalog.datasets import dataset_for_job, require_ready
+from app.catalog.workers import NO_VERSIONS, live_workers
+from app.db.tables import Cell, Curve, Dataset, Extension, Job, Unit
+from app.errors import Conflict, FieldError, field_error, pointer
 from app.jobs import repository
-from app.jobs.service import Prepared, digest, fresh, get_job, invalid, locked, prepare, too_many
+from app.jobs.ending import complete
+from app.jobs.idempotency import digest, key_reused
+from app.jobs.lifecycle import emit, fresh, locked, move
+from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
+from app.jobs.preparing import invalid, prepare_anew, too_many
+from app.jobs.reuse import Changed, changes, refuse_mixing
+from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
-from app.units import lease
 from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What is no longer as it was when a job was measured: a plugin's version, or the fingerprint of the data."""
-
-    what: str
-    measured_with: str
-    now: str
 
 
 @dataclass(frozen=True)
@@ -97,12 +95,12 @@ def retry(session: Session, job_id: UUID, settings: Settings, *, anew: bool = Fa
         )
         raise Conflict(detail, code="job_completed")
     dataset = session.get_one(Dataset, job.dataset_id)
-    changed = _changed(session, job, dataset, settings)
-    _refuse_mixing(job, changed, anew)
+    changed = changes(session, job, dataset, settings)
+    refuse_mixing(job, changed, anew)
     if anew or changed:
         _start_anew(session, job, JobSpec.model_validate(job.spec), changed, settings)
     else:
-        lease.retry(session, job)
+        _resume(session, job)
     return fresh(session, job)
 
 
@@ -143,20 +141,17 @@ def extend(
     if idempotency_key is not None:
         if earlier := repository.extension(session, job.id, idempotency_key):
             if earlier.body_hash != body_hash:
-                raise Invalid(
-                    "This Idempotency-Key belongs to another extension of the job; use a new key for a new extension.",
-                    code="idempotency_key_reused",
-                    errors=[field_error("Idempotency-Key", "belongs to an extension with another body")],
+                detail = (
+                    "This Idempotency-Key belongs to another extension of the job; use a new key for a new extension."
                 )
+                raise key_reused(detail, "an extension")
             return job, False
         session.add(Extension(job_id=job.id, idempotency_key=idempotency_key, body_hash=body_hash))
     extended = _extended(session, job, wanted, settings, anew)
     if extended.anew:
         _start_anew(session, job, extended.spec, extended.changed, settings)
     else:
-        assert extended.steps is not None
-        job.dataset_id, job.dataset_info = extended.dataset.id, None
-        lease.extend(session, job, extended.spec, extended.steps)
+        _enlarge(session, job, extended)
     return fresh(session, job), True
 
 
@@ -182,10 +177,10 @@ def plan_extension(
         cells_to_measure=to_measure,
         training_items=items,
         slot_seconds=rate * items if rate is not None and items is not None else None,
-        queued_reason=catalog.live_workers(session, settings).why_waiting(
+        queued_reason=live_workers(session, settings).why_waiting(
             needed_plugins(spec, extended.dataset, planned=extended.steps is not None),
             job.device,
-            binding_versions(job) if kept else catalog.NO_VERSIONS,
+            binding_versions(job) if kept else NO_VERSIONS,
         ),
     )
 
@@ -208,26 +203,26 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         errors.append(field_error("#/runs", detail))
     dataset: Dataset | None = session.get_one(Dataset, job.dataset_id)
     if wanted.dataset is not None:
-        dataset, found = catalog.dataset_for_job(session, wanted.dataset)
+        dataset, found = dataset_for_job(session, wanted.dataset)
         errors.extend(found)
     if dataset is None:
         raise invalid(errors, "invalid_extension")
-    info = catalog.require_ready(dataset)
-    changed = _changed(session, job, dataset, settings)
+    info = require_ready(dataset)
+    changed = changes(session, job, dataset, settings)
     errors.extend(_bad_steps(job, spec, wanted.steps or [], int(info["train"]["size"]), anew))
     steps = [*job.steps, *(wanted.steps or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
     if errors:
         raise invalid(errors, "invalid_extension")
-    _refuse_mixing(job, changed, anew)
+    refuse_mixing(job, changed, anew)
     # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
     schedule = sorted(steps) if wanted.steps else spec.schedule
     spec = spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name})
     if not anew and not changed:
         units = plan_units(steps, runs, spec.protocol, planned=(before, len(job.steps)))
         return Extended(spec, dataset, steps, units, changed, False)
-    prepared = _prepared_anew(session, spec, settings)
+    prepared = prepare_anew(session, spec, settings)
     units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
     return Extended(spec, dataset, prepared.steps, units_anew, changed, True)
 
@@ -254,63 +249,58 @@ def _bad_steps(job: Job, spec: JobSpec, added: Sequence[int], size: int, anew: b
     return errors
 
 
-def _changed(session: Session, job: Job, dataset: Dataset, settings: Settings) -> list[Changed]:
-    """Return what is not as it was when the job was measured: plugins as workers offer them, and the data."""
-    info = catalog.require_ready(dataset)
-    live = catalog.live_workers(session, settings)
-    changed = []
-    for name, version in binding_versions(job).items():
-        kind, _, plugin = name.partition(":")
-        offered = live.versions(name)
-        if not offered or None in offered:
-            stored = catalog.find_plugin(session, kind, plugin)
-            offered = {stored.version if stored is not None else version}
-        if version not in offered:
-            changed.append(Changed(name, version, ", ".join(sorted(filter(None, offered)))))
-    if dataset.fingerprint != job.dataset_fingerprint:
-        now = f"{dataset.fingerprint} ({info['train']['size']} training items)"
-        changed.append(Changed(f"dataset:{dataset.name}", job.dataset_fingerprint, now))
-    return changed
+def _resume(session: Session, job: Job) -> None:
+    """Queue a locked job again; recorded cells stay, unfinished units start with a clean slate."""
+    move(session, job, "queued")
+    if job.steps is None:
+        ask_for_plan(session, job)
+    elif not _reopen_units(session, job):  # every cell was there already
+        complete(session, job)
 
 
-def _refuse_mixing(job: Job, changed: Sequence[Changed], anew: bool) -> None:
-    """Refuse to measure the rest of a job with something else than what it was begun with."""
-    if not changed or anew or not job.cells_done:
-        return
-    on_data = changed[-1].what.startswith("dataset:")
-    told = "; ".join(
-        f"{one.what} has fingerprint {one.now}, and {one.measured_with} when the job was measured"
-        if one.what.startswith("dataset:")
-        else f"{one.what} is version {one.now}, and was {one.measured_with} when the job was measured"
-        for one in changed
-    )
-    because = (
-        " Subsets are drawn from the whole training split, so that no cell of other data, be it more of the same, is "
-        "the same measurement."
-    )
-    raise Conflict(
-        f"The rest would be measured with something else than the {job.cells_done} cells that there are: {told}."
-        f"{because if on_data else ''} Bring back what was there before; or submit a new job, and compare the two; or "
-        f"ask again with start_anew=true, which drops the {job.cells_done} cells and measures all of it with what is "
-        "there now.",
-        code="dataset_changed" if on_data else "plugin_changed",
-    )
+def _enlarge(session: Session, job: Job, extended: Extended) -> None:
+    """Queue a locked job again for the cells that it lacks; see `add_cells`."""
+    assert extended.steps is not None
+    added = [n for n in extended.steps if n not in (job.steps or [])]
+    job.dataset_id, job.dataset_info = extended.dataset.id, None
+    move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
+    add_cells(session, job, extended.spec, extended.steps)
+    _reopen_units(session, job)
+    session.flush()
+    if job.cells_done == job.cells_total:  # the same data under another name, and nothing new to measure
+        complete(session, job)
+
+
+def _reopen_units(session: Session, job: Job) -> int:
+    units = session.scalars(
+        update(Unit)
+        .where(Unit.job_id == job.id, Unit.state.in_(("failed", "cancelled")))
+        .values(state="queued", failures=0, error=None, not_before=None, sent_at=func.now())
+        .returning(Unit.id)
+    ).all()
+    queue_units(session, job, units)
+    return len(units)
 
 
 def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Changed], settings: Settings) -> None:
-    prepared = _prepared_anew(session, spec, settings)
+    """Drop all that a locked job has measured, and queue it again with the plugins and the data of now."""
+    prepared = prepare_anew(session, spec, settings)
     job.spec = prepared.spec.model_dump(mode="json")
     job.dataset_id = prepared.dataset.id
     job.dataset_fingerprint, job.dataset_info = str(prepared.dataset.fingerprint), None
     job.plugin_versions = {key: plugin.version for key, plugin in prepared.plugins.items()}
     job.metrics = {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()}
     job.device = prepared.device
-    lease.start_anew(session, job, prepared.steps, [vars(one) for one in changed])
-
-
-def _prepared_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
-    try:
-        return prepare(session, spec, settings)
-    except Invalid as error:
-        detail = f"The job can no longer be run as it is: {error.detail}. Submit a new one."
-        raise Conflict(detail, code="job_outdated", errors=error.errors) from error
+    dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
+    session.flush()
+    for table in (Cell, Unit, Curve):
+        session.execute(delete(table).where(table.job_id == job.id))
+    job.cells_done = job.cells_total = job.work_done = job.work_total = 0
+    job.steps = None
+    move(session, job, "queued")
+    emit(session, job, "discarded", dropped)
+    if prepared.steps is None:
+        ask_for_plan(session, job)
+    else:
+        create_cells(session, job, prepared.steps)
+    session.flush()

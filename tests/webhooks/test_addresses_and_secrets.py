@@ -3,7 +3,7 @@
 import pytest
 
 from app.webhooks.addresses import Reach, check_url, refusal
-from app.webhooks.signing import key_of, new_secret
+from app.webhooks.signing import check_secret, new_secret, signed_headers
 
 NEVER = [
     *("169.254.169.254", "fe80::1", "fe80::1%eth0", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255"),
@@ -62,9 +62,19 @@ def test_endpoints_of_an_internal_platform_are_taken(url: str) -> None:
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_*", "x" * 40, "whsec_" + "A" * 92])
 def test_a_secret_that_signs_badly_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="24 to 64"):
-        key_of(secret)
+        check_secret(secret)
 
 
 def test_secrets_are_new_and_long_enough() -> None:
     assert new_secret() != new_secret()
-    assert len(key_of(new_secret())) == 32
+    check_secret(new_secret())
+
+
+def test_a_signature_is_that_of_the_specification() -> None:
+    """Its example, made by others."""
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", '{"test": 2432232314}'
+    headers = signed_headers([secret, new_secret()], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    assert headers["webhook-timestamp"] == "1614265330"
+    first, second = headers["webhook-signature"].split()
+    assert first == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert second != first

@@ -8,8 +8,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import make_url
 
-from app.db.engine import Database
-from app.web.problem import DATABASE_AWAY
+from app.db.engine import DATABASE_AWAY, Database
 
 
 def carry(source: socket.socket, sink: socket.socket, until: bytes = b"") -> None:
