@@ -41,7 +41,7 @@ class Question:
         said += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.body is not None:
             written = self.body if isinstance(self.body, str) else json.dumps(self.body)
-            said.append(written if len(written) <= 200 else f"{len(written)} characters")
+            said.append(written if len(written) <= 1000 else f"{len(written)} characters")
         return " | ".join(said)
 
 
