@@ -436,7 +436,7 @@ def done_too_early(database: Database) -> History:
 
 
 def deaths_of_a_unit(database: Database) -> History:
-    """Pauses grow from death to death; the third fails the job; a retry keeps the cells and forgets the deaths."""
+    """Pauses grow from death to death; the third fails the job; a retry forgets the deaths, and so does a new cell."""
     history = History(database, protocol="dataeval", runs=2)
     for _ in range(3):
         claimed = history.must_claim(0)
@@ -449,6 +449,7 @@ def deaths_of_a_unit(database: Database) -> History:
     history.surrender(0, claimed.attempt, KILLED)
     history.pause_over()
     claimed = history.must_claim(0)
+    history.record(0, claimed.attempt, 0, 1)
     history.surrender(0, claimed.attempt, LACKING)
     return history
 
