@@ -11,7 +11,6 @@ from app.db.tables import Job
 from app.errors import Conflict, Invalid, field_error
 from app.jobs.service import get_job
 from app.results.service import Fitted, Results, load_whole_results, unknown_metric
-from sufficiency.method.calibrated import CalibratedFit
 from sufficiency.method.comparison import Crossing, Efficiency, Paired, efficiency, find_crossing, paired_differences
 
 Key = tuple[str, str | int | None]
@@ -103,8 +102,6 @@ def _pairs(group: Sequence[tuple[Job, Fitted]], level: float) -> list[Pair]:
     first_job, first = group[0]
     pairs = []
     for job, other in group[1:]:
-        assert isinstance(first.fit, CalibratedFit)
-        assert isinstance(other.fit, CalibratedFit)
         curves = (first.measured, first.fit, other.measured, other.fit)
         paired = paired_differences(first.measured, other.measured, level) if shares_subsets(first_job, job) else []
         pairs.append(Pair(job, find_crossing(*curves, level), efficiency(*curves, level), paired))

@@ -16,19 +16,9 @@ from app.web.session import SessionDep
 from app.web.tables import CSV, TABLE, AsCsv, csv_response
 from sufficiency.answers import figures
 from sufficiency.answers.figures import Theme
-from sufficiency.method.fit import PowerLawFit
-from sufficiency.method.projection import (
-    ASSURANCE,
-    DEFAULT_LEVEL,
-    DEFAULT_METHOD,
-    HORIZON,
-    LEAST_PROBABILITY,
-    METHOD_VERSIONS,
-    RELIABLE,
-    InverseAnswer,
-    Of,
-)
-from sufficiency.method.projection import Method as MethodName
+from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL, HORIZON, LEAST_PROBABILITY, RELIABLE, InverseAnswer
+from sufficiency.method.methods import METHOD_VERSIONS
+from sufficiency.method.power_law import PowerLawFit
 from sufficiency.method.projection import project as read_curve
 from sufficiency.schemas.results import (
     JOB_ID,
@@ -57,6 +47,8 @@ from sufficiency.schemas.results import (
     VerdictView,
 )
 from sufficiency.schemas.spec import Size
+from sufficiency.schemas.words import DEFAULT_METHOD, Of
+from sufficiency.schemas.words import Method as MethodName
 
 router = APIRouter(tags=["results"], responses=documented(404, 422, 503))
 

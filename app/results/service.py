@@ -21,28 +21,22 @@ from app.errors import Conflict, Invalid, NotFound, field_error
 from app.jobs.values import Spread, value_warnings
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.calibrated import CalibratedFit
+from sufficiency.method.curve import RELIABLE, Fit, InverseAnswer, NotEnoughData
 from sufficiency.method.diagnosis import Flag, diagnose
-from sufficiency.method.fit import NotEnoughData, PowerLawFit, fit_power_law
-from sufficiency.method.measurements import Bounds, Reading, Series, series_from_rows
+from sufficiency.method.measurements import Reading, Series, series_from_rows
+from sufficiency.method.methods import METHOD_VERSIONS, fit_series
+from sufficiency.method.power_law import PowerLawFit, fit_power_law
 from sufficiency.method.projection import (
-    DEFAULT_METHOD,
-    METHOD_VERSIONS,
-    RELIABLE,
-    Fit,
-    InverseAnswer,
-    Method,
-    Of,
     ProjectedPoint,
     TargetOutOfBounds,
     check_target,
-    fit_series,
     inv_project,
     project,
 )
 from sufficiency.method.verdict import Verdict, judge
-from sufficiency.schemas.spec import Direction, MetricSpec
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, Bounds, Direction, Method, Of
 
-SCALAR = -1
 R = TypeVar("R", bound=Reading)
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 

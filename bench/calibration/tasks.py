@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.method.measurements import Bounds, Series
+from sufficiency.method.measurements import Series
 from sufficiency.schemas.spec import Direction
+from sufficiency.schemas.words import Bounds
 
 Array = NDArray[np.float64]
 

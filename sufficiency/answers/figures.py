@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.results.service import Fitted
 from sufficiency.method.calibrated import CalibratedFit
-from sufficiency.method.projection import RELIABLE, InverseAnswer, inv_project, project
+from sufficiency.method.curve import RELIABLE, InverseAnswer
+from sufficiency.method.projection import inv_project, project
 
 Theme = Literal["light", "dark"]
 Kind = Literal["svg", "png"]

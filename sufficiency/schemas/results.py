@@ -1,18 +1,15 @@
 """Shapes of results: measurements, projections, curves."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.method.backtest import Backtest
-from sufficiency.method.projection import Method, Of
-from sufficiency.method.verdict import Limit, Verdict, Worth
-from sufficiency.schemas.spec import Direction
+from sufficiency.method.verdict import Verdict
+from sufficiency.schemas.words import Bounds, ClassLabel, Direction, Limit, Method, Of, TargetStatus, Worth
 
 JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
-
-ClassLabel = str | int | None
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -135,7 +132,7 @@ class TargetAnswer(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     target: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: TargetStatus
     n: int | None = Field(description="the first size at which the curve meets the target")
     lower: int | None = Field(description="where the better end of the interval meets it; null: nowhere")
     upper: int | None = Field(description="where the worse end of the interval meets it; null: nowhere")
@@ -370,7 +367,7 @@ class CurveView(BaseModel):
     metric: str
     class_: ClassLabel = Field(serialization_alias="class")
     direction: Direction
-    bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
+    bounds: Bounds = Field(description="what the metric can take; null: unbounded")
     method: Method
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
@@ -496,7 +493,7 @@ class EfficiencyView(BaseModel):
 
     n_first: int
     value: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: TargetStatus
     n: int | None = Field(description="the first size at which this job's curve meets the value; null: none in reach")
     lower: int | None
     upper: int | None

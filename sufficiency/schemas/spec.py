@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Direction = Literal["maximize", "minimize"]
+from sufficiency.schemas.words import Bounds, Direction
+
 Protocol = Literal["independent", "dataeval"]
 Device = Literal["auto", "cpu", "cuda"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -28,7 +29,7 @@ class MetricSpec(Strict):
     """How a metric reads: which way is better, and what values it can take (null: unbounded on that side)."""
 
     direction: Direction = "maximize"
-    bounds: tuple[float | None, float | None] = (0.0, 1.0)
+    bounds: Bounds = (0.0, 1.0)
     proportion_of: Literal["items", "class_items"] | None = Field(
         None,
         description="the share of the test items, or of each class's: what noise the test split adds is then known",
