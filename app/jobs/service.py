@@ -12,13 +12,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.catalog import service as catalog
+from app.curves.values import value_warnings
 from app.db.tables import Dataset, Event, Job, Plugin
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.jobs import repository
 from app.jobs.lifecycle import ENDED, IllegalMove, emit, lock_job
 from app.jobs.planning import create_cells
 from app.jobs.repository import JobFilter
-from app.jobs.values import value_warnings
 from app.jobs.waiting import Waiting, needed_plugins, references
 from app.settings import Settings
 from app.units import lease

@@ -15,11 +15,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.curves.keeping import store_curves
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.lifecycle import ENDED, emit, lock_job, move
 from app.jobs.planning import add_cells, create_cells
 from app.queue.outbox import enqueue, enqueue_units
-from app.results.service import store_curves
 from sufficiency.schemas.spec import JobSpec, PluginRef
 
 BACKOFF_SECONDS = 2.0

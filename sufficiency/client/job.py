@@ -8,6 +8,8 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from sufficiency.optional import installed
+
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
     from sufficiency.client.calls import Client
@@ -232,14 +234,6 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def installed(name: str) -> Any:
-    """Return an optional package, or say how to get it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{name} is not installed here: `pip install {name}`, or use the rows as they are") from error
 
 
 # The bar

@@ -119,7 +119,9 @@ class CalibratedFit:
 
     def bends(self, low: float, high: float) -> Array:
         """Return the sizes of the knots between two others."""
-        return np.exp2(self.log2_n[(self.log2_n > np.log2(low)) & (self.log2_n < np.log2(high))])
+        between = (self.log2_n > np.log2(low)) & (self.log2_n < np.log2(high))
+        sizes: Array = np.exp2(self.log2_n[between])
+        return sizes
 
     def params(self) -> None:
         """Return None: the curve is no power law."""

@@ -1,0 +1,81 @@
+"""What was measured, over HTTP: cells, averages, and the whole of it as a file."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter
+
+from app.curves.keeping import stored_fits
+from app.curves.series import CellKey, cell_values, load_series, study_of
+from app.jobs.service import get_job
+from app.results.parameters import REFUSALS, Metrics
+from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.problem import documented
+from app.web.session import SessionDep
+from app.web.tables import CSV, TABLE, AsCsv, csv_response
+from sufficiency.answers.export import dataeval_export
+from sufficiency.answers.measured import averages, cell_measurement, cells_table
+from sufficiency.answers.tables import averages_table
+from sufficiency.schemas.results import AverageMeasurement, CellMeasurement, DataevalExport
+from sufficiency.schemas.spec import Size
+
+router = APIRouter(tags=["results"], responses=REFUSALS)
+
+_CELL_KEY: TypeAdapter[CellKey] = TypeAdapter(tuple[Size | Literal[0], Size | Literal[0], str, int])
+
+
+@router.get("/jobs/{job_id}/measurements", responses={200: TABLE})
+def list_measurements(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    metric: Metrics = None,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
+    cursor: Cursor = None,
+) -> Page[CellMeasurement] | Page[AverageMeasurement]:
+    """Return what a job has measured: every cell's values, or their mean and standard deviation a step.
+
+    As CSV the table is wide and whole: a column a metric, `Metric_class` where it is one a class. The averages have
+    DataEval's columns, in which `step` is the training-set size.
+    """
+    job = get_job(session, job_id)
+    study = study_of(session, job)
+    if view == "cells" and as_csv:
+        cells = cells_table(study, cell_values(session, job_id, metric))
+        return csv_response(cells, f"{job_id}-cells.csv")  # type: ignore[return-value]
+    if view == "cells":
+        after = decode_cursor(cursor, _CELL_KEY) if cursor else None
+        rows, following = page_of(
+            cell_values(session, job_id, metric, after=after, limit=limit + 1),
+            limit,
+            lambda c: (c.run, c.step, c.metric, c.class_index),
+        )
+        return Page[CellMeasurement](items=[cell_measurement(study, row) for row in rows], next_cursor=following)
+    means = averages(study, [one for one in load_series(session, job) if not metric or one.metric in metric])
+    if as_csv:
+        return csv_response(averages_table(means), f"{job_id}-measurements.csv")  # type: ignore[return-value]
+    return Page[AverageMeasurement](items=means, next_cursor=None)
+
+
+@router.get(
+    "/jobs/{job_id}/export",
+    response_model=DataevalExport,
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}, **documented(409)},
+)
+def export_job(
+    session: SessionDep,
+    job_id: UUID,
+    format: Annotated[Literal["dataeval", "csv"], Query(description="csv: every cell, a column a metric")] = "dataeval",
+) -> Response:
+    """Return a job's results as a file: what DataEval's `SufficiencyOutput` takes, or every cell as CSV."""
+    job = get_job(session, job_id)
+    study = study_of(session, job)
+    if format == "csv":
+        return csv_response(cells_table(study, cell_values(session, job_id)), f"{job_id}-cells.csv")
+    laws = {place: fit for place, (fit, _) in stored_fits(session, job, "power_law").items()}
+    exported = dataeval_export(study, load_series(session, job), laws)
+    headers = {"Content-Disposition": f'inline; filename="{job_id}-dataeval.json"'}
+    return JSONResponse(exported.model_dump(), headers=headers)
