@@ -18,9 +18,7 @@ from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results.asked import router as asked_router
-from app.results.compared import router as compared_router
-from app.results.measured import router as measured_router
+from app.results import asked, compared, exported, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem
@@ -77,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    results = (measured_router, asked_router, compared_router)
+    results = (part.router for part in (measured, asked, exported, pictured, compared))
     slices = (catalog_router, jobs_router, *results, webhooks_router)
     for router in (*slices, page_router, health.router, openapi.router):
         app.include_router(router)
