@@ -161,8 +161,8 @@ def text(value: Any, indent: int = 0) -> str:
     inner = "  " * (indent + 1)
     if isinstance(value, dict):
         entries = [f"{json.dumps(key, ensure_ascii=False)}: {text(item, indent + 1)}" for key, item in value.items()]
-    elif any(isinstance(item, dict | list) for item in value):
-        entries = [text(item, indent + 1) for item in value]
+    elif any(isinstance(item, dict | list) or (isinstance(item, str) and " " in item) for item in value):
+        entries = [text(item, indent + 1) for item in value]  # a sentence has a line of its own
     else:
         entries = list(_filled([json.dumps(item, ensure_ascii=False) for item in value], WIDTH - len(inner)))
     opening, closing = "{}" if isinstance(value, dict) else "[]"

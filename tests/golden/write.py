@@ -33,10 +33,11 @@ class Writer:
             if is_new:
                 print(f"\nwritten: {name}", end="")
         if self._all_of_them and exitstatus == 0:
-            for file in golden.DATA.glob("*.json"):
-                if file.stem not in golden.checked:
+            for file in golden.DATA.rglob("*.json"):
+                name = file.relative_to(golden.DATA).with_suffix("").as_posix()
+                if name not in golden.checked:
                     file.unlink()
-                    print(f"\nremoved: {file.stem}", end="")
+                    print(f"\nremoved: {name}", end="")
 
 
 def main(options: Sequence[str]) -> int:
