@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import ByteSize, Field
 
 import sufficiency.settings
+from sufficiency.schemas.words import DeviceChoice
 
 
 class Settings(sufficiency.settings.Settings):
@@ -23,7 +24,7 @@ class Settings(sufficiency.settings.Settings):
 
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="what a worker trains on")
+    device: DeviceChoice = Field("auto", description="what a worker trains on")
 
     # Leases and limits (seconds)
     lease_seconds: float = Field(30.0, gt=0, description="a unit whose worker is silent for so long is taken back")

@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sufficiency.schemas.words import DEFAULT_URL
+
 
 class Settings(BaseSettings):
     """Settings of client, command line and trainers, each read from ``SUFFICIENCY_<NAME>``."""
 
     model_config = SettingsConfigDict(env_prefix="SUFFICIENCY_", frozen=True)
 
-    url: str = Field("http://127.0.0.1:8000", description="the service that the client and the CLI talk to")
+    url: str = Field(DEFAULT_URL, description="the service that the client and the CLI talk to")
     data_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="':'-separated directories; datasets are read only inside them"
     )

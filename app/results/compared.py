@@ -13,7 +13,8 @@ from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.comparison import compare
 from sufficiency.method.curve import DEFAULT_LEVEL
-from sufficiency.schemas.results import JOB_ID, OTHER_ID, ComparisonView
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.results import OTHER_ID, ComparisonView
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
 

@@ -1,6 +1,6 @@
 """A job's results as a file, over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -16,6 +16,7 @@ from app.web.tables import CSV, csv_response
 from sufficiency.answers.export import dataeval_export
 from sufficiency.answers.measured import cells_table
 from sufficiency.schemas.results import DataevalExport
+from sufficiency.schemas.words import ExportFormat
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
 
@@ -28,7 +29,7 @@ router = APIRouter(tags=["results"], responses=REFUSALS)
 def export_job(
     session: SessionDep,
     job_id: UUID,
-    format: Annotated[Literal["dataeval", "csv"], Query(description="csv: every cell, a column a metric")] = "dataeval",
+    format: Annotated[ExportFormat, Query(description="csv: every cell, a column a metric")] = "dataeval",
 ) -> Response:
     """Return a job's results as a file: what DataEval's `SufficiencyOutput` takes, or every cell as CSV."""
     job = get_job(session, job_id)

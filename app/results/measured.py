@@ -9,13 +9,15 @@ from pydantic import TypeAdapter
 from app.curves.series import CellKey, cell_values, load_series, study_of
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Metrics
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.tables import averages_table
+from sufficiency.schemas.fields import Size
+from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
-from sufficiency.schemas.spec import Size
+from sufficiency.schemas.words import MeasurementsView
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
 
@@ -27,7 +29,7 @@ def list_measurements(
     session: SessionDep,
     job_id: UUID,
     as_csv: AsCsv,
-    view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    view: Annotated[MeasurementsView, Query(description="every value, or mean and SD a step")] = "averages",
     metric: Metrics = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
     cursor: Cursor = None,

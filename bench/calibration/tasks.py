@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.method.measurements import Series
-from sufficiency.schemas.spec import Direction
-from sufficiency.schemas.words import Bounds
+from sufficiency.schemas.words import Bounds, Direction
 
 Array = NDArray[np.float64]
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from app.settings import Settings
-    from sufficiency.client.calls import Client, Job
+    from sufficiency.client.client import Client
+    from sufficiency.client.job import Job
 
 app = typer.Typer(
     name="sufficiency",
@@ -976,7 +977,7 @@ def demo(
 
 
 def _client(url: str | None) -> Client:
-    from sufficiency.client.calls import Client
+    from sufficiency.client.client import Client
 
     return Client(url)
 

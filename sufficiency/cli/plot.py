@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from sufficiency.client.calls import ApiError, Client
+from sufficiency.client.client import Client
+from sufficiency.client.errors import ApiError
 
 AHEAD = 8
 HEIGHT = 14

@@ -10,17 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sufficiency.client.calls import (
-    ENDED,
-    ApiError,
-    BadUrl,
-    Client,
-    ClientError,
-    Job,
-    JobEvent,
-    ServiceUnreachable,
-    WaitTimeout,
-)
+from sufficiency.client.client import Client
+from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
+from sufficiency.client.events import JobEvent
+from sufficiency.client.job import Job
+from sufficiency.schemas.words import ENDED
 
 REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
 NO_VALUE = "–"

@@ -7,13 +7,17 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sufficiency.client.calls import ENDED, ApiError, Client, ClientError
+from sufficiency.client.calls import Calls, J
+from sufficiency.client.errors import ApiError, ClientError
+from sufficiency.client.frames import by_metric
+from sufficiency.client.replies import Reply
+from sufficiency.schemas.words import ENDED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from sufficiency.client.job import Job
+    from sufficiency.schemas.jobs import JobView
 
 JOB_TAG, RUN_TAG, EXPORTED_TAG = "sufficiency.job_id", "sufficiency.run", "sufficiency.exported"
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -27,7 +31,7 @@ class MlflowError(ClientError):
     """Why nothing, or not all, was written to MLflow."""
 
 
-def export_job(client: Client, id: str, tracking_uri: str, experiment: str) -> str:
+def export_job(client: Calls[J], id: str, tracking_uri: str, experiment: str) -> str:
     """Write an ended job to MLflow and return the id of its run there.
 
     What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
@@ -46,16 +50,16 @@ def export_job(client: Client, id: str, tracking_uri: str, experiment: str) -> s
         raise MlflowError(f"MLflow at {tracking_uri} said no: {error.message}") from error
 
 
-def _export(client: Client, job: "Job", mlflow: "MlflowClient", experiment: str) -> str:
+def _export(client: Calls[J], job: "Reply[JobView]", mlflow: "MlflowClient", experiment: str) -> str:
     experiment_id = _experiment(mlflow, experiment)
     name = f"{job['spec']['model']['name']} on {job['spec']['dataset']}"
-    parent, children = _earlier(mlflow, experiment_id, job.id)
+    parent, children = _earlier(mlflow, experiment_id, job["id"])
     if parent is not None and parent.data.tags.get(EXPORTED_TAG) == job["finished_at"]:
         return str(parent.info.run_id)
     # A job that failed early and was tried again has other results by now, under the same run.
-    run = parent or mlflow.create_run(experiment_id, _millis(job["created_at"]), {JOB_TAG: job.id}, name)
+    run = parent or mlflow.create_run(experiment_id, _millis(job["created_at"]), {JOB_TAG: job["id"]}, name)
     run_id = str(run.info.run_id)
-    tags = {"sufficiency.url": f"{client.url}/jobs/{job.id}", "mlflow.note.content": _note(client, job)}
+    tags = {"sufficiency.url": f"{client.url}/jobs/{job['id']}", "mlflow.note.content": _note(client, job)}
     tags |= {f"label.{clean(key)}": value for key, value in job["labels"].items()}
     _log(mlflow, run_id, _job_points(client, job), tags, _params(job["spec"]), job, fresh=parent is None)
     for number, points in sorted(_run_points(client, job).items()):
@@ -63,7 +67,7 @@ def _export(client: Client, job: "Job", mlflow: "MlflowClient", experiment: str)
         child = earlier or mlflow.create_run(
             experiment_id,
             _millis(job["created_at"]),
-            {JOB_TAG: job.id, RUN_TAG: str(number), "mlflow.parentRunId": run_id},
+            {JOB_TAG: job["id"], RUN_TAG: str(number), "mlflow.parentRunId": run_id},
             f"{name}, run {number}",
         )
         _log(mlflow, str(child.info.run_id), points, {}, {"run": number}, job, fresh=earlier is None)
@@ -109,7 +113,7 @@ def _log(
     points: Points,
     tags: Mapping[str, str],
     params: Mapping[str, Any],
-    job: "Job",
+    job: "Reply[JobView]",
     *,
     fresh: bool,
 ) -> None:
@@ -135,17 +139,17 @@ def _log(
     mlflow.set_terminated(run_id, STATUS[job["state"]], at)
 
 
-def _job_points(client: Client, job: "Job") -> Points:
+def _job_points(client: Calls[J], job: "Reply[JobView]") -> Points:
     """Return the means and their standard deviations, and where the curve goes from there."""
     keys = _Keys()
     points: Points = {}
-    for row in job.measurements("averages"):
+    for row in client.measurements(job["id"])["items"]:
         for suffix, value in (("", row["mean"]), (".sd", row["sd"])):
             if value is not None:
                 points.setdefault(keys.of(row["metric"], row["class"], suffix), {})[row["n"]] = value
     largest = max(job["steps"] or [0])
     try:
-        ahead = job.project(*(times * largest for times in AHEAD)) if points else []
+        ahead = by_metric(client.project(job["id"], [times * largest for times in AHEAD])) if points else []
     except ApiError as error:  # too little was measured for a curve
         if error.status != 409:
             raise
@@ -157,10 +161,10 @@ def _job_points(client: Client, job: "Job") -> Points:
     return points
 
 
-def _run_points(client: Client, job: "Job") -> dict[int, Points]:
+def _run_points(client: Calls[J], job: "Reply[JobView]") -> dict[int, Points]:
     keys = _Keys()
     runs: dict[int, Points] = {}
-    for row in job.measurements("cells"):
+    for row in client.measurements(job["id"], "cells")["items"]:
         points = runs.setdefault(row["run"], {})
         if row["value"] is not None:
             points.setdefault(keys.of(row["metric"], row["class"]), {})[row["n"]] = row["value"]
@@ -205,29 +209,29 @@ def _params(spec: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _note(client: Client, job: "Job") -> str:
+def _note(client: Calls[J], job: "Reply[JobView]") -> str:
     """Return the run's description: the verdict of each metric, or why there is none."""
     if job["error"]:
         return str(job["error"].get("detail", ""))
     try:
         return "\n\n".join(
             f"**{row['metric']}{'' if row.get('class') is None else ' of ' + str(row['class'])}**: {row['sentence']}"
-            for row in job.verdict()
+            for row in by_metric(client.verdict(job["id"]))
         )
     except ApiError:
         return ""
 
 
-def _files(client: Client, job: "Job") -> Iterable[tuple[str, str]]:
+def _files(client: Calls[J], job: "Reply[JobView]") -> Iterable[tuple[str, str]]:
     """Yield the files that the service can make of the job."""
     makers: dict[str, Callable[[], str]] = {
-        "measurements.csv": lambda: client.export(job.id, "csv").decode(),
-        "dataeval.json": lambda: client.export(job.id).decode(),
-        "curves.json": lambda: json.dumps(client.curves(job.id), indent=2),
+        "measurements.csv": lambda: client.export(job["id"], "csv").decode(),
+        "dataeval.json": lambda: client.export(job["id"]).decode(),
+        "curves.json": lambda: json.dumps(client.curves(job["id"]), indent=2),
     }
-    for metric in dict.fromkeys(row["metric"] for row in job.measurements("averages")):
-        makers[f"figures/{clean(metric)}.json"] = partial(_figure, client, job.id, metric)
-        makers[f"figures/{clean(metric)}.svg"] = partial(job.plot, metric=metric)
+    for metric in dict.fromkeys(row["metric"] for row in client.measurements(job["id"])["items"]):
+        makers[f"figures/{clean(metric)}.json"] = partial(_figure, client, job["id"], metric)
+        makers[f"figures/{clean(metric)}.svg"] = partial(_picture, client, job["id"], metric)
     for path, make in makers.items():
         try:
             yield path, make()
@@ -236,8 +240,12 @@ def _files(client: Client, job: "Job") -> Iterable[tuple[str, str]]:
                 raise
 
 
-def _figure(client: Client, id: str, metric: str) -> str:
+def _figure(client: Calls[J], id: str, metric: str) -> str:
     return json.dumps(client.figure(id, metric=metric))
+
+
+def _picture(client: Calls[J], id: str, metric: str) -> str:
+    return client.plot(id, "svg", metric=metric).decode()
 
 
 def _millis(time: str) -> int:

@@ -1,26 +1,58 @@
-"""The words that the API, the method and the answers share, each defined once."""
+"""The words that API, client, workers and docs share, each said here once, in plain Python: a word costs no import."""
 
-from typing import Literal
+from typing import Literal, get_args
 
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+# Jobs
+
+JobState = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
+EndedState = Literal["completed", "failed", "cancelled"]
+JOB_STATES: tuple[JobState, ...] = get_args(JobState)
+ENDED: frozenset[str] = frozenset(get_args(EndedState))
+
+OpenUnitState = Literal["queued", "leased"]
+OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
+
+JobEventType = Literal["state", "planned", "cell", "warning", "versions", "discarded", "pruned"]
+JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
+
+Protocol = Literal["independent", "dataeval"]
+Device = Literal["cpu", "cuda"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
+ProportionOf = Literal["items", "class_items"]
 # What a metric can take; None: unbounded on that side.
 Bounds = tuple[float | None, float | None]
 # The class index of a metric with one value, not one a class.
 SCALAR = -1
-# The name of a class, its index where it has none, None for a scalar.
-ClassLabel = str | int | None
+
+# Catalog
+
+PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
+PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
+DatasetStatus = Literal["verifying", "ready", "invalid"]
+
+# Answers
 
 Method = Literal["calibrated", "power_law"]
 DEFAULT_METHOD: Method = "calibrated"
 # Whose interval: of the mean over as many runs as were measured, or of one new training.
 Of = Literal["mean", "training"]
-# Of what a target needs.
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
-
-# Whether more data is worth it, and what keeps the answer from being better or surer.
 Worth = Literal["yes", "no", "unclear"]
 Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
-
-# Of pictures.
-Theme = Literal["light", "dark"]
+MeasurementsView = Literal["cells", "averages"]
+ExportFormat = Literal["dataeval", "csv"]
 PictureKind = Literal["svg", "png"]
+Theme = Literal["light", "dark"]
+# The name of a class, its index where it has none, None for a scalar.
+ClassLabel = str | int | None
+
+# Webhooks
+
+WebhookEvent = Literal["job.queued", "job.running", "job.cancelling", "job.completed", "job.failed", "job.cancelled"]
+WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
+WebhookTest = Literal["webhook.test"]
+WEBHOOK_TEST: WebhookTest = "webhook.test"
+DeliveryState = Literal["pending", "delivered", "failed"]

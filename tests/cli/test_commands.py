@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_no_traceback(sufficiency: Run, monkeypatch: pytest.Monkey
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sufficiency.client.calls.Client.workers", interrupted)
+    monkeypatch.setattr("sufficiency.client.client.Client.workers", interrupted)
     outcome = sufficiency("workers", "--url", "http://127.0.0.1:1")
     assert outcome.code == 130
     assert outcome.err.strip() == ""

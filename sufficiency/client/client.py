@@ -1,0 +1,86 @@
+"""The client: who makes one has all calls of a service, and its jobs as handles."""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from sufficiency.client.calls import Calls
+from sufficiency.client.connection import Connection
+from sufficiency.schemas.words import DEFAULT_URL
+
+if TYPE_CHECKING:
+    import httpx
+
+    from sufficiency.client.job import Job
+
+
+class Client(Calls["Job"]):
+    """Talks to one service over HTTP.
+
+    Parameters
+    ----------
+    url : str, optional
+        The service; default the setting ``SUFFICIENCY_URL``.
+    timeout : float
+        Seconds for one answer.
+    transport : httpx.BaseTransport, optional
+        Where requests go; default the network.
+
+    Notes
+    -----
+    A request that can be repeated without harm (a GET, or a submission with an idempotency key) is repeated a few
+    times when the service cannot be reached or answers 503, after the seconds in ``Retry-After`` if it names them.
+
+    Examples
+    --------
+    >>> with Client() as client:  # doctest: +SKIP
+    ...     job = client.submit({"model": {"name": "mlp"}, ...}).wait()
+    ...     job.project(5000)
+    """
+
+    def __init__(
+        self, url: str | None = None, timeout: float = 30.0, *, transport: "httpx.BaseTransport | None" = None
+    ) -> None:
+        # Read here and not by `sufficiency.settings`, which takes longer to import than all the rest of a client.
+        wanted = url or os.environ.get("SUFFICIENCY_URL") or DEFAULT_URL
+        super().__init__(Connection(wanted, timeout, transport))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
+        """Write an ended job's results to MLflow, once however often it is called.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        tracking_uri : str
+            ``http://mlflow:5000``, ``sqlite:///mlflow.db`` …
+        experiment : str
+            Name of the experiment; made if it is not there.
+
+        Returns
+        -------
+        str
+            Id of the job's run in MLflow; the job's own runs are its children.
+        """
+        from sufficiency.client.mlflow import export_job
+
+        return export_job(self, str(id), tracking_uri, experiment)
+
+    def _seen(self, answer: Mapping[str, Any]) -> "Job":
+        from sufficiency.client.job import Job
+
+        return Job(self, answer)
