@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.curves.keeping import store_curves
 from app.db.tables import Job, Unit
 from app.errors import Conflict
 from app.jobs.lifecycle import IllegalMove, fresh, lock_job, locked, move
-from app.results.service import store_curves
 from sufficiency.schemas.words import ENDED
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.curves.values import value_warnings
 from app.db.tables import Event, Job
 from app.errors import Conflict
 from app.jobs import repository
@@ -18,7 +19,6 @@ from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, locked, no_such_job
 from app.jobs.planning import ask_for_plan, create_cells
 from app.jobs.preparing import prepare
-from app.jobs.values import value_warnings
 from app.jobs.waiting import Waiting
 from app.settings import Settings
 from sufficiency.schemas.spec import JobSpec

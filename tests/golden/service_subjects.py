@@ -17,20 +17,22 @@ from uuid import UUID, uuid4
 import psycopg
 import uvicorn
 from alembic import command
+from app.catalog.service import advertise
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
-from app.catalog.service import advertise
-from app.cli import main
+from app import settings as service_settings
 from app.db.engine import Database
 from app.db.migrate import alembic_config, upgrade
 from app.jobs.retention import prune
 from app.main import create_app
-from app.queue import lease
-from app.settings import Settings, get_settings
+from app.settings import Settings
 from app.standalone import EmbeddedServers
+from app.units import lease
+from sufficiency import settings as library_settings
+from sufficiency.cli import main
+from sufficiency.training.registry import GROUPS, Registry
 from tests.conftest import Servers, new_database, run_sql, url_of
-from worker.registry import GROUPS, Registry
 
 __all__ = [
     "GROUPS",
@@ -72,7 +74,8 @@ def settings_defaults() -> dict[str, Any]:
 
 def forget_settings() -> None:
     """Have the environment read anew by whoever asks for settings next."""
-    get_settings.cache_clear()
+    service_settings.get_settings.cache_clear()
+    library_settings.get_settings.cache_clear()
 
 
 def migrate_to(database_url: str, revision: str) -> None:

@@ -12,7 +12,8 @@ from app.db.engine import Database
 from app.db.tables import Dataset, Job
 from app.jobs.lifecycle import IllegalMove, lock_job
 from app.jobs.planning import create_cells
-from app.queue.lease import (
+from app.settings import Settings
+from app.units.lease import (
     CellResult,
     ClaimedUnit,
     cancel,
@@ -32,31 +33,20 @@ from app.queue.lease import (
     start_anew,
     surrender_unit,
 )
-from app.settings import Settings
-from app.sufficiency.backtest import Backtest, backtest
-from app.sufficiency.comparison import efficiency, find_crossing, paired_differences
-from app.sufficiency.diagnosis import diagnose, find_drivers, sampling_sd
-from app.sufficiency.fit import NotEnoughData
-from app.sufficiency.measurements import Series, series_from_rows
-from app.sufficiency.plan import plan_units, work
-from app.sufficiency.projection import (
-    DEFAULT_LEVEL,
-    HORIZON,
-    METHOD_VERSIONS,
-    RELIABLE,
-    Fit,
-    TargetOutOfBounds,
-    check_target,
-    fit_series,
-    inv_project,
-    project,
-)
-from app.sufficiency.sampling import cell_seed, nested_order, with_replacement_order
-from app.sufficiency.schedule import ScheduleError, check_steps, geometric_steps
-from app.sufficiency.spec import JobSpec, MetricSpec
-from app.sufficiency.verdict import judge
 from bench.history import finish_job
-from worker.loop import seed_everything
+from sufficiency.method.backtest import Backtest, backtest
+from sufficiency.method.comparison import efficiency, find_crossing, paired_differences
+from sufficiency.method.curve import DEFAULT_LEVEL, HORIZON, RELIABLE, Fit, NotEnoughData
+from sufficiency.method.diagnosis import diagnose, find_drivers, sampling_sd
+from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.method.methods import METHOD_VERSIONS, fit_series
+from sufficiency.method.plan import plan_units, work
+from sufficiency.method.projection import TargetOutOfBounds, check_target, inv_project, project
+from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
+from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
+from sufficiency.method.verdict import judge
+from sufficiency.schemas.spec import JobSpec, MetricSpec
+from sufficiency.training.loop import seed_everything
 from worker.slot import Slot
 
 __all__ = [

@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     from dataeval.performance._output import SufficiencyOutput, calc_params
     from dataeval.performance.schedules import GeometricSchedule
 
-from sufficiency.method.fit import fit_power_law
+from sufficiency.method.power_law import fit_power_law
 from sufficiency.method.projection import inv_project, project
 from sufficiency.method.sampling import with_replacement_order
 from sufficiency.method.schedule import geometric_steps
