@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 
 SETTLE_SECONDS = 15
 

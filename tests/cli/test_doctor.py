@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from app.db.engine import Database
 from app.db.migrate import newest_revision
-from app.doctor import CHECKS, Finding, examine
+from app.doctor.examination import CHECKS, examine
+from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
 from app.units.lease import claim_unit, fail_unit, register_worker
 from tests.cli.conftest import Outcome, Script

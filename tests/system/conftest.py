@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL = ROOT / "tests" / "external"

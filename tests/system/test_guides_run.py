@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.settings import Settings, get_settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 from sufficiency.testing import check
 from sufficiency.training.registry import Registry, _distributions
 

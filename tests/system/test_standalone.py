@@ -21,7 +21,9 @@ from sqlalchemy import make_url
 
 from app import standalone
 from app.settings import Settings
-from app.standalone import EmbeddedServers, Standalone, StandaloneError, environment
+from app.standalone.errors import StandaloneError
+from app.standalone.servers import EmbeddedServers
+from app.standalone.service import Standalone
 
 DIGITS = {
     "name": "digits",
@@ -199,7 +201,7 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
     settings = Settings(
         data_roots=(tmp_path / "a", tmp_path / "b"), plugins=("model:a=m:A", "reset:b=m:b"), slots=3, lease_seconds=2.5
     )
-    for name, value in environment(settings).items():
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings
 
