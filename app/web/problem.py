@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from app.errors import FieldError, ServiceError, field_error, pointer
+from sufficiency.extras import MissingExtra
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(MissingExtra, _missing_extra)
     app.add_exception_handler(IntegrityError, _integrity_error)
     app.add_exception_handler(DataError, _data_error)
     for away in DATABASE_AWAY:
@@ -119,6 +121,11 @@ def install(app: FastAPI) -> None:
 def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
     return problem_response(request, error.status, error.code, error.title, error.detail, error.errors, error.headers)
+
+
+def _missing_extra(request: Request, error: Exception) -> JSONResponse:
+    detail = f"Where the API runs, {error}."
+    return problem_response(request, 501, "extra_missing", "This installation cannot do that", detail)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

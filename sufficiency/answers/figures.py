@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.results.service import Fitted
+from sufficiency.extras import needs
 from sufficiency.method.calibrated import CalibratedFit
 from sufficiency.method.projection import RELIABLE, InverseAnswer, inv_project, project
 
@@ -119,10 +120,11 @@ def _needs(answer: InverseAnswer) -> str:
 
 def draw(figure: Figure, kind: Kind, theme: Theme = "light") -> bytes:
     """Return the picture, the same bytes for the same figure."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Canvas
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+    with needs("plot"):
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure as Canvas
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     colour = PALETTES[theme]
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "sufficiency", "font.size": 10.0, "text.parse_math": False}

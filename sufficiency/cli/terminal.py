@@ -70,6 +70,8 @@ def _remedy(error: ApiError) -> str:
         return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
     if error.status == 409:
         return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
+    if error.code == "extra_missing":
+        return "install it there, and start the API again"
     if error.status >= 500:
         return "look into the service's log, then try again"
     return ""

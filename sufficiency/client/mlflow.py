@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sufficiency.client.calls import ENDED, ApiError, Client, ClientError
+from sufficiency.extras import needs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,11 +33,9 @@ def export_job(client: Client, id: str, tracking_uri: str, experiment: str) -> s
 
     What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
     """
-    try:
+    with needs("mlflow"):
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise MlflowError("MLflow is not installed here: `pip install mlflow-skinny`") from error
     job = client.job(id)
     if job["state"] not in ENDED:
         raise MlflowError(f"job {id} is {job['state']}: its curve would change; export it when it has ended")
