@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from sufficiency.cli.options import Json, Url
 from sufficiency.cli.printing import client_of, print_json
 from sufficiency.cli.programs import plugin_environment, program
 from sufficiency.exits import CommandError
+from sufficiency.extras import MissingExtra
 
 
 class _ShownUnlessTold(typer.core.TyperGroup):
@@ -117,4 +119,7 @@ def check(context: typer.Context) -> None:
       sufficiency plugins check mystudy
       sufficiency plugins check mystudy:Adam --model mystudy:Net
     """
+    for name in ("numpy", "torch"):
+        if find_spec(name) is None:
+            raise MissingExtra(name, "worker")
     os.execve(sys.executable, program("sufficiency.testing.check", *context.args), plugin_environment())

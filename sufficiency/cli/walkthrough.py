@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,7 +184,7 @@ def _service(study: Study, url: str | None, data_dir: Path | None, keep: bool) -
     place = (data_dir or default_data_dir()).expanduser().resolve()
     roots = settings.data_roots or (place / "data",)
     roots = roots if study.mnist_dir is None else (*roots, study.mnist_dir.expanduser().resolve())
-    say = Console(stderr=True, highlight=False).print
+    say = partial(Console(stderr=True, highlight=False).print, markup=False, soft_wrap=True)
     with own_service(place, settings.model_copy(update={"data_roots": roots}), say) as service:
         yield service.url
         if keep:
