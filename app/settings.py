@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import ByteSize, Field, field_validator
 
 import sufficiency.settings
+from sufficiency.schemas.words import DeviceChoice
 
 
 class Settings(sufficiency.settings.Settings):
@@ -24,7 +25,7 @@ class Settings(sufficiency.settings.Settings):
 
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="what a worker trains on")
+    device: DeviceChoice = Field("auto", description="what a worker trains on")
     trainer_python: Path | None = Field(
         None, description="Python of trainers, if it is another environment's, with this version of sufficiency"
     )

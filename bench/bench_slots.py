@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.settings import Settings
 from app.standalone.service import Standalone
-from sufficiency.client.calls import Client
+from sufficiency import Client
 
 DIGITS = {split: {"loader": "digits", "params": {"split": split}} for split in ("train", "test")}
 

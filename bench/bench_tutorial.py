@@ -17,7 +17,7 @@ import numpy as np
 
 from app.settings import Settings
 from app.standalone.service import Standalone
-from sufficiency.client.calls import Client
+from sufficiency import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTERNAL = ROOT / "tests" / "external"

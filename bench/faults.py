@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
-from sufficiency.client.calls import Client
+from sufficiency import Client
 from tests.system.cluster import Cluster, wait_until
 from tests.system.torture import DIGITS
 

@@ -43,7 +43,7 @@ from app.settings import Settings
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import free_port
 from bench.history import copy_jobs, finish_job
-from sufficiency.client.calls import Client
+from sufficiency import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 RATES = (25, 50, 100, 150, 200, 250, 300, 400, 500, 700, 1000)

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from sufficiency.schemas.words import DEFAULT_URL
+
 PREFIX = "SUFFICIENCY_"
 SEPARATORS = {"data_roots": ":", "plugins": ";", "plugin_path": ":"}
 
@@ -18,7 +20,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    url: str = Field("http://127.0.0.1:8000", description="the service that the client and the CLI talk to")
+    url: str = Field(DEFAULT_URL, description="the service that the client and the CLI talk to")
     data_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="':'-separated directories; datasets are read only inside them"
     )

@@ -51,6 +51,7 @@ from app.units.lease import (
     renew,
     surrender_unit,
 )
+from sufficiency.pauses import doubling
 from sufficiency.training.channel import Message
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
@@ -461,7 +462,7 @@ class Supervisor:
                     return {"type": "error", "error": death.error(where)}
                 # It may have died of something else: of too little memory, or by somebody's hand.
                 logger.warning("%s", death.error(where)["detail"])
-            if self._draining.wait(min(BACKOFF_SECONDS * 2 ** min(attempt - 1, 30), LONGEST_BACKOFF_SECONDS)):
+            if self._draining.wait(doubling(BACKOFF_SECONDS, attempt, LONGEST_BACKOFF_SECONDS)):
                 break
         return None
 

@@ -8,10 +8,14 @@ from pydantic import BeforeValidator, TypeAdapter
 from app.catalog import service
 from app.db.tables import Dataset, Plugin
 from app.web.limits import plain_json, require_json
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
-from sufficiency.schemas.catalog import DatasetView, Kind, NewDataset, PluginView, WorkerView
+from sufficiency.schemas.datasets import DatasetView, NewDataset
+from sufficiency.schemas.paging import Page
+from sufficiency.schemas.plugins import PluginView
+from sufficiency.schemas.words import PluginKind
+from sufficiency.schemas.workers import WorkerView
 
 router = APIRouter(responses=documented(422, 503))
 
@@ -57,7 +61,7 @@ def _view(plugin: Plugin, live: service.LiveWorkers) -> PluginView:
 def list_plugins(
     session: SessionDep,
     settings: SettingsDep,
-    kind: Annotated[Kind | None, Query(description="only this kind")] = None,
+    kind: Annotated[PluginKind | None, Query(description="only this kind")] = None,
     limit: Limit = 200,
     cursor: Cursor = None,
 ) -> Page[PluginView]:
@@ -69,7 +73,9 @@ def list_plugins(
 
 
 @router.get("/plugins/{kind}/{name:path}", tags=["plugins"], responses=documented(404))
-def get_plugin(session: SessionDep, settings: SettingsDep, kind: Kind, name: Annotated[str, Path()]) -> PluginView:
+def get_plugin(
+    session: SessionDep, settings: SettingsDep, kind: PluginKind, name: Annotated[str, Path()]
+) -> PluginView:
     """Return one plugin with the schema of its parameters."""
     return _view(service.get_plugin(session, kind, name), service.live_workers(session, settings))
 

@@ -24,7 +24,7 @@ from app.db.tables import Dataset, Plugin, Worker
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.queue.outbox import enqueue
 from app.settings import Settings
-from sufficiency.schemas.catalog import NewDataset, SplitRule
+from sufficiency.schemas.datasets import NewDataset, SplitRule
 from sufficiency.schemas.spec import MetricSpec
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.db.tables import Cell, Event, Job, Measurement, Unit
 from app.doctor.findings import Check, Finding, listed
 from app.settings import Settings
+from sufficiency.schemas.words import ENDED, OPEN_UNIT_STATES
 
 
 def _counters(session: Session, settings: Settings) -> Iterator[Finding]:
@@ -56,14 +57,14 @@ def _cells(session: Session, settings: Settings) -> Iterator[Finding]:
 
 
 def _jobs(session: Session, settings: Settings) -> Iterator[Finding]:
-    has_open = exists().where(Unit.job_id == Job.id, Unit.state.in_(("queued", "leased")))
+    has_open = exists().where(Unit.job_id == Job.id, Unit.state.in_(OPEN_UNIT_STATES))
     has_leased = exists().where(Unit.job_id == Job.id, Unit.state == "leased")
     remedy = "cancel the jobs and retry them, and report it with the API's log: it must not happen"
     idle = session.scalars(
         select(Job.id).where(Job.state.in_(("queued", "running")), Job.steps.is_not(None), ~has_open)
     ).all()
     yield listed("job_units", idle, "open jobs of which no unit is open", remedy, "every open job has open units")
-    ended = session.scalars(select(Job.id).where(Job.state.in_(("completed", "failed", "cancelled")), has_open)).all()
+    ended = session.scalars(select(Job.id).where(Job.state.in_(ENDED), has_open)).all()
     yield listed("ended_jobs", ended, "ended jobs of which units are open", remedy, "none has an open unit")
     cancelling = session.scalars(select(Job.id).where(Job.state == "cancelling", ~has_leased)).all()
     yield listed("cancelling", cancelling, "jobs that are cancelling though nobody holds a unit", remedy, "none hangs")

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Event, Job, Unit
 from app.webhooks.outgoing import announce
+from sufficiency.schemas.words import ENDED, OPEN_UNIT_STATES, JobEventType
 
 MOVES: dict[str, frozenset[str]] = {
     "queued": frozenset({"running", "completed", "failed", "cancelled"}),
@@ -16,7 +17,6 @@ MOVES: dict[str, frozenset[str]] = {
     "failed": frozenset({"queued"}),
     "cancelled": frozenset({"queued"}),
 }
-ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
 class IllegalMove(Exception):
@@ -43,7 +43,7 @@ def lock_job(session: Session, job_id: Any) -> Job | None:
     return session.get(Job, job_id, with_for_update=True, populate_existing=True)
 
 
-def emit(session: Session, job: Job, type: str, data: dict[str, Any]) -> None:
+def emit(session: Session, job: Job, type: JobEventType, data: dict[str, Any]) -> None:
     """Append an event to a job whose row is locked; the endpoints that asked for a state are told of it."""
     job.event_seq = (job.event_seq or 0) + 1
     session.add(Event(job_id=job.id, seq=job.event_seq, type=type, data=data))
@@ -77,7 +77,7 @@ def move(
         closing = {"completed": "done", "failed": "failed", "cancelled": "cancelled"}[state]
         session.execute(
             update(Unit)
-            .where(Unit.job_id == job.id, Unit.state.in_(("queued", "leased")))
+            .where(Unit.job_id == job.id, Unit.state.in_(OPEN_UNIT_STATES))
             .values(state=closing, lease_expires_at=None, worker_id=None)
         )
     emit(session, job, "state", {"state": state, **({"error": error} if error else {}), **(data or {})})

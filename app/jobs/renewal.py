@@ -14,7 +14,6 @@ from app.catalog import service as catalog
 from app.db.tables import Dataset, Extension, Job
 from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
-from app.jobs.lifecycle import ENDED
 from app.jobs.service import Prepared, digest, fresh, get_job, invalid, locked, prepare, too_many
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
@@ -23,6 +22,7 @@ from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.words import ENDED
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.engine import Database
 from app.db.tables import Dataset, Event, Extension, Job, Outbox, Unit
-from app.jobs.lifecycle import ENDED
+from sufficiency.schemas.words import ENDED
 
 # A batch is a transaction: short enough that nobody waits for it.
 BATCH = 20

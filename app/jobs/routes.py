@@ -15,21 +15,21 @@ from pydantic import BeforeValidator, TypeAdapter
 from app.errors import Invalid, field_error
 from app.jobs import renewal, service
 from app.web.limits import plain_json, require_json
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import DATABASE_AWAY, documented
 from app.web.session import SessionDep, SettingsDep
+from sufficiency.schemas.examples import SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
-    SHORT_SPEC_EXAMPLE,
-    SPEC_EXAMPLE,
     ExtensionPlanView,
     JobView,
     Links,
     NewExtension,
     PlanView,
     ProgressView,
-    State,
 )
+from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.words import JobState
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
@@ -150,7 +150,7 @@ def list_jobs(
     session: SessionDep,
     settings: SettingsDep,
     labels: Annotated[dict[str, str], Depends(_labels)],
-    state: Annotated[list[State] | None, Query(description="repeatable: any of these")] = None,
+    state: Annotated[list[JobState] | None, Query(description="repeatable: any of these")] = None,
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,

@@ -15,7 +15,7 @@ from app.catalog import service as catalog
 from app.db.tables import Dataset, Event, Job, Plugin
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, pointer
 from app.jobs import repository
-from app.jobs.lifecycle import ENDED, IllegalMove, emit, lock_job
+from app.jobs.lifecycle import IllegalMove, emit, lock_job
 from app.jobs.planning import create_cells
 from app.jobs.repository import JobFilter
 from app.jobs.values import value_warnings
@@ -25,6 +25,7 @@ from app.units import lease
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import ENDED
 
 __all__ = ["JobFilter", "cancel", "delete", "find", "get_job", "look", "plan", "submit"]
 

@@ -13,12 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
 from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
+from sufficiency.schemas.words import JOB_STATES, OPEN_UNIT_STATES
 
 STREAMS = frozenset({"/jobs/{job_id}/events"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-JOB_STATES = ("queued", "running", "completed", "failed", "cancelling", "cancelled")
-# Of units only those that are open: there are few of them and an index for them, and all others only ever become more.
-OPEN_UNIT_STATES = ("queued", "leased")
 
 
 class WorkCollector(Collector):
@@ -53,10 +51,11 @@ class WorkCollector(Collector):
                 jobs.add_metric([state], counted.get(state, 0))
             yield jobs
             units = GaugeMetricFamily("sufficiency_units", "Units that wait or are held, by state", labels=["state"])
+            # Of those that are open: few, with an index for them; all others only ever become more.
             is_open = Unit.state.in_(OPEN_UNIT_STATES)
             counted = dict(session.execute(select(Unit.state, func.count()).where(is_open).group_by(Unit.state)).all())
-            for state in OPEN_UNIT_STATES:
-                units.add_metric([state], counted.get(state, 0))
+            for open_state in OPEN_UNIT_STATES:
+                units.add_metric([open_state], counted.get(open_state, 0))
             yield units
             waiting = session.scalar(select(func.count()).select_from(Outbox)) or 0
             yield GaugeMetricFamily("sufficiency_outbox_messages", "Messages not yet sent to the broker", waiting)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from app.jobs.service import get_job
 from app.results import comparison, service
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep
 from app.web.tables import CSV, TABLE, AsCsv, csv_response
@@ -26,12 +26,12 @@ from sufficiency.method.projection import (
     METHOD_VERSIONS,
     RELIABLE,
     InverseAnswer,
-    Of,
 )
-from sufficiency.method.projection import Method as MethodName
 from sufficiency.method.projection import project as read_curve
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import Size
+from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import (
-    JOB_ID,
     OTHER_ID,
     AverageMeasurement,
     BacktestView,
@@ -56,7 +56,8 @@ from sufficiency.schemas.results import (
     Verdicts,
     VerdictView,
 )
-from sufficiency.schemas.spec import Size
+from sufficiency.schemas.words import ExportFormat, MeasurementsView, Of
+from sufficiency.schemas.words import Method as MethodName
 
 router = APIRouter(tags=["results"], responses=documented(404, 422, 503))
 
@@ -85,7 +86,7 @@ def list_measurements(
     session: SessionDep,
     job_id: UUID,
     as_csv: AsCsv,
-    view: Annotated[Literal["cells", "averages"], Query(description="every value, or mean and SD a step")] = "averages",
+    view: Annotated[MeasurementsView, Query(description="every value, or mean and SD a step")] = "averages",
     metric: Metrics = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
     cursor: Cursor = None,
@@ -379,7 +380,7 @@ def list_curves(
 def export_job(
     session: SessionDep,
     job_id: UUID,
-    format: Annotated[Literal["dataeval", "csv"], Query(description="csv: every cell, a column a metric")] = "dataeval",
+    format: Annotated[ExportFormat, Query(description="csv: every cell, a column a metric")] = "dataeval",
 ) -> Response:
     """Return a job's results as a file: what DataEval's `SufficiencyOutput` takes, or every cell as CSV."""
     job = get_job(session, job_id)

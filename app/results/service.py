@@ -30,8 +30,6 @@ from sufficiency.method.projection import (
     RELIABLE,
     Fit,
     InverseAnswer,
-    Method,
-    Of,
     ProjectedPoint,
     TargetOutOfBounds,
     check_target,
@@ -40,7 +38,8 @@ from sufficiency.method.projection import (
     project,
 )
 from sufficiency.method.verdict import Verdict, judge
-from sufficiency.schemas.spec import Direction, MetricSpec
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import Direction, Method, Of
 
 SCALAR = -1
 R = TypeVar("R", bound=Reading)

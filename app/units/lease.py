@@ -16,11 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Unit, Worker
-from app.jobs.lifecycle import ENDED, emit, lock_job, move
+from app.jobs.lifecycle import emit, lock_job, move
 from app.jobs.planning import add_cells, create_cells
 from app.queue.outbox import enqueue, enqueue_units
 from app.results.service import store_curves
+from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.schemas.words import ENDED
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -422,7 +424,7 @@ def _give_back(
         _fail_job(session, job, {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last})
         return
     unit.error = error
-    pause = min(BACKOFF_SECONDS * 2 ** min(unit.failures - 1, 30), LONGEST_BACKOFF_SECONDS)
+    pause = doubling(BACKOFF_SECONDS, unit.failures, LONGEST_BACKOFF_SECONDS)
     _requeue(session, job, unit, delay=pause if counts and is_patient else 0.0)
 
 

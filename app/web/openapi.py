@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from app.web.problem import MEDIA_TYPE, ProblemDetails
+from app.web.problem import MEDIA_TYPE
+from sufficiency.schemas.problems import ProblemDetails
 
 TAGS = [
     {"name": "plugins", "description": "What workers offer: models, strategies, loaders, schedules."},

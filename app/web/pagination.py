@@ -4,10 +4,10 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import Invalid, field_error
 
@@ -15,13 +15,6 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before")]
-
-
-class Page(BaseModel, Generic[T]):
-    """One page of a list."""
-
-    items: list[T]
-    next_cursor: str | None = Field(None, description="`cursor` of the next page; null on the last one")
 
 
 def encode_cursor(key: Any) -> str:

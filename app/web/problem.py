@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -31,46 +30,6 @@ CODES = {
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 # What pydantic says of every branch of a union that the value was not meant for.
 MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
-
-
-class BadField(BaseModel):
-    """One bad field of a request."""
-
-    pointer: str = Field(description="JSON pointer into the body, or the name of a parameter")
-    detail: str
-
-
-class ProblemDetails(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = Field(description="stable name of the problem as a URI")
-    title: str
-    status: int
-    detail: str = Field(description="what is wrong this time, and what to do about it")
-    instance: str = Field(description="path of the request")
-    code: str = Field(description="stable name of the problem")
-    errors: list[BadField] = Field(default_factory=list, description="bad fields, where it is about fields")
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "urn:sufficiency:problem:invalid_job",
-                    "title": "The request is not valid",
-                    "status": 422,
-                    "detail": "#/model/name: No model plugin is called 'tutorial-cn'; nearest: tutorial-cnn.",
-                    "instance": "/jobs",
-                    "code": "invalid_job",
-                    "errors": [
-                        {
-                            "pointer": "#/model/name",
-                            "detail": "No model plugin is called 'tutorial-cn'; nearest: tutorial-cnn.",
-                        }
-                    ],
-                }
-            ]
-        }
-    )
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

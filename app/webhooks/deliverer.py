@@ -9,7 +9,6 @@ import ssl
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from app.queue.background import Background
 from app.settings import Settings
 from app.webhooks.addresses import refusal
 from app.webhooks.signing import signed_headers
+from sufficiency.pauses import retry_after
 
 logger = logging.getLogger(__name__)
 
@@ -324,20 +324,10 @@ async def _outcome(response: httpx.Response) -> Outcome:
     error = f"HTTP {status} {response.reason_phrase}".strip()
     if response.is_redirect:
         error += ": redirects are not followed; register the address that it leads to"
-    return Outcome(status, error, text, retry_after=_retry_after(response))
+    return Outcome(status, error, text, retry_after=retry_after(response.headers.get("Retry-After", "")))
 
 
 def pause(failures: int, retry_after: float | None = None) -> float:
     """Return the seconds before the next attempt: what the endpoint asks for, but not less than the schedule."""
     scheduled = PAUSES[failures - 1] * random.uniform(1 - JITTER, 1 + JITTER)
     return max(scheduled, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return None

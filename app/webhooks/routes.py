@@ -9,20 +9,22 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.db.tables import Webhook, WebhookDelivery
 from app.web.limits import plain_json, require_json
-from app.web.pagination import Cursor, Page, decode_cursor, page_of
+from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from app.webhooks import service
-from app.webhooks.outgoing import JobMessage, TestMessage
+from sufficiency.schemas.paging import Page
 from sufficiency.schemas.webhooks import (
     AttemptView,
-    DeliveryState,
     DeliveryView,
+    JobMessage,
     NewWebhook,
+    TestMessage,
     WebhookChange,
     WebhookView,
     WebhookWithSecret,
 )
+from sufficiency.schemas.words import DeliveryState
 
 # What is sent, for the specification: `app.main` hands it to FastAPI.
 sent = APIRouter(generate_unique_id_function=lambda route: route.name)

@@ -14,8 +14,9 @@ from app.db.tables import Webhook, WebhookDelivery
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
 from app.webhooks.addresses import check_url
-from app.webhooks.outgoing import TEST, TestData, TestMessage
 from app.webhooks.signing import key_of, new_secret
+from sufficiency.schemas.webhooks import TestData, TestMessage
+from sufficiency.schemas.words import WEBHOOK_TEST
 
 OLD_SECRET_SIGNS = timedelta(hours=24)
 
@@ -133,8 +134,8 @@ def test(session: Session, id: UUID) -> WebhookDelivery:
     """Queue a message of type ``webhook.test``."""
     webhook = _enabled(session, id)
     at = session.scalars(select(func.now())).one()
-    message = TestMessage(type=TEST, timestamp=at, data=TestData(webhook_id=webhook.id))
-    delivery = WebhookDelivery(webhook_id=webhook.id, type=TEST, body=message.model_dump_json())
+    message = TestMessage(type=WEBHOOK_TEST, timestamp=at, data=TestData(webhook_id=webhook.id))
+    delivery = WebhookDelivery(webhook_id=webhook.id, type=WEBHOOK_TEST, body=message.model_dump_json())
     session.add(delivery)
     session.flush()
     session.refresh(delivery)

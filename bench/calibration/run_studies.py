@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from app.settings import Settings
 from app.standalone.service import Standalone
-from sufficiency.client.calls import Client
+from sufficiency import Client
 
 HERE = Path(__file__).resolve().parent
 RUNS = 5

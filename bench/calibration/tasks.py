@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.method.measurements import Bounds, Series
-from sufficiency.schemas.spec import Direction
+from sufficiency.schemas.words import Direction
 
 Array = NDArray[np.float64]
 

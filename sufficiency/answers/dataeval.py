@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.client.job import installed
+from sufficiency.client.frames import installed
 
 
 @dataclass(repr=False)

@@ -17,7 +17,8 @@ from sufficiency.exits import MISUSED, CommandError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sufficiency.client.calls import Client, Job
+    from sufficiency.client.calls import Client
+    from sufficiency.client.job import Job
 
 commands = typer.Typer(rich_markup_mode=None)
 

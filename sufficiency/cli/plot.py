@@ -8,7 +8,8 @@ from typing import Any
 from rich.text import Text
 
 from sufficiency.cli.terminal import stdout
-from sufficiency.client.calls import ApiError, Client
+from sufficiency.client.calls import Client
+from sufficiency.client.errors import ApiError
 
 AHEAD = 8
 HEIGHT = 14

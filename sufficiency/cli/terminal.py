@@ -9,18 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from sufficiency.client.calls import (
-    ENDED,
-    ApiError,
-    BadUrl,
-    Client,
-    ClientError,
-    Job,
-    JobEvent,
-    ServiceUnreachable,
-    WaitTimeout,
-)
+from sufficiency.client.calls import Client
+from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
+from sufficiency.client.events import JobEvent
+from sufficiency.client.job import Job
 from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
+from sufficiency.schemas.words import ENDED
 
 NO_VALUE = "–"
 

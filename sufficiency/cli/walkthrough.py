@@ -24,8 +24,11 @@ from sufficiency.cli.terminal import (
     watch,
 )
 from sufficiency.cli.terminal import table as new_table
-from sufficiency.client.calls import ApiError, Client, Dataset, ServiceUnreachable
+from sufficiency.client.calls import Client
+from sufficiency.client.errors import ApiError, ServiceUnreachable
+from sufficiency.client.replies import Reply
 from sufficiency.exits import CommandError
+from sufficiency.schemas.datasets import DatasetView
 from sufficiency.settings import default_data_dir, get_settings
 
 TPR = "TPR at 0.5 Fixed FPR"
@@ -195,7 +198,7 @@ def _split(loader: str, **params: Any) -> dict[str, Any]:
     return {"loader": loader, "params": params}
 
 
-def _register(client: Client, name: str, train: Mapping[str, Any], test: Mapping[str, Any]) -> Dataset:
+def _register(client: Client, name: str, train: Mapping[str, Any], test: Mapping[str, Any]) -> Reply[DatasetView]:
     """Return the dataset, ready; where the name is taken by other splits, under a name with a number."""
     for candidate in (name, *(f"{name}-{again}" for again in range(2, 100))):
         try:
@@ -214,7 +217,7 @@ def _register(client: Client, name: str, train: Mapping[str, Any], test: Mapping
     return dataset
 
 
-def _print_dataset(console: Console, dataset: Dataset) -> None:
+def _print_dataset(console: Console, dataset: Reply[DatasetView]) -> None:
     info = dataset["info"] or {}
     console.print(
         f"Dataset {dataset['name']}: {count(info['train']['size'])} items to train on, "

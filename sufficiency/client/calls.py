@@ -1,143 +1,39 @@
-"""A typed client of the service: its calls answer the JSON of the API, and its errors say what to do."""
+"""The calls of the API, each a method: what it takes, and what it answers as the API's own model."""
 
-import json
-import random
-import time
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, TypeVar, cast, overload
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from uuid import UUID
 
-import httpx
+from sufficiency.client.connection import Connection, segment
+from sufficiency.client.replies import Reply
+from sufficiency.client.waiting import wait_until
+from sufficiency.schemas.words import DEFAULT_URL, ENDED, ExportFormat, MeasurementsView, PictureKind
 
-from sufficiency.client.job import Job as Job
-from sufficiency.schemas.spec import JobSpec
-from sufficiency.settings import get_settings
+# A client is made in a moment: what it takes to send a request, and the models of the answers, are imported by the
+# first call that needs them.
+if TYPE_CHECKING:
+    import httpx
 
-ENDED = frozenset({"completed", "failed", "cancelled"})
-RETRIES = 3
-STREAM_RETRIES = 8
-OUTAGE_SECONDS = 120.0  # how long `wait` bears a service that is away
-# The server sends a comment on an idle stream every few seconds; a silence so long is a dead connection.
-STREAM_SILENCE_SECONDS = 60.0
-STREAM_PATIENCE = 25  # empty streams, a fifth of a second apart, before an ended job's end is taken for pruned
-
-T = TypeVar("T")
-
-
-class ProblemError(TypedDict):
-    """One bad field of a refused request."""
-
-    pointer: str
-    detail: str
-
-
-class Plugin(TypedDict):
-    """A plugin that a worker offers, or has offered."""
-
-    kind: str
-    name: str
-    version: str
-    summary: str
-    params_schema: dict[str, Any]
-    capabilities: dict[str, Any]
-    devices: list[str]
-    available: bool
-    unavailable_reason: str | None
-
-
-class Dataset(TypedDict):
-    """A registered pair of splits; `info` and `fingerprint` are null until a worker has read them."""
-
-    id: str
-    name: str
-    train: dict[str, Any]
-    test: dict[str, Any]
-    status: Literal["verifying", "ready", "invalid"]
-    error: dict[str, Any] | None
-    info: dict[str, Any] | None
-    fingerprint: str | None
-    queued_reason: str | None
-
-
-@dataclass(frozen=True)
-class JobEvent:
-    """One event of a job: `id` is its number; `type` is state, planned, cell, warning, versions, discarded, pruned."""
-
-    id: int
-    type: str
-    data: dict[str, Any]
-
-
-class ClientError(Exception):
-    """What every error of the client is."""
-
-
-class BadUrl(ClientError, ValueError):
-    """The address of the service is none."""
-
-
-class ServiceUnreachable(ClientError):
-    """No answer came from the address.
-
-    Attributes
-    ----------
-    url : str
-        The service that was asked.
-    reason : str
-        What the connection said.
-    """
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"no answer from {url} ({reason}): start the service with `sufficiency standalone`, "
-            "or name another with --url or SUFFICIENCY_URL"
-        )
-        self.url = url
-        self.reason = reason
-
-
-class ApiError(ClientError):
-    """The API said no; the problem (RFC 9457) says why.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status.
-    code : str
-        Stable name of the problem, or "" when the answer was not a problem document.
-    title, detail : str
-        What is wrong, in general and this time.
-    errors : list of dict
-        Bad fields: `pointer` (JSON pointer into the request) and `detail`.
-    request : str
-        Method and URL.
-    problem : dict
-        The whole problem document.
-    """
-
-    def __init__(self, status: int, problem: Mapping[str, Any], request: str) -> None:
-        self.status = status
-        self.problem = dict(problem)
-        self.code = str(problem.get("code") or "")
-        self.title = str(problem.get("title") or f"HTTP {status}")
-        self.detail = str(problem.get("detail") or "")
-        self.errors: list[ProblemError] = [
-            {"pointer": str(e.get("pointer", "")), "detail": str(e.get("detail", ""))}
-            for e in problem.get("errors") or []
-            if isinstance(e, Mapping)
-        ]
-        self.request = request
-        fields = "; ".join(f"{e['pointer']}: {e['detail']}" for e in self.errors)
-        super().__init__(": ".join(part for part in (self.title, self.detail, fields) if part))
-
-
-class WaitTimeout(ClientError):
-    """What was waited for has not happened in the time given; it still goes on."""
+    from sufficiency.client.events import JobEvent
+    from sufficiency.client.job import Job
+    from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.jobs import ExtensionPlanView, PlanView
+    from sufficiency.schemas.paging import Page
+    from sufficiency.schemas.plugins import PluginView
+    from sufficiency.schemas.results import (
+        AverageMeasurement,
+        CellMeasurement,
+        ComparisonView,
+        Curves,
+        InverseProjection,
+        Projection,
+        Verdicts,
+    )
+    from sufficiency.schemas.spec import JobSpec
+    from sufficiency.schemas.workers import WorkerView
 
 
 class Client:
@@ -165,18 +61,16 @@ class Client:
     """
 
     def __init__(
-        self, url: str | None = None, timeout: float = 30.0, *, transport: httpx.BaseTransport | None = None
+        self, url: str | None = None, timeout: float = 30.0, *, transport: "httpx.BaseTransport | None" = None
     ) -> None:
-        self.url = (url or get_settings().url).rstrip("/")
-        try:
-            address = httpx.URL(self.url)
-            if address.scheme not in ("http", "https") or not address.host:
-                raise httpx.InvalidURL("it must begin with http:// or https:// and name a host")
-            # No proxy of the environment can reach this machine's own loopback.
-            local = address.host in ("localhost", "127.0.0.1", "::1")
-            self._http = httpx.Client(base_url=address, timeout=timeout, transport=transport, trust_env=not local)
-        except httpx.InvalidURL as error:
-            raise BadUrl(f"{self.url!r} is not the address of a service: {error}") from error
+        # Read here and not by `sufficiency.settings`, which takes longer to import than all the rest of a client.
+        wanted = url or os.environ.get("SUFFICIENCY_URL") or DEFAULT_URL
+        self._connection = Connection(wanted, timeout, transport)
+
+    @property
+    def url(self) -> str:
+        """The service that it talks to."""
+        return self._connection.url
 
     def __enter__(self) -> Self:
         return self
@@ -188,38 +82,47 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connection.close()
 
     # What workers offer
 
     def ready(self) -> bool:
         """Return whether the service can be reached and says that it is ready; never raises."""
+        http = self._connection.http
+        from httpx import HTTPError
+
         try:
-            return self._http.get("/readyz", timeout=5.0).status_code == 200
-        except httpx.HTTPError:
+            return http.get("/readyz", timeout=5.0).status_code == 200
+        except HTTPError:
             return False
 
-    def plugins(self, kind: str | None = None) -> list[Plugin]:
+    def plugins(self, kind: str | None = None) -> "list[Reply[PluginView]]":
         """Return the plugins of the catalog, all of them or of one kind."""
-        return list(self._items("/plugins", {"kind": kind}))
+        from sufficiency.schemas.plugins import PluginView
 
-    def plugin(self, kind: str, name: str) -> Plugin:
+        return [Reply(one, PluginView) for one in self._connection.items("/plugins", {"kind": kind})]
+
+    def plugin(self, kind: str, name: str) -> "Reply[PluginView]":
         """Return one plugin."""
-        return cast(Plugin, self._json("GET", f"/plugins/{_segment(kind)}/{_segment(name)}"))
+        from sufficiency.schemas.plugins import PluginView
 
-    def workers(self) -> list[dict[str, Any]]:
+        return Reply(self._connection.json("GET", f"/plugins/{segment(kind)}/{segment(name)}"), PluginView)
+
+    def workers(self) -> "list[Reply[WorkerView]]":
         """Return the workers that the service has heard of lately."""
-        return list(self._items("/workers"))
+        from sufficiency.schemas.workers import WorkerView
+
+        return [Reply(one, WorkerView) for one in self._connection.items("/workers")]
 
     # Datasets
 
-    def datasets(self) -> list[Dataset]:
+    def datasets(self) -> "list[Reply[DatasetView]]":
         """Return the registered datasets."""
-        return list(self._items("/datasets"))
+        return [self._dataset(one) for one in self._connection.items("/datasets")]
 
-    def dataset(self, name: str) -> Dataset:
+    def dataset(self, name: str) -> "Reply[DatasetView]":
         """Return one dataset."""
-        return cast(Dataset, self._json("GET", f"/datasets/{_segment(name)}"))
+        return self._dataset(self._connection.json("GET", f"/datasets/{segment(name)}"))
 
     def add_dataset(
         self,
@@ -230,7 +133,7 @@ class Client:
         source: Mapping[str, Any] | None = None,
         split: Mapping[str, Any] | None = None,
         standardise: bool = False,
-    ) -> Dataset:
+    ) -> "Reply[DatasetView]":
         """Register a pair of splits; a worker then reads and verifies it.
 
         Parameters
@@ -248,14 +151,14 @@ class Client:
 
         Returns
         -------
-        Dataset
+        Reply of DatasetView
             As registered, usually still ``verifying``; see `wait_dataset`.
         """
         asked = {"train": train, "test": test, "source": source, "split": split, "standardise": standardise or None}
         body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}
-        return cast(Dataset, self._json("POST", "/datasets", body=body))
+        return self._dataset(self._connection.json("POST", "/datasets", body=body))
 
-    def wait_dataset(self, name: str, timeout: float | None = None) -> Dataset:
+    def wait_dataset(self, name: str, timeout: float | None = None) -> "Reply[DatasetView]":
         """Return the dataset once it is verified, be it ``ready`` or ``invalid``.
 
         Raises
@@ -263,34 +166,41 @@ class Client:
         WaitTimeout
             When it is still being verified after `timeout` seconds.
         """
-        return self._poll(
+        return wait_until(
             lambda: self.dataset(name),
             lambda dataset: dataset["status"] != "verifying",
             timeout,
             f"dataset {name!r} is still being verified after {timeout} s: is a worker running? (`sufficiency workers`)",
         )
 
-    def verify_dataset(self, name: str) -> Dataset:
+    def verify_dataset(self, name: str) -> "Reply[DatasetView]":
         """Have a worker read a dataset anew, after its files have changed; see `wait_dataset`."""
-        return cast(Dataset, self._json("POST", f"/datasets/{_segment(name)}/verify"))
+        return self._dataset(self._connection.json("POST", f"/datasets/{segment(name)}/verify"))
 
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset's registration; its files stay."""
-        self._request("DELETE", f"/datasets/{_segment(name)}")
+        self._connection.request("DELETE", f"/datasets/{segment(name)}")
+
+    def _dataset(self, answer: Mapping[str, Any]) -> "Reply[DatasetView]":
+        from sufficiency.schemas.datasets import DatasetView
+
+        return Reply(answer, DatasetView)
 
     # Jobs
 
     @overload
     def submit(
-        self, spec: JobSpec | Mapping[str, Any], *, dry_run: Literal[False] = ..., idempotency_key: str | None = ...
-    ) -> Job: ...
+        self, spec: "JobSpec | Mapping[str, Any]", *, dry_run: Literal[False] = ..., idempotency_key: str | None = ...
+    ) -> "Job": ...
 
     @overload
-    def submit(self, spec: JobSpec | Mapping[str, Any], *, dry_run: Literal[True]) -> dict[str, Any]: ...
+    def submit(
+        self, spec: "JobSpec | Mapping[str, Any]", *, dry_run: Literal[True], idempotency_key: str | None = ...
+    ) -> "Reply[PlanView]": ...
 
     def submit(
-        self, spec: JobSpec | Mapping[str, Any], *, dry_run: bool = False, idempotency_key: str | None = None
-    ) -> Job | dict[str, Any]:
+        self, spec: "JobSpec | Mapping[str, Any]", *, dry_run: bool = False, idempotency_key: str | None = None
+    ) -> "Job | Reply[PlanView]":
         """Submit a job.
 
         Parameters
@@ -304,21 +214,25 @@ class Client:
 
         Returns
         -------
-        Job or dict
-            The queued job, a dictionary with methods (`Job.wait`, `Job.project` …), or the plan of a dry run.
+        Job or Reply of PlanView
+            The queued job, with methods of its own (`Job.wait`, `Job.project` …), or the plan of a dry run.
         """
         # Only what the caller set is sent, so that the service's own defaults fill in the rest.
-        body = spec.model_dump(mode="json", exclude_unset=True) if isinstance(spec, JobSpec) else spec
+        body = spec if isinstance(spec, Mapping) else spec.model_dump(mode="json", exclude_unset=True)
         params = {"dry_run": "true"} if dry_run else None
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
-        answer = self._json("POST", "/jobs", params, body=body, headers=headers)
-        return answer if dry_run else Job(self, answer)
+        answer = self._connection.json("POST", "/jobs", params, body=body, headers=headers)
+        if not dry_run:
+            return self._job(answer)
+        from sufficiency.schemas.jobs import PlanView
 
-    def job(self, id: str | UUID) -> Job:
+        return Reply(answer, PlanView)
+
+    def job(self, id: str | UUID) -> "Job":
         """Return one job."""
-        return Job(self, self._json("GET", _job(id)))
+        return self._job(self._connection.json("GET", _path(id)))
 
-    def jobs(self, *, limit: int | None = None, **filters: Any) -> Iterator[Job]:
+    def jobs(self, *, limit: int | None = None, **filters: Any) -> "Iterator[Job]":
         """Iterate over jobs, the newest first, page by page.
 
         Parameters
@@ -330,13 +244,13 @@ class Client:
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
-        return islice((Job(self, seen) for seen in self._items("/jobs", filters)), limit)
+        return islice((self._job(seen) for seen in self._connection.items("/jobs", filters)), limit)
 
-    def cancel(self, id: str | UUID) -> Job:
+    def cancel(self, id: str | UUID) -> "Job":
         """Ask a job to stop; what it has measured stays."""
-        return Job(self, self._json("POST", f"{_job(id)}/cancel"))
+        return self._job(self._connection.json("POST", f"{_path(id)}/cancel"))
 
-    def retry(self, id: str | UUID, *, start_anew: bool = False) -> Job:
+    def retry(self, id: str | UUID, *, start_anew: bool = False) -> "Job":
         """Queue a failed or cancelled job again; what it has measured stays.
 
         Parameters
@@ -348,7 +262,9 @@ class Client:
             when these are not what the job was measured with (`ApiError` with code ``plugin_changed`` or
             ``dataset_changed``), and the only one for a completed job.
         """
-        return Job(self, self._json("POST", f"{_job(id)}/retry", {"start_anew": "true"} if start_anew else None))
+        return self._job(
+            self._connection.json("POST", f"{_path(id)}/retry", {"start_anew": "true"} if start_anew else None)
+        )
 
     @overload
     def extend(
@@ -361,7 +277,7 @@ class Client:
         start_anew: bool = ...,
         dry_run: Literal[False] = ...,
         idempotency_key: str | None = ...,
-    ) -> Job: ...
+    ) -> "Job": ...
 
     @overload
     def extend(
@@ -373,7 +289,8 @@ class Client:
         dataset: str | None = ...,
         start_anew: bool = ...,
         dry_run: Literal[True],
-    ) -> dict[str, Any]: ...
+        idempotency_key: str | None = ...,
+    ) -> "Reply[ExtensionPlanView]": ...
 
     def extend(
         self,
@@ -385,7 +302,7 @@ class Client:
         start_anew: bool = False,
         dry_run: bool = False,
         idempotency_key: str | None = None,
-    ) -> Job | dict[str, Any]:
+    ) -> "Job | Reply[ExtensionPlanView]":
         """Add runs or steps to an ended job and queue it again; what it has measured stays.
 
         Parameters
@@ -407,25 +324,31 @@ class Client:
 
         Returns
         -------
-        Job or dict
+        Job or Reply of ExtensionPlanView
             The queued job, or the plan of a dry run.
         """
         wanted = {"runs": runs, "steps": list(steps) if steps is not None else None, "dataset": dataset}
         flags = {"start_anew": start_anew, "dry_run": dry_run}
-        answer = self._json(
+        answer = self._connection.json(
             "POST",
-            f"{_job(id)}/extend",
+            f"{_path(id)}/extend",
             {name: "true" for name, is_set in flags.items() if is_set},
             body={name: value for name, value in wanted.items() if value is not None},
             headers={"Idempotency-Key": idempotency_key} if idempotency_key else None,
         )
-        return answer if dry_run else Job(self, answer)
+        if not dry_run:
+            return self._job(answer)
+        from sufficiency.schemas.jobs import ExtensionPlanView
+
+        return Reply(answer, ExtensionPlanView)
 
     def delete(self, id: str | UUID) -> None:
         """Delete an ended job with everything it measured."""
-        self._request("DELETE", _job(id))
+        self._connection.request("DELETE", _path(id))
 
-    def wait(self, id: str | UUID, timeout: float | None = None, *, each: Callable[[Job], object] | None = None) -> Job:
+    def wait(
+        self, id: str | UUID, timeout: float | None = None, *, each: "Callable[[Job], object] | None" = None
+    ) -> "Job":
         """Return the job once it has ended: completed, failed or cancelled.
 
         Parameters
@@ -443,20 +366,20 @@ class Client:
             When it has not ended after `timeout` seconds; it goes on.
         """
 
-        def look() -> Job:
+        def look() -> "Job":
             job = self.job(id)
             if each is not None:
                 each(job)
             return job
 
-        return self._poll(
+        return wait_until(
             look,
             lambda job: job["state"] in ENDED,
             timeout,
             f"job {id} has not ended after {timeout} s; it goes on",
         )
 
-    def events(self, id: str | UUID, last_id: int | None = None) -> Iterator[JobEvent]:
+    def events(self, id: str | UUID, last_id: int | None = None) -> "Iterator[JobEvent]":
         """Iterate over a job's events until it has ended, across broken connections.
 
         Parameters
@@ -471,39 +394,40 @@ class Client:
         ServiceUnreachable
             When the connection broke and could not be made again.
         """
-        failures = empty = 0
-        has_ended = tells_end = False
-        patience = 1
-        while True:
-            try:
-                for event in self._stream(f"{_job(id)}/events", last_id):
-                    failures, empty, last_id, patience = 0, -1, event.id, STREAM_PATIENCE
-                    if event.type == "state":
-                        tells_end = event.data.get("state") in ENDED
-                    yield event
-            except (httpx.TransportError, _Busy) as error:
-                failures += 1
-                if failures > STREAM_RETRIES:
-                    raise ServiceUnreachable(self.url, _reason(error)) from error
-                time.sleep(_pause(failures, getattr(error, "retry_after", None)))
-                continue
-            # The server closes the stream of an ended job, but also when it shuts down or its database is away. So
-            # the end is what was read after the job had ended, and tells of it. To who comes later than that, it is
-            # nothing twice; to who still waits for it, nothing for longer than a server takes to shut down.
-            empty += 1
-            if has_ended and (tells_end or empty > patience):
-                return
-            has_ended = self.job(id)["state"] in ENDED
-            if not has_ended or empty > 1:
-                time.sleep(0.2)
+        from sufficiency.client.events import follow
+
+        return follow(self._connection, f"{_path(id)}/events", last_id, lambda: self.job(id).state in ENDED)
+
+    def _job(self, seen: Mapping[str, Any]) -> "Job":
+        from sufficiency.client.job import Job
+
+        return Job(self, seen)
 
     # Results
 
-    def measurements(self, id: str | UUID, view: Literal["cells", "averages"] = "averages") -> dict[str, Any]:
-        """Return a job's measurements: every cell's values, or mean and standard deviation a step; all pages as one."""
-        return {"items": list(self._items(f"{_job(id)}/measurements", {"view": view})), "next_cursor": None}
+    @overload
+    def measurements(self, id: str | UUID, view: Literal["averages"] = ...) -> "Reply[Page[AverageMeasurement]]": ...
 
-    def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> dict[str, Any]:
+    @overload
+    def measurements(self, id: str | UUID, view: Literal["cells"]) -> "Reply[Page[CellMeasurement]]": ...
+
+    @overload
+    def measurements(
+        self, id: str | UUID, view: MeasurementsView
+    ) -> "Reply[Page[AverageMeasurement]] | Reply[Page[CellMeasurement]]": ...
+
+    def measurements(
+        self, id: str | UUID, view: MeasurementsView = "averages"
+    ) -> "Reply[Page[AverageMeasurement]] | Reply[Page[CellMeasurement]]":
+        """Return a job's measurements: every cell's values, or mean and standard deviation a step; all pages as one."""
+        from sufficiency.schemas.paging import Page
+        from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
+
+        items = list(self._connection.items(f"{_path(id)}/measurements", {"view": view}))
+        answer = {"items": items, "next_cursor": None}
+        return Reply(answer, Page[CellMeasurement]) if view == "cells" else Reply(answer, Page[AverageMeasurement])
+
+    def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> "Reply[Projection]":
         """Return what the metrics are expected to be at training-set sizes `n`.
 
         Parameters
@@ -515,9 +439,12 @@ class Client:
         **options
             ``metric``, ``level``, ``method``, and ``of``: whose interval, of the ``mean`` or of one new ``training``.
         """
-        return self._json("GET", f"{_job(id)}/project", {"n": list(n), **options})
+        from sufficiency.schemas.results import Projection
 
-    def inv_project(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> dict[str, Any]:
+        answer = self._connection.json("GET", f"{_path(id)}/project", {"n": list(n), **options})
+        return Reply(answer, Projection)
+
+    def inv_project(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[InverseProjection]":
         """Return how many training items the targets need.
 
         Parameters
@@ -529,9 +456,14 @@ class Client:
         **options
             ``level``, ``method``.
         """
-        return self._json("GET", f"{_job(id)}/inv_project", {"target": list(targets), **options})
+        from sufficiency.schemas.results import InverseProjection
 
-    def verdict(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        return Reply(
+            self._connection.json("GET", f"{_path(id)}/inv_project", {"target": list(targets), **options}),
+            InverseProjection,
+        )
+
+    def verdict(self, id: str | UUID, **options: Any) -> "Reply[Verdicts]":
         """Return whether more data is worth it, by every metric.
 
         Parameters
@@ -542,9 +474,11 @@ class Client:
             ``metric``, ``level``, and ``min_gain``: what doubling the data must bring, in the metric's units, 0.01 for
             all or ``"Accuracy:0.01"``; a list repeats it.
         """
-        return self._json("GET", f"{_job(id)}/verdict", options)
+        from sufficiency.schemas.results import Verdicts
 
-    def curves(self, id: str | UUID, **options: Any) -> dict[str, Any]:
+        return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
+
+    def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.
 
         Parameters
@@ -554,9 +488,11 @@ class Client:
         **options
             ``metric``, ``method``.
         """
-        return self._json("GET", f"{_job(id)}/curves", options)
+        from sufficiency.schemas.results import Curves
 
-    def compare(self, ids: Sequence[str | UUID], **options: Any) -> dict[str, Any]:
+        return Reply(self._connection.json("GET", f"{_path(id)}/curves", options), Curves)
+
+    def compare(self, ids: Sequence[str | UUID], **options: Any) -> "Reply[ComparisonView]":
         """Return jobs' curves side by side: where they cross, and how many times the data one needs.
 
         Parameters
@@ -566,7 +502,11 @@ class Client:
         **options
             ``metric``, ``level``.
         """
-        return self._json("GET", "/compare", {"job": [str(id) for id in ids], **options})
+        from sufficiency.schemas.results import ComparisonView
+
+        return Reply(
+            self._connection.json("GET", "/compare", {"job": [str(id) for id in ids], **options}), ComparisonView
+        )
 
     def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
         """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.
@@ -578,17 +518,17 @@ class Client:
         **options
             ``metric``, ``class``, ``target``, ``theme``.
         """
-        return self._json("GET", f"{_job(id)}/figure", options)
+        return self._connection.json("GET", f"{_path(id)}/figure", options)
 
-    def plot(self, id: str | UUID, kind: Literal["svg", "png"] = "svg", **options: Any) -> bytes:
+    def plot(self, id: str | UUID, kind: PictureKind = "svg", **options: Any) -> bytes:
         """Return one metric's curve as a picture; the options are those of `figure`."""
-        return self._request("GET", f"{_job(id)}/plot.{kind}", options).content
+        return self._connection.request("GET", f"{_path(id)}/plot.{kind}", options).content
 
     def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str:
         """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""
-        return self._request("GET", f"{_job(id)}/{view}", {**(params or {}), "format": "csv"}).text
+        return self._connection.request("GET", f"{_path(id)}/{view}", {**(params or {}), "format": "csv"}).text
 
-    def export(self, id: str | UUID, format: str = "dataeval") -> bytes:
+    def export(self, id: str | UUID, format: ExportFormat = "dataeval") -> bytes:
         """Return a job's results as a file.
 
         Parameters
@@ -598,7 +538,7 @@ class Client:
         format : {"dataeval", "csv"}
             ``dataeval`` is the JSON that DataEval's ``SufficiencyOutput`` takes; ``csv`` every cell.
         """
-        return self._request("GET", f"{_job(id)}/export", {"format": format}).content
+        return self._connection.request("GET", f"{_path(id)}/export", {"format": format}).content
 
     def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
         """Write an ended job's results to MLflow, once however often it is called.
@@ -621,161 +561,6 @@ class Client:
 
         return export_job(self, str(id), tracking_uri, experiment)
 
-    # How requests are made
 
-    def _json(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        response = self._request(method, path, params, body=body, headers=headers)
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise ServiceUnreachable(self.url, "what answers there is not this service")
-        return answer
-
-    def _items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        """Yield the items of all pages."""
-        cursor: str | None = None
-        while True:
-            page = self._json("GET", path, {**(params or {}), "cursor": cursor})
-            yield from page["items"]
-            cursor = page.get("next_cursor")
-            if not cursor:
-                return
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        repeatable = method == "GET" or "Idempotency-Key" in (headers or {})
-        asked = {key: value for key, value in (params or {}).items() if value is not None}
-        for attempt in range(1, RETRIES + 2):
-            last = attempt > RETRIES
-            try:
-                response = self._http.request(method, path, params=asked, json=body, headers=headers)
-            except httpx.TransportError as error:
-                # A request whose connection was refused never arrived, so that even a POST may be sent again.
-                if last or not (repeatable or isinstance(error, httpx.ConnectError)):
-                    raise ServiceUnreachable(self.url, _reason(error)) from error
-                time.sleep(_pause(attempt))
-                continue
-            if response.status_code == 503 and repeatable and not last:
-                time.sleep(_pause(attempt, _retry_after(response)))
-                continue
-            break
-        if not response.is_success:
-            raise _api_error(response)
-        return response
-
-    def _stream(self, path: str, last_id: int | None) -> Iterator[JobEvent]:
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(last_id)} if last_id is not None else {})
-        timeout = httpx.Timeout(self._http.timeout.connect, read=STREAM_SILENCE_SECONDS)
-        with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            if response.status_code == 503:
-                raise _Busy(_retry_after(response))
-            if not response.is_success:
-                response.read()
-                raise _api_error(response)
-            yield from parse_events(response.iter_lines())
-
-    def _poll(self, look: Callable[[], T], done: Callable[[T], bool], timeout: float | None, late: str) -> T:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.1
-        heard = time.monotonic()
-        while True:
-            try:
-                if done(seen := look()):
-                    return seen
-                heard = time.monotonic()
-            except (ServiceUnreachable, ApiError) as error:
-                # The service is given the time to restart: what is waited for goes on without it.
-                away = not isinstance(error, ApiError) or error.status == 503
-                if not away or time.monotonic() - heard > OUTAGE_SECONDS:
-                    raise
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise WaitTimeout(late)
-            time.sleep(pause)
-            pause = min(pause * 1.5, 2.0)
-
-
-class _Busy(Exception):
-    """The stream was answered 503."""
-
-    def __init__(self, retry_after: float | None) -> None:
-        super().__init__("the service is busy")
-        self.retry_after = retry_after
-
-
-def parse_events(lines: Iterator[str]) -> Iterator[JobEvent]:
-    """Parse the lines of an event stream (WHATWG server-sent events); an event without a number or data is skipped."""
-    id, type, data = "", "message", list[str]()
-    for line in lines:
-        if line == "":
-            if data and id.isdigit():
-                yield JobEvent(int(id), type, json.loads("\n".join(data)))
-            type, data = "message", []
-            continue
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "id":
-            id = value
-        elif field == "event":
-            type = value
-        elif field == "data":
-            data.append(value)
-
-
-def _job(id: str | UUID) -> str:
-    return f"/jobs/{_segment(str(id))}"
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectError):
-        return str(error) or "connection refused"
-    return str(error) or type(error).__name__
-
-
-def _pause(attempt: int, retry_after: float | None = None) -> float:
-    if retry_after is not None:
-        return min(retry_after, 30.0)
-    return float(
-        min(0.1 * 2**attempt, 5.0) * random.uniform(0.75, 1.25)
-    )  # jitter, so that clients do not march in step
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _api_error(response: httpx.Response) -> ApiError:
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict):
-        problem = {"detail": response.text[:500]}
-    problem.setdefault("title", response.reason_phrase)
-    return ApiError(response.status_code, problem, f"{response.request.method} {response.request.url}")
+def _path(id: str | UUID) -> str:
+    return f"/jobs/{segment(str(id))}"

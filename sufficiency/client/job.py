@@ -1,57 +1,35 @@
-"""A job in Python's hands: the API's answer with methods, tables that become frames, and a face in notebooks."""
+"""A job in Python's hands: what the API says of it, with methods, and a face in notebooks."""
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from sufficiency.client.errors import ClientError
+from sufficiency.client.frames import Rows, by_metric, means_table
+from sufficiency.client.progress import progress_bar
+from sufficiency.client.replies import Reply
+from sufficiency.schemas.jobs import ExtensionPlanView, JobView, ProgressView
+from sufficiency.schemas.paging import Page
+from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKind
 
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
     from sufficiency.client.calls import Client
-
-SHOWN_ROWS = 60
-
-
-class Rows(list[dict[str, Any]]):
-    """Rows of an answer, a dictionary each; as a frame with `to_pandas` or `to_polars`, as a table in a notebook.
-
-    Attributes
-    ----------
-    answer : dict
-        The whole answer of the API, which says more than its rows: method, level, warnings.
-    """
-
-    def __init__(self, rows: Iterable[Mapping[str, Any]], answer: Mapping[str, Any]) -> None:
-        super().__init__(dict(row) for row in rows)
-        self.answer = dict(answer)
-
-    def to_pandas(self) -> Any:
-        """Return the rows as a ``pandas.DataFrame``."""
-        pandas = installed("pandas")
-        return pandas.DataFrame(list(self))
-
-    def to_polars(self) -> Any:
-        """Return the rows as a ``polars.DataFrame``."""
-        polars = installed("polars")
-        return polars.DataFrame(list(self), infer_schema_length=None)
-
-    def _repr_html_(self) -> str:
-        columns = list(dict.fromkeys(key for row in self for key in row))
-        body = [[_text(row.get(column)) for column in columns] for row in self[:SHOWN_ROWS]]
-        more = len(self) - len(body)
-        return _table(columns, body) + (f"<p>… and {more} more rows</p>" if more > 0 else "")
+    from sufficiency.client.events import JobEvent
+    from sufficiency.schemas.results import (
+        AverageMeasurement,
+        CellMeasurement,
+        Curves,
+        InverseProjection,
+        Projection,
+        Verdicts,
+    )
 
 
-def by_metric(answer: Mapping[str, Any]) -> Rows:
-    """Return the rows of an answer that is grouped by metric."""
-    return Rows(({"metric": metric, **row} for metric, rows in answer["metrics"].items() for row in rows), answer)
-
-
-class Job(dict[str, Any]):
-    """A job as the API shows it (``job["state"]``), and what can be asked of it.
+class Job(Reply[JobView]):
+    """A job as the API shows it (``job["state"]``, ``job.view.state``), and what can be asked of it.
 
     Notes
     -----
@@ -65,7 +43,7 @@ class Job(dict[str, Any]):
     """
 
     def __init__(self, client: "Client", seen: Mapping[str, Any]) -> None:
-        super().__init__(seen)
+        super().__init__(seen, JobView)
         self._client = client
 
     @property
@@ -75,20 +53,33 @@ class Job(dict[str, Any]):
 
     @property
     def state(self) -> str:
-        """Its state when it was last looked at."""
+        """Its state when it was last looked at; of a newer service, maybe one that this client does not know."""
         return str(self["state"])
+
+    @property
+    def progress(self) -> ProgressView:
+        """How far it was when it was last looked at."""
+        return self.view.progress
 
     def refresh(self) -> Self:
         """Look at the job again."""
         return self._see(self._client.job(self.id))
 
-    def wait(self, timeout: float | None = None, *, progress: bool | None = None) -> Self:
+    def wait(
+        self,
+        timeout: float | None = None,
+        *,
+        each: "Callable[[Job], object] | None" = None,
+        progress: bool | None = None,
+    ) -> Self:
         """Return the job once it has ended: completed, failed or cancelled.
 
         Parameters
         ----------
         timeout : float, optional
             Seconds; default as long as it takes.
+        each : callable, optional
+            Gets the job whenever it was looked at.
         progress : bool, optional
             Show a bar; default in a notebook and on a terminal.
 
@@ -97,18 +88,61 @@ class Job(dict[str, Any]):
         WaitTimeout
             When it has not ended after `timeout` seconds; it goes on.
         """
-        with _bar(progress) as show:
-            return self._see(self._client.wait(self.id, timeout, each=show))
+        with progress_bar(progress) as show:
+
+            def looked(job: Job) -> None:
+                for tell in (show, each):
+                    if tell is not None:
+                        tell(job)
+
+            return self._see(self._client.wait(self.id, timeout, each=looked))
+
+    def events(self, last_id: int | None = None) -> "Iterator[JobEvent]":
+        """Iterate over its events until it has ended, across broken connections; those after `last_id`, if given."""
+        return self._client.events(self.id, last_id)
 
     def cancel(self) -> Self:
         """Ask the job to stop; what it has measured stays."""
         return self._see(self._client.cancel(self.id))
 
-    def retry(self) -> Self:
-        """Queue a failed or cancelled job again; what it has measured stays."""
-        return self._see(self._client.retry(self.id))
+    def retry(self, *, start_anew: bool = False) -> Self:
+        """Queue a failed or cancelled job again; what it has measured stays, unless it is to `start_anew`."""
+        return self._see(self._client.retry(self.id, start_anew=start_anew))
 
-    def extend(self, *, runs: int | None = None, steps: Sequence[int] | None = None) -> Self:
+    @overload
+    def extend(
+        self,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[False] = ...,
+        idempotency_key: str | None = ...,
+    ) -> Self: ...
+
+    @overload
+    def extend(
+        self,
+        *,
+        runs: int | None = ...,
+        steps: Sequence[int] | None = ...,
+        dataset: str | None = ...,
+        start_anew: bool = ...,
+        dry_run: Literal[True],
+        idempotency_key: str | None = ...,
+    ) -> Reply[ExtensionPlanView]: ...
+
+    def extend(
+        self,
+        *,
+        runs: int | None = None,
+        steps: Sequence[int] | None = None,
+        dataset: str | None = None,
+        start_anew: bool = False,
+        dry_run: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Self | Reply[ExtensionPlanView]:
         """Add runs or steps to an ended job and queue it again; what it has measured stays.
 
         Parameters
@@ -117,32 +151,79 @@ class Job(dict[str, Any]):
             How many there are to be in all.
         steps : sequence of int, optional
             Training-set sizes to add.
+        dataset : str, optional
+            Another registration of the same data; other data only with `start_anew`.
+        start_anew : bool
+            Drop what is measured, and measure all of it with the plugins and the data of now.
+        dry_run : bool
+            Validate and answer the plan; store nothing, and leave this job as it was seen.
+        idempotency_key : str, optional
+            The same key with the same request extends the job once, however often it is sent.
         """
-        return self._see(self._client.extend(self.id, runs=runs, steps=steps))
+        if dry_run:
+            return self._client.extend(
+                self.id,
+                runs=runs,
+                steps=steps,
+                dataset=dataset,
+                start_anew=start_anew,
+                dry_run=True,
+                idempotency_key=idempotency_key,
+            )
+        return self._see(
+            self._client.extend(
+                self.id,
+                runs=runs,
+                steps=steps,
+                dataset=dataset,
+                start_anew=start_anew,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def delete(self) -> None:
+        """Delete the ended job with everything it measured."""
+        self._client.delete(self.id)
 
     def _see(self, seen: Mapping[str, Any]) -> Self:
         self.clear()
         self.update(seen)
+        self.__dict__.pop("view", None)
         return self
 
     # Results
 
-    def measurements(self, view: Literal["cells", "averages"] = "averages") -> Rows:
-        """Return what was measured: every cell's values, or mean and standard deviation a step."""
-        answer = self._client.measurements(self.id, view)
-        return Rows(answer["items"], answer)
+    @overload
+    def measurements(self, view: Literal["averages"] = ...) -> "Rows[Page[AverageMeasurement]]": ...
 
-    def project(self, *n: int, **options: Any) -> Rows:
+    @overload
+    def measurements(self, view: Literal["cells"]) -> "Rows[Page[CellMeasurement]]": ...
+
+    def measurements(
+        self, view: MeasurementsView = "averages"
+    ) -> "Rows[Page[AverageMeasurement]] | Rows[Page[CellMeasurement]]":
+        """Return what was measured: every cell's values, or mean and standard deviation a step."""
+        if view == "cells":
+            cells = self._client.measurements(self.id, view)
+            return Rows(cells["items"], cells)
+        averages = self._client.measurements(self.id, view)
+        return Rows(averages["items"], averages)
+
+    def project(self, *n: float, **options: Any) -> "Rows[Projection]":
         """Return what the metrics are expected to be at training-set sizes; the options are `Client.project`'s."""
         return by_metric(self._client.project(self.id, n, **options))
 
-    def inv_project(self, *targets: float | str, **options: Any) -> Rows:
+    def inv_project(self, *targets: float | str, **options: Any) -> "Rows[InverseProjection]":
         """Return how many training items the targets need; the options are `Client.inv_project`'s."""
         return by_metric(self._client.inv_project(self.id, targets, **options))
 
-    def verdict(self, **options: Any) -> Rows:
+    def verdict(self, **options: Any) -> "Rows[Verdicts]":
         """Return whether more data is worth it, a row a metric; the options are `Client.verdict`'s."""
         return by_metric(self._client.verdict(self.id, **options))
+
+    def curves(self, **options: Any) -> "Reply[Curves]":
+        """Return the fitted curves with their back-test; the options are `Client.curves`'s."""
+        return self._client.curves(self.id, **options)
 
     def figure(self, **options: Any) -> Any:
         """Return the figure: a ``plotly.graph_objects.Figure`` where plotly is installed, else its JSON as a dict.
@@ -158,21 +239,38 @@ class Job(dict[str, Any]):
         except ImportError:
             return figure
 
-    def plot(self, **options: Any) -> str:
-        """Return the figure as SVG.
+    @overload
+    def plot(self, kind: Literal["svg"] = ..., **options: Any) -> str: ...
+
+    @overload
+    def plot(self, kind: Literal["png"], **options: Any) -> bytes: ...
+
+    def plot(self, kind: PictureKind = "svg", **options: Any) -> str | bytes:
+        """Return the figure as a picture: SVG as text, PNG as bytes.
 
         Parameters
         ----------
+        kind : {"svg", "png"}
+            Which.
         **options
             ``metric``, ``class``, ``target``, ``theme``.
         """
-        return self._client.plot(self.id, "svg", **options).decode()
+        picture = self._client.plot(self.id, kind, **options)
+        return picture.decode() if kind == "svg" else picture
+
+    def table(self, view: str, params: Mapping[str, Any] | None = None) -> str:
+        """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""
+        return self._client.table(self.id, view, params)
+
+    def export(self, format: ExportFormat = "dataeval") -> bytes:
+        """Return the results as a file; see `Client.export`."""
+        return self._client.export(self.id, format)
 
     def to_dataeval(self) -> "SufficiencyOutput":
         """Return what DataEval's ``Sufficiency`` would have returned; ``dataeval_plots.plot`` draws it."""
         from sufficiency.answers.dataeval import SufficiencyOutput
 
-        return SufficiencyOutput.of(json.loads(self._client.export(self.id)))
+        return SufficiencyOutput.of(json.loads(self.export()))
 
     def to_mlflow(self, tracking_uri: str, experiment: str = "sufficiency") -> str:
         """Write the results to MLflow, once however often it is called; return the id of the job's run there."""
@@ -181,9 +279,10 @@ class Job(dict[str, Any]):
     # How it looks
 
     def __repr__(self) -> str:
-        return f"<Job {self.id} {self._summary()}>"
+        return f"<Job {self.id} {self.summary()}>"
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """Return in a line how far it is, and why no farther."""
         done = self.get("progress") or {}
         cells = f"{done.get('cells_done', 0)}/{done.get('cells_total', 0)} cells"
         why = self.get("queued_reason") or (self.get("error") or {}).get("detail")
@@ -191,8 +290,6 @@ class Job(dict[str, Any]):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Show the figure; a table where there is none, be it that the service or the job has none yet."""
-        from sufficiency.client.calls import ClientError
-
         shown = {"text/plain": repr(self)}
         try:
             return {**shown, "image/svg+xml": self.plot()}
@@ -201,91 +298,8 @@ class Job(dict[str, Any]):
 
     # Not _repr_html_: notebooks would prefer it to the figure.
     def _html(self) -> str:
-        from sufficiency.client.calls import ClientError
-
-        head = f"<p><b>Job {escape(self.id)}</b>: {escape(self._summary())}</p>"
+        head = f"<p><b>Job {escape(self.id)}</b>: {escape(self.summary())}</p>"
         try:
-            return head + (_wide(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
+            return head + (means_table(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
         except ClientError as error:
             return head + f"<p>{escape(str(error))}</p>"
-
-
-def _wide(means: Rows) -> str:
-    """Return mean ± SD of the scalar metrics, a row a step."""
-    scalars = [row for row in means if row["class"] is None and row["mean"] is not None]
-    metrics = list(dict.fromkeys(row["metric"] for row in scalars))
-    cells = {
-        (row["n"], row["metric"]): f"{row['mean']:.4f}" + (f" ± {row['sd']:.4f}" if row["sd"] is not None else "")
-        for row in scalars
-    }
-    sizes = sorted({n for n, _ in cells})
-    return _table(["n", *metrics], [[f"{n:,}", *(cells.get((n, metric), "–") for metric in metrics)] for n in sizes])
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def installed(name: str) -> Any:
-    """Return an optional package, or say how to get it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{name} is not installed here: `pip install {name}`, or use the rows as they are") from error
-
-
-# The bar
-
-
-@contextmanager
-def _bar(wanted: bool | None) -> Iterator[Callable[[Job], None] | None]:
-    """Yield what shows how far a job is, or None where nobody would see it."""
-    if wanted is not False and _in_notebook():
-        yield _notebook_bar()
-    elif wanted or (wanted is None and sys.stderr.isatty()):
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description:<10}"), BarColumn(bar_width=30), TextColumn("{task.fields[cells]}"))
-        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-            task = progress.add_task("queued", total=1.0, cells="")
-
-            def show(job: Job) -> None:
-                done = job["progress"]
-                cells = f"{done['cells_done']}/{done['cells_total']} cells"
-                progress.update(task, description=job.state, completed=done["fraction"], cells=cells)
-
-            yield show
-    else:
-        yield None
-
-
-def _in_notebook() -> bool:
-    # Asked of a module that is loaded wherever there is a notebook; nobody else should pay for importing it.
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return shell is not None and hasattr(shell, "kernel")
-
-
-def _notebook_bar() -> Callable[[Job], None]:
-    ipython: Any = import_module("IPython.display")
-    handle: Any = None
-
-    def show(job: Job) -> None:
-        nonlocal handle
-        fraction = job["progress"]["fraction"]
-        bar = ipython.HTML(f'<progress max="1" value="{fraction:.4f}"></progress> {escape(job._summary())}')
-        if handle is None:
-            handle = ipython.display(bar, display_id=True)
-        else:
-            handle.update(bar)
-
-    return show

@@ -7,8 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sufficiency.client.calls import ENDED, ApiError, Client, ClientError
+from sufficiency.client.calls import Client
+from sufficiency.client.errors import ApiError, ClientError
 from sufficiency.extras import needs
+from sufficiency.schemas.words import ENDED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,7 +7,8 @@ import numpy as np
 
 from sufficiency.method.fit import NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import DEFAULT_LEVEL, Method, fit_series, project
+from sufficiency.method.projection import DEFAULT_LEVEL, fit_series, project
+from sufficiency.schemas.words import Method
 
 # Parts of the largest measured size up to which the curve is fitted once more.
 FRACTIONS = (0.25, 0.5)

@@ -12,7 +12,8 @@ from scipy.stats import t as student
 
 from sufficiency.method.calibrated import CalibratedFit
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import DEFAULT_LEVEL, HORIZON, RELIABLE, Status, inv_project
+from sufficiency.method.projection import DEFAULT_LEVEL, HORIZON, RELIABLE, inv_project
+from sufficiency.schemas.words import TargetStatus
 
 Array = NDArray[np.float64]
 Side = Literal["first", "second"]
@@ -71,7 +72,7 @@ class Efficiency:
 
     n_first: int
     value: float
-    status: Status
+    status: TargetStatus
     n_second: int | None
     lower: int | None
     upper: int | None

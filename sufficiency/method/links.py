@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from sufficiency.method.measurements import Bounds
-from sufficiency.schemas.spec import Direction
+from sufficiency.schemas.words import Direction
 
 Kind = Literal["logit", "log", "identity"]
 

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.schemas.spec import Direction, MetricSpec
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import Direction
 
 Row = tuple[int, int, int, str, int, float | None]
 Bounds = tuple[float | None, float | None]

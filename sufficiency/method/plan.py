@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol as Structural
 
-from sufficiency.schemas.spec import Protocol
+from sufficiency.schemas.words import Protocol
 
 # A unit of at most this share of the job keeps slots busy to the end; see docs/decisions/0002-units-by-size.md.
 UNIT_SHARE = 0.01

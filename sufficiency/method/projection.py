@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
 from sufficiency.method.fit import PowerLawFit, fit_power_law
 from sufficiency.method.measurements import Bounds, Reading, Series
+from sufficiency.schemas.words import Method, Of, TargetStatus
 
-Method = Literal["calibrated", "power_law"]
 Fit = CalibratedFit | PowerLawFit
 
 DEFAULT_METHOD: Method = "calibrated"
@@ -29,8 +28,6 @@ ASSURANCE = 0.8
 # Less likely than this to be met at all, a target is called unreachable.
 LEAST_PROBABILITY = 0.05
 
-Of = Literal["mean", "training"]
-Status = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Array = NDArray[np.float64]
 
 
@@ -71,7 +68,7 @@ class InverseAnswer:
     """
 
     target: float
-    status: Status
+    status: TargetStatus
     n: int | None
     lower: int | None = None
     upper: int | None = None
@@ -163,7 +160,7 @@ def inv_project(
         _first_crossing(log2_n, fit.quantile_z(q, training=training)[within], goal)
         for q, training in ((0.5 - level / 2, False), (0.5, False), (0.5 + level / 2, False), (ASSURANCE, True))
     )
-    status: Status
+    status: TargetStatus
     if median is not None:
         status = "reached" if median <= fit.n_max else "needs"
     else:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from sufficiency.schemas.spec import Protocol
+from sufficiency.schemas.words import Protocol
 
 LEAST_ITEMS = 10
 LEAST_PER_CLASS = 2

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
@@ -12,9 +11,7 @@ from sufficiency.method.calibrated import CalibratedFit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import DEFAULT_LEVEL, ProjectedPoint, project
-
-Worth = Literal["yes", "no", "unclear"]
-Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+from sufficiency.schemas.words import Limit, Worth
 
 # What is added, in units of the largest measured size.
 ADDED = (1, 2, 4)

@@ -1,42 +1,13 @@
 """Shapes of jobs."""
 
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sufficiency.schemas.catalog import Timestamp
-from sufficiency.schemas.spec import Name, Size, Strict
-
-State = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
-
-JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
-SPEC_EXAMPLE: dict[str, Any] = {
-    "model": {"name": "tutorial-cnn", "params": {}},
-    "training": {
-        "name": "sgd-classifier",
-        "params": {"lr": 0.01, "momentum": 0.9, "epochs": 10, "batch_size": 8},
-    },
-    "evaluation": {"name": "classification", "params": {"metrics": ["accuracy", "auroc", "tpr_at_fpr"], "fpr": 0.5}},
-    "reset": None,
-    "dataset": "mnist-2500",
-    "runs": 5,
-    "substeps": 10,
-    "schedule": None,
-    "protocol": "independent",
-    "metrics": {"Accuracy": {"direction": "maximize", "bounds": [0, 1]}},
-    "seed": 0,
-    "device": "auto",
-    "priority": 0,
-    "labels": {"team": "vision"},
-}
-SHORT_SPEC_EXAMPLE = {
-    "model": {"name": "mlp"},
-    "training": {"name": "sgd-classifier"},
-    "evaluation": {"name": "classification"},
-    "dataset": "digits",
-}
-STEPS_EXAMPLE: list[Any] = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]
+from sufficiency.schemas.examples import JOB_ID, SPEC_EXAMPLE, STEPS_EXAMPLE
+from sufficiency.schemas.fields import Name, Size, Strict, Timestamp, Word
+from sufficiency.schemas.words import Device, JobState
 
 
 class ProgressView(BaseModel):
@@ -110,7 +81,7 @@ class JobView(BaseModel):
     )
 
     id: UUID
-    state: State
+    state: Word[JobState]
     queued_reason: str | None = Field(
         description="what a queued job waits for; and a running one, where no worker could take its next unit"
     )
@@ -120,7 +91,7 @@ class JobView(BaseModel):
         "schedule plugin has named them"
     )
     metrics: dict[str, Any] = Field(description="direction and bounds, as declared by the evaluation or the job")
-    device: Literal["cpu", "cuda"]
+    device: Word[Device]
     dataset_fingerprint: str
     plugin_versions: dict[str, str] = Field(description="what all its cells are measured with")
     progress: ProgressView
@@ -157,7 +128,7 @@ class PlanView(BaseModel):
     )
 
     spec: dict[str, Any] = Field(description="as it would be run")
-    device: Literal["cpu", "cuda"]
+    device: Word[Device]
     steps: list[int] | None
     runs: int
     cells: int | None

@@ -1,18 +1,15 @@
 """Shapes of results: measurements, projections, curves."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.method.backtest import Backtest
-from sufficiency.method.projection import Method, Of
-from sufficiency.method.verdict import Limit, Verdict, Worth
-from sufficiency.schemas.spec import Direction
-
-JOB_ID = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
-
-ClassLabel = str | int | None
+from sufficiency.method.verdict import Verdict
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import ClassField, Word
+from sufficiency.schemas.words import ClassLabel, Direction, Limit, Method, Of, TargetStatus, Worth
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -42,7 +39,7 @@ class CellMeasurement(BaseModel):
     n: int
     n_unique: int | None = Field(description="distinct items among the n")
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    class_: ClassField = Field(serialization_alias="class", description="null for a scalar")
     value: float | None = Field(description="null: the evaluation gave none")
     seconds: float | None
     device: str | None
@@ -59,7 +56,7 @@ class AverageMeasurement(BaseModel):
     step: int = Field(description="counts from 0")
     n: int
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class", description="null for a scalar")
+    class_: ClassField = Field(serialization_alias="class", description="null for a scalar")
     mean: float | None
     sd: float | None = Field(description="null with fewer than two runs")
     runs: int = Field(description="runs that have a value")
@@ -75,7 +72,7 @@ class ProjectedValue(BaseModel):
     lower: float | None = Field(description="null: the method gives no interval")
     upper: float | None
     measured_range: bool = Field(description="n is within what was measured")
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -87,7 +84,7 @@ class Answer(BaseModel):
     """What every answer from the curves says of itself."""
 
     job_id: UUID
-    method: Method
+    method: Word[Method]
     level: float = Field(description="level of the intervals")
     n_observed: int = Field(description="largest size measured")
     provisional: bool = Field(description="the job has not completed: from what is measured so far")
@@ -124,7 +121,7 @@ class Projection(Answer):
         }
     )
 
-    of: Of
+    of: Word[Of]
     metrics: dict[str, list[ProjectedValue]]
     trust: dict[str, TrustView] = Field(description="how well these data would have predicted themselves")
 
@@ -135,7 +132,7 @@ class TargetAnswer(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     target: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: Word[TargetStatus]
     n: int | None = Field(description="the first size at which the curve meets the target")
     lower: int | None = Field(description="where the better end of the interval meets it; null: nowhere")
     upper: int | None = Field(description="where the worse end of the interval meets it; null: nowhere")
@@ -143,7 +140,7 @@ class TargetAnswer(BaseModel):
     n_assured: int | None = Field(
         description="the first size at which one new training meets it with probability 0.8; null: nowhere"
     )
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -208,7 +205,7 @@ class CeilingView(BaseModel):
 class LimitView(BaseModel):
     """Something that keeps the answer from being better or surer, and what to do about it."""
 
-    code: Limit
+    code: Word[Limit]
     detail: str
     remedy: str
 
@@ -272,7 +269,9 @@ class VerdictView(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     sentence: str = Field(description="the verdict in words")
-    worth: Worth = Field(description="whether doubling the data brings at least min_gain: yes or no at 80 % and more")
+    worth: Word[Worth] = Field(
+        description="whether doubling the data brings at least min_gain: yes or no at 80 % and more"
+    )
     min_gain: float
     now: float = Field(description="the measured value at n_observed")
     more: list[GainView]
@@ -281,7 +280,7 @@ class VerdictView(BaseModel):
     test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
     drivers: DriversView
     backtest: BacktestView
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",
@@ -368,10 +367,10 @@ class CurveView(BaseModel):
     model_config = ConfigDict(serialize_by_alias=True)
 
     metric: str
-    class_: ClassLabel = Field(serialization_alias="class")
-    direction: Direction
+    class_: ClassField = Field(serialization_alias="class")
+    direction: Word[Direction]
     bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
-    method: Method
+    method: Word[Method]
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")
     params: list[float | None] | None = Field(
@@ -496,7 +495,7 @@ class EfficiencyView(BaseModel):
 
     n_first: int
     value: float
-    status: Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+    status: Word[TargetStatus]
     n: int | None = Field(description="the first size at which this job's curve meets the value; null: none in reach")
     lower: int | None
     upper: int | None
@@ -532,7 +531,7 @@ class ComparedMetric(BaseModel):
 
     curves: list[ComparedCurve]
     pairs: list[PairView] = Field(description="each later job beside the first")
-    class_: ClassLabel = Field(
+    class_: ClassField = Field(
         None,
         serialization_alias="class",
         description="where the metric is one a class",

@@ -1,20 +1,11 @@
 """What a client may ask: the job, its plugins, its metrics."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Direction = Literal["maximize", "minimize"]
-Protocol = Literal["independent", "dataeval"]
-Device = Literal["auto", "cpu", "cuda"]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Size = Annotated[int, Field(strict=True, ge=1, le=2**53)]
-
-
-class Strict(BaseModel):
-    """A shape of the API: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
+from sufficiency.schemas.fields import Name, Size, Strict
+from sufficiency.schemas.words import DeviceChoice, Direction, ProportionOf, Protocol
 
 
 class PluginRef(Strict):
@@ -29,7 +20,7 @@ class MetricSpec(Strict):
 
     direction: Direction = "maximize"
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
-    proportion_of: Literal["items", "class_items"] | None = Field(
+    proportion_of: ProportionOf | None = Field(
         None,
         description="the share of the test items, or of each class's: what noise the test split adds is then known",
     )
@@ -56,6 +47,6 @@ class JobSpec(Strict):
     protocol: Protocol = "independent"
     metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
     seed: int = Field(0, ge=0, lt=2**63)
-    device: Device = "auto"
+    device: DeviceChoice = "auto"
     priority: int = Field(0, ge=0, le=9, description="9 is served first")
     labels: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)

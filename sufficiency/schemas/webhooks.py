@@ -1,16 +1,23 @@
-"""Shapes of webhooks."""
+"""Shapes of webhooks: endpoints, the messages that they are sent, and deliveries."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.webhooks.outgoing import EVENT_TYPES, EventType
-from sufficiency.schemas.catalog import Timestamp
-from sufficiency.schemas.spec import Strict
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import Strict, Timestamp, Word
+from sufficiency.schemas.words import (
+    WEBHOOK_EVENTS,
+    DeliveryState,
+    JobState,
+    WebhookEvent,
+    WebhookTest,
+)
 
-DeliveryState = Literal["pending", "delivered", "failed"]
-Events = Annotated[list[EventType], Field(min_length=1, max_length=len(EVENT_TYPES))]
+Type = TypeVar("Type", bound=str)
+Data = TypeVar("Data", bound=BaseModel)
+Events = Annotated[list[WebhookEvent], Field(min_length=1, max_length=len(WEBHOOK_EVENTS))]
 Description = Annotated[str, Field(max_length=500, description="for people")]
 
 WEBHOOK_ID = "019ab0c4-8a01-7e11-8c52-6f1d2c3b4a50"
@@ -26,7 +33,7 @@ WEBHOOK_EXAMPLE: dict[str, Any] = {
 }
 
 
-def ended() -> list[EventType]:
+def ended() -> list[WebhookEvent]:
     """Return the states that a job can end in: what most want to know."""
     return ["job.completed", "job.failed", "job.cancelled"]
 
@@ -58,7 +65,7 @@ class WebhookView(BaseModel):
 
     id: UUID
     url: str
-    events: list[EventType]
+    events: list[Word[WebhookEvent]]
     description: str
     enabled: bool
     disabled_reason: str | None
@@ -99,7 +106,7 @@ class DeliveryView(BaseModel):
                     "id": "019ab0c4-9b00-7f21-8d63-7a2e3d4c5b60",
                     "webhook_id": WEBHOOK_ID,
                     "type": "job.completed",
-                    "job_id": "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60",
+                    "job_id": JOB_ID,
                     "state": "pending",
                     "attempts": 1,
                     "next_attempt_at": "2026-11-23T12:30:05Z",
@@ -107,7 +114,7 @@ class DeliveryView(BaseModel):
                         "type": "job.completed",
                         "timestamp": "2026-11-23T12:30:00Z",
                         "data": {
-                            "job_id": "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60",
+                            "job_id": JOB_ID,
                             "state": "completed",
                             "event": 53,
                             "dataset": "mnist-2500",
@@ -116,7 +123,7 @@ class DeliveryView(BaseModel):
                             "cells_done": 50,
                             "cells_total": 50,
                             "error": None,
-                            "links": {"job": "/jobs/019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"},
+                            "links": {"job": f"/jobs/{JOB_ID}"},
                         },
                     },
                     "log": [
@@ -140,10 +147,80 @@ class DeliveryView(BaseModel):
     webhook_id: UUID
     type: str
     job_id: UUID | None
-    state: DeliveryState
+    state: Word[DeliveryState]
     attempts: int
     next_attempt_at: Timestamp | None = Field(description="null once it is delivered or given up")
     body: dict[str, Any] = Field(description="what is sent")
     log: list[AttemptView] = Field(description="the latest attempts, the oldest first")
     created_at: Timestamp
     ended_at: Timestamp | None
+
+
+# What is sent
+
+
+class Message(BaseModel, Generic[Type, Data]):
+    """The body of a message, as Standard Webhooks has it."""
+
+    type: Type
+    timestamp: Timestamp = Field(description="when it happened, not when it was sent")
+    data: Data
+
+
+class JobLinks(BaseModel):
+    """Where to look."""
+
+    job: str = Field(description="path of the job at the API")
+
+
+class JobData(BaseModel):
+    """A job as it was when it came into a state."""
+
+    job_id: UUID
+    state: JobState
+    event: int = Field(description="number of the event in the job's own stream: orders the messages of one job")
+    dataset: str
+    model: str
+    labels: dict[str, str]
+    cells_done: int
+    cells_total: int
+    error: dict[str, Any] | None = Field(description="why it failed")
+    links: JobLinks
+
+
+class JobMessage(Message[WebhookEvent, JobData]):
+    """A job came into a state."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "job.completed",
+                    "timestamp": "2026-11-23T12:30:00Z",
+                    "data": {
+                        "job_id": JOB_ID,
+                        "state": "completed",
+                        "event": 53,
+                        "dataset": "mnist-2500",
+                        "model": "tutorial-cnn",
+                        "labels": {"team": "vision"},
+                        "cells_done": 50,
+                        "cells_total": 50,
+                        "error": None,
+                        "links": {"job": f"/jobs/{JOB_ID}"},
+                    },
+                }
+            ]
+        }
+    )
+
+
+class TestData(BaseModel):
+    """Whom a test is for."""
+
+    webhook_id: UUID
+    detail: str = "This is a test; no job changed."
+
+
+class TestMessage(Message[WebhookTest, TestData]):
+    """Somebody asked for a test."""

@@ -17,14 +17,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sufficiency import moved
 from sufficiency.data.arrays import ArrayDataset, DatasetError, contents
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.plugins.models import MLP
 from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import PLUGIN_KINDS
 from sufficiency.training.faults import describe
 from sufficiency.training.loop import seed_everything
 from sufficiency.training.metrics import InvalidMetrics, normalise
-from sufficiency.training.registry import KINDS, DatasetContext, PluginError, Registry
+from sufficiency.training.registry import DatasetContext, PluginError, Registry
 from sufficiency.training.trainer import make_repeatable
 
 ITEMS, KEPT = 60, 40
@@ -151,9 +153,8 @@ def check_module(target: str, kind: str | None = None, setting: Setting | None =
     try:
         module = import_module(module_name)
     except Exception as error:
-        raise LookupError(
-            f"the module {module_name!r} cannot be imported ({describe(error)}); is it installed, or on PYTHONPATH?"
-        ) from error
+        do = moved.hint(error) or "is it installed, or on PYTHONPATH?"
+        raise LookupError(f"the module {module_name!r} cannot be imported ({describe(error)}); {do}") from error
     if attribute:
         found = {attribute: _attribute(module, attribute)}
     else:
@@ -172,7 +173,9 @@ def check_module(target: str, kind: str | None = None, setting: Setting | None =
     for name, value in found.items():
         chosen = kind or _kind_of(value)
         if chosen is None:
-            raise LookupError(f"{target} could be any kind of plugin; say which with --kind ({', '.join(KINDS)})")
+            raise LookupError(
+                f"{target} could be any kind of plugin; say which with --kind ({', '.join(PLUGIN_KINDS)})"
+            )
         findings += _check(chosen, name, f"{module_name}:{name}", setting or sample_setting())
     return findings
 
@@ -676,7 +679,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="example: sufficiency plugins check mystudy:Adam --model mystudy:Net --shape 1,28,28 --classes 10",
     )
     parser.add_argument("target", metavar="MODULE[:ATTRIBUTE]", help="a plugin, or a module of plugins")
-    parser.add_argument("--kind", choices=KINDS, help="of the plugin, where its methods do not tell")
+    parser.add_argument("--kind", choices=PLUGIN_KINDS, help="of the plugin, where its methods do not tell")
     parser.add_argument("--params", type=json.loads, default={}, metavar="JSON", help="of the plugin")
     parser.add_argument(
         "--model", metavar="MODULE:ATTRIBUTE", help="model to try strategies with; a small network else"

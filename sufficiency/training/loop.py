@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
+from sufficiency.schemas import words
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, normalise
 
@@ -40,7 +41,7 @@ class UnitPlan:
     """The cells of a unit and how they are to be run."""
 
     seed: int
-    protocol: Literal["independent", "dataeval"]
+    protocol: words.Protocol
     device: str
     cells: list[UnitCell] = field(default_factory=list)
 

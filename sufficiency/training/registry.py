@@ -20,9 +20,10 @@ from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from sufficiency import moved
 from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import PLUGIN_KINDS
 
-KINDS = ("model", "training", "evaluation", "reset", "dataset", "schedule")
 GROUPS = {
     "sufficiency.models": "model",
     "sufficiency.training_strategies": "training",
@@ -145,8 +146,10 @@ class Registry:
         """Load one plugin, ``kind:name=module:attribute``; what is wrong with it is added to `errors`."""
         try:
             match = _SPEC.fullmatch(spec.strip())
-            if match is None or match["kind"] not in KINDS:
-                raise ValueError(f"not of the form kind:name=module:attribute, with a kind of {', '.join(KINDS)}")
+            if match is None or match["kind"] not in PLUGIN_KINDS:
+                raise ValueError(
+                    f"not of the form kind:name=module:attribute, with a kind of {', '.join(PLUGIN_KINDS)}"
+                )
             target: Any = import_module(match["module"])
             for part in match["attribute"].split("."):
                 target = getattr(target, part)
@@ -157,7 +160,8 @@ class Registry:
             self._plugins[plugin.kind, plugin.name] = plugin
         except (Exception, SystemExit) as error:  # whatever somebody's module does must not take the others along
             lines = traceback.format_exc().splitlines()[-5:]
-            self.errors.append({"plugin": spec, "error": f"{type(error).__name__}: {error}", "traceback": lines})
+            said = "; ".join(filter(None, (f"{type(error).__name__}: {error}", moved.hint(error))))
+            self.errors.append({"plugin": spec, "error": said, "traceback": lines})
 
     def describe(self) -> list[PluginDescription]:
         """Return what this process offers."""

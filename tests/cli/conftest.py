@@ -1,10 +1,12 @@
 """Runs the command line in this process, and serves scripted answers over a real socket."""
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -52,17 +54,18 @@ def nobody() -> str:
 def patience(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Make the client's pauses take no time; return how long they would have been."""
     pauses: list[float] = []
-    monkeypatch.setattr("sufficiency.client.calls.time.sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
     return pauses
 
 
 @dataclass
 class Script:
-    """A server that gives these answers in turn: status, headers, body; and keeps what it was asked."""
+    """A server that gives these answers in turn: status, headers, body; and keeps what it was asked, and any JSON."""
 
     url: str
     answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[Any] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -71,7 +74,8 @@ def script() -> Iterator[Script]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if body := self.rfile.read(int(self.headers.get("Content-Length") or 0)):
+                scripted.bodies.append(json.loads(body))
             scripted.asked.append((f"{self.command} {self.path}", dict(self.headers)))
             status, headers, body = scripted.answers.pop(0)
             content = body.encode()

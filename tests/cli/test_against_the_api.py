@@ -19,7 +19,7 @@ from app.db.tables import Dataset, Unit
 from app.main import create_app
 from app.settings import Settings
 from app.units import lease
-from sufficiency.client.calls import ApiError, Client
+from sufficiency import ApiError, Client
 from tests.cli.conftest import Outcome
 from tests.conftest import Servers, new_database
 

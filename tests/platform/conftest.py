@@ -2,8 +2,7 @@
 
 import pytest
 
-from sufficiency.client.calls import Client
-from sufficiency.client.job import Job
+from sufficiency import Client, Job
 from tests.cli.conftest import nobody, patience, script, sufficiency
 from tests.cli.test_against_the_api import HandWorker, client, measured, settings, url, worker
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from sufficiency.client.job import Job
+from sufficiency import Job
 from tests.conftest import Servers, new_database
 
 ROOT = Path(__file__).resolve().parents[2]

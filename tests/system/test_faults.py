@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from app.queue.celery import make_celery
-from sufficiency.client.calls import Client
+from sufficiency import Client
 from tests.system.cluster import Cluster, stopped, wait_until
 from tests.system.torture import (
     DIGITS,

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from sufficiency.client.calls import Client
+from sufficiency import Client
 from tests.system.cluster import Cluster, wait_until
 from tests.system.torture import DIGITS, SETTINGS
 

@@ -17,7 +17,7 @@ import psycopg
 from pydantic import ByteSize
 
 from app.settings import Settings
-from sufficiency.client.calls import ApiError, Client, ClientError
+from sufficiency import ApiError, Client, ClientError
 from tests.system.cluster import Cluster, wait_until
 
 SETTINGS = Settings(

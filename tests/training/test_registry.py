@@ -29,6 +29,16 @@ def test_every_loaded_plugin_is_described(registry: Registry) -> None:
     assert [e["plugin"].split("=")[0] for e in registry.errors] == ["model:does-not-import", "nonsense", "model:x"]
 
 
+def test_a_plugin_with_an_old_import_is_told_the_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "of_version_0_1.py").write_text("from worker.plugins.paths import resolve_inside\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+    registry.add("dataset:mine=of_version_0_1:load")
+    [error] = registry.errors
+    assert "No module named 'worker.plugins'" in error["error"]
+    assert "what was `worker.plugins.paths` in version 0.1 is `sufficiency.data.paths`" in error["error"]
+
+
 def test_schemas_come_from_signatures_and_docstrings(registry: Registry) -> None:
     [described] = [d for d in registry.describe() if d.name == "sgd-classifier"]
     assert described.params_schema["additionalProperties"] is False

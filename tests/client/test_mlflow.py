@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from sufficiency.client.calls import Client
-from sufficiency.client.job import Job
+from sufficiency import Client, Job
 from sufficiency.client.mlflow import MlflowError, clean
 from tests.cli.conftest import Outcome
 from tests.cli.test_against_the_api import SPEC

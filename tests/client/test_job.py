@@ -13,8 +13,8 @@ import polars
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from sufficiency.client.calls import Client, WaitTimeout
-from sufficiency.client.job import Job, Rows
+from sufficiency import Client, Job, Reply, Rows, WaitTimeout
+from sufficiency.schemas.paging import Page
 from tests.cli.conftest import Script
 from tests.cli.test_against_the_api import SPEC
 from tests.platform.conftest import HandWorker
@@ -151,6 +151,6 @@ def test_without_figures_a_notebook_shows_the_table(
 
 
 def test_rows_in_a_notebook_are_a_short_table() -> None:
-    html = Rows([{"n": n, "value": n / 7} for n in range(100)], {})._repr_html_()
+    html = Rows([{"n": n, "value": n / 7} for n in range(100)], Reply({}, Page))._repr_html_()
     assert html.count("<tr>") == 61
     assert "40 more rows" in html

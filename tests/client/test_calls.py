@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sufficiency.client.calls import ApiError, BadUrl, Client, ServiceUnreachable, WaitTimeout, parse_events
+from sufficiency import ApiError, BadUrl, Client, ServiceUnreachable, WaitTimeout
 from tests.cli.conftest import Script
 
 JOB = "019a0000-0000-7000-8000-000000000000"
@@ -145,7 +145,7 @@ def test_waiting_bears_a_restart_of_the_service(
     script.answers = [*[BUSY] * 5, state("running"), *[BUSY] * 9, state("completed")]
     with Client(script.url) as client:
         assert client.wait(JOB)["state"] == "completed"
-        monkeypatch.setattr("sufficiency.client.calls.OUTAGE_SECONDS", 0.0)
+        monkeypatch.setattr("sufficiency.client.waiting.OUTAGE_SECONDS", 0.0)
         script.answers = [state("running"), *[BUSY] * 4]
         with pytest.raises(ApiError, match="unavailable"):
             client.wait(JOB)
@@ -161,7 +161,25 @@ def test_names_are_quoted(script: Script) -> None:
     assert script.asked[0][0] == "GET /datasets/..%2Fjobs%3Fx%3D1"
 
 
-def test_events_are_parsed_as_the_standard_says() -> None:
-    text = ": comment|id: 7|event: cell|data: {|data: }||event: nothing||id:8|data:{ }||data: {}"
-    parsed = [(event.id, event.type, event.data) for event in parse_events(iter(text.split("|")))]
-    assert parsed == [(7, "cell", {}), (8, "message", {})]
+def test_events_are_parsed_as_the_standard_says(script: Script) -> None:
+    # \u2028 ends a line for Python, and none of a stream.
+    text = (
+        ': comment|data: {}||id: 7|event: cell|data: {|data: "a": "\u2028" }||event: nothing||id:8|data:{ }||'
+        "id: 9|data: {}"
+    )
+    stream = {"Content-Type": "text/event-stream; charset=utf-8"}
+    script.answers = [
+        (200, stream, text.replace("|", "\r\n")),
+        state("completed"),
+        (200, stream, sse((9, "state", {"state": "completed"}))[2]),
+    ]
+    with Client(script.url) as client:
+        parsed = [(event.id, event.type, event.data) for event in client.events(JOB)]
+    # What stands before the first number, has no data, or is cut off, is no event of ours.
+    assert parsed == [(7, "cell", {"a": "\u2028"}), (8, "message", {}), (9, "state", {"state": "completed"})]
+
+
+def test_what_is_no_stream_is_not_this_service(script: Script) -> None:
+    script.answers = [(200, {"Content-Type": "text/html"}, "<p>Welcome to nginx!</p>")]
+    with Client(script.url) as client, pytest.raises(ServiceUnreachable, match="text/event-stream"):
+        list(client.events(JOB))

@@ -1,52 +1,12 @@
-"""Shapes of plugins, workers and datasets."""
+"""Shapes of datasets: how they are registered, and what a worker found in them."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sufficiency.schemas.spec import Name, Strict
-
-Kind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
-Timestamp = Annotated[datetime, AfterValidator(lambda t: t.astimezone(UTC))]
-
-
-class PluginView(BaseModel):
-    """A plugin that a worker offers, or has offered."""
-
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "kind": "training",
-                    "name": "sgd-classifier",
-                    "version": "0.1.0",
-                    "summary": "Stochastic gradient descent on the cross-entropy.",
-                    "params_schema": {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "properties": {"lr": {"type": "number", "default": 0.01, "description": "learning rate"}},
-                    },
-                    "capabilities": {},
-                    "devices": ["cpu"],
-                    "available": True,
-                    "unavailable_reason": None,
-                }
-            ]
-        },
-    )
-
-    kind: Kind
-    name: str
-    version: str
-    summary: str
-    params_schema: dict[str, Any] = Field(description="JSON Schema of the parameters")
-    capabilities: dict[str, Any] = Field(description="an evaluation: its metrics with direction and bounds")
-    devices: list[str]
-    available: bool = Field(description="a live worker offers it")
-    unavailable_reason: str | None = Field(None, description="why no live worker offers it, and what to do")
+from sufficiency.schemas.fields import Name, Strict, Timestamp, Word
+from sufficiency.schemas.words import DatasetStatus
 
 
 class Split(Strict):
@@ -141,7 +101,7 @@ class DatasetView(BaseModel):
     name: str
     train: dict[str, Any]
     test: dict[str, Any]
-    status: Literal["verifying", "ready", "invalid"]
+    status: Word[DatasetStatus]
     error: dict[str, Any] | None = Field(description="why it is invalid")
     info: dict[str, Any] | None = Field(
         description="task, sizes, class counts or the target's spread, item shape, class names, as last read"
@@ -150,40 +110,3 @@ class DatasetView(BaseModel):
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")
     created_at: Timestamp
     verified_at: Timestamp | None
-
-
-class WorkerView(BaseModel):
-    """A worker process."""
-
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "019ab0c4-1111-7cc2-9d2e-0f6a1b2c3d4e",
-                    "hostname": "lab-1",
-                    "pid": 4242,
-                    "devices": ["cpu"],
-                    "slots": 2,
-                    "busy": 1,
-                    "plugins": ["model:mlp", "training:sgd-classifier"],
-                    "plugin_errors": [],
-                    "started_at": "2026-11-23T12:00:00Z",
-                    "heartbeat_at": "2026-11-23T12:30:00Z",
-                    "live": True,
-                }
-            ]
-        },
-    )
-
-    id: UUID
-    hostname: str
-    pid: int
-    devices: list[str]
-    slots: int
-    busy: int = Field(description="slots that train")
-    plugins: list[str] = Field(description="what it offers, as `kind:name`")
-    plugin_errors: list[dict[str, Any]] = Field(description="plugins that it could not load, and why")
-    started_at: Timestamp
-    heartbeat_at: Timestamp
-    live: bool = Field(description="it was heard of lately")

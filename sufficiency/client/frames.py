@@ -1,0 +1,86 @@
+"""Rows of an answer: dictionaries that become frames of pandas and polars, and tables in a notebook."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib import import_module
+from typing import Any, Generic
+
+from sufficiency.client.replies import M, Reply
+
+SHOWN_ROWS = 60
+
+
+class Rows(list[dict[str, Any]], Generic[M]):
+    """Rows of an answer, a dictionary each; as a frame with `to_pandas` or `to_polars`, as a table in a notebook.
+
+    Attributes
+    ----------
+    answer : Reply
+        The whole answer of the API, which says more than its rows: method, level, warnings. ``rows.answer.view`` is
+        its model.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]], answer: Reply[M]) -> None:
+        super().__init__(dict(row) for row in rows)
+        self.answer = answer
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a ``pandas.DataFrame``."""
+        pandas = installed("pandas")
+        return pandas.DataFrame(list(self))
+
+    def to_polars(self) -> Any:
+        """Return the rows as a ``polars.DataFrame``."""
+        polars = installed("polars")
+        return polars.DataFrame(list(self), infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        columns = list(dict.fromkeys(key for row in self for key in row))
+        body = [[_text(row.get(column)) for column in columns] for row in self[:SHOWN_ROWS]]
+        more = len(self) - len(body)
+        return html_table(columns, body) + (f"<p>… and {more} more rows</p>" if more > 0 else "")
+
+
+def by_metric(answer: Reply[M]) -> Rows[M]:
+    """Return the rows of an answer that is grouped by metric."""
+    return Rows(({"metric": metric, **row} for metric, rows in answer["metrics"].items() for row in rows), answer)
+
+
+def means_table(means: Iterable[Mapping[str, Any]]) -> str:
+    """Return mean ± SD of the scalar metrics as HTML, a row a step.
+
+    Parameters
+    ----------
+    means : iterable of mapping
+        Rows of ``measurements("averages")``.
+    """
+    scalars = [row for row in means if row["class"] is None and row["mean"] is not None]
+    metrics = list(dict.fromkeys(row["metric"] for row in scalars))
+    cells = {
+        (row["n"], row["metric"]): f"{row['mean']:.4f}" + (f" ± {row['sd']:.4f}" if row["sd"] is not None else "")
+        for row in scalars
+    }
+    sizes = sorted({n for n, _ in cells})
+    body = [[f"{n:,}", *(cells.get((n, metric), "–") for metric in metrics)] for n in sizes]
+    return html_table(["n", *metrics], body)
+
+
+def html_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table as HTML; every text is escaped."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def installed(name: str) -> Any:
+    """Return an optional package, or say how to get it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(f"{name} is not installed here: `pip install {name}`, or use the rows as they are") from error
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

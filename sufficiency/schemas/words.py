@@ -1,0 +1,51 @@
+"""The words that API, client, workers and docs share, each said here once, in plain Python: a word costs no import."""
+
+from typing import Literal, get_args
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+# Jobs
+
+JobState = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
+EndedState = Literal["completed", "failed", "cancelled"]
+JOB_STATES: tuple[JobState, ...] = get_args(JobState)
+ENDED: frozenset[str] = frozenset(get_args(EndedState))
+
+OpenUnitState = Literal["queued", "leased"]
+OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
+
+JobEventType = Literal["state", "planned", "cell", "warning", "versions", "discarded", "pruned"]
+JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
+
+Protocol = Literal["independent", "dataeval"]
+Device = Literal["cpu", "cuda"]
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Direction = Literal["maximize", "minimize"]
+ProportionOf = Literal["items", "class_items"]
+
+# Catalog
+
+PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
+PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
+DatasetStatus = Literal["verifying", "ready", "invalid"]
+
+# Answers
+
+Method = Literal["calibrated", "power_law"]
+Of = Literal["mean", "training"]
+TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
+Worth = Literal["yes", "no", "unclear"]
+Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+MeasurementsView = Literal["cells", "averages"]
+ExportFormat = Literal["dataeval", "csv"]
+PictureKind = Literal["svg", "png"]
+# The name of a class, its index where it has none, None for a scalar.
+ClassLabel = str | int | None
+
+# Webhooks
+
+WebhookEvent = Literal["job.queued", "job.running", "job.cancelling", "job.completed", "job.failed", "job.cancelled"]
+WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
+WebhookTest = Literal["webhook.test"]
+WEBHOOK_TEST: WebhookTest = "webhook.test"
+DeliveryState = Literal["pending", "delivered", "failed"]
