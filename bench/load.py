@@ -263,7 +263,8 @@ def program(name: str, command: Sequence[str], settings: Settings, log: Path, ro
 def api(settings: Settings, log: Path, root: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Run the API of a checkout on a free port."""
     settings = settings.model_copy(update={"port": free_port("127.0.0.1", 0)})
-    with program("the API", [sys.executable, "-m", "sufficiency.cli", "serve"], settings, log, root) as process:
+    entry = "sufficiency.cli" if (root / "sufficiency" / "cli").exists() else "app.cli"  # as before 0.2
+    with program("the API", [sys.executable, "-m", entry, "serve"], settings, log, root) as process:
         deadline = time.monotonic() + 60
         while True:
             try:

@@ -23,11 +23,14 @@ def program(module: str, *arguments: str) -> list[str]:
 def service_environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of the service's processes: PYTHONPATH is the plugins'.
 
-    Only a directory that this library itself was found in stays (`pip install --target`).
+    Only a directory that this library itself was found in stays: of `pip install --target`, or a checkout that
+    `python -m sufficiency.cli` was started in.
     """
     home = Path(sufficiency.__file__).resolve().parents[1]
     given = _entries(variables.get(PATH))
-    kept = [entry for entry in given if Path(entry).resolve() == home]
+    here = os.getcwd()
+    start = [here] if sys.path[:1] in ([""], [here]) else []
+    kept = [entry for entry in dict.fromkeys([*given, *start]) if Path(entry).resolve() == home]
     plugins = list(dict.fromkeys([*given, *_entries(variables.get(PLUGIN_PATH))]))
     changed = {name: value for name, value in variables.items() if name not in (PATH, PLUGIN_PATH)}
     changed |= {PATH: os.pathsep.join(kept)} if kept else {}

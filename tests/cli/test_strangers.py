@@ -51,19 +51,24 @@ def test_ours_and_packages_with_other_names_are_no_strangers(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("before", "plugin_path"), [("{a}:{b}", "{a}:{b}"), ("{a}::{c}", "{a}:{cwd}:{c}")])
-def test_pythonpath_is_the_plugins(tmp_path: Path, before: str, plugin_path: str) -> None:
+def test_pythonpath_is_the_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, plugin_path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names = {name: str(tmp_path / name) for name in "abc"} | {"cwd": os.getcwd()}
     variables = {"PYTHONPATH": before.format(**names), "SUFFICIENCY_PLUGIN_PATH": names["c"], "HOME": "/"}
     service = service_environment(variables)
     expected = plugin_path.format(**names).split(":")
     assert service["SUFFICIENCY_PLUGIN_PATH"].split(":") == list(dict.fromkeys([*expected, names["c"]]))
-    kept = [entry for entry in expected if Path(entry) == HOME]
-    assert service.get("PYTHONPATH", "").split(":") == (kept or [""])
+    assert "PYTHONPATH" not in service
     assert service["HOME"] == "/"
     assert plugin_environment(variables)["PYTHONPATH"].split(":")[:2] == expected[:2]
 
 
-def test_the_directory_that_the_library_itself_was_found_in_stays() -> None:
+def test_the_directory_that_the_library_itself_was_found_in_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     variables = {"PYTHONPATH": f"/users/project:{HOME}"}
     assert service_environment(variables) == {
         "PYTHONPATH": str(HOME),
@@ -71,7 +76,15 @@ def test_the_directory_that_the_library_itself_was_found_in_stays() -> None:
     }
 
 
-def test_nothing_is_moved_where_there_is_nothing() -> None:
+def test_a_checkout_that_the_command_is_started_in_is_the_service_s_too(tmp_path: Path) -> None:
+    say = "from sufficiency.cli.programs import service_environment as told; print(told({}).get('PYTHONPATH', 'none'))"
+    for folder, said in ((HOME, str(HOME)), (tmp_path, "none")):
+        done = subprocess.run([sys.executable, "-c", say], cwd=folder, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == said
+
+
+def test_nothing_is_moved_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     assert service_environment({"HOME": "/"}) == {"HOME": "/"}
     assert plugin_environment({"HOME": "/"}) == {"HOME": "/"}
 
