@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import IO, Any
 
+import sufficiency.settings
+from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
 from sufficiency.training.channel import Channel, ChannelClosed, Message
 from sufficiency.training.faults import fault
@@ -105,7 +106,7 @@ class TrainerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sufficiency.training.trainer", str(theirs.fileno())],
+                trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -204,8 +205,8 @@ class TrainerProcess:
 
 def _environment(settings: Settings, device: str, gpu: str | None) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in KEPT_FROM_TRAINERS} | TRAINER_ENVIRONMENT
-    environment["SUFFICIENCY_PLUGINS"] = ";".join(settings.plugins)
-    environment["SUFFICIENCY_DATA_ROOTS"] = ":".join(map(str, settings.data_roots))
+    environment |= settings.environment(sufficiency.settings.Settings.model_fields)
+    environment["PYTHONPATH"] = trainer_path(settings)
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu is not None:

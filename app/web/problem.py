@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from app.db.engine import DATABASE_AWAY
 from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error, pointer
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
+from sufficiency.extras import MissingExtra
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(QuestionError, _question_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(MissingExtra, _missing_extra)
     app.add_exception_handler(IntegrityError, _integrity_error)
     app.add_exception_handler(DataError, _data_error)
     for away in DATABASE_AWAY:
@@ -92,6 +94,11 @@ def _question_error(request: Request, error: Exception) -> JSONResponse:
     refused = next(said for kind, said in REFUSED.items() if isinstance(error, kind))
     errors = [] if error.pointer is None else [field_error(error.pointer, error.detail)]
     return _service_error(request, refused(error.detail, code=error.code, errors=errors))
+
+
+def _missing_extra(request: Request, error: Exception) -> JSONResponse:
+    detail = f"Where the API runs, {error}."
+    return problem_response(request, 501, "extra_missing", "This installation cannot do that", detail)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

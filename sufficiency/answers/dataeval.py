@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.answers.tables import OUT_OF_REACH, column
-from sufficiency.optional import installed
+from sufficiency.extras import installed
 
 
 @dataclass(repr=False)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from sufficiency import extras
 from sufficiency.answers.figure import PALETTES, Figure, needs, shortened
 from sufficiency.method.curve import InverseAnswer
-from sufficiency.optional import installed
 from sufficiency.schemas.words import PictureKind, Theme
 
 # Matplotlib's settings are the process's, and requests are served by many threads.
 _DRAWING = threading.Lock()
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "sufficiency", "font.size": 10.0, "text.parse_math": False}
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sufficiency", "font.size": 10.0, "text.parse_math": False}
 _INCHES, _DPI = (8.0, 4.6), 160
 _DASHED, _DOTTED = (0, (4, 2.5)), (0, (2, 2))
 
@@ -28,12 +28,13 @@ def draw(figure: Figure, kind: PictureKind, theme: Theme = "light") -> bytes:
 
     Raises
     ------
-    ImportError
+    MissingExtra
         Without matplotlib.
     """
-    matplotlib = installed("matplotlib", extra="plot")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Drawn
+    with extras.needs("plot"):
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure as Drawn
 
     colour = PALETTES[theme]
     with _DRAWING, matplotlib.rc_context(_SETTINGS):

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any, Generic
 
 from sufficiency.client.replies import M, Reply
-from sufficiency.optional import installed
+from sufficiency.extras import installed
 
 SHOWN_ROWS = 60
 

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
 from sufficiency.data.paths import resolve_inside
+from sufficiency.extras import install
 from sufficiency.plugins.datasets import Limit, Start
 from sufficiency.plugins.tabular import hashed_text
 
-REQUIRES = {"datasets": "pip install 'sufficiency[huggingface]'"}
+REQUIRES = {"datasets": install("huggingface")}
 
 
 def load_huggingface(

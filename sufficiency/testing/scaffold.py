@@ -4,7 +4,7 @@ import keyword
 import re
 from pathlib import Path
 
-from sufficiency.cli.terminal import MISUSED, CommandError
+from sufficiency.exits import MISUSED, CommandError
 
 _FILES = {
     "pyproject.toml": """[build-system]

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.catalog.workers import register_worker
 from app.db.engine import Database
 from app.db.migrate import newest_revision
-from app.doctor import CHECKS, Finding, examine
+from app.doctor.examination import CHECKS, examine
+from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
 from app.units.lease import claim_of, fail_unit
 from tests.cli.conftest import Outcome, Script

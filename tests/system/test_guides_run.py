@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.settings import Settings, get_settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 from sufficiency.testing import check
 from sufficiency.training.registry import Registry, _distributions
 
@@ -54,12 +54,10 @@ def reader() -> Iterator[tuple[Path, dict[str, str]]]:
                     settings += re.findall(r"^export SUFFICIENCY_PLUGINS='(.+)'$", text, re.MULTILINE)
         plugins = tuple(spec for one in settings for spec in one.split(";"))
         assert len(plugins) == 8
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", str(folder))
-            config = Settings(data_roots=(folder / "data",), plugins=plugins, heartbeat_seconds=0.5)
-            standalone = Standalone(config, Path(name) / "service", port=0, slots=2)
-            standalone.start()
-            standalone.wait_ready()
+        config = Settings(data_roots=(folder / "data",), plugins=plugins, plugin_path=(folder,), heartbeat_seconds=0.5)
+        standalone = Standalone(config, Path(name) / "service", port=0, slots=2)
+        standalone.start()
+        standalone.wait_ready()
         try:
             site = Path(name) / "site"
             yield (

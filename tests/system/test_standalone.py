@@ -19,9 +19,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from app import standalone
 from app.settings import Settings
-from app.standalone import EmbeddedServers, Standalone, StandaloneError, environment
+from app.standalone import binaries
+from app.standalone.errors import StandaloneError
+from app.standalone.servers import EmbeddedServers
+from app.standalone.service import Standalone
 
 DIGITS = {
     "name": "digits",
@@ -187,7 +189,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     for process in first.family():
         with suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if "sufficiency.cli" in command or process.name() in ("postgres", "redis-server"):
+            if "-m app serve" in command or process.name() in ("postgres", "redis-server"):
                 process.kill()
     first.wait_for("PostgreSQL was ended by SIGKILL")
     first.wait_for("API was ended by SIGKILL")
@@ -199,7 +201,7 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
     settings = Settings(
         data_roots=(tmp_path / "a", tmp_path / "b"), plugins=("model:a=m:A", "reset:b=m:b"), slots=3, lease_seconds=2.5
     )
-    for name, value in environment(settings).items():
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings
 
@@ -265,9 +267,52 @@ def test_only_the_owner_may_open_the_sockets(data_dir: Path) -> None:
 
 
 def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standalone, "find_spec", lambda name: None)
+    monkeypatch.setattr(binaries, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(StandaloneError, match="install Redis"):
-        standalone.find_redis()
+        binaries.find_redis()
     with pytest.raises(StandaloneError, match=r"pip install 'sufficiency\[standalone\]'"):
-        standalone.find_postgres()
+        binaries.find_postgres()
+
+
+def test_a_redis_server_that_is_a_link_is_run_under_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Debian's is one to redis-check-rdb, which does what it is called."""
+    program = tmp_path / "redis-check-rdb"
+    program.write_text('#!/bin/sh\nexec basename "$0"\n')
+    program.chmod(0o755)
+    on_path = tmp_path / "bin"
+    on_path.mkdir()
+    (on_path / "redis-server").symlink_to(program)
+    monkeypatch.setenv("PATH", str(on_path), prepend=os.pathsep)
+    done = subprocess.run([binaries.find_redis()], capture_output=True, text=True, check=True)
+    assert done.stdout == "redis-server\n"
+
+
+def test_a_standalone_of_a_command_s_own_ends_with_the_command(data_dir: Path) -> None:
+    """The other end of its standard input is all that it has of it."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "app", "standalone", "--until-input-ends"),
+            *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if "answers at" in line:
+                process.stdin.close()
+        assert process.wait(30) == 0
+    wait_until(lambda: not processes_in(data_dir), 15, "nothing of it is left")
+
+
+def test_trainers_that_cannot_run_are_said_before_anything_is_made(data_dir: Path) -> None:
+    settings = Settings(trainer_python=Path("/no/such/python"))
+    with pytest.raises(StandaloneError, match=r"SUFFICIENCY_TRAINER_PYTHON is /no/such/python, which cannot be run"):
+        Standalone(settings, data_dir / "never", port=0).start()
+    assert not (data_dir / "never").exists()

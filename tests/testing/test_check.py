@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from sufficiency.cli.terminal import CommandError
+from sufficiency.exits import CommandError
 from sufficiency.plugins import BUILT_IN
 from sufficiency.plugins.estimators import sklearn_model
 from sufficiency.testing import check

@@ -16,13 +16,14 @@ from app.settings import Settings
 from tests.training.plugins import SPECS
 from worker.slot import Slot, SlotShut, TrainerDied, TrainerProcess
 
+ROOT = Path(__file__).resolve().parents[2]
 TRAIN = {"loader": "blobs", "params": {"size": 60, "seed": 0}}
 TEST = {"loader": "blobs", "params": {"size": 30, "seed": 1}}
 
 
 @pytest.fixture(scope="module")
 def slot() -> Iterator[Slot]:
-    slot = Slot(0, Settings(plugins=SPECS, device="cpu"), "cpu")
+    slot = Slot(0, Settings(plugins=SPECS, plugin_path=(ROOT,), device="cpu"), "cpu")
     yield slot
     slot.shut()
     slot.empty()
@@ -215,7 +216,7 @@ def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
     script.write_text(
         "import sys, time\n"
         "from tests.training.test_trainer import *\n"
-        "slot = Slot(0, Settings(plugins=SPECS, device='cpu'), 'cpu')\n"
+        "slot = Slot(0, Settings(plugins=SPECS, plugin_path=(ROOT,), device='cpu'), 'cpu')\n"
         "slot.trainer().send(unit(slot, 10, training='misfit', how='hang', child=sys.argv[1]))\n"
         "print(slot.trainer().pid, flush=True)\n"
         "time.sleep(60)\n"
@@ -233,7 +234,7 @@ def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
 
 
 def test_a_shut_slot_starts_nothing() -> None:
-    slot = Slot(1, Settings(plugins=SPECS), "cpu")
+    slot = Slot(1, Settings(plugins=SPECS, plugin_path=(ROOT,)), "cpu")
     slot.shut()
     with pytest.raises(SlotShut):
         slot.trainer()
