@@ -6,7 +6,7 @@ times are the database's clock.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -21,6 +21,7 @@ from app.jobs.planning import add_cells, create_cells
 from app.queue.outbox import enqueue, enqueue_units
 from app.results.service import store_curves
 from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.schemas.work import CellResult, UnitCell
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
@@ -28,17 +29,7 @@ LONGEST_BACKOFF_SECONDS = 60.0
 # one that could take it, and where there is none.
 TO_OTHERS_SECONDS, TO_NOBODY_SECONDS = 5.0, 60.0
 # Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
-DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
-
-
-@dataclass(frozen=True)
-class ClaimedCell:
-    """A cell to measure; `done` ones are recorded already."""
-
-    run: int
-    step: int
-    n: int
-    done: bool
+DEATHS = frozenset({"trainer_killed", "trainer_confused", "plugin_exited", "worker_error", "worker_lost"})
 
 
 @dataclass(frozen=True)
@@ -53,19 +44,7 @@ class ClaimedUnit:
     dataset_train: dict[str, Any]
     dataset_test: dict[str, Any]
     fingerprint: str
-    cells: list[ClaimedCell]
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
-
-    run: int
-    step: int
-    n_unique: int
-    seconds: float
-    device: str
-    values: list[tuple[str, int, float | None]] = field(default_factory=list)
+    cells: list[UnitCell]
 
 
 @dataclass(frozen=True)
@@ -148,7 +127,7 @@ def claim_unit(
         dataset_train=dataset.train,
         dataset_test=dataset.test,
         fingerprint=job.dataset_fingerprint,
-        cells=[ClaimedCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
+        cells=[UnitCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
     )
 
 

@@ -26,7 +26,7 @@ def registry() -> Registry:
 def test_every_loaded_plugin_is_described(registry: Registry) -> None:
     names = {(d.kind, d.name) for d in registry.describe()}
     assert {("model", "tutorial-cnn"), ("training", "raises"), ("reset", "tutorial-reset"), ("dataset", "idx")} <= names
-    assert [e["plugin"].split("=")[0] for e in registry.errors] == ["model:does-not-import", "nonsense", "model:x"]
+    assert [e.plugin.split("=")[0] for e in registry.errors] == ["model:does-not-import", "nonsense", "model:x"]
 
 
 def test_schemas_come_from_signatures_and_docstrings(registry: Registry) -> None:

@@ -1,10 +1,9 @@
 """What a plugin must look like: DataEval's structural protocols, so that its users' classes run as they are."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 
-@runtime_checkable
 class Dataset(Protocol):
     """A sized, indexable collection of items; image classification items are ``(image, one-hot label, metadata)``."""
 
@@ -13,18 +12,16 @@ class Dataset(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-@runtime_checkable
 class TrainingStrategy(Protocol):
     """Trains a model in place on the items of a dataset that the indices name."""
 
-    def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> Any: ...
+    def train(self, model: Any, dataset: Any, indices: Any, /) -> Any: ...
 
 
-@runtime_checkable
 class EvaluationStrategy(Protocol):
     """Measures a trained model on the whole test split; a value is a scalar or one number a class."""
 
-    def evaluate(self, model: Any, dataset: Any) -> Mapping[str, Any]: ...
+    def evaluate(self, model: Any, dataset: Any, /) -> Mapping[str, Any]: ...
 
 
 class ResetStrategy(Protocol):
@@ -33,8 +30,7 @@ class ResetStrategy(Protocol):
     def __call__(self, model: Any, /) -> Any: ...
 
 
-@runtime_checkable
-class EvaluationSchedule(Protocol):
+class Schedule(Protocol):
     """Names the training-set sizes to measure, for a training split of the given length."""
 
-    def get_steps(self, dataset_length: int) -> Any: ...
+    def get_steps(self, dataset_length: int, /) -> Sequence[int]: ...
