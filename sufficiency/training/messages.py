@@ -15,11 +15,9 @@ from sufficiency.schemas.work import CellResult, PluginDescription, PluginFailur
 
 
 class Message(BaseModel):
-    """A message; values that JSON cannot hold are refused."""
+    """A message; a number that JSON cannot hold is sent as a missing one."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
     def encoded(self) -> bytes:
         """Return the message as one line of JSON, without its end."""
