@@ -332,9 +332,13 @@ def plugins_new(
       pip install -e ./my-study
       pytest my-study
     """
-    from sufficiency.testing.scaffold import write_package
+    from sufficiency.cli.terminal import MISUSED, CommandError
+    from sufficiency.testing.scaffold import PackageRefused, write_package
 
-    folder = write_package(name, directory)
+    try:
+        folder = write_package(name, directory)
+    except PackageRefused as refused:
+        raise CommandError(refused.why, refused.what, refused.remedy, MISUSED) from refused
     typer.echo(f"Wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}\n  start the worker again")
 
 
@@ -360,7 +364,7 @@ def plugins_check(context: typer.Context) -> None:
       sufficiency plugins check mystudy
       sufficiency plugins check mystudy:Adam --model mystudy:Net
     """
-    os.execv(sys.executable, [sys.executable, "-m", "sufficiency.testing.check", *context.args])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "sufficiency.testing", *context.args])
 
 
 @datasets_app.command("add")

@@ -4,7 +4,22 @@ import keyword
 import re
 from pathlib import Path
 
-from sufficiency.cli.terminal import MISUSED, CommandError
+
+class PackageRefused(Exception):
+    """A package that cannot be written.
+
+    Attributes
+    ----------
+    why : str
+    what : str
+        The name or the folder that is in the way.
+    remedy : str
+    """
+
+    def __init__(self, why: str, what: str, remedy: str) -> None:
+        super().__init__(f"{why}: {what}; {remedy}")
+        self.why, self.what, self.remedy = why, what, remedy
+
 
 _FILES = {
     "pyproject.toml": """[build-system]
@@ -94,13 +109,12 @@ class Evaluate:
 ''',
     "test_{module}.py": '''"""Holds the plugins to what the service asks of them."""
 
-from sufficiency.testing.check import check_module
+from sufficiency.testing import parametrize_with_plugin_checks
 
 
-def test_the_plugins_keep_the_contract():
-    findings = check_module("{module}")
-    assert findings
-    assert not [str(finding) for finding in findings if finding.failed]
+@parametrize_with_plugin_checks("{module}")
+def test_the_plugins_keep_the_contract(check):
+    check()
 ''',
     "README.md": """# {name}
 
@@ -120,21 +134,19 @@ def write_package(name: str, directory: Path) -> Path:
 
     Raises
     ------
-    CommandError
+    PackageRefused
         For a name that no package can have, or a folder that is there already.
     """
     module = name.replace("-", "_").replace(".", "_")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]", name) or keyword.iskeyword(module):
-        raise CommandError(
-            "no package can be called so", repr(name), "use letters, digits and dashes, like my-study", MISUSED
-        )
+        raise PackageRefused("no package can be called so", repr(name), "use letters, digits and dashes, like my-study")
     folder = directory / name
     try:
         folder.mkdir(parents=True)
         for path, text in _FILES.items():
             (folder / path.format(module=module)).write_text(text.format(name=name, module=module))
     except OSError as error:
-        raise CommandError(
-            f"the package cannot be written ({error.strerror})", str(folder), "choose another name or --dir", MISUSED
+        raise PackageRefused(
+            f"the package cannot be written ({error.strerror})", str(folder), "choose another name or --dir"
         ) from error
     return folder

@@ -14,7 +14,7 @@ import pytest
 
 from app.settings import Settings, get_settings
 from app.standalone import Standalone
-from sufficiency.testing import check
+from sufficiency.testing import __main__ as check
 from sufficiency.training.plugin import distributions
 from sufficiency.training.registry import Registry
 
