@@ -7,8 +7,9 @@ from app.interpreter import NoTrainer, check_trainer_python
 from app.observability.logging import configure_logging
 from app.settings import get_settings
 from worker.celery_app import make_worker, serve, start_anew
-from worker.slot import TrainerDied
-from worker.supervisor import NoSuchDevice, Supervisor
+from worker.deaths import TrainerLost
+from worker.slots import NoSuchDevice
+from worker.supervisor import Supervisor
 
 logger = logging.getLogger("worker")
 
@@ -32,8 +33,8 @@ def run() -> int:
     except NoSuchDevice as error:
         logger.error("%s", error)
         return 1
-    except TrainerDied as death:
-        logger.error("%s", death.error({"phase": "start"})["detail"])
+    except TrainerLost as lost:
+        logger.error("%s", lost.error({"phase": "start"})["detail"])
         return 1
     finally:
         supervisor.close()

@@ -6,7 +6,7 @@ times are the database's clock.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -24,23 +24,14 @@ from app.queue.outbox import enqueue
 from app.units.picking import jobs_in_turn, next_unit
 from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.work import CellResult, UnitCell
 
 BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
 # For how long a claim waits for a job that somebody holds, before it looks at the next one.
 LOCK_PATIENCE = text("SET LOCAL lock_timeout = '1s'")
 # Errors of a unit that may have killed what executed it, as against one that found a worker without its plugin.
-DEATHS = frozenset({"trainer_killed", "plugin_exited", "worker_error", "worker_lost"})
-
-
-@dataclass(frozen=True)
-class ClaimedCell:
-    """A cell to measure; `done` ones are recorded already."""
-
-    run: int
-    step: int
-    n: int
-    done: bool
+DEATHS = frozenset({"trainer_killed", "trainer_confused", "plugin_exited", "worker_error", "worker_lost"})
 
 
 @dataclass(frozen=True)
@@ -55,19 +46,7 @@ class ClaimedUnit:
     dataset_train: dict[str, Any]
     dataset_test: dict[str, Any]
     fingerprint: str
-    cells: list[ClaimedCell]
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
-
-    run: int
-    step: int
-    n_unique: int
-    seconds: float
-    device: str
-    values: list[tuple[str, int, float | None]] = field(default_factory=list)
+    cells: list[UnitCell]
 
 
 def backoff(failures: int) -> float:
@@ -184,7 +163,7 @@ def _leased(session: Session, job: Job, unit: Unit, worker_id: UUID, lease_secon
         dataset_train=dataset.train,
         dataset_test=dataset.test,
         fingerprint=job.dataset_fingerprint,
-        cells=[ClaimedCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
+        cells=[UnitCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
     )
 
 

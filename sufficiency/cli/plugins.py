@@ -122,4 +122,4 @@ def check(context: typer.Context) -> None:
     for name in ("numpy", "torch"):
         if find_spec(name) is None:
             raise MissingExtra(name, "worker")
-    os.execve(sys.executable, program("sufficiency.testing.check", *context.args), plugin_environment())
+    os.execve(sys.executable, program("sufficiency.testing", *context.args), plugin_environment())

@@ -14,8 +14,9 @@ import pytest
 
 from app.settings import Settings, get_settings
 from app.standalone.service import Standalone
-from sufficiency.testing import check
-from sufficiency.training.registry import Registry, _distributions
+from sufficiency.testing import __main__ as check
+from sufficiency.training.plugin import distributions
+from sufficiency.training.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -150,7 +151,7 @@ def test_the_guide_to_plugins(
     assert "none failed" in said["sufficiency plugins check smallnet:small_cnn --shape 1,28,28"]
     assert "1 passed" in said["pytest my-study"]
     monkeypatch.syspath_prepend(environment["PIP_TARGET"])
-    _distributions.cache_clear()  # a worker that starts again knows nothing of before
+    distributions.cache_clear()  # a worker that starts again knows nothing of before
     found = [plugin for plugin in Registry.load().describe() if plugin.name == "my-study"]
     assert [(plugin.kind, plugin.version) for plugin in found] == [
         *(("evaluation", "0.1.0"), ("model", "0.1.0"), ("training", "0.1.0"))

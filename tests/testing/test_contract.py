@@ -2,10 +2,6 @@
 
 import random
 import re
-import subprocess
-import sys
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from sufficiency.exits import CommandError
 from sufficiency.plugins import BUILT_IN
 from sufficiency.plugins.estimators import sklearn_model
-from sufficiency.testing import check
-from sufficiency.testing.check import check_module, sample_setting
-from sufficiency.testing.scaffold import write_package
+from sufficiency.testing import check_module, plugin_checks, sample_setting
+from sufficiency.testing.__main__ import main
+from sufficiency.testing.contract import Untried
+from sufficiency.testing.findings import Broken
 
 
 def descend(model: Any, dataset: Any, indices: Any) -> None:
@@ -310,37 +306,58 @@ def test_what_cannot_be_checked_says_why(capsys: pytest.CaptureFixture[str]) -> 
         ([f"{__name__}:descend"], "--kind"),
         ([f"{__name__}:Good", "--model", "os:nothing"], "model:it=os:nothing"),
     ):
-        assert check.main(arguments) == 2
+        assert main(arguments) == 2
         assert says in capsys.readouterr().err
-    assert check.main([f"{__name__}:Nothing", "--json"]) == 1
+    assert main([f"{__name__}:Nothing", "--json"]) == 1
     assert '"outcome": "failed"' in capsys.readouterr().out
-    assert check.main([f"{__name__}:Good", "--shape", "2,3", "--classes", "2"]) == 0
+    assert main([f"{__name__}:Good", "--shape", "2,3", "--classes", "2"]) == 0
     assert "none failed" in capsys.readouterr().out
 
 
-def test_a_written_package_names_what_it_has(tmp_path: Path) -> None:
-    folder = write_package("my.Own-study2", tmp_path)
-    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    points = [point for group in project["entry-points"].values() for point in group.values()]
-    assert [point.split(":")[0] for point in points] == ["my_Own_study2"] * 3
-    assert {path.name for path in folder.iterdir()} == {
-        *("my_Own_study2.py", "test_my_Own_study2.py", "pyproject.toml", "README.md")
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "sufficiency.cli", "plugins", "check", "my_Own_study2"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+class NeverBuilt(Good):
+    """Cannot be built."""
+
+    def __init__(self, must: int) -> None:
+        self.must = must
 
 
-@pytest.mark.parametrize("name", ["", "a b", "../x", "1st", "x/", "-x", "class"])
-def test_a_name_that_is_no_package_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CommandError):
-        write_package(name, tmp_path)
-    assert not list(tmp_path.iterdir())
-    write_package("taken", tmp_path)
-    with pytest.raises(CommandError, match="cannot be written"):
-        write_package("taken", tmp_path)
+def test_each_rule_is_a_test_of_its_own() -> None:
+    checks = {check.id: check for check in plugin_checks(f"{__name__}:NoRepeats")}
+    assert list(checks)[:3] == [
+        "training:NoRepeats-has-the-shape-of-its-kind-and-a-schema-of-its-parameters",
+        "training:NoRepeats-is-documented",
+        "training:NoRepeats-can-be-built",
+    ]
+    checks["training:NoRepeats-takes-a-subset-of-three"]()
+    with pytest.raises(Broken, match="draws with replacement"):
+        checks["training:NoRepeats-takes-an-item-twice"]()
+    undeclared = sample_setting(params={"how": "undeclared"})
+    advised = {check.id: check for check in plugin_checks(f"{__name__}:Unhappy", setting=undeclared)}
+    with pytest.warns(UserWarning, match=r"declares its metrics: .*metric_properties = "):
+        advised["evaluation:Unhappy-declares-its-metrics"]()
+
+
+def test_what_cannot_be_built_fails_once_and_is_not_tried_further() -> None:
+    shape, _, built, *others = plugin_checks(f"{__name__}:NeverBuilt")
+    shape()
+    with pytest.raises(Broken, match="--params"):
+        built()
+    assert others
+    for check in others:
+        with pytest.raises(Untried, match="can be built"):
+            check()
+    assert len(check_module(f"{__name__}:NeverBuilt")) == 3
+
+
+def test_a_check_leaves_torch_as_it_was() -> None:
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(False)
+    try:
+        for check in plugin_checks(f"{__name__}:keep", "reset")[:3]:
+            check()
+        assert torch.get_num_threads() == 2
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1], warn_only=True)
