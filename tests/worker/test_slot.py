@@ -33,6 +33,7 @@ from tests.training.plugins import SPECS
 from worker.deaths import TrainerConfused, TrainerDied
 from worker.slot import Slot, SlotShut, TrainerProcess
 
+ROOT = Path(__file__).resolve().parents[2]
 TRAIN = SplitSource("blobs", {"size": 60, "seed": 0})
 TEST = SplitSource("blobs", {"size": 30, "seed": 1})
 PLUGINS = (*SPECS, "training:forks=tests.external.broken_plugins:Forks")
@@ -40,7 +41,7 @@ PLUGINS = (*SPECS, "training:forks=tests.external.broken_plugins:Forks")
 
 @pytest.fixture(scope="module")
 def slot() -> Iterator[Slot]:
-    slot = Slot(0, Settings(plugins=PLUGINS, device="cpu"), "cpu")
+    slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
     yield slot
     slot.shut()
     slot.empty()
@@ -295,7 +296,7 @@ def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
     script.write_text(
         "import sys, time\n"
         "from tests.worker.test_slot import *\n"
-        "slot = Slot(0, Settings(plugins=PLUGINS, device='cpu'), 'cpu')\n"
+        "slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device='cpu'), 'cpu')\n"
         "slot.trainer().send(unit(slot, 10, training='misfit', how='hang', child=sys.argv[1]))\n"
         "print(slot.trainer().pid, flush=True)\n"
         "time.sleep(60)\n"
@@ -313,7 +314,7 @@ def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
 
 
 def test_a_shut_slot_starts_nothing() -> None:
-    slot = Slot(1, Settings(plugins=PLUGINS), "cpu")
+    slot = Slot(1, Settings(plugins=PLUGINS, plugin_path=(ROOT,)), "cpu")
     slot.shut()
     with pytest.raises(SlotShut):
         slot.trainer()
