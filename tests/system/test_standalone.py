@@ -4,10 +4,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +20,7 @@ from sqlalchemy import make_url
 from app import standalone
 from app.settings import Settings
 from app.standalone import EmbeddedServers, Standalone, StandaloneError, environment
+from tests.support.running import Running
 
 DIGITS = {
     "name": "digits",
@@ -44,61 +43,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.05)
 
 
-class Running:
-    """`sufficiency standalone` in a process of its own."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "app.cli", "standalone"),
-                *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            self.lines.extend(output)
-
-    @property
-    def output(self) -> str:
-        return "".join(self.lines)
-
-    @property
-    def url(self) -> str:
-        return next(word for word in self.output.split() if word.startswith("http://"))
-
-    def wait_for(self, words: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in self.output and self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert words in self.output, self.output
-
-    def family(self) -> list[psutil.Process]:
-        """Return all the processes that it started, however deep."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._reader.join(10)
-        return code
-
-
 @pytest.fixture
 def run(data_dir: Path) -> Iterator[Callable[[], Running]]:
     """Start `sufficiency standalone` on the test's data directory; end what is left of it after the test."""
     started: list[Running] = []
 
     def start() -> Running:
-        started.append(Running(data_dir))
+        command = [*(sys.executable, "-m", "app.cli", "standalone"), "--data-dir", str(data_dir)]
+        started.append(Running([*command, "--port", "0", "--slots", "1"]))
         return started[-1]
 
     yield start
@@ -172,8 +124,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     first.wait_for("The worker is ready")
 
     second = run()
-    assert second.process.wait(60) != 0
-    second._reader.join(10)
+    assert second.wait(60) != 0
     words = " ".join(second.output.split())
     assert "already uses the data directory" in words
     assert "Traceback" not in words
