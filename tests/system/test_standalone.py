@@ -187,6 +187,24 @@ def test_half_a_cluster_is_not_taken_for_one(data_dir: Path) -> None:
     assert not half.exists()
 
 
+def test_a_redis_server_that_is_a_link_is_called_by_the_link_s_name(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian has it: one program with two names, which does what the name says."""
+    programs = data_dir / "programs"
+    programs.mkdir()
+    two_named = programs / "redis-check-rdb"
+    two_named.write_text(
+        f'#!/bin/sh\n[ "${{0##*/}}" = redis-server ] && exec {standalone.find_redis()} "$@"\n'
+        "echo 'Usage: redis-check-rdb <rdb-file-name>'\nexit 1\n"
+    )
+    two_named.chmod(0o755)
+    (programs / "redis-server").symlink_to(two_named.name)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    with EmbeddedServers(data_dir / "service") as (_, redis_url):
+        assert redis_url
+
+
 def connect(database_url: str) -> None:
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as connection:
