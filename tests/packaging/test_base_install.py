@@ -59,7 +59,7 @@ def test_every_public_name_is_there_or_says_what_it_needs(base: Environment, pla
     )
     names, missing = json.loads(succeed([base.python, "-c", program], base.terminal(), place))
     assert "Client" in set(names) - set(missing)
-    assert "run" in missing
+    assert "EstimatorModel" in missing
     for name, words in missing.items():
         assert asks_for("local", words) or asks_for("worker", words), f"{name}: {words}"
 
