@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-import app.commands
-from sufficiency.cli import commands as cli
-from sufficiency.cli.service import SERVICE
+from tests.support.commands import main
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def sufficiency(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         monkeypatch.setattr("sys.argv", ["sufficiency", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            (app.commands if arguments[:1] and arguments[0] in SERVICE else cli).main()
+            main()
         captured = capsys.readouterr()
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 
