@@ -1,6 +1,7 @@
 """A supervisor and its real trainers on a real database, without a broker: what it takes, writes and gives back."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sufficiency.schemas.spec import JobSpec
 from tests.training.plugins import SPECS
 from worker.supervisor import Supervisor
 
+ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = (
     *SPECS,
     "training:forks=tests.external.broken_plugins:Forks",
@@ -34,7 +36,9 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def supervisor(database: Database, database_url: str) -> Iterator[Supervisor]:
-    supervisor = Supervisor(Settings(database_url=database_url, plugins=PLUGINS, device="cpu", slots=1), database)
+    supervisor = Supervisor(
+        Settings(database_url=database_url, plugins=PLUGINS, plugin_path=(ROOT,), device="cpu", slots=1), database
+    )
     supervisor.start()
     yield supervisor
     supervisor.close()
@@ -94,8 +98,8 @@ def work_off(supervisor: Supervisor, database: Database, job_id: UUID) -> None:
     """Have each of the job's units tried once."""
     with database.transaction() as session:
         units = session.scalars(select(Unit.id).where(Unit.job_id == job_id)).all()
-    for unit_id in units:
-        supervisor.run_unit(unit_id)
+    for _ in units:
+        supervisor.run_unit(supervisor.queues)
 
 
 def accuracies(database: Database, job_id: UUID) -> dict[int, float | None]:
