@@ -3,6 +3,8 @@
 No other of their files imports from the project: where a part moves to, or is called otherwise, is told here alone.
 """
 
+import runpy
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,26 +13,31 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import psycopg
 import uvicorn
 from alembic import command
-from app.catalog.service import advertise
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
 from app import settings as service_settings
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_invalid, dataset_ready
+from app.catalog.workers import forget_worker, register_worker
 from app.db.engine import Database
 from app.db.migrate import alembic_config, upgrade
+from app.jobs.ending import expire_job
 from app.jobs.retention import prune
 from app.main import create_app
 from app.settings import Settings
-from app.standalone import EmbeddedServers
+from app.standalone.servers import EmbeddedServers
 from app.units import lease
+from app.units.plans import job_planned, plan_failed
+from sufficiency import cli
 from sufficiency import settings as library_settings
-from sufficiency.cli import main
 from sufficiency.training.registry import GROUPS, Registry
 from tests.conftest import Servers, new_database, run_sql, url_of
 
@@ -76,6 +83,18 @@ def forget_settings() -> None:
     """Have the environment read anew by whoever asks for settings next."""
     service_settings.get_settings.cache_clear()
     library_settings.get_settings.cache_clear()
+
+
+def main() -> NoReturn:
+    """Run the command line as the console script does; the programs that it becomes run in this process."""
+    with patch("os.execve", _become):
+        cli.main()
+
+
+def _become(_path: str, program: Sequence[str], _environment: Mapping[str, str]) -> None:
+    module, *arguments = program[program.index("-m") + 1 :]
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__")
 
 
 def migrate_to(database_url: str, revision: str) -> None:
@@ -167,7 +186,7 @@ class HandWorker:
         with self._database.transaction() as session:
             advertise(session, list(plugins))
             versions = {f"{plugin['kind']}:{plugin['name']}": str(plugin["version"]) for plugin in plugins}
-            self._id = lease.register_worker(
+            self._id = register_worker(
                 session,
                 hostname="lab-1",
                 pid=4242,
@@ -181,18 +200,18 @@ class HandWorker:
     def leave(self) -> None:
         """End as a worker does that is stopped."""
         with self._database.transaction() as session:
-            lease.forget_worker(session, self._id)
+            forget_worker(session, self._id)
         self._database.dispose()
 
     def find_whole(self, dataset: str, info: dict[str, Any], fingerprint: str, preview: bytes | None = None) -> None:
         """Verify a dataset and find it whole."""
         with self._database.transaction() as session:
-            lease.dataset_ready(session, self._dataset(dataset), info, fingerprint, preview)
+            dataset_ready(session, self._dataset(dataset), info, fingerprint, preview)
 
     def find_broken(self, dataset: str, error: dict[str, Any]) -> None:
         """Verify a dataset and find that it cannot be used."""
         with self._database.transaction() as session:
-            lease.dataset_invalid(session, self._dataset(dataset), error)
+            dataset_invalid(session, self._dataset(dataset), error)
 
     def _dataset(self, name: str) -> UUID:
         [row] = rows(self._url, "SELECT id FROM dataset WHERE name = %s", name)
@@ -200,14 +219,11 @@ class HandWorker:
 
     def claim(self, job_id: str) -> Claim | None:
         """Take the next unit of a job, or None where all are taken."""
-        waiting = "SELECT id FROM unit WHERE job_id = %s AND state = 'queued' ORDER BY ordinal LIMIT 1"
-        for row in rows(self._url, waiting, job_id):
-            with self._database.transaction() as session:
-                unit = lease.claim_unit(session, row["id"], self._id, LEASE_SECONDS)
-            if unit is not None:
-                cells = {(cell.run, cell.step): cell.n for cell in unit.cells if not cell.done}
-                return Claim(unit.unit_id, unit.attempt, cells)
-        return None
+        with self._database.transaction() as session:
+            unit = lease.claim_of(session, UUID(job_id), self._id, LEASE_SECONDS)
+        if unit is None:
+            return None
+        return Claim(unit.unit_id, unit.attempt, {(c.run, c.step): c.n for c in unit.cells if not c.done})
 
     def record(self, claim: Claim, cell: tuple[int, int], values: Values) -> None:
         """Write what a cell of a unit measured."""
@@ -234,17 +250,17 @@ class HandWorker:
     def name_steps(self, job_id: str, steps: list[int], max_cells: int = 100) -> None:
         """Say what a job's schedule plugin answered."""
         with self._database.transaction() as session:
-            lease.job_planned(session, UUID(job_id), steps, max_cells)
+            job_planned(session, UUID(job_id), steps, max_cells)
 
     def fail_to_name_steps(self, job_id: str, error: dict[str, Any]) -> None:
         """Say that a job's schedule plugin named no usable steps."""
         with self._database.transaction() as session:
-            lease.plan_failed(session, UUID(job_id), error)
+            plan_failed(session, UUID(job_id), error)
 
     def end_overdue(self, job_id: str, limit: float) -> None:
         """End a job that has run for longer than `limit` seconds, as the sweeper does."""
         with self._database.transaction() as session:
-            lease.expire_job(session, UUID(job_id), limit)
+            expire_job(session, UUID(job_id), limit)
 
     def prune(self) -> None:
         """Drop what ended jobs no longer need, as the command line does."""

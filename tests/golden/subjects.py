@@ -7,32 +7,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalog.plugins import advertise
+from app.catalog.workers import register_worker
 from app.db.engine import Database
-from app.db.tables import Dataset, Job
-from app.jobs.lifecycle import IllegalMove, lock_job
+from app.db.tables import Dataset, Job, Unit
+from app.errors import ServiceError
+from app.jobs import ending, reopening
+from app.jobs.ending import expire_job
+from app.jobs.lifecycle import lock_job
 from app.jobs.planning import create_cells
 from app.settings import Settings
 from app.units.lease import (
-    CellResult,
     ClaimedUnit,
-    cancel,
-    claim_plan,
-    claim_unit,
-    expire_job,
+    claim_next,
+    claim_of,
     expire_lease,
-    extend,
     fail_unit,
     finish_unit,
-    job_planned,
-    plan_failed,
     record_cell,
-    register_worker,
     renew,
-    retry,
-    start_anew,
     surrender_unit,
 )
+from app.units.plans import claim_plan, job_planned, plan_failed
 from bench.history import finish_job
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.comparison import efficiency, find_crossing, paired_differences
@@ -45,8 +46,11 @@ from sufficiency.method.projection import TargetOutOfBounds, check_target, inv_p
 from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.method.verdict import judge
+from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec, MetricSpec
+from sufficiency.schemas.work import CellResult, SplitSource, UnitCell
 from sufficiency.training.loop import seed_everything
+from sufficiency.training.messages import Answer, Failed, Measured, Request, RunUnit, Verified, VerifyDataset
 from worker.slot import Slot
 
 __all__ = [
@@ -60,15 +64,16 @@ __all__ = [
     "Database",
     "Dataset",
     "Fit",
-    "IllegalMove",
     "Job",
     "JobSpec",
     "MetricSpec",
     "NotEnoughData",
+    "Refused",
     "ScheduleError",
     "Series",
     "TargetOutOfBounds",
     "Trainer",
+    "advertise",
     "backtest",
     "cancel",
     "cell_seed",
@@ -113,6 +118,57 @@ __all__ = [
 ]
 
 
+Refused = ServiceError
+
+
+def claim_unit(
+    session: Session, unit_id: UUID, worker_id: UUID, lease_seconds: float, held: Sequence[int] | None = None
+) -> ClaimedUnit | None:
+    """Claim the unit of that id, or return None where it is not the worker's turn to have it.
+
+    A worker asks for work, not for a unit: a claim that was answered by another unit is taken back.
+
+    Parameters
+    ----------
+    held : sequence of int, optional
+        The attempts at the unit that the worker knows of, if it tells them.
+    """
+    with session.begin_nested() as trial:
+        if held is None:
+            job_id = session.scalars(select(Unit.job_id).where(Unit.id == unit_id)).one()
+            claimed = claim_of(session, job_id, worker_id, lease_seconds)
+        else:
+            claimed = claim_next(session, worker_id, ["cpu"], lease_seconds, [(unit_id, attempt) for attempt in held])
+        if claimed is not None and claimed.unit_id == unit_id:
+            return claimed
+        trial.rollback()
+    return None
+
+
+def cancel(session: Session, job: Job) -> None:
+    """Cancel a job."""
+    ending.cancel(session, job.id)
+
+
+def retry(session: Session, job: Job) -> None:
+    """Queue an ended job again."""
+    reopening.retry(session, job.id, Settings())
+
+
+def extend(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> None:
+    """Queue an ended job again for what it lacks of the runs of `spec` and of `steps`."""
+    more: dict[str, Any] = {"runs": spec.runs} if spec.runs > job.spec["runs"] else {}
+    if added := [n for n in steps if n not in (job.steps or [])]:
+        more["steps"] = added
+    reopening.extend(session, job.id, NewExtension(**more or {"dataset": spec.dataset}), Settings())
+
+
+def start_anew(session: Session, job: Job, steps: Sequence[int]) -> None:
+    """Queue an ended job again for all of its cells, which are now those of `steps`, with the plugins of now."""
+    job.spec = {**job.spec, "schedule": list(steps)}
+    reopening.retry(session, job.id, Settings(), anew=True)
+
+
 class Trainer:
     """The process in which a worker's slot measures cells, with built-in plugins only."""
 
@@ -121,8 +177,10 @@ class Trainer:
 
     def verified(self, train: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, Any]:
         """Return what it finds in a dataset: what is in either split, and the fingerprint of both."""
-        [answer] = self._answers({"type": "verify", "train": train, "test": test}, "verified")
-        return {"info": answer["info"], "fingerprint": answer["fingerprint"]}
+        sources = SplitSource.registered(train), SplitSource.registered(test)
+        [answer] = self._answers(VerifyDataset(subject=uuid4(), attempt=1, train=sources[0], test=sources[1]))
+        assert isinstance(answer, Verified)
+        return {"info": answer.info, "fingerprint": answer.fingerprint}
 
     def cells(
         self,
@@ -130,30 +188,27 @@ class Trainer:
         train: Mapping[str, Any],
         test: Mapping[str, Any],
         places: Sequence[tuple[int, int, int]],
-    ) -> list[dict[str, Any]]:
-        """Return what it measures in the cells (run, step, n) of a unit: `run`, `step`, `n_unique`, `values`."""
-        unit = {
-            "type": "unit",
-            "spec": spec,
-            "device": "cpu",
-            "train": train,
-            "test": test,
-            "fingerprint": self.verified(train, test)["fingerprint"],
-            "cells": [{"run": run, "step": step, "n": n, "done": False} for run, step, n in places],
-        }
-        return [
-            {name: answer[name] for name in ("run", "step", "n_unique", "values")}
-            for answer in self._answers(unit, "done")
-            if answer["type"] == "cell"
-        ]
+    ) -> list[CellResult]:
+        """Return what it measures in the cells (run, step, n) of a unit."""
+        unit = RunUnit(
+            subject=uuid4(),
+            attempt=1,
+            spec=JobSpec.model_validate(spec),
+            device="cpu",
+            train=SplitSource.registered(train),
+            test=SplitSource.registered(test),
+            fingerprint=self.verified(train, test)["fingerprint"],
+            cells=tuple(UnitCell(run, step, n) for run, step, n in places),
+        )
+        return [answer.result for answer in self._answers(unit) if isinstance(answer, Measured)]
 
-    def _answers(self, request: dict[str, Any], last: str) -> list[dict[str, Any]]:
+    def _answers(self, request: Request) -> list[Answer]:
         trainer = self._slot.trainer()
         trainer.send(request)
-        answers: list[dict[str, Any]] = []
-        while not answers or answers[-1]["type"] != last:
+        answers: list[Answer] = []
+        while not answers or not answers[-1].is_last:
             if (answer := trainer.receive()) is not None:
-                assert answer["type"] != "error", answer
+                assert not isinstance(answer, Failed), answer.error
                 answers.append(answer)
         return answers
 

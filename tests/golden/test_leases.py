@@ -115,7 +115,7 @@ class History:
                 pid=place + 1,
                 devices=["cpu"],
                 slots=2,
-                plugins=sorted(VERSIONS),
+                plugins=[*sorted(VERSIONS), "evaluation:classification", "dataset:digits"],
                 plugin_errors=[],
                 versions=VERSIONS | {name.replace("_", ":"): of for name, of in versions.items()},
             )
@@ -223,6 +223,36 @@ class History:
             lambda session, job: subjects.extend(session, job, spec, steps),
         )
 
+    def start_anew(self, steps: list[int]) -> None:
+        """Queue the ended job again for all cells of these steps."""
+        self.of_job(f"start anew with steps {steps}", lambda session, job: subjects.start_anew(session, job, steps))
+
+    def offer(self, version: str) -> None:
+        """Put the job's plugins into the catalog, the model in this version."""
+        plugins = [
+            {
+                "kind": kind,
+                "name": name,
+                "version": version if kind == "model" else "1.0",
+                "summary": "",
+                "params_schema": {},
+                "capabilities": {},
+                "devices": ["cpu"],
+            }
+            for kind, name in (("model", "mlp"), ("training", "sgd-classifier"), ("evaluation", "classification"))
+        ]
+        self.do(f"offer the model in version {version}", lambda session: subjects.advertise(session, plugins))
+
+    def fall_silent(self, *workers: int) -> None:
+        """Let workers have been heard of an hour ago."""
+        pids = ", ".join(str(worker + 1) for worker in workers)
+        self.do(
+            f"the workers {list(workers)} fall silent",
+            lambda session: _execute(
+                session, f"UPDATE worker SET heartbeat_at = now() - interval '1 hour' WHERE pid IN ({pids})"
+            ),
+        )
+
     def work_through(self, unit: int, worker: int = 0) -> None:
         """Claim a unit, record all its cells and finish it."""
         claimed = self.must_claim(unit, worker)
@@ -244,7 +274,7 @@ class History:
                 answer = deed(session)
                 self._tell(session, says, answer, any_order=any_order)
                 return answer
-        except subjects.IllegalMove as error:
+        except subjects.Refused as error:
             self.lines.append({"do": says, "refused": str(error)})
 
     # What is to be seen
@@ -583,14 +613,16 @@ def extended_sequences(database: Database) -> History:
 def started_anew(database: Database) -> History:
     """All that was measured is dropped, and measured again."""
     history = History(database, runs=1)
+    history.offer("1.0")
     history.work_through(0)
-    history.of_job("start anew", lambda session, job: subjects.start_anew(session, job, [10, 20], []))
+    history.start_anew([10, 20])
     history.cancel()
-    history.of_job("start anew", lambda session, job: subjects.start_anew(session, job, [10, 20], []))
+    history.start_anew([10, 20])
     history.work_through(0)
     history.work_through(1)
-    changed = [{"what": "model:mlp", "measured_with": "1.0", "now": "2.0"}]
-    history.of_job("start anew", lambda session, job: subjects.start_anew(session, job, [10, 50], changed))
+    history.fall_silent(0)
+    history.offer("2.0")
+    history.start_anew([10, 50])
     return history
 
 
@@ -608,17 +640,14 @@ def overdue(database: Database) -> History:
 
 
 def versions(database: Database) -> History:
-    """The first worker decides the versions of a job's plugins; others then leave its units alone for a while."""
+    """The first worker decides the versions of a job's plugins; to others its units are not handed out."""
     history = History(database, plugin_versions=VERSIONS)
     newer, other_schedule = history.worker(model_mlp="2.0"), history.worker(model_mlp="2.0", schedule_halves="3.0")
     history.claim(0, newer)
     history.claim(1)
-    history.claim(2, other_schedule)
-    history.do(
-        "the newer ones fall silent",
-        lambda session: _execute(session, "UPDATE worker SET heartbeat_at = now() - interval '1 hour' WHERE pid > 1"),
-    )
-    history.claim(3)
+    history.claim(1, other_schedule)
+    history.fall_silent(newer, other_schedule)
+    history.claim(2)
     return history
 
 

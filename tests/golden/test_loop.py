@@ -120,10 +120,10 @@ def test_cells(trainer: Trainer, name: str, protocol: str) -> None:
     places = [(run, step, n) for run in range(RUNS) for step, n in enumerate(SIZES)]
     cells = {}
     for cell in trainer.cells(study, *DATASETS[study["dataset"]], places):
-        of_cell: dict[str, Any] = {"n_unique": cell["n_unique"]}
-        for metric, class_index, value in cell["values"]:
+        of_cell: dict[str, Any] = {"n_unique": cell.n_unique}
+        for metric, class_index, value in cell.values:
             of_cell[metric if class_index < 0 else f"{metric} of {class_index}"] = exact(value)
-        cells[f"run {cell['run']}, step {cell['step']}"] = of_cell
+        cells[f"run {cell.run}, step {cell.step}"] = of_cell
     assert len(cells) == len(places)
     check(f"loop_cells_{name}_{protocol}", cells, machine=MACHINE)
 
