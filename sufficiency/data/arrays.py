@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ class DatasetError(ValueError):
 Task = Literal["classification", "regression"]
 
 
-class ArrayDataset:
-    """Items and targets in two arrays; an item reads as ``(x, target, metadata)``, as DataEval and MAITE have it.
+class StoredItems(ABC):
+    """Items of one shape with a target each, wherever they are; an item reads as ``(x, target, metadata)``.
+
+    It reads as DataEval and MAITE have it. Whoever derives from it makes the items readable, then calls
+    `_check_items`.
 
     Parameters
     ----------
-    x : ndarray of float32, shape (N, ...)
     y : ndarray, shape (N,)
         Classes, 0 … C−1; an item's target is then one-hot. Numbers to predict where there are no `class_names`.
     class_names : sequence of str, length C, or None
@@ -37,21 +40,24 @@ class ArrayDataset:
         What each number of an item is, where that is known: two splits must agree on it.
     item_metadata : mapping from str to ndarray of shape (N,), optional
         What else is known of each item, by which it may be grouped.
+    size : int
+        N, as the items themselves have it.
 
     Raises
     ------
     DatasetError
-        For no items, unequal lengths, labels out of range, or values that are not finite.
+        For no items, unequal lengths, or labels out of range.
     """
 
     def __init__(
         self,
-        x: NDArray[Any],
         y: NDArray[Any],
         class_names: Sequence[str] | None,
-        source: str = "the dataset",
-        feature_names: Sequence[str] = (),
-        item_metadata: Mapping[str, NDArray[Any]] | None = None,
+        source: str,
+        feature_names: Sequence[str],
+        item_metadata: Mapping[str, NDArray[Any]] | None,
+        *,
+        size: int,
     ) -> None:
         self.class_names = tuple(class_names or ())
         self.task: Task = "regression" if class_names is None else "classification"
@@ -59,17 +65,65 @@ class ArrayDataset:
         self.feature_names = tuple(feature_names)
         self.item_metadata = {name: np.asarray(values) for name, values in (item_metadata or {}).items()}
         for what, values in (("labels", y), *self.item_metadata.items()):
-            if len(x) != len(values):
-                raise DatasetError(f"{source} has {len(x)} items but {len(values)} {what}")
-        if not len(x):
+            if size != len(values):
+                raise DatasetError(f"{source} has {size} items but {len(values)} {what}")
+        if not size:
             raise DatasetError(f"{source} has no items; check start, limit and split")
         self.y = self._targets(y)
-        self._keep(x)
-        if len(self.input_shape) < 1 or not math.prod(self.input_shape):
-            raise DatasetError(f"{source}: an item must hold at least one number, got x of shape {x.shape}")
-        bad = [k + row for k, part in self._parts() for row in np.flatnonzero(~np.isfinite(part).all(axis=1))]
-        if bad:
-            raise DatasetError(f"{source}: item {bad[0]} holds NaN or infinite values ({len(bad)} such items)")
+
+    @abstractmethod
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return a copy of these items, shape (len(rows), ...)."""
+
+    @abstractmethod
+    def select(self, rows: NDArray[np.int64]) -> "StoredItems":
+        """Return a dataset of these items."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one item."""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
+        # The end of the items must be an IndexError, or iterating over the dataset would never stop.
+        if self.task == "regression":
+            target = np.array([self.y[index]], dtype=np.float32)
+        else:
+            target = np.zeros(self.num_classes, dtype=np.float32)
+            target[self.y[index]] = 1.0
+        about = {name: values[[index]].tolist()[0] for name, values in self.item_metadata.items()}
+        # A copy: a strategy that works on its item in place must not change the dataset for the next cell.
+        return self.take(np.array([index]))[0], target, {"id": int(index), **about}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes; 1 for a regression, so that a model has one output."""
+        return len(self.class_names) or 1
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The dataset's description as DataEval and MAITE read it."""
+        return {"id": "sufficiency", "index2label": dict(enumerate(self.class_names)), "task": self.task}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of items, targets and class names."""
+        named = (self.feature_names,) if self.feature_names else ()
+        shape = (len(self), *self.input_shape)
+        digest = hashlib.sha256(repr((shape, self.class_names, *named)).encode())
+        for _, part in self.rows_in_parts():
+            digest.update(np.ascontiguousarray(part).data)
+        digest.update(self.y.data)
+        return digest.hexdigest()
+
+    def rows_in_parts(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield the items part by part, each item as a row, with the number of the part's first."""
+        size = max(1, _PART_VALUES // max(1, math.prod(self.input_shape)))
+        for k in range(0, len(self), size):
+            part = self.take(np.arange(k, min(k + size, len(self))))
+            yield k, part.reshape(len(part), -1)
 
     def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
         if self.task == "regression":
@@ -94,30 +148,45 @@ class ArrayDataset:
             )
         return np.ascontiguousarray(labels, dtype=np.int64)
 
-    def _keep(self, x: NDArray[Any]) -> None:
+    def _check_items(self) -> None:
+        shape = self.input_shape
+        if len(shape) < 1 or not math.prod(shape):
+            raise DatasetError(
+                f"{self.source}: an item must hold at least one number, got x of shape {(len(self), *shape)}"
+            )
+        bad = [k + row for k, part in self.rows_in_parts() for row in np.flatnonzero(~np.isfinite(part).all(axis=1))]
+        if bad:
+            raise DatasetError(f"{self.source}: item {bad[0]} holds NaN or infinite values ({len(bad)} such items)")
+
+
+class ArrayDataset(StoredItems):
+    """Items and targets in two arrays.
+
+    Parameters
+    ----------
+    x : ndarray of float32, shape (N, ...)
+    y, class_names, source, feature_names, item_metadata
+        As `StoredItems` has them.
+
+    Raises
+    ------
+    DatasetError
+        For no items, unequal lengths, labels out of range, or values that are not finite.
+    """
+
+    def __init__(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        class_names: Sequence[str] | None,
+        source: str = "the dataset",
+        feature_names: Sequence[str] = (),
+        item_metadata: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        super().__init__(y, class_names, source, feature_names, item_metadata, size=len(x))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused after
             self.x = np.ascontiguousarray(x, dtype=np.float32)
-
-    def _parts(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield the items part by part, each item as a row, with the number of the part's first."""
-        size = max(1, _PART_VALUES // max(1, math.prod(self.input_shape)))
-        for k in range(0, len(self), size):
-            part = self.take(np.arange(k, min(k + size, len(self))))
-            yield k, part.reshape(len(part), -1)
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
-        # The end of the items must be an IndexError, or iterating over the dataset would never stop.
-        if self.task == "regression":
-            target = np.array([self.y[index]], dtype=np.float32)
-        else:
-            target = np.zeros(self.num_classes, dtype=np.float32)
-            target[self.y[index]] = 1.0
-        about = {name: values[[index]].tolist()[0] for name, values in self.item_metadata.items()}
-        # A copy: a strategy that works on its item in place must not change the dataset for the next cell.
-        return self.take(np.array([index]))[0], target, {"id": int(index), **about}
+        self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return a copy of these items, shape (len(rows), ...)."""
@@ -135,28 +204,8 @@ class ArrayDataset:
         """Shape of one item."""
         return tuple(self.x.shape[1:])
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes; 1 for a regression, so that a model has one output."""
-        return len(self.class_names) or 1
 
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """The dataset's description as DataEval and MAITE read it."""
-        return {"id": "sufficiency", "index2label": dict(enumerate(self.class_names)), "task": self.task}
-
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of items, targets and class names."""
-        named = (self.feature_names,) if self.feature_names else ()
-        shape = (len(self), *self.input_shape)
-        digest = hashlib.sha256(repr((shape, self.class_names, *named)).encode())
-        for _, part in self._parts():
-            digest.update(np.ascontiguousarray(part).data)
-        digest.update(self.y.data)
-        return digest.hexdigest()
-
-
-class MappedDataset(ArrayDataset):
+class MappedDataset(StoredItems):
     """Items that stay in their file and are read when they are wanted; bytes are scaled to [0, 1] as they are read.
 
     Parameters
@@ -166,7 +215,12 @@ class MappedDataset(ArrayDataset):
     rows : ndarray of int64, shape (N,)
         Which of its items there are.
     y, class_names, source, item_metadata
-        As `ArrayDataset` has them, of the N items.
+        As `StoredItems` has them, of the N items.
+
+    Raises
+    ------
+    DatasetError
+        For no items, unequal lengths, labels out of range, or values that are not finite.
     """
 
     def __init__(
@@ -178,14 +232,9 @@ class MappedDataset(ArrayDataset):
         source: str = "the dataset",
         item_metadata: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
+        super().__init__(y, class_names, source, (), item_metadata, size=len(rows))
         self._store, self._rows = store, rows
-        super().__init__(rows, y, class_names, source, item_metadata=item_metadata)
-
-    def _keep(self, x: NDArray[Any]) -> None:
-        """Keep nothing: the items stay where they are."""
-
-    def __len__(self) -> int:
-        return len(self._rows)
+        self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read these items, shape (len(rows), ...)."""
@@ -234,12 +283,12 @@ def numbered_classes(y: Any, source: str) -> list[str]:
 
 # By identity, since somebody's dataset need be neither hashable nor weakly referable.
 # The dataset is kept with it, so that its id stays its own.
-_materialised: "OrderedDict[int, tuple[Any, ArrayDataset]]" = OrderedDict()
+_materialised: "OrderedDict[int, tuple[Any, StoredItems]]" = OrderedDict()
 _KEPT = 6
 
 
-def materialise(dataset: Any) -> ArrayDataset:
-    """Return any dataset of ``(array, target, ...)`` items as arrays, read once.
+def materialise(dataset: Any) -> StoredItems:
+    """Return any dataset of ``(array, target, ...)`` items as arrays, read once; one that is stored already, as it is.
 
     A target is a label, a one-hot label, or a number where the dataset's `metadata` has ``"task": "regression"``.
 
@@ -248,7 +297,7 @@ def materialise(dataset: Any) -> ArrayDataset:
     DatasetError
         For a dataset without a length, or items of another or of unequal shape.
     """
-    if isinstance(dataset, ArrayDataset):
+    if isinstance(dataset, StoredItems):
         return dataset
     if (kept := _materialised.get(id(dataset))) is not None:
         return kept[1]
@@ -348,9 +397,9 @@ class Opaque:
         return self.digest
 
 
-def contents(dataset: Any) -> ArrayDataset | Opaque:
+def contents(dataset: Any) -> StoredItems | Opaque:
     """Return a dataset as arrays, or as an opaque one where its task is neither a classification nor a regression."""
-    if isinstance(dataset, ArrayDataset) or (task := task_of(dataset)) in ("classification", "regression"):
+    if isinstance(dataset, StoredItems) or (task := task_of(dataset)) in ("classification", "regression"):
         return materialise(dataset)
     index2label = _index2label(dataset)
     names = tuple(str(index2label.get(k, k)) for k in range(max(map(int, index2label), default=-1) + 1))
@@ -433,7 +482,7 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
         "input_shape": list(first.input_shape),
         "class_names": list(first.class_names),
     }
-    if isinstance(first, ArrayDataset) and isinstance(second, ArrayDataset):
+    if isinstance(first, StoredItems) and isinstance(second, StoredItems):
         _check_features(first, second)
         info["test_items_in_train"] = _shared(first, second)
         if first.feature_names:
@@ -445,7 +494,7 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
 MOST_FEATURES_NAMED = 100
 
 
-def _check_features(first: ArrayDataset, second: ArrayDataset) -> None:
+def _check_features(first: StoredItems, second: StoredItems) -> None:
     if first.input_shape != second.input_shape:
         raise DatasetError(f"training items have shape {first.input_shape}, test items {second.input_shape}")
     if first.feature_names and second.feature_names and first.feature_names != second.feature_names:
@@ -457,7 +506,7 @@ def _check_features(first: ArrayDataset, second: ArrayDataset) -> None:
         )
 
 
-def _counts(split: ArrayDataset | Opaque, class_names: Sequence[str]) -> dict[str, Any]:
+def _counts(split: StoredItems | Opaque, class_names: Sequence[str]) -> dict[str, Any]:
     if isinstance(split, Opaque):
         return {"size": len(split), "class_counts": split.class_counts + [0] * (len(class_names) - split.num_classes)}
     if split.task == "regression":
@@ -467,13 +516,13 @@ def _counts(split: ArrayDataset | Opaque, class_names: Sequence[str]) -> dict[st
     return {"size": len(split), "class_counts": np.bincount(split.y, minlength=len(class_names)).tolist()}
 
 
-def _shared(train: ArrayDataset, test: ArrayDataset) -> int:
+def _shared(train: StoredItems, test: StoredItems) -> int:
     """Return how many test items are, number by number, training items too."""
 
-    def digests(split: ArrayDataset) -> list[bytes]:
+    def digests(split: StoredItems) -> list[bytes]:
         return [
             hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()
-            for _, part in split._parts()
+            for _, part in split.rows_in_parts()
             for row in part
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.arrays import StoredItems
 
 SIDE = 40
 MOST_ROWS, COLUMNS = 12, 10
@@ -41,7 +41,7 @@ def contact_sheet(dataset: Any) -> bytes | None:
 
 
 def _rows(dataset: Any) -> Iterator[tuple[str, list[Any]]]:
-    if not isinstance(dataset, ArrayDataset):
+    if not isinstance(dataset, StoredItems):
         # Somebody's own: the first items in their order, which is all that can be had without reading it whole.
         chosen = range(min(len(dataset), 4 * COLUMNS))
         pictures = [picture for index in chosen if (picture := _picture(dataset[index])) is not None]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, MappedDataset, materialise, task_of
+from sufficiency.data.arrays import ArrayDataset, DatasetError, StoredItems, materialise, task_of
 from sufficiency.method.sampling import nested_order
 
 # A stream of its own: run 0 of a job with the same seed must not go through the items in this order.
@@ -65,12 +65,12 @@ def part_of(
     if not len(train) or not len(test):
         what = f"{size} items" if group_by is None else f"{size} items, grouped by {group_by!r},"
         raise DatasetError(f"{what} cannot be split with a test fraction of {test_fraction}: one part would be empty")
-    return dataset.select(rows) if isinstance(dataset, ArrayDataset) else PartOf(dataset, rows)
+    return dataset.select(rows) if isinstance(dataset, StoredItems) else PartOf(dataset, rows)
 
 
 def _groups(dataset: Any, key: str) -> NDArray[np.int64]:
     """Return the number of each item's group."""
-    if isinstance(dataset, ArrayDataset):
+    if isinstance(dataset, StoredItems):
         if key not in dataset.item_metadata:
             known = ", ".join(dataset.item_metadata) or "none; see the loader's parameters"
             raise DatasetError(f"the items have no metadata {key!r} to be grouped by; they have {known}")
@@ -118,9 +118,9 @@ def standardised(train: Any, test: Any) -> tuple[ArrayDataset, ArrayDataset]:
     for split in (train, test):
         if task_of(split) not in ("classification", "regression"):
             raise DatasetError(f"items for {task_of(split)} cannot be standardised; leave it to the strategy")
-        if isinstance(split, MappedDataset):
-            raise DatasetError("a memory-mapped set cannot be standardised; write it to the file that way")
     first, second = materialise(train), materialise(test)
+    if not (isinstance(first, ArrayDataset) and isinstance(second, ArrayDataset)):
+        raise DatasetError("a memory-mapped set cannot be standardised; write it to the file that way")
     if first.input_shape != second.input_shape:
         raise DatasetError(f"training items have shape {first.input_shape}, test items {second.input_shape}")
     axes = (0, 2, 3) if first.x.ndim == 4 else (0,)

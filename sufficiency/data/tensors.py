@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from sufficiency.data.arrays import ArrayDataset, MappedDataset, materialise
+from sufficiency.data.arrays import ArrayDataset, StoredItems, materialise
 
 _on_device: "WeakKeyDictionary[ArrayDataset, dict[str, tuple[Tensor, Tensor]]]" = WeakKeyDictionary()
 
@@ -17,11 +17,11 @@ class MappedItems:
 
     Parameters
     ----------
-    dataset : MappedDataset
+    dataset : StoredItems
     device : torch.device
     """
 
-    def __init__(self, dataset: MappedDataset, device: torch.device) -> None:
+    def __init__(self, dataset: StoredItems, device: torch.device) -> None:
         self._dataset, self._device = dataset, device
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ def tensors(dataset: Any, device: torch.device) -> tuple[Any, Tensor]:
     The items of a memory-mapped dataset come as `MappedItems`, which index and split as a tensor does.
     """
     arrays = materialise(dataset)
-    if isinstance(arrays, MappedDataset):
+    if not isinstance(arrays, ArrayDataset):
         return MappedItems(arrays, device), torch.from_numpy(arrays.y).to(device)
     places = _on_device.setdefault(arrays, {})
     if str(device) not in places:

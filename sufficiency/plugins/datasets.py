@@ -121,7 +121,7 @@ def load_npy(
     task: Task = "classification",
     start: Start = 0,
     limit: Limit = None,
-) -> ArrayDataset:
+) -> MappedDataset:
     """Load a large set from NPY files by memory map: items are read when they are trained on, bytes scaled to [0, 1].
 
     Parameters

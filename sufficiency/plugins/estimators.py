@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sufficiency.data.arrays import ArrayDataset, materialise
+from sufficiency.data.arrays import materialise
 
 _LEAST = 1e-12
 
@@ -106,6 +106,6 @@ class FitEstimator:
                 f"fit-estimator trains scikit-learn estimators, not {type(model).__name__}; use the model sklearn, or "
                 "wrap an estimator of yours: EstimatorModel(estimator, num_classes)"
             )
-        arrays: ArrayDataset = materialise(dataset)
+        arrays = materialise(dataset)
         rows = np.asarray(indices, dtype=np.int64)
         model.fit(arrays.take(rows), arrays.y[rows])

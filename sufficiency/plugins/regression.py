@@ -9,12 +9,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
-from sufficiency.plugins.training import SGDClassifier
+from sufficiency.plugins.training import GradientDescent
 
 Metric = Literal["mae", "rmse", "r2"]
 
 
-class SGDRegressor(SGDClassifier):
+class SGDRegressor(GradientDescent):
     """Minimise the squared error by SGD (or Adam) on targets of mean 0 and SD 1; the model then answers in their unit.
 
     Parameters
@@ -42,27 +42,31 @@ class SGDRegressor(SGDClassifier):
         _, y = tensors(dataset, device_of(model))
         if not y.is_floating_point():
             raise TypeError("sgd-regressor needs a dataset of numbers to predict: register it with task=regression")
-        unit: _Unit | None = getattr(model, "target_unit", None)
+        unit: TargetUnit | None = getattr(model, "target_unit", None)
         if unit is None:
             chosen = y[torch.as_tensor(indices, device=y.device)]
             # Of the subset alone: what lies outside of it must not help.
             spread = float(chosen.std(correction=0))
-            unit = _Unit(float(chosen.mean()), spread if spread > 0 else 1.0)
+            unit = TargetUnit(float(chosen.mean()), spread if spread > 0 else 1.0)
             model.target_unit = unit  # type: ignore[assignment]
             model.register_forward_hook(unit)
         unit.on = False
         try:
-            super().train(model, dataset, indices)
+            self.descend(model, dataset, indices)
         finally:
             unit.on = True
 
-    def _loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        """Return the squared error of standardised targets."""
         unit: Any = model.target_unit
         return nn.functional.mse_loss(output.reshape(len(target)), (target - unit.mean) / unit.sd)
 
 
-class _Unit:
-    """A model's forward hook: from standardised outputs to those of the targets."""
+class TargetUnit:
+    """A model's forward hook: from standardised outputs to those of the targets.
+
+    It is no module of the model that it belongs to: an `nn.Sequential` would call it as one more layer.
+    """
 
     def __init__(self, mean: float, sd: float) -> None:
         self.mean, self.sd, self.on = mean, sd, True

@@ -1,6 +1,7 @@
-"""Training a classifier on a subset, from tensors that are on the device already."""
+"""Gradient descent on a subset, from tensors that are on the device already; and a classifier trained by it."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,73 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from sufficiency.data.tensors import device_of, tensors
 
 
-class SGDClassifier:
+class GradientDescent(ABC):
+    """SGD (or Adam), epoch by epoch over the shuffled subset; who derives from it says what is minimised.
+
+    The parameters are those of `SGDClassifier` and `SGDRegressor`, which say what each is for.
+    """
+
+    def __init__(
+        self,
+        optimizer: Literal["sgd", "adam", "adamw"] = "sgd",
+        lr: Annotated[float, Field(gt=0, le=1000)] = 0.01,
+        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
+        weight_decay: Annotated[float, Field(ge=0)] = 0.0,
+        epochs: Annotated[int, Field(ge=1, le=100_000)] = 10,
+        min_steps: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
+        batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 8,
+        schedule: Literal["constant", "cosine"] = "constant",
+    ) -> None:
+        self.optimizer = optimizer
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.epochs = epochs
+        self.min_steps = min_steps
+        self.batch_size = batch_size
+        self.schedule = schedule
+
+    def descend(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Train `model` in place on the items that `indices` names; batches are drawn by torch's seeded generator."""
+        if not len(indices):
+            raise ValueError("there are no items to train on")
+        device = device_of(model)
+        x, y = tensors(dataset, device)
+        chosen = torch.as_tensor(indices, device=device)
+        x, y = x[chosen], y[chosen]
+        normalising = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        sizes = _batch_sizes(len(chosen), self.batch_size, join_last=bool(normalising))
+        epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
+        optimizer = self._make_optimizer(model)
+        scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
+        model.train()
+        if len(chosen) == 1:
+            for module in normalising:  # one item has no batch to be normalised by
+                module.eval()
+        for _ in range(epochs):
+            # Drawn on the CPU: the same batches on every device.
+            order = torch.randperm(len(chosen)).to(device)
+            for batch in order.split(sizes):
+                optimizer.zero_grad()
+                self.loss(model(x[batch]), y[batch], model).backward()
+                optimizer.step()
+                if scheduler is not None:
+                    scheduler.step()
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        """Return what is minimised: a scalar, of the model's outputs for a batch and its targets."""
+
+    def _make_optimizer(self, model: nn.Module) -> Optimizer:
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
+        if self.optimizer == "sgd":
+            return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
+        family = Adam if self.optimizer == "adam" else AdamW
+        return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
+
+
+class SGDClassifier(GradientDescent):
     """Minimise the cross-entropy by SGD (or Adam), epoch by epoch over the shuffled subset.
 
     Parameters
@@ -38,63 +105,13 @@ class SGDClassifier:
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
     """
 
-    def __init__(
-        self,
-        optimizer: Literal["sgd", "adam", "adamw"] = "sgd",
-        lr: Annotated[float, Field(gt=0, le=1000)] = 0.01,
-        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-        weight_decay: Annotated[float, Field(ge=0)] = 0.0,
-        epochs: Annotated[int, Field(ge=1, le=100_000)] = 10,
-        min_steps: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
-        batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 8,
-        schedule: Literal["constant", "cosine"] = "constant",
-    ) -> None:
-        self.optimizer = optimizer
-        self.lr = lr
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.epochs = epochs
-        self.min_steps = min_steps
-        self.batch_size = batch_size
-        self.schedule = schedule
-
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
-        """Train `model` in place on the items that `indices` names; batches are drawn by torch's seeded generator."""
-        if not len(indices):
-            raise ValueError("there are no items to train on")
-        device = device_of(model)
-        x, y = tensors(dataset, device)
-        chosen = torch.as_tensor(indices, device=device)
-        x, y = x[chosen], y[chosen]
-        normalising = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-        sizes = _batch_sizes(len(chosen), self.batch_size, join_last=bool(normalising))
-        epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
-        optimizer = self._make_optimizer(model)
-        scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
-        model.train()
-        if len(chosen) == 1:
-            for module in normalising:  # one item has no batch to be normalised by
-                module.eval()
-        for _ in range(epochs):
-            # Drawn on the CPU: the same batches on every device.
-            order = torch.randperm(len(chosen)).to(device)
-            for batch in order.split(sizes):
-                optimizer.zero_grad()
-                self._loss(model(x[batch]), y[batch], model).backward()
-                optimizer.step()
-                if scheduler is not None:
-                    scheduler.step()
+        """Train `model` in place on the items that `indices` names."""
+        self.descend(model, dataset, indices)
 
-    def _loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        """Return the cross-entropy."""
         return nn.functional.cross_entropy(output, target)
-
-    def _make_optimizer(self, model: nn.Module) -> Optimizer:
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
-        if self.optimizer == "sgd":
-            return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
-        family = Adam if self.optimizer == "adam" else AdamW
-        return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
 
 
 def _batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:
