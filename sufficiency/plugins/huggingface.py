@@ -93,7 +93,9 @@ def _items(
     if values and isinstance(values[0], str):
         return hashed_text(values, text_features, item)
     try:
-        array = np.asarray(values, dtype=np.float32)
+        array = np.asarray(values)
+        if array.dtype.kind not in "buif":
+            array = array.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise DatasetError(
             f"{path}: column {item!r} holds {found.features[item]}; items must be images, text, or numbers of one shape"

@@ -25,8 +25,9 @@ import torch
 from numpy.typing import NDArray
 
 from sufficiency.data.arrays import DatasetError, materialise, verify_splits
+from sufficiency.data.finishing import finished
 from sufficiency.data.preview import contact_sheet
-from sufficiency.data.splitting import part_of, standardised
+from sufficiency.data.splitting import part_of
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.settings import get_settings
@@ -177,8 +178,7 @@ class Trainer:
                 unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
                 raise Fault(unusable) from error
         try:
-            if train.get("standardise"):
-                built = list(standardised(*built))
+            built = list(finished(*built, standardise=bool(train.get("standardise"))))
             info, fingerprint = verify_splits(*built)
         except Exception as error:
             plugin = f"dataset:{train['loader']}"
