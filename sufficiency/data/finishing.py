@@ -2,17 +2,19 @@
 
 from typing import Any
 
-from sufficiency.data.arrays import StoredItems, materialise, task_of
+from sufficiency.data.arrays import DatasetError, StoredItems, materialise, task_of
 from sufficiency.data.description import Description
 from sufficiency.data.precision import TOLERATED, TOLERATED_STANDARDISED, moves_for, remark_on
 from sufficiency.data.splitting import standardised
+from sufficiency.data.tables.dataset import TableDataset, encoded
 
 
 def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, Any]:
     """Return both splits ready for a model.
 
-    Features that float32 does not hold are moved by the training split's median, and, where asked for, every feature is
-    put at mean 0 and SD 1 of the training split. What was done stands on the splits' description.
+    The rows of tables become numbers. Features that float32 does not hold are moved by the training split's median,
+    and, where asked for, every feature is put at mean 0 and SD 1 of the training split. What was done stands on the
+    splits' description.
 
     Parameters
     ----------
@@ -26,6 +28,10 @@ def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, 
     DatasetError
         When the splits do not fit together, or cannot be standardised.
     """
+    if isinstance(train, TableDataset) and isinstance(test, TableDataset):
+        train, test = encoded(train, test)
+    elif isinstance(test, TableDataset) and test.table.choices.missing == "impute":
+        raise DatasetError(f"{test.source}: what fills a missing value is learnt from a training split that is a table")
     pair = _told_apart(train, test, TOLERATED_STANDARDISED if standardise else TOLERATED)
     return standardised(*pair) if standardise else pair
 

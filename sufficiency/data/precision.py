@@ -36,6 +36,24 @@ class Move:
         return np.asarray(moved, dtype=np.float64) * self.factor
 
 
+@dataclass(frozen=True)
+class OneFeature:
+    """A single feature, as items of one number: shape (N, 1)."""
+
+    values: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these items."""
+        return self.values[rows]
+
+    def feature(self, place: int) -> NDArray[Any]:
+        """Return the numbers, shape (N,)."""
+        return self.values[:, place]
+
+
 def may_lose(dtype: np.dtype[Any]) -> bool:
     """Return whether float32 lacks some values of a type."""
     return dtype.kind in "iuf" and not np.can_cast(dtype, np.float32)

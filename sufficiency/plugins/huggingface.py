@@ -8,8 +8,8 @@ from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.tables.words import hashed_text
 from sufficiency.plugins.datasets import Limit, Start
-from sufficiency.plugins.tabular import hashed_text
 
 REQUIRES = {"datasets": "pip install 'sufficiency[huggingface]'"}
 
