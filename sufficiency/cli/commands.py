@@ -1154,6 +1154,18 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
             )
         if shared := info.get("test_items_in_train"):
             console.print(f"warning: {count(shared)} test items are training items too; accuracy will look too good")
+        if features := info.get("features"):
+            listed = ", ".join(f"{feature['name']} ({feature['kind']})" for feature in features)
+            console.print(f"features: {listed}", markup=False)
+        for kind in ("notes", "warnings"):
+            for remark in info.get(kind, []):
+                console.print(f"{kind[:-1]}: {remark['detail']}", markup=False)
+        for filled in info.get("missing", {}).get("columns", []):
+            console.print(
+                f"filled: {filled['name']} with {filled['value']} ({count(filled['train'])} in training, "
+                f"{count(filled['test'])} in test)",
+                markup=False,
+            )
         console.print(f"fingerprint {dataset['fingerprint']}")
     elif reason := dataset.get("queued_reason"):
         console.print(f"it waits: {reason}", markup=False)

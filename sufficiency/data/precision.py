@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sufficiency.data.description import Remark
 
 # Of the middle half's width. What is standardised hides a move, so there less is lost before one is made.
-TOLERATED, TOLERATED_STANDARDISED = 1e-3, 1e-5
+TOLERATED, TOLERATED_STANDARDISED = 1e-3, 1e-4
 _NOTICED = 1e-6
 _MERGED = 0.01
 _SAMPLE_ROWS, _SAMPLE_VALUES = 4096, 4_000_000
@@ -116,7 +116,8 @@ MOST_MOVES_NAMED = 10
 
 
 def _said(move: Move) -> str:
-    by = f"less {move.offset!r}, the training split's median"
+    offset = int(move.offset) if float(move.offset).is_integer() else move.offset
+    by = f"less {offset!r}, the training split's median"
     return by if move.factor == 1 else f"{by}, times {move.factor:g}"
 
 
