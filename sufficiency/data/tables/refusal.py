@@ -105,7 +105,8 @@ def _refused(column: Column, choices: Choices) -> bool:
 def _gaps(column: Column) -> str:
     count = int(column.missing.sum())
     many = "1 empty value" if count == 1 else f"{count} empty values"
-    return f"has {many} of {len(column)} (empty, NaN, or one of `missing_values`; the first in row {column.first_missing()})"
+    first = column.first_missing()
+    return f"has {many} of {len(column)} (empty, NaN, or one of `missing_values`; the first in row {first})"
 
 
 def _infinite(column: Column) -> str:
