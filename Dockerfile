@@ -7,12 +7,13 @@ RUN python -m venv /opt/sufficiency
 ENV PATH=/opt/sufficiency/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY sufficiency sufficiency
 COPY app app
 COPY worker worker
 COPY migrations migrations
 
 FROM build AS build-api
-RUN pip install -c constraints.txt .
+RUN pip install -c constraints.txt ".[service,plot]"
 
 FROM build AS build-worker
 # An index that carries other builds of torch, such as the CPU-only ones; without it, the build with CUDA is installed.
@@ -28,9 +29,9 @@ ENTRYPOINT ["sufficiency"]
 
 FROM base AS worker
 COPY --from=build-worker /opt/sufficiency /opt/sufficiency
-# The worker is the container's first process, after whose number it is named.
+# The worker is the container's first process, after whose number it is named. `-I`: whatever a plugin's path holds.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import socket, sys; from app.queue.celery import make_celery; from app.settings import get_settings; sys.exit(not make_celery(get_settings()).control.ping([f'sufficiency-1@{socket.gethostname()}'], timeout=10))"]
+    CMD ["python", "-I", "-c", "import socket, sys; from app.queue.celery import make_celery; from app.settings import get_settings; sys.exit(not make_celery(get_settings()).control.ping([f'sufficiency-1@{socket.gethostname()}'], timeout=10))"]
 CMD ["worker"]
 
 # Last, so that a plain `docker build .` makes the small one
@@ -39,5 +40,5 @@ COPY --from=build-api /opt/sufficiency /opt/sufficiency
 ENV SUFFICIENCY_HOST=0.0.0.0 SUFFICIENCY_PORT=8000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, httpx; httpx.get(f'http://127.0.0.1:{os.environ[\"SUFFICIENCY_PORT\"]}/readyz').raise_for_status()"]
+    CMD ["python", "-I", "-c", "import os, httpx; httpx.get(f'http://127.0.0.1:{os.environ[\"SUFFICIENCY_PORT\"]}/readyz').raise_for_status()"]
 CMD ["serve"]

@@ -4,26 +4,27 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve check format test test-slow bench
+.PHONY: help venv demo serve check format test test-slow bench findings
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-venv: $(INSTALLED) ## Install everything into .venv
+venv: $(VENV)/.dev ## Install everything into .venv
 
-$(INSTALLED): pyproject.toml constraints.txt
+# A set of extras has a stamp of its own: nobody waits for the tests' tools to see the demo, and a later target adds them.
+# Byte code is left to the first import: most of what is installed is never imported.
+$(VENV)/.%: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[worker,standalone,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[$*]"
 	touch $@
 
-demo: venv ## A learning curve from nothing, start to end
+demo: $(VENV)/.standalone ## A learning curve from nothing, start to end
 	$(BIN)/sufficiency demo
 
-serve: venv ## The whole service on this machine (Ctrl-C stops it)
+serve: $(VENV)/.standalone,plot ## The whole service on this machine (Ctrl-C stops it)
 	$(BIN)/sufficiency standalone
 
 check: venv ## Style, types, import rules, migrations
@@ -45,3 +46,6 @@ test-slow: venv ## The slow tests
 
 bench: venv ## The benchmarks, each against a peer
 	set -e; for script in bench/bench_*.py; do $(BIN)/python $$script; done
+
+findings: ## What is surprising in the libraries around us, each seen anew
+	set -e; for script in findings/[a-z]*-*.sh; do echo "== $$script"; PYTHON=$(PYTHON) bash $$script; done

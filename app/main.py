@@ -11,14 +11,14 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.catalog.routes import router as catalog_router
-from app.catalog.service import live_window
+from app.catalog.workers import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results.routes import router as projections_router
+from app.results import asked, compared, exported, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem
@@ -75,8 +75,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    slices = (catalog_router, jobs_router, projections_router, webhooks_router)
-    for router in (*slices, page_router, health.router, openapi.router):
+    results = (part.router for part in (measured, asked, exported, pictured, compared))
+    slices = (catalog_router, jobs_router, *results, webhooks_router)
+    for router in (*slices, page_router, health.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]

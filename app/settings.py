@@ -1,9 +1,10 @@
 """Every setting of the service, those of client and trainers among them."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, field_validator
 
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
@@ -25,6 +26,9 @@ class Settings(sufficiency.settings.Settings):
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")
     device: DeviceChoice = Field("auto", description="what a worker trains on")
+    trainer_python: Path | None = Field(
+        None, description="Python of trainers, if it is another environment's, with this version of sufficiency"
+    )
 
     # Leases and limits (seconds)
     lease_seconds: float = Field(30.0, gt=0, description="a unit whose worker is silent for so long is taken back")
@@ -53,6 +57,12 @@ class Settings(sufficiency.settings.Settings):
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
     webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
     webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
+
+    @field_validator("trainer_python")
+    @classmethod
+    def _make_absolute(cls, value: Path | None) -> Path | None:
+        # Not resolved: an environment's interpreter is a link, and is known by its place.
+        return None if value is None else value.expanduser().absolute()
 
 
 @lru_cache(maxsize=1)

@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 
-from sufficiency.method.fit import fit_power_law
 from sufficiency.method.measurements import Series
+from sufficiency.method.power_law import fit_power_law
 
 N = np.array([25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500.0])
 

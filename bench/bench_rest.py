@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 
 SETTLE_SECONDS = 15
 
@@ -30,7 +30,7 @@ def main() -> None:
                         "sufficiency.training.trainer": "trainers",
                         "-m worker": "worker",
                         "redis": "Redis",
-                        "cli serve": "API",
+                        "-m app serve": "API",
                     }
                     kind = next((name for part, name in kinds.items() if part in command), "PostgreSQL")
                     sizes[kind] += process.memory_full_info().pss

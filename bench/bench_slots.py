@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 from sufficiency import Client
 
 DIGITS = {split: {"loader": "digits", "params": {"split": split}} for split in ("train", "test")}

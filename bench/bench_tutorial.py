@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 from sufficiency import Client
 
 ROOT = Path(__file__).resolve().parents[1]

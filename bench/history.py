@@ -5,11 +5,14 @@ from collections.abc import Callable
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app.catalog.verification import loaders
+from app.catalog.workers import forget_worker, register_worker
 from app.db.engine import Database
-from app.db.tables import Job, Unit
-from app.units.lease import CellResult, claim_unit, fail_unit, finish_unit, forget_worker, record_cell, register_worker
+from app.db.tables import Dataset, Job, Unit
+from app.jobs.ending import cancel
+from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record_cell
 
 # Seconds between the copies' submissions: 10,000 jobs are some four months.
 SPACING = 1000
@@ -38,30 +41,31 @@ def finish_job(database: Database, job_id: UUID, *, seed: int, ending: str = "co
     ----------
     ending : {"completed", "failed", "cancelled"}
     """
-    from app.jobs.service import cancel
-
     draw = random.Random(seed)
     exponent, ceiling = draw.uniform(0.2, 0.8), draw.uniform(0.0, 0.1)
     with database.transaction() as session:
+        job = session.get_one(Job, job_id)
+        needed = [*job.plugin_versions, *loaders(session.get_one(Dataset, job.dataset_id))]
         worker_id = register_worker(
-            session, hostname="bench", pid=seed, devices=["cpu"], slots=1, plugins=[], plugin_errors=[]
+            session, hostname="bench", pid=seed, devices=["cpu"], slots=1, plugins=needed, plugin_errors=[]
         )
-        units = session.scalars(select(Unit.id).where(Unit.job_id == job_id).order_by(Unit.ordinal)).all()
-        metrics = sorted(session.get_one(Job, job_id).metrics)
-    last = len(units) if ending == "completed" else len(units) // 2
-    for unit_id in units[:last]:
+        units = session.scalar(select(func.count()).select_from(Unit).where(Unit.job_id == job_id)) or 0
+        metrics = sorted(job.metrics)
+    last = units if ending == "completed" else units // 2
+    for place in range(last):
         with database.transaction() as session:
-            claimed = claim_unit(session, unit_id, worker_id, 600.0)
+            claimed = claim_of(session, job_id, worker_id, 600.0)
         assert claimed is not None
-        if ending == "failed" and unit_id == units[last - 1]:
+        unit_id = claimed.unit_id
+        if ending == "failed" and place == last - 1:
             error = {"code": "plugin_raised", "detail": "The training raised.", "where": {"run": 0}}
             with database.transaction() as session:
                 fail_unit(session, unit_id, claimed.attempt, error)
             break
         for cell in claimed.cells:
             values = [
-                (metric, -1, 1.0 - ceiling - 1.5 * cell.n**-exponent - 0.01 * place + draw.gauss(0.0, 0.01))
-                for place, metric in enumerate(metrics)
+                (metric, -1, 1.0 - ceiling - 1.5 * cell.n**-exponent - 0.01 * rank + draw.gauss(0.0, 0.01))
+                for rank, metric in enumerate(metrics)
             ]
             clipped = [(metric, index, min(max(value, 0.0), 1.0)) for metric, index, value in values]
             result = CellResult(cell.run, cell.step, n_unique=cell.n, seconds=0.5, device="cpu", values=list(clipped))

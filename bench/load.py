@@ -40,7 +40,8 @@ from sqlalchemy import make_url
 from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.settings import Settings
-from app.standalone import EmbeddedServers, environment, free_port
+from app.standalone.servers import EmbeddedServers
+from app.standalone.service import free_port
 from bench.history import copy_jobs, finish_job
 from sufficiency import Client
 
@@ -243,7 +244,7 @@ def _postgres_cpu(target: Target) -> float:
 def program(name: str, command: Sequence[str], settings: Settings, log: Path, root: Path) -> Iterator[psutil.Process]:
     """Run one of the service's programs from a checkout, and stop it in the end."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("SUFFICIENCY_")}
-    env |= environment(settings) | {"PYTHONUNBUFFERED": "1"}
+    env |= settings.environment() | {"PYTHONUNBUFFERED": "1"}
     with log.open("ab") as file:
         child = subprocess.Popen(command, cwd=root, env=env, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     try:
@@ -262,7 +263,8 @@ def program(name: str, command: Sequence[str], settings: Settings, log: Path, ro
 def api(settings: Settings, log: Path, root: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Run the API of a checkout on a free port."""
     settings = settings.model_copy(update={"port": free_port("127.0.0.1", 0)})
-    with program("the API", [sys.executable, "-m", "sufficiency.cli", "serve"], settings, log, root) as process:
+    entry = "sufficiency.cli" if (root / "sufficiency" / "cli").exists() else "app.cli"  # as before 0.2
+    with program("the API", [sys.executable, "-m", entry, "serve"], settings, log, root) as process:
         deadline = time.monotonic() + 60
         while True:
             try:

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sufficiency.extras import needs
+
 if TYPE_CHECKING:
     from sufficiency.client.client import Client
     from sufficiency.client.errors import (
@@ -69,7 +71,9 @@ def __getattr__(name: str) -> object:
 
         value: object = version("sufficiency")
     elif name in _HOMES:
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        home = _HOMES[name]
+        with needs("worker" if home.startswith("plugins.") else "local"):
+            value = getattr(import_module(f"{__name__}.{home}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

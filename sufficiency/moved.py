@@ -13,7 +13,7 @@ MOVED = {
     "app.scaffold": "sufficiency.testing.scaffold",
     "app.sufficiency": "sufficiency.method",
     "app.sufficiency.spec": "sufficiency.schemas.spec",
-    "worker.check": "sufficiency.testing.check",
+    "worker.check": "sufficiency.testing",
     "worker.loop": "sufficiency.training.loop",
     "worker.metrics": "sufficiency.training.metrics",
     "worker.plugins": "sufficiency.plugins",

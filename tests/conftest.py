@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from app.db.migrate import upgrade
 from app.settings import Settings
-from app.standalone import EmbeddedServers
+from app.standalone.servers import EmbeddedServers
 
 TEMPLATE = "migrated"
 

@@ -24,6 +24,10 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 # Images of others, whose command is not ours
 FOREIGN = {"postgres", "redis"}
 OURS = sorted(set(COMPOSE["services"]) - FOREIGN)
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: dict[str, Any] = PYPROJECT["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+PACKAGES = [name.removesuffix("*") for name in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
 
 
 def python(*arguments: str) -> str:
@@ -35,7 +39,7 @@ def python(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["app.main", "sufficiency.cli.commands", "app.standalone"])
+@pytest.mark.parametrize("module", ["app.main", "app.commands", "sufficiency.cli.commands", "app.standalone.service"])
 def test_what_the_api_s_image_runs_leaves_torch_and_worker_alone(module: str) -> None:
     loaded = python("-c", f"import sys, {module}; print(*sys.modules)").split()
     assert module in loaded
@@ -54,7 +58,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_only_tests_and_benchmarks_import_dataeval() -> None:
-    sources = [path for room in ("app", "worker", "migrations") for path in (ROOT / room).rglob("*.py")]
+    sources = [path for room in PACKAGES for path in (ROOT / room).rglob("*.py")]
     assert len(sources) > 20
     assert [path for path in sources if "dataeval" in imports(path)] == []
 
@@ -134,7 +138,54 @@ def test_images_do_not_run_as_root_and_the_api_s_has_no_torch() -> None:
         stage = DOCKERFILE.split(f" AS {target}\n")[1].split("\nFROM ")[0]
         assert "HEALTHCHECK" in stage
         assert "USER" not in stage
-    assert "RUN pip install -c constraints.txt .\n" in DOCKERFILE.split(" AS build-api\n")[1].split("\nFROM ")[0]
+        assert stage.startswith(f"COPY --from=build-{target} ")
+    for extra in installed("api"):
+        assert not {"torch", "scikit-learn", "pyarrow"} & {named(one) for one in EXTRAS[extra]}
+
+
+def named(requirement: str) -> str:
+    """Return the name of what is required, as an index has it."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match is not None
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def installed(target: str) -> list[str]:
+    """Return the extras that an image is built with."""
+    stage = DOCKERFILE.split(f" AS build-{target}\n")[1].split("\nFROM ")[0]
+    [extras] = re.findall(r'^RUN pip install -c constraints\.txt .*"\.\[([a-z,]+)\]"$', stage, re.MULTILINE)
+    return list(extras.split(","))
+
+
+def test_the_images_are_built_of_all_that_the_wheel_is_built_of() -> None:
+    copied = {
+        source
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    files = {"pyproject.toml", "constraints.txt", PROJECT["readme"], *PROJECT["license-files"]}
+    assert copied == files | set(PACKAGES)
+    assert set(PACKAGES) == {place.parent.name for place in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+
+
+def test_the_images_have_what_their_programs_need() -> None:
+    """With the extras by whose names a program without them would ask."""
+    assert (installed("api"), installed("worker")) == (["service", "plot"], ["worker"])
+
+
+def test_every_pip_line_names_extras_that_there_are() -> None:
+    lines = [path.read_text() for path in [*documents(), ROOT / "Dockerfile"]]
+    named_in_docs = {
+        extra
+        for text in lines
+        for found in re.findall(r"pip install [^\n]*?(?:\.|sufficiency)\[([a-z,]+)\]", text)
+        for extra in found.split(",")
+    }
+    assert {"standalone", "worker", "service", "plot"} <= named_in_docs
+    assert named_in_docs <= set(EXTRAS)
+    stamps = set(re.findall(r"^[a-z]+:.*\$\(VENV\)/\.([a-z,]+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {extra for stamp in stamps for extra in stamp.split(",")} <= set(EXTRAS)
+    assert "standalone" in stamps
 
 
 def test_the_images_health_checks_are_programs() -> None:
@@ -142,23 +193,19 @@ def test_the_images_health_checks_are_programs() -> None:
     assert len(checks) == 2
     for check in checks:
         command = json.loads(check)
-        assert command[:2] == ["python", "-c"]
-        names = ast.walk(ast.parse(command[2]))
+        assert command[:3] == ["python", "-I", "-c"], "not with what PYTHONPATH may hold"
+        names = ast.walk(ast.parse(command[3]))
         for module in (str(node.module) for node in names if isinstance(node, ast.ImportFrom) and node.module):
             assert (ROOT / f"{module.replace('.', '/')}.py").exists()
 
 
 def test_constraints_pin_every_dependency_to_a_version_that_any_index_has() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    wanted = {named(one) for one in [*PROJECT["dependencies"], *(one for extra in EXTRAS.values() for one in extra)]}
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     pins = [re.fullmatch(r"([a-z0-9.-]+)==([0-9][0-9a-z.]*)", line) for line in lines]
     assert all(pins), "a pin is a name and a version, without a local build or a path"
     pinned = {pin[1] for pin in pins if pin}
-    for requirement in wanted:
-        match = re.match(r"[A-Za-z0-9._-]+", requirement)
-        assert match is not None
-        assert re.sub(r"[-_.]+", "-", match[0]).lower() in pinned
+    assert wanted - {PROJECT["name"]} <= pinned
 
 
 def test_ci_is_runnable() -> None:

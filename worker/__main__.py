@@ -1,41 +1,20 @@
-"""``python -m worker``: a worker process, until SIGTERM."""
+"""``python -P -m worker``: what `sufficiency worker` becomes."""
 
-import logging
 import sys
 
-from app.db.engine import Database
-from app.observability.logging import configure_logging
-from app.settings import get_settings
-from worker.celery_app import make_worker, serve, start_anew
-from worker.slot import TrainerDied
-from worker.supervisor import NoSuchDevice, Supervisor
-
-logger = logging.getLogger("worker")
+from sufficiency.exits import REFUSED, print_error
+from sufficiency.extras import MissingExtra, needs
 
 
 def main() -> int:
     """Run a worker; return its exit status."""
-    configure_logging()
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    settings = get_settings()
-    database = Database(settings.database_url, silence_seconds=settings.lease_seconds)
-    supervisor = Supervisor(settings, database)
-    starts_anew = False
     try:
-        supervisor.start()
-        starts_anew = serve(make_worker(settings, supervisor), supervisor)
-    except NoSuchDevice as error:
-        logger.error("%s", error)
-        return 1
-    except TrainerDied as death:
-        logger.error("%s", death.error({"phase": "start"})["detail"])
-        return 1
-    finally:
-        supervisor.close()
-        database.dispose()
-    if starts_anew:
-        start_anew()
-    return 0
+        with needs("worker"):
+            from worker.process import run
+        return run()
+    except MissingExtra as error:
+        print_error(error.what, do=error.remedy)
+        return REFUSED
 
 
 if __name__ == "__main__":

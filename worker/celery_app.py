@@ -110,4 +110,4 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
 
 def start_anew() -> None:
     """Replace this process by a new worker; its trainers have been ended."""
-    os.execv(sys.executable, [sys.executable, "-m", "worker"])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker"])

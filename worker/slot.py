@@ -5,17 +5,18 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO
 
+import sufficiency.settings
+from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
-from sufficiency.training.channel import Channel, ChannelClosed, Message
-from sufficiency.training.faults import fault
+from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.messages import Answer, Introduction, Request, read_answer
+from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
 
 logger = logging.getLogger("sufficiency.training.trainer")
 
@@ -23,7 +24,6 @@ POLL_SECONDS = 0.2
 START_SECONDS = 300.0
 TAIL_LINES = 40
 LONGEST_LINE = 10_000
-LONGEST_QUOTE = 500
 # A fixed number of threads, so that a cell gives the same numbers on every worker; a core trains one model best.
 TRAINER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -35,54 +35,6 @@ TRAINER_ENVIRONMENT = {
 }
 # Plugin code has no business with these.
 KEPT_FROM_TRAINERS = ("SUFFICIENCY_DATABASE_URL", "SUFFICIENCY_REDIS_URL")
-
-
-class TrainerDied(Exception):
-    """The trainer process ended by itself or was killed.
-
-    Attributes
-    ----------
-    returncode : int
-        Its exit status; −s when signal s ended it.
-    tail : list of str
-        The last lines it wrote.
-    """
-
-    def __init__(self, returncode: int, tail: list[str]) -> None:
-        super().__init__(f"trainer ended with status {returncode}")
-        self.returncode = returncode
-        self.tail = tail
-
-    def error(self, where: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the error object of a death that happened at `where`."""
-        at = f" in run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else ""
-        fatal = [line for line in self.tail if line.startswith("Fatal Python error")]
-        last = f" Its last words: {(fatal or self.tail)[-1]}" if self.tail else ""
-        if self.returncode < 0:
-            name = signal_name(-self.returncode)
-            advice = (
-                "That is mostly the kernel's answer to too little memory: give the worker more, or make the model, "
-                "the batches or the dataset smaller."
-                if name == "SIGKILL"
-                else "A plugin's native code has crashed: look at its output in the worker's log."
-            )
-            error = fault("trainer_killed", f"The trainer was killed by {name}{at}. {advice}{last}", where)
-            error["signal"] = name
-        else:
-            detail = f"A plugin ended the trainer process with status {self.returncode}{at}; it must raise instead."
-            error = fault("plugin_exited", detail + last, where)
-            error["status"] = self.returncode
-        if self.tail:
-            error["traceback"] = [line[:LONGEST_QUOTE] for line in self.tail]
-        return error
-
-
-def signal_name(number: int) -> str:
-    """Return a signal's name; real-time signals have only a number."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 class TrainerProcess:
@@ -101,11 +53,12 @@ class TrainerProcess:
     def __init__(self, name: str, settings: Settings, device: str, gpu: str | None) -> None:
         self.name = name
         self.device = device
-        self.introduction: Message | None = None
+        self.introduction: Introduction | None = None
+        self._request: Request | None = None  # what it is about
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sufficiency.training.trainer", str(theirs.fileno())],
+                trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno())),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -127,7 +80,12 @@ class TrainerProcess:
         """Whether the process is still there."""
         return self._process.poll() is None
 
-    def send(self, request: Message) -> None:
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has been sent a request, and has not answered it to the end."""
+        return self._request is not None
+
+    def send(self, request: Request) -> None:
         """Send a request.
 
         Raises
@@ -135,31 +93,37 @@ class TrainerProcess:
         TrainerDied
             When it can take none any more.
         """
+        self._request = request
         try:
-            self._channel.send(request)
+            self._channel.send(request.encoded())
         except ChannelClosed:
             raise self._death() from None
 
-    def receive(self, timeout: float = POLL_SECONDS) -> Message | None:
-        """Return its next message, or None when there was none in time; its introduction is kept, not returned.
+    def receive(self, timeout: float = POLL_SECONDS) -> Answer | None:
+        """Return its next answer, or None when there was none in time; its introduction is kept, not returned.
 
         Raises
         ------
         TrainerDied
             When it has ended and all it sent has been received.
+        TrainerConfused
+            When it said something else than an answer to what it was asked; it has been ended.
         """
-        try:
-            message = self._channel.receive(timeout)
-            if message is None and not self.alive:
-                # What the plugin started may hold the channel open: there may be a last message, but no end of file.
-                message = self._channel.receive(0)
-                if message is None:
-                    raise self._death()
-            if message is not None and message["type"] == "ready":
-                self.introduction, message = message, None
-            return message
-        except ChannelClosed:
-            raise self._death() from None
+        line = self._next_line(timeout)
+        return None if line is None else self._understood(line)
+
+    def settle(self) -> None:
+        """Take in what an idle trainer has said: its introduction, and nothing else.
+
+        Raises
+        ------
+        TrainerDied
+            When it has ended.
+        TrainerConfused
+            When it said anything else; it has been ended.
+        """
+        while (line := self._next_line(0)) is not None:
+            self._understood(line)
 
     def stop(self, grace: float = 0.0) -> None:
         """End the process and everything it started: SIGTERM, and SIGKILL after `grace` seconds."""
@@ -177,6 +141,46 @@ class TrainerProcess:
         self.stop()
         self._output.join(1.0)
         self._channel.close()
+
+    def _next_line(self, timeout: float) -> bytes | None:
+        try:
+            line = self._channel.receive(timeout)
+            if line is None and not self.alive:
+                # What the plugin started may hold the channel open: there may be a last message, but no end of file.
+                line = self._channel.receive(0)
+                if line is None:
+                    raise self._death()
+            return line
+        except ChannelClosed:
+            raise self._death() from None
+
+    def _understood(self, line: bytes) -> Answer | None:
+        """Return an answer if it is one to what was asked, by the process that was asked; keep an introduction."""
+        try:
+            message = read_answer(line)
+        except ValueError:
+            raise self._confusion("it said something that is no message") from None
+        known = self.introduction
+        if isinstance(message, Introduction):
+            if known is not None:
+                raise self._confusion(f"process {message.pid} introduced itself after process {known.pid} had")
+            self.introduction = message
+            return None
+        asked = self._request
+        if known is None:
+            raise self._confusion(f"it said {message.type!r} before it had introduced itself")
+        if asked is None or (message.subject, message.attempt) != (asked.subject, asked.attempt):
+            said = f"process {message.pid} said {message.type!r} about {message.subject}, attempt {message.attempt}"
+            raise self._confusion(f"{said}, when that was over", counts=False)
+        if message.pid != known.pid:
+            raise self._confusion(f"process {message.pid} said {message.type!r} in the place of process {known.pid}")
+        if message.is_last:
+            self._request = None
+        return message
+
+    def _confusion(self, what: str, *, counts: bool = True) -> TrainerConfused:
+        self.stop()
+        return TrainerConfused(what, counts=counts)
 
     def _death(self) -> TrainerDied:
         try:
@@ -204,13 +208,26 @@ class TrainerProcess:
 
 def _environment(settings: Settings, device: str, gpu: str | None) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in KEPT_FROM_TRAINERS} | TRAINER_ENVIRONMENT
-    environment["SUFFICIENCY_PLUGINS"] = ";".join(settings.plugins)
-    environment["SUFFICIENCY_DATA_ROOTS"] = ":".join(map(str, settings.data_roots))
+    environment |= settings.environment(sufficiency.settings.Settings.model_fields)
+    environment["PYTHONPATH"] = trainer_path(settings)
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     return environment
+
+
+def _is_fit(trainer: TrainerProcess) -> bool:
+    """Whether an old trainer lives, and has no more to say about what it was asked before."""
+    if not trainer.alive:
+        return False
+    try:
+        if not trainer.is_busy:
+            trainer.settle()
+    except TrainerLost as lost:
+        logger.warning("%s makes way for a new trainer: %s", trainer.name, lost)
+        return False
+    return True
 
 
 class SlotShut(Exception):
@@ -240,7 +257,7 @@ class Slot:
         self._is_shut = False
 
     def warm(self, device: str | None = None) -> TrainerProcess:
-        """Return a living trainer, started now if there is none; it may still be importing.
+        """Return a living trainer, started now if there is none that can be gone on with; it may still be importing.
 
         Parameters
         ----------
@@ -256,7 +273,7 @@ class Slot:
             if self._is_shut:
                 raise SlotShut
             trainer = self._trainer
-            if trainer is not None and not (trainer.alive and device in (None, trainer.device)):
+            if trainer is not None and not (device in (None, trainer.device) and _is_fit(trainer)):
                 trainer.close()
                 trainer = None
             if trainer is None:
@@ -270,7 +287,7 @@ class Slot:
 
         Raises
         ------
-        TrainerDied
+        TrainerLost
             When it ended before it could, or took too long.
         SlotShut
             When the worker stops.

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
-from app.catalog import service
+from app.catalog import datasets, plugins, verification, workers
+from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Plugin
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
@@ -48,7 +49,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
 DatasetName = Annotated[str, Path(max_length=200)]
 
 
-def _view(plugin: Plugin, live: service.LiveWorkers) -> PluginView:
+def _view(plugin: Plugin, live: LiveWorkers) -> PluginView:
     stated = set(PluginView.model_fields) - {"available", "unavailable_reason"}
     fields: dict[str, Any] = {name: getattr(plugin, name) for name in stated}
     fields["capabilities"] = {key: value for key, value in plugin.capabilities.items() if key != "missing"}
@@ -67,8 +68,10 @@ def list_plugins(
 ) -> Page[PluginView]:
     """List what workers offer or have offered: models, strategies, loaders and schedules, with their parameters."""
     after = decode_cursor(cursor, PLUGIN_KEY) if cursor else None
-    rows, following = page_of(service.list_plugins(session, kind, after, limit + 1), limit, lambda p: (p.kind, p.name))
-    live = service.live_workers(session, settings)
+    rows, following = page_of(
+        plugins.find_plugins(session, kind, after=after, limit=limit + 1), limit, lambda p: (p.kind, p.name)
+    )
+    live = workers.live_workers(session, settings)
     return Page(items=[_view(plugin, live) for plugin in rows], next_cursor=following)
 
 
@@ -77,13 +80,13 @@ def get_plugin(
     session: SessionDep, settings: SettingsDep, kind: PluginKind, name: Annotated[str, Path()]
 ) -> PluginView:
     """Return one plugin with the schema of its parameters."""
-    return _view(service.get_plugin(session, kind, name), service.live_workers(session, settings))
+    return _view(plugins.get_plugin(session, kind, name), workers.live_workers(session, settings))
 
 
-def _dataset_view(dataset: Dataset, live: service.LiveWorkers) -> DatasetView:
+def _dataset_view(dataset: Dataset, live: LiveWorkers) -> DatasetView:
     view = DatasetView.model_validate(dataset)
     if dataset.status == "verifying":
-        view.queued_reason = service.why_verifying(dataset, live)
+        view.queued_reason = verification.why_verifying(dataset, live)
     return view
 
 
@@ -106,10 +109,10 @@ def create_dataset(
     body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples=DATASET_EXAMPLES)],
 ) -> DatasetView:
     """Register a named pair of splits. A worker verifies it: `status` goes from verifying to ready or invalid."""
-    dataset, created = service.register_dataset(session, body)
+    dataset, created = datasets.register_dataset(session, body)
     response.status_code = 201 if created else 200
     response.headers["Location"] = request.url_for("get_dataset", name=dataset.name).path
-    return _dataset_view(dataset, service.live_workers(session, settings))
+    return _dataset_view(dataset, workers.live_workers(session, settings))
 
 
 @router.get("/datasets", tags=["datasets"])
@@ -118,15 +121,15 @@ def list_datasets(
 ) -> Page[DatasetView]:
     """List the registered datasets by name."""
     after = decode_cursor(cursor, DATASET_KEY) if cursor else None
-    rows, following = page_of(service.list_datasets(session, after, limit + 1), limit, lambda d: d.name)
-    live = service.live_workers(session, settings)
+    rows, following = page_of(datasets.find_datasets(session, after=after, limit=limit + 1), limit, lambda d: d.name)
+    live = workers.live_workers(session, settings)
     return Page(items=[_dataset_view(dataset, live) for dataset in rows], next_cursor=following)
 
 
 @router.get("/datasets/{name}", tags=["datasets"], responses=documented(404))
 def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
     """Return one dataset: whether it is ready, what is in it, or why it is invalid."""
-    return _dataset_view(service.get_dataset(session, name), service.live_workers(session, settings))
+    return _dataset_view(datasets.get_dataset(session, name), workers.live_workers(session, settings))
 
 
 @router.post("/datasets/{name}/verify", tags=["datasets"], status_code=202, responses=documented(404, 409))
@@ -136,7 +139,7 @@ def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName
     Jobs that were measured on what was there before are not mixed with it: they refuse `retry` and `extend`, except
     with `start_anew`.
     """
-    return _dataset_view(service.verify_again(session, name), service.live_workers(session, settings))
+    return _dataset_view(datasets.verify_again(session, name), workers.live_workers(session, settings))
 
 
 @router.get(
@@ -153,7 +156,7 @@ def verify_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName
 )
 def get_dataset_preview(session: SessionDep, name: DatasetName) -> Response:
     """Return a picture of some training items of each class, as a worker made it when it verified the dataset."""
-    picture, fingerprint = service.dataset_preview(session, name)
+    picture, fingerprint = datasets.dataset_preview(session, name)
     headers = {"ETag": f'"{fingerprint}"', "Cache-Control": "max-age=60", "X-Content-Type-Options": "nosniff"}
     return Response(picture, media_type="image/png", headers=headers)
 
@@ -161,15 +164,15 @@ def get_dataset_preview(session: SessionDep, name: DatasetName) -> Response:
 @router.delete("/datasets/{name}", tags=["datasets"], status_code=204, responses=documented(404, 409))
 def delete_dataset(session: SessionDep, name: DatasetName) -> None:
     """Remove a dataset's registration; its files stay. Refused while jobs are on it."""
-    service.delete_dataset(session, name)
+    datasets.delete_dataset(session, name)
 
 
 @router.get("/workers", tags=["service"])
 def list_workers(session: SessionDep, settings: SettingsDep) -> Page[WorkerView]:
     """List the workers: their devices, slots, plugins and last heartbeat."""
-    window = service.live_window(settings).total_seconds()
+    window = workers.live_window(settings).total_seconds()
     items = []
-    for worker, silence in service.all_workers(session):
+    for worker, silence in workers.find_workers(session):
         fields: dict[str, Any] = {name: getattr(worker, name) for name in WorkerView.model_fields if name != "live"}
         items.append(WorkerView(**fields, live=silence <= window))
     return Page(items=items, next_cursor=None)

@@ -8,9 +8,12 @@ import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+POSTGRES_MAJOR = 18  # the tables use uuidv7()
+WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct"  # the setting, or by its name
 MOST_CONNECTIONS = 30
 LONGEST_LOCK_WAIT_SECONDS = 10
 # A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.
@@ -21,6 +24,14 @@ VANISHED_HOST = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+
+# What is raised when the database cannot be reached, as against: it refused. It may be asked again.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether an error says that the database could not be reached, or broke off, as against: it refused."""
+    return isinstance(error, DATABASE_AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 class Database:
@@ -90,3 +101,8 @@ class Database:
     def dispose(self) -> None:
         """Close all idle connections."""
         self.engine.dispose()
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """Return what the database says is wrong, in a line; its URL may hold a password, and is not in it."""
+    return str(getattr(error, "orig", error)).splitlines()[0]

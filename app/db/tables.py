@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 UUIDV7 = text("uuidv7()")
 NOW = func.now()
@@ -152,10 +152,10 @@ class Job(Base):
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    # When its units came into the queue, the last time: the order among jobs of one priority
+    queued_at: Mapped[datetime] = mapped_column(server_default=NOW)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-
-    dataset: Mapped[Dataset] = relationship(lazy="raise")
 
     __table_args__ = (
         CheckConstraint("state IN ('queued','running','completed','failed','cancelling','cancelled')", name="state"),
@@ -173,6 +173,12 @@ class Job(Base):
         Index(None, "state", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
+        # For who asks whose turn it is
+        Index(
+            "ix_job_turn",
+            *("device", text("priority DESC"), "queued_at", "id"),
+            postgresql_where=text("state IN ('queued','running')"),
+        ),
         # For lists by a name that few jobs have
         Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
         Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
@@ -205,6 +211,8 @@ class Unit(Base):
         CheckConstraint("attempt >= 0 AND failures >= 0 AND ordinal >= 0", name="counts"),
         CheckConstraint("state <> 'leased' OR attempt >= 1", name="claimed"),
         Index("ix_unit_open", "state", "lease_expires_at", postgresql_where=text("state IN ('queued','leased')")),
+        Index("ix_unit_turn", "job_id", "state", "ordinal", postgresql_where=text("state IN ('queued','leased')")),
+        Index("ix_unit_holder", "worker_id", postgresql_where=text("worker_id IS NOT NULL")),
     )
 
 

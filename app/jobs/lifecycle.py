@@ -1,11 +1,13 @@
 """How a job moves from state to state: one function, and every move leaves an event in the same transaction."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Event, Job, Unit
+from app.errors import NotFound
 from app.webhooks.outgoing import announce
 from sufficiency.schemas.words import ENDED, OPEN_UNIT_STATES, JobEventType
 
@@ -34,13 +36,31 @@ class IllegalMove(Exception):
         self.wanted = wanted
 
 
-def lock_job(session: Session, job_id: Any) -> Job | None:
+def lock_job(session: Session, job_id: UUID) -> Job | None:
     """Return the job with its row locked until the transaction ends, or None.
 
     Everything that writes to a job, its units or its cells takes this lock first; so moves, counts and event
     numbers have one order, and no two transactions can wait for each other.
     """
     return session.get(Job, job_id, with_for_update=True, populate_existing=True)
+
+
+def locked(session: Session, job_id: UUID) -> Job:
+    """Return a job with its row locked; see `lock_job`.
+
+    Raises
+    ------
+    NotFound
+    """
+    job = lock_job(session, job_id)
+    if job is None:
+        raise no_such_job(job_id)
+    return job
+
+
+def no_such_job(job_id: UUID) -> NotFound:
+    """Return the problem of a job that is not there."""
+    return NotFound(f"There is no job {job_id}; GET /jobs lists them.", code="job_not_found")
 
 
 def emit(session: Session, job: Job, type: JobEventType, data: dict[str, Any]) -> None:
@@ -82,3 +102,10 @@ def move(
         )
     emit(session, job, "state", {"state": state, **({"error": error} if error else {}), **(data or {})})
     session.flush()
+
+
+def fresh(session: Session, job: Job) -> Job:
+    """Return the job with the times that the database gave it."""
+    session.flush()
+    session.refresh(job)
+    return job

@@ -8,9 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
-from app.queue.outbox import enqueue_units
+from app.queue.outbox import enqueue, enqueue_units
 from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.schemas.spec import JobSpec
+
+# Every worker listens to it: asking a schedule needs no GPU.
+PLAN_QUEUE = "cpu"
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
@@ -51,6 +54,12 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
         session.execute(delete(Unit).where(Unit.job_id == job.id, Unit.id.not_in(in_use)))
 
 
+def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:
+    """Give units of a job, which wait, their place in the queue, and ask workers to run them."""
+    job.queued_at = func.now()
+    enqueue_units(session, unit_ids, job.device, job.priority)
+
+
 def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequence[CellPlan]]) -> Sequence[UUID]:
     job.steps = steps
     job.cells_total += sum(len(cells) for cells in units)
@@ -70,6 +79,12 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
             "unit_ids": [unit_id for _, unit_id in flat],
         },
     )
-    enqueue_units(session, ids, job.device, job.priority)
+    queue_units(session, job, ids)
     emit(session, job, "planned", {"steps": steps, "cells_total": job.cells_total, "units": len(units)})
     return ids
+
+
+def ask_for_plan(session: Session, job: Job) -> None:
+    """Have a worker ask the job's schedule plugin for the steps."""
+    job.plan_sent_at = func.now()
+    enqueue(session, "plan_job", job.id, PLAN_QUEUE, job.priority)

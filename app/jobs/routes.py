@@ -12,11 +12,12 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
+from app.db.engine import DATABASE_AWAY
 from app.errors import Invalid, field_error
-from app.jobs import renewal, service
+from app.jobs import ending, preparing, reopening, repository, service
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
-from app.web.problem import DATABASE_AWAY, documented
+from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from sufficiency.schemas.examples import SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
@@ -111,7 +112,7 @@ def create_job(
 ) -> Response:
     """Submit a job: measure a model's learning curve on a dataset."""
     if dry_run:
-        plan = service.plan(session, spec, settings)
+        plan = preparing.plan(session, spec, settings)
         view = PlanView(
             spec=plan.prepared.spec.model_dump(mode="json"),
             device=plan.prepared.device,
@@ -160,9 +161,11 @@ def list_jobs(
     """List jobs, the newest first."""
     if created_after is not None and created_after.tzinfo is None:
         created_after = created_after.replace(tzinfo=UTC)
-    wanted = service.JobFilter(state or (), labels, model, dataset, created_after)
+    wanted = repository.JobFilter(state or (), labels, model, dataset, created_after)
     before = decode_cursor(cursor, JOB_KEY) if cursor else None
-    rows, following = page_of(service.find(session, wanted, before, limit + 1), limit, lambda job: str(job.id))
+    rows, following = page_of(
+        repository.find_jobs(session, wanted, before=before, limit=limit + 1), limit, lambda job: str(job.id)
+    )
     return Page(items=[_view(info) for info in service.look(session, rows, settings)], next_cursor=following)
 
 
@@ -175,7 +178,7 @@ def get_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=documented(404, 409))
 def cancel_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
     """Ask a job to stop: at once where it is queued, else as soon as its workers let go. What is measured stays."""
-    return _view(service.look(session, [service.cancel(session, job_id)], settings)[0])
+    return _view(service.look(session, [ending.cancel(session, job_id)], settings)[0])
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202, responses=documented(404, 409))
@@ -185,7 +188,7 @@ def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_an
     Refused when a plugin's version or the dataset's fingerprint is not what the job was measured with, except with
     `start_anew`, which a completed job may be asked for too.
     """
-    return _view(service.look(session, [renewal.retry(session, job_id, settings, anew=start_anew)], settings)[0])
+    return _view(service.look(session, [reopening.retry(session, job_id, settings, anew=start_anew)], settings)[0])
 
 
 @router.post(
@@ -228,7 +231,7 @@ def extend_job(
     Refused when a plugin's version or the data are not what the job was measured with, except with `start_anew`.
     """
     if dry_run:
-        plan = renewal.plan_extension(session, job_id, wanted, settings, anew=start_anew)
+        plan = reopening.plan_extension(session, job_id, wanted, settings, anew=start_anew)
         view = ExtensionPlanView(
             spec=plan.extended.spec.model_dump(mode="json"),
             steps=plan.extended.steps,
@@ -241,7 +244,9 @@ def extend_job(
             queued_reason=plan.queued_reason,
         )
         return JSONResponse(view.model_dump(mode="json"))
-    job, extended = renewal.extend(session, job_id, wanted, settings, idempotency_key=idempotency_key, anew=start_anew)
+    job, extended = reopening.extend(
+        session, job_id, wanted, settings, idempotency_key=idempotency_key, anew=start_anew
+    )
     answer = _view(service.look(session, [job], settings)[0])
     return JSONResponse(answer.model_dump(mode="json"), 202 if extended else 200)
 

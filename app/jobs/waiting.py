@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.catalog import service as catalog
-from app.db.tables import Dataset, Job
+from app.catalog.verification import loaders
+from app.catalog.workers import NO_VERSIONS, LiveWorkers, live_workers
+from app.db.tables import Dataset, Job, Outbox, Unit
 from app.jobs import repository
-from app.queue.outbox import overdue_seconds
+from app.queue.celery import ENOUGH
 from app.settings import Settings
 from sufficiency.schemas.spec import JobSpec, PluginRef
 
@@ -38,7 +40,7 @@ def needed_plugins(spec: JobSpec, dataset: Dataset, *, planned: bool = False) ->
         Its steps are known, so that a schedule has done its part.
     """
     named = [f"{field}:{ref.name}" for field, ref in references(spec) if not (planned and field == "schedule")]
-    return named + catalog.loaders(dataset)
+    return named + loaders(dataset)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Waiting:
         Seconds for which a message has waited for the broker.
     """
 
-    live: catalog.LiveWorkers
+    live: LiveWorkers
     datasets: Mapping[UUID, Dataset]
     unsent: float
 
@@ -62,7 +64,7 @@ class Waiting:
     def of(cls, session: Session, jobs: Sequence[Job], settings: Settings) -> "Waiting":
         """Look around for what the jobs may wait for."""
         return cls(
-            catalog.live_workers(session, settings),
+            live_workers(session, settings),
             repository.datasets_of(session, jobs),
             overdue_seconds(session),
         )
@@ -92,11 +94,26 @@ class Waiting:
         """Return the plugins that a job's next step needs, the device, and the versions that the plugins must have."""
         spec = JobSpec.model_validate(job.spec)
         if job.steps is None and isinstance(spec.schedule, PluginRef):
-            return [f"schedule:{spec.schedule.name}"], "cpu", catalog.NO_VERSIONS
+            return [f"schedule:{spec.schedule.name}"], "cpu", NO_VERSIONS
         needed = needed_plugins(spec, self.datasets[job.dataset_id], planned=True)
-        return needed, job.device, binding_versions(job) if job.cells_done else catalog.NO_VERSIONS
+        return needed, job.device, binding_versions(job) if job.cells_done else NO_VERSIONS
 
 
 def binding_versions(job: Job) -> dict[str, str]:
     """Return the versions that all cells of a job must be measured with: a schedule measures nothing."""
     return {plugin: v for plugin, v in job.plugin_versions.items() if not plugin.startswith("schedule:")}
+
+
+def overdue_seconds(session: Session) -> float:
+    """Return for how long the broker has taken no message; 0 where none waits for it.
+
+    Where as many units wait as the broker is given at a time, it may well have its fill: what waits behind is not late.
+    """
+    # By the index, and no more rows than tell: this is asked with every job that waits, also in a flood of them.
+    since = func.extract("epoch", func.clock_timestamp() - Outbox.created_at)
+    waits = session.scalar(select(since).order_by(Outbox.id).limit(1))
+    if waits is None:
+        return 0.0
+    asked = select(Unit.id).where(Unit.state == "queued", Unit.sent_at.is_not(None)).limit(ENOUGH).subquery()
+    is_full = (session.scalar(select(func.count()).select_from(asked)) or 0) >= ENOUGH
+    return 0.0 if is_full else float(waits)

@@ -1,4 +1,4 @@
-"""The page at `/ui/`: static files, read once and answered from memory, under a policy that lets nothing else in."""
+"""The page at `/ui/` and the operations at `/docs`: files, read once, under a policy that lets nothing else in."""
 
 import gzip
 import hashlib
@@ -12,6 +12,9 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 router = APIRouter(include_in_schema=False)
+
+AcceptEncoding = Annotated[str, Header()]
+IfNoneMatch = Annotated[str, Header()]
 
 START = "index.html"
 MEDIA_TYPES = {
@@ -77,12 +80,14 @@ def start() -> Response:
     return RedirectResponse("ui/")
 
 
+@router.api_route("/docs", methods=["GET", "HEAD"])
+def docs(accept_encoding: AcceptEncoding = "", if_none_match: IfNoneMatch = "") -> Response:
+    """Return the page that lists the API's operations."""
+    return static_file("docs.html", accept_encoding, if_none_match)
+
+
 @router.api_route("/ui/{path:path}", methods=["GET", "HEAD"])
-def static_file(
-    path: str,
-    accept_encoding: Annotated[str, Header()] = "",
-    if_none_match: Annotated[str, Header()] = "",
-) -> Response:
+def static_file(path: str, accept_encoding: AcceptEncoding = "", if_none_match: IfNoneMatch = "") -> Response:
     """Return a file of the page."""
     file = FILES.get(path or START)
     if file is None:

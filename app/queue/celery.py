@@ -1,6 +1,10 @@
 """The Celery application that API and worker share: how a message looks, never what it does."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from celery import Celery
+from kombu.connection import Connection
 
 from app.settings import Settings
 
@@ -8,7 +12,7 @@ QUEUES = ("cpu", "cuda")
 # Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
 # behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
 ENOUGH = 1000
-# A message is only a hint: the sweeper sends it again, so an old one may as well vanish.
+# A message only says that there is work: the sweeper sends it again, so an old one may as well vanish.
 MESSAGE_EXPIRES_SECONDS = 24 * 3600
 BROKER_PATIENCE_SECONDS = 5
 
@@ -48,14 +52,21 @@ def waiting_messages(celery: Celery) -> dict[str, int]:
     """Return how many messages each queue holds; raises whatever the transport raises when the broker is away."""
     with celery.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_PATIENCE_SECONDS)
-        channel = connection.default_channel
-        counts = {}
-        for queue in QUEUES:
-            try:
-                counts[queue] = int(channel.queue_declare(queue, passive=True).message_count)
-            except connection.channel_errors:  # Redis has no empty lists
-                counts[queue] = 0
-        return counts
+        return {queue: _held(connection, queue) for queue in QUEUES}
+
+
+def holds_messages(celery: Celery, queues: Sequence[str]) -> bool:
+    """Return whether any of the queues holds a message, over a connection that is kept; raises as does the other."""
+    with celery.pool.acquire(block=True, timeout=BROKER_PATIENCE_SECONDS) as connection:
+        return any(_held(connection, queue) for queue in queues)
+
+
+def _held(connection: Connection, queue: str) -> int:
+    try:
+        channel: Any = connection.default_channel
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except connection.channel_errors:  # Redis has no empty lists
+        return 0
 
 
 def message_priority(priority: int) -> int:

@@ -75,6 +75,7 @@ class Relay(Background):
         for row in rows:
             self._celery.send_task(
                 f"sufficiency.{row.task}",
+                # A unit's id is for workers of 0.1: one of this version takes the unit whose turn it is.
                 args=[str(row.subject)],
                 queue=row.queue,
                 priority=message_priority(row.priority),

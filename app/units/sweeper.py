@@ -2,29 +2,34 @@
 
 import logging
 import time
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from celery import Celery
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import delete, distinct, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.catalog.verification import QUEUE as VERIFYING_QUEUE
+from app.catalog.workers import live_workers
 from app.db.engine import Database
 from app.db.tables import Dataset, Job, Outbox, Unit, Worker
+from app.jobs.ending import expire_job
+from app.jobs.planning import PLAN_QUEUE
 from app.queue.background import Background
 from app.queue.celery import QUEUES, waiting_messages
 from app.queue.outbox import enqueue
 from app.settings import Settings
-from app.units.lease import expire_job, expire_lease
+from app.units.lease import expire_lease
 
 logger = logging.getLogger(__name__)
 
 ADVISORY_LOCK = 0x5F_FF_1C_1E_4C_1E
 SILENT_WORKER = timedelta(minutes=5)
 BATCH = 500
-VERIFYING_QUEUE = "cpu"
 
 
 class Sweeper(Background):
@@ -120,74 +125,75 @@ class Sweeper(Background):
 
     def _send_due(self, session: Session) -> None:
         """Send the units whose pause after a death is over."""
-        due = select(Unit.id, Job.device, Job.priority).join(Job, Job.id == Unit.job_id)
         units = session.execute(
-            due.where(
-                Unit.state == "queued",
-                Job.state.in_(("queued", "running")),
-                Unit.sent_at.is_(None),
-                Unit.not_before <= func.now(),
-            )
+            _queued_units()
+            .where(Unit.sent_at.is_(None), Unit.not_before <= func.now())
             .limit(BATCH)
             .with_for_update(of=Unit, skip_locked=True)
         ).all()
-        for unit_id, device, priority in units:
-            enqueue(session, "run_unit", unit_id, device, priority)
-        if units:
-            session.execute(update(Unit).where(Unit.id.in_([u.id for u in units])).values(sent_at=func.now()))
+        self._send_units(session, units)
 
     def _send_lost(self, session: Session, waiting: dict[str, int]) -> None:
         """Send again what waits in the database and no more in the broker: a flush or a dying worker took the message.
 
-        Whatever waits has a message of its own, and slots that are free leave no message lying: so as long as there
-        are as many messages as things that wait, nothing that could be done now is held up, and more of them would
-        only pile up.
+        Whatever waits has a message, and slots that are free leave no message lying: so as long as there are as many
+        messages as things that wait, nothing that could be done now is held up, and more of them would only pile up.
+        A message about a unit is as good for any other, also once that unit is taken or cancelled.
         """
-        stale = func.now() - timedelta(seconds=self._settings.resend_seconds)
-        # Not what is about units that somebody has cancelled or taken since: that helps nobody who waits.
-        outbox = session.execute(
-            select(Outbox.queue, func.count(distinct(Outbox.subject)))
-            .outerjoin(Unit, Unit.id == Outbox.subject)
-            .where((Outbox.task != "run_unit") | (Unit.state == "queued"))
-            .group_by(Outbox.queue)
-        )
-        unsent = dict(outbox.all())
+        unsent = dict(session.execute(select(Outbox.queue, func.count()).group_by(Outbox.queue)).all())
+        live = live_workers(session, self._settings)
         for queue in QUEUES:
-            units = (
-                select(Unit.id, Job.priority)
-                .join(Job, Job.id == Unit.job_id)
-                .where(
-                    Unit.state == "queued",
-                    Unit.sent_at.is_not(None),
-                    Job.state.in_(("queued", "running")),
-                    Job.device == queue,
-                )
-            )
-            # Both go to the queue that every worker listens to.
-            here = literal(queue == VERIFYING_QUEUE)
-            unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < stale, here
-            plans = session.execute(select(Job.id, Job.priority).where(*unplanned).limit(BATCH)).all()
-            unverified = Dataset.status == "verifying", Dataset.sent_at < stale, here
-            datasets = session.scalars(select(Dataset.id).where(*unverified).limit(BATCH)).all()
+            units = _queued_units().where(Unit.sent_at.is_not(None), Job.device == queue)
             waits = session.scalar(select(func.count()).select_from(units.subquery())) or 0
+            # What is about a dataset or a schedule goes to one queue.
+            plans = self._stale_plans(session) if queue == PLAN_QUEUE else []
+            datasets = self._stale_datasets(session) if queue == VERIFYING_QUEUE else []
             missing = waits + len(plans) + len(datasets) - waiting[queue] - unsent.get(queue, 0)
             if missing <= 0:
                 continue
+            # A turn wakes no more slots than there are. It may be that no worker is able to run what waits, and each
+            # message is then taken for nothing; and who has run a unit and finds no message asks without one.
+            _, slots = live.slots(worker for worker in live.workers if queue in worker.devices)
             lost = session.execute(
-                units.where(Unit.sent_at < stale)
+                units.where(Unit.sent_at < self._stale)
                 .order_by(Unit.sent_at, Unit.id)
-                .limit(min(missing, BATCH))
+                .limit(min(missing, slots, BATCH))
                 .with_for_update(of=Unit, skip_locked=True)
             ).all()
-            for unit_id, priority in lost:
-                enqueue(session, "run_unit", unit_id, queue, priority)
+            self._send_units(session, lost)
             for job_id, priority in plans:
                 enqueue(session, "plan_job", job_id, queue, priority)
             for dataset_id in datasets:
                 enqueue(session, "verify_dataset", dataset_id, queue)
-            now = func.now()
-            session.execute(update(Unit).where(Unit.id.in_([unit.id for unit in lost])).values(sent_at=now))
-            session.execute(update(Job).where(Job.id.in_([plan.id for plan in plans])).values(plan_sent_at=now))
-            session.execute(update(Dataset).where(Dataset.id.in_(datasets)).values(sent_at=now))
+            ids = [job_id for job_id, _ in plans]
+            session.execute(update(Job).where(Job.id.in_(ids)).values(plan_sent_at=func.now()))
+            session.execute(update(Dataset).where(Dataset.id.in_(datasets)).values(sent_at=func.now()))
             if lost or plans or datasets:
                 logger.info("queue %s had lost messages: sent %d units again", queue, len(lost))
+
+    @property
+    def _stale(self) -> ColumnElement[datetime]:
+        """When what was sent before, and still waits, counts as lost if there are too few messages."""
+        return func.now() - timedelta(seconds=self._settings.resend_seconds)
+
+    def _stale_plans(self, session: Session) -> list[tuple[UUID, int]]:
+        unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < self._stale
+        rows = session.execute(select(Job.id, Job.priority).where(*unplanned).limit(BATCH))
+        return [(job_id, priority) for job_id, priority in rows]
+
+    def _stale_datasets(self, session: Session) -> Sequence[UUID]:
+        unverified = Dataset.status == "verifying", Dataset.sent_at < self._stale
+        return session.scalars(select(Dataset.id).where(*unverified).limit(BATCH)).all()
+
+    def _send_units(self, session: Session, units: Sequence[Row[*tuple[Any, ...]]]) -> None:
+        for unit_id, device, priority in units:
+            enqueue(session, "run_unit", unit_id, device, priority)
+        session.execute(update(Unit).where(Unit.id.in_([unit.id for unit in units])).values(sent_at=func.now()))
+
+
+def _queued_units() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Unit.id, Job.device, Job.priority)
+        .join(Job, Job.id == Unit.job_id)
+        .where(Unit.state == "queued", Job.state.in_(("queued", "running")))
+    )

@@ -8,11 +8,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
-from app.errors import FieldError, ServiceError, field_error, pointer
+from app.db.engine import DATABASE_AWAY
+from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error, pointer
+from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
+from sufficiency.extras import MissingExtra
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,12 @@ CODES = {
     415: "unsupported_media_type",
     503: "unavailable",
 }
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# What the service says of each kind of question that gets no answer.
+REFUSED: dict[type[QuestionError], type[ServiceError]] = {
+    UnknownSubject: NotFound,
+    Unanswerable: Conflict,
+    BadQuestion: Invalid,
+}
 # What pydantic says of every branch of a union that the value was not meant for.
 MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 
@@ -66,8 +73,10 @@ def problem_response(
 def install(app: FastAPI) -> None:
     """Make the application answer its errors as problems."""
     app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(QuestionError, _question_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(MissingExtra, _missing_extra)
     app.add_exception_handler(IntegrityError, _integrity_error)
     app.add_exception_handler(DataError, _data_error)
     for away in DATABASE_AWAY:
@@ -78,6 +87,18 @@ def install(app: FastAPI) -> None:
 def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
     return problem_response(request, error.status, error.code, error.title, error.detail, error.errors, error.headers)
+
+
+def _question_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, QuestionError)
+    refused = next(said for kind, said in REFUSED.items() if isinstance(error, kind))
+    errors = [] if error.pointer is None else [field_error(error.pointer, error.detail)]
+    return _service_error(request, refused(error.detail, code=error.code, errors=errors))
+
+
+def _missing_extra(request: Request, error: Exception) -> JSONResponse:
+    detail = f"Where the API runs, {error}."
+    return problem_response(request, 501, "extra_missing", "This installation cannot do that", detail)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,11 +1,11 @@
 """Tables as CSV, for those who ask for it."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Response
+
+from sufficiency.answers.tables import Table
 
 CSV = "text/csv"
 # For `responses` of an operation: the same answer as a table.
@@ -38,11 +38,7 @@ def _weights(accept: str) -> Iterable[tuple[str, float]]:
 AsCsv = Annotated[bool, Depends(_asks_for_csv)]
 
 
-def csv_response(columns: Sequence[str], rows: Iterable[Sequence[Any]], filename: str) -> Response:
-    """Return a table as CSV; None is an empty field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+def csv_response(table: Table, filename: str) -> Response:
+    """Return a table as CSV."""
     headers = {"Content-Disposition": f'inline; filename="{filename}"', "Vary": "Accept"}
-    return Response(text.getvalue(), media_type=CSV, headers=headers)
+    return Response(table.csv(), media_type=CSV, headers=headers)

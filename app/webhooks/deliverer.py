@@ -197,13 +197,12 @@ class Deliverer(Background):
 
     async def _post(self, http: httpx.AsyncClient, attempt: Attempt) -> Outcome:
         url = httpx.URL(attempt.url)
-        body = attempt.body.encode()
         headers = {
             "Host": url.netloc.decode(),
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"Sufficiency-Webhooks/{version('sufficiency')}",
-            **signed_headers(attempt.secrets, str(attempt.delivery_id), int(time.time()), body),
+            **signed_headers(attempt.secrets, str(attempt.delivery_id), int(time.time()), attempt.body),
         }
         unreachable: httpx.ConnectError | None = None
         for address in await self._addresses(url):
@@ -212,7 +211,7 @@ class Deliverer(Background):
                 "POST",
                 url.copy_with(host=address),
                 headers=headers,
-                content=body,
+                content=attempt.body.encode(),
                 extensions={"sni_hostname": url.host, "timeout": http.timeout.as_dict()},
             )
             try:

@@ -14,7 +14,7 @@ from app.db.tables import Webhook, WebhookDelivery
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
 from app.webhooks.addresses import check_url
-from app.webhooks.signing import key_of, new_secret
+from app.webhooks.signing import check_secret, new_secret
 from sufficiency.schemas.webhooks import TestData, TestMessage
 from sufficiency.schemas.words import WEBHOOK_TEST
 
@@ -38,7 +38,7 @@ def register(
     _check_url(url, settings)
     if secret is not None:
         try:
-            key_of(secret)
+            check_secret(secret)
         except ValueError as error:
             raise _invalid("secret", str(error)) from None
     id = session.scalar(

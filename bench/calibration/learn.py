@@ -21,10 +21,10 @@ from scipy.special import ndtri
 from torch import Tensor, nn
 
 from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
-from sufficiency.method.calibrated import observe
 from sufficiency.method.calibration import KINDS, Calibration
 from sufficiency.method.mixture import Prior, condition, posterior, shape_function
-from sufficiency.method.summary import Observed, summarise
+from sufficiency.method.observed import Observed, observe
+from sufficiency.method.summary import summarise
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "app" / "sufficiency"

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 from sufficiency import Client
 
 HERE = Path(__file__).resolve().parent

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.calibration.tasks import Lcdb, Studies, Task
 from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
-from sufficiency.method.fit import fit_power_law
+from sufficiency.method.power_law import fit_power_law
 from sufficiency.method.projection import inv_project
 
 HERE = Path(__file__).resolve().parent

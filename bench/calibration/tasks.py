@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.method.measurements import Bounds, Series
-from sufficiency.schemas.words import Direction
+from sufficiency.method.measurements import Series
+from sufficiency.schemas.words import Bounds, Direction
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.client.frames import installed
+from sufficiency.answers.tables import OUT_OF_REACH, column
+from sufficiency.extras import installed
 
 
 @dataclass(repr=False)
@@ -71,19 +72,19 @@ class SufficiencyOutput:
         frame: dict[str, list[Any]] = {"target": rows}
         for metric, of in asked.items():
             if metric in self.params:
-                for name, column in _columns(metric, _needed(self.params[metric], np.asarray(rows))):
-                    frame[name] = [n if row in of else None for row, n in zip(rows, column, strict=True)]
+                for name, needed in _columns(metric, _needed(self.params[metric], np.asarray(rows))):
+                    frame[name] = [n if row in of else None for row, n in zip(rows, needed, strict=True)]
         return installed("polars").DataFrame(frame)
 
     def _frame(self, key: str, keys: list[Any], values: Mapping[str, NDArray[np.float64]]) -> Any:
-        columns = {name: column for metric, table in values.items() for name, column in _columns(metric, table)}
+        columns = dict(pair for metric, table in values.items() for pair in _columns(metric, table))
         return installed("polars").DataFrame({key: keys, **columns}).sort(key)
 
 
 def _columns(metric: str, values: NDArray[Any]) -> list[tuple[str, list[Any]]]:
     if values.ndim == 1:
         return [(metric, values.tolist())]
-    return [(f"{metric}_{index}", row.tolist()) for index, row in enumerate(values)]
+    return [(column(metric, index), row.tolist()) for index, row in enumerate(values)]
 
 
 def _laws(laws: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -100,4 +101,4 @@ def _needed(laws: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         n = ((1 - targets - asymptote) / scale) ** (-1 / exponent)
         reached = np.isfinite(n) & (n < 2**63)
-        return np.where(reached, np.ceil(n), -1.0).astype(np.int64)
+        return np.where(reached, np.ceil(n), OUT_OF_REACH).astype(np.int64)

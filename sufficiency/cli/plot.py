@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from sufficiency.cli.terminal import stdout
 from sufficiency.client.client import Client
 from sufficiency.client.errors import ApiError
 
@@ -184,3 +185,11 @@ def plots(
             means = [(item["n"], item["mean"]) for item in items if item["metric"] == metric]
             made += [Text(), *plot(metric, means, points, largest, width, target)]
     return made
+
+
+def print_plots(client: Client, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
+    """Draw the curves, for people: a pipe gets the numbers alone."""
+    console = stdout()
+    if console.is_terminal:
+        for line in plots(client, id, console.width, metrics=metrics, ends=sizes):
+            console.print(line)

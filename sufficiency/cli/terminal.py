@@ -1,7 +1,6 @@
 """What the command line prints: tables of answers, the bar of a running job, and errors that say what to do."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -14,18 +13,10 @@ from sufficiency.client.client import Client
 from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
+from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
 from sufficiency.schemas.words import ENDED
 
-REFUSED, MISUSED, UNREACHABLE = 1, 2, 3  # exit codes
 NO_VALUE = "–"
-
-
-class CommandError(Exception):
-    """Why a command ends: what is wrong, where, and what to do; with the exit code."""
-
-    def __init__(self, what: str, where: str = "", do: str = "", code: int = REFUSED) -> None:
-        super().__init__(what)
-        self.what, self.where, self.do, self.code = what, where, do, code
 
 
 def stdout() -> Console:
@@ -34,18 +25,8 @@ def stdout() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=200)
 
 
-def print_error(what: str, where: str = "", do: str = "") -> None:
-    """Write an error to stderr: what is wrong, where, and what to do."""
-    lines = [f"error: {what}"]
-    lines += [f"  where: {line}" for line in where.splitlines()]
-    lines += [f"  do: {do}"] if do else []
-    print("\n".join(lines), file=sys.stderr)
-
-
 def explain(error: Exception) -> CommandError | None:
     """Return a client's error as what the user is told, or None for an error that is not the client's."""
-    if isinstance(error, CommandError):
-        return error
     if isinstance(error, ServiceUnreachable):
         return CommandError(
             f"no answer from the service ({error.reason})",
@@ -83,6 +64,8 @@ def _remedy(error: ApiError) -> str:
         return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
     if error.status == 409:
         return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
+    if error.code == "extra_missing":
+        return "install it there, and start the API again"
     if error.status >= 500:
         return "look into the service's log, then try again"
     return ""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from html import escape
-from importlib import import_module
 from typing import Any, Generic
 
 from sufficiency.client.replies import M, Reply
+from sufficiency.extras import installed
 
 SHOWN_ROWS = 60
 
@@ -70,14 +70,6 @@ def html_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def installed(name: str) -> Any:
-    """Return an optional package, or say how to get it."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{name} is not installed here: `pip install {name}`, or use the rows as they are") from error
 
 
 def _text(value: Any) -> str:

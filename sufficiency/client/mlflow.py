@@ -11,6 +11,7 @@ from sufficiency.client.calls import Calls, J
 from sufficiency.client.errors import ApiError, ClientError
 from sufficiency.client.frames import by_metric
 from sufficiency.client.replies import Reply
+from sufficiency.extras import needs
 from sufficiency.schemas.words import ENDED
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def export_job(client: Calls[J], id: str, tracking_uri: str, experiment: str) ->
 
     What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
     """
-    try:
+    with needs("mlflow"):
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise MlflowError("MLflow is not installed here: `pip install mlflow-skinny`") from error
     job = client.job(id)
     if job["state"] not in ENDED:
         raise MlflowError(f"job {id} is {job['state']}: its curve would change; export it when it has ended")

@@ -5,9 +5,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from sufficiency.method.fit import NotEnoughData
+from sufficiency.method.curve import DEFAULT_LEVEL, NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import DEFAULT_LEVEL, fit_series, project
+from sufficiency.method.methods import fit_series
+from sufficiency.method.projection import project
 from sufficiency.schemas.words import Method
 
 # Parts of the largest measured size up to which the curve is fitted once more.

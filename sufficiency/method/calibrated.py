@@ -1,29 +1,26 @@
 """The calibrated method: a learned Bayesian mixture beyond what was measured, the measurements themselves within."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from sufficiency.method.calibration import FARTHEST_LEARNED, Calibration, calibration
-from sufficiency.method.fit import LARGEST_VALUE, LEAST_STEPS, NotEnoughData
+from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
-from sufficiency.method.noise import estimate_noise
-from sufficiency.method.summary import Observed, summarise
+from sufficiency.method.observed import Observed, observe
+from sufficiency.method.summary import summarise
+from sufficiency.schemas.words import Direction, TargetStatus
 
-Array = NDArray[np.float64]
-
-SMALLEST_VALUE = 1e-200
-HORIZON_DOUBLINGS = 10.0
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
 _JOIN = 0.25
 _AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.0625), np.arange(_JOIN, FARTHEST_LEARNED + 0.1, 0.25)])
 # Farther than anything that was learned from: straight on, as the last doublings went.
-_BEYOND = np.arange(0.5, HORIZON_DOUBLINGS - FARTHEST_LEARNED + 0.1, 0.5)
+_BEYOND = np.arange(0.5, math.log2(HORIZON) - FARTHEST_LEARNED + 0.1, 0.5)
 _LAST_DOUBLINGS = 2.0
 # The standard deviations of few runs are themselves uncertain: a little heavier than normal tails.
 _MEASURED_TAIL = 0.5
@@ -94,6 +91,41 @@ class CalibratedFit:
         goal = float(self.link.z(np.array([target]))[0])
         return float(np.interp(np.log2(n), self.log2_n, self.probability_at_most(goal)))
 
+    def draws(self, n: Any, count: int) -> Array:
+        """Return `count` equally likely values of a new mean at sizes `n`, in rising order; shape (count, *n.shape)."""
+        return np.stack([self.quantile(n, float(q)) for q in (np.arange(count) + 0.5) / count])
+
+    def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
+        """Return the size at which the median first meets the target; the link knows the direction."""
+        goal = float(self.link.z(np.array([target]))[0])
+        first, last = math.log2(self.n_min), math.log2(self.n_max)
+        known = (self.log2_n >= first - 1e-9) & (self.log2_n <= last + 1e-9)
+        ahead = (self.log2_n >= last - 1e-9) & (self.log2_n <= math.log2(self.n_max * horizon) + 1e-9)
+        # What no measured mean meets can be met only from the largest measured size on: the noise of the smaller ones,
+        # each with its own chance, says nothing for it.
+        within = known | ahead if (self.z[known] <= goal).any() else ahead
+        log2_n = self.log2_n[within]
+        probability = float(self.probability_at_most(goal)[within].max())
+        optimistic, median, pessimistic, assured = (
+            _first_crossing(log2_n, self.quantile_z(q, training=training)[within], goal)
+            for q, training in ((0.5 - level / 2, False), (0.5, False), (0.5 + level / 2, False), (ASSURANCE, True))
+        )
+        status: TargetStatus
+        if median is not None:
+            status = "reached" if median <= self.n_max else "needs"
+        else:
+            status = "beyond_horizon" if probability >= LEAST_PROBABILITY else "unreachable"
+        return InverseAnswer(target, status, median, optimistic, pessimistic, probability, assured)
+
+    def bends(self, low: float, high: float) -> Array:
+        """Return the sizes of the knots between two others."""
+        between = (self.log2_n > np.log2(low)) & (self.log2_n < np.log2(high))
+        sizes: Array = np.exp2(self.log2_n[between])
+        return sizes
+
+    def params(self) -> None:
+        """Return None: the curve is no power law."""
+
     def _read(self, n: Any, z: Array) -> Array:
         return self.link.value(np.interp(np.log2(np.asarray(n, dtype=np.float64)), self.log2_n, z))
 
@@ -110,72 +142,18 @@ class CalibratedFit:
         return cls(link=Link.model_validate(data["link"]), **knots, **rest)
 
 
-def observe(series: Series) -> Observed:
-    """Return the usable means of a series on its link's scale.
-
-    Raises
-    ------
-    NotEnoughData
-        For fewer than three steps with a value, and for values too large to compute with.
-    """
-    low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
-    # Numbers so small that their ratios overflow are as good as nothing.
-    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
-    series = replace(series, values=np.clip(values, low, high))
-    mean, runs = series.mean(), series.runs()
-    usable = np.isfinite(mean)
-    order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]
-    n, mean, runs, sd = series.n[order], mean[order], runs[order], series.sd()[order]
-    distinct = len(np.unique(n))
-    if distinct < LEAST_STEPS:
-        raise NotEnoughData(
-            f"{series.metric} has values at {distinct} of {len(series.n)} steps; a curve needs at least {LEAST_STEPS}"
-        )
-    if np.abs(mean).max() > LARGEST_VALUE:
-        raise NotEnoughData(f"{series.metric} reaches {np.abs(mean).max():.3g}: too large for a curve")
-    least, most = (ends[order] for ends in series.extremes())
-    if distinct < len(n):
-        first = np.unique(n, return_index=True)[1]
-        least, most = np.minimum.reduceat(least, first), np.maximum.reduceat(most, first)
-        n, mean, runs, sd = _merge(n, mean, runs, sd)
-    link = Link.of(mean, sd, series.direction, series.bounds)
-    x, z = np.log2(n / n[-1]), link.z(mean)
-    noise = estimate_noise(x, mean, sd, runs, link)
-    spread = np.sort(link.z(np.stack([least, most])), axis=0) - z
-    return Observed(n, x, mean, z, link, noise, float(runs.mean()), spread)
-
-
-def _merge(n: Array, mean: Array, runs: NDArray[np.int64], sd: Array) -> tuple[Array, Array, NDArray[np.int64], Array]:
-    """Make one step of several with the same size: their runs are so many more."""
-    sizes, group = np.unique(n, return_inverse=True)
-    count = np.bincount(group, weights=runs).astype(np.int64)
-    total = np.bincount(group, weights=mean * runs) / count
-    within = np.bincount(group, weights=np.where(runs > 1, np.nan_to_num(sd) ** 2 * (runs - 1), 0.0))
-    between = np.bincount(group, weights=runs * (mean - total[group]) ** 2)
-    spread = np.sqrt((within + between) / np.maximum(count - 1, 1))
-    return sizes, total, count, np.where(count > 1, spread, np.nan)
-
-
-def fit_calibrated(series: Series, learned: Calibration | None = None) -> CalibratedFit:
+def fit_calibrated(series: Series) -> CalibratedFit:
     """Fit the calibrated curve.
 
     Parameters
     ----------
     series : Series
         Steps without a value are left out.
-    learned : Calibration, optional
-        Default what the package carries.
 
     Raises
     ------
     NotEnoughData
         For fewer than three steps with a value, and for values too large to compute with.
-    """
-    return fit_observed(observe(series), learned)
-
-
-def fit_observed(seen: Observed, learned: Calibration | None = None) -> CalibratedFit:
-    """Fit the calibrated curve to usable means.
 
     Notes
     -----
@@ -186,56 +164,85 @@ def fit_observed(seen: Observed, learned: Calibration | None = None) -> Calibrat
     The corrected curve alone levels off so early that a target which lies just above it would be called out of reach
     for ever; the mixture still counts on curves that go on.
     """
-    learned = learned or calibration()
-    single = not seen.noise.known
-    mixture = posterior(seen.x, seen.z, seen.noise.mean, learned.single if single else learned.several)
-    inputs, mean, sd = summarise(seen, mixture, _AHEAD)
-    ahead = learned.correct(inputs, mean, sd, seen.link.kind, single=single)
-    # More data need not hurt, one may leave them out: ahead the median never gets worse.
-    centre = np.minimum.accumulate(ahead.centre)
-    scatter = seen.noise.run if seen.noise.known else single_scatter(seen, mixture)
-    error = np.sqrt(seen.noise.mean) if seen.noise.known else scatter
-    measured = np.clip(1.0 - _AHEAD / _JOIN, 0.0, 1.0)
-
-    def join(at_last: float, beyond: Array) -> Array:
-        return measured * at_last + (1.0 - measured) * beyond
-
-    before = np.arange(np.floor(np.log2(seen.n[0])) if seen.n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
-    before = before[before < np.log2(seen.n[0])]
-    # Smaller than what was measured: on as it began, the mixture having left the earliest steps out of account.
-    short_of = np.log2(seen.n[0]) - before
-    fall = float(np.clip((seen.z[0] - seen.z[1]) / (seen.x[1] - seen.x[0]), 0.0, _STEEPEST_BEFORE))
-    back_width = np.hypot(_UNSURE_BEFORE * short_of, error[0])
-
-    def beyond(at: Array, steepest: float = np.inf) -> Array:
-        rate = (at[-1] - np.interp(FARTHEST_LEARNED - _LAST_DOUBLINGS, _AHEAD, at)) / _LAST_DOUBLINGS
-        return np.concatenate([at, at[-1] + min(rate, steepest) * _BEYOND])
-
-    [before_last, last] = mixture.mean(np.array([FARTHEST_LEARNED - 1.0, FARTHEST_LEARNED]))
-
-    knots = {
-        "log2_n": [before, np.log2(seen.n[:-1]), np.log2(seen.n[-1]) + beyond(_AHEAD)],
-        "z": [
-            seen.z[0] + fall * short_of,
-            seen.z[:-1],
-            beyond(join(float(seen.z[-1]), centre), steepest=min(last - before_last, 0.0)),
-        ],
-        "below": [back_width, error[:-1], beyond(join(float(error[-1]), np.maximum.accumulate(ahead.below)))],
-        "above": [back_width, error[:-1], beyond(join(float(error[-1]), np.maximum.accumulate(ahead.above)))],
-        "tail": [
-            np.full(len(before) + len(seen.n) - 1, _MEASURED_TAIL),
-            join(_MEASURED_TAIL, ahead.tail),
-            np.full(len(_BEYOND), ahead.tail[-1]),
-        ],
-        "run": [np.full(len(before), scatter[0]), scatter[:-1], np.full(len(_AHEAD) + len(_BEYOND), scatter[-1])],
-    }
+    seen, learned = observe(series), calibration()
+    known = seen.noise.known
+    mixture = posterior(seen.x, seen.z, seen.noise.mean, learned.several if known else learned.single)
+    run = seen.noise.run if known else single_scatter(seen, mixture)
+    error = np.sqrt(seen.noise.mean) if known else run
+    parts = (
+        _before(seen, error[0], run[0]),
+        _measured(seen, error, run),
+        _ahead(seen, mixture, learned, float(error[-1]), run[-1]),
+    )
     return CalibratedFit(
         link=seen.link,
-        **{name: np.concatenate(parts) for name, parts in knots.items()},
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _KNOTS},
         n_min=float(seen.n[0]),
         n_max=float(seen.n[-1]),
         steps=len(seen.n),
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some knots of a curve, each of shape (P,); see `CalibratedFit`."""
+
+    log2_n: Array
+    z: Array
+    below: Array
+    above: Array
+    tail: Array
+    run: Array
+
+
+def _before(seen: Observed, error: float, run: float) -> _Part:
+    """Smaller than what was measured: on as it began, the mixture having left the earliest steps out of account."""
+    first = np.log2(seen.n[0])
+    log2_n = np.arange(np.floor(first) if seen.n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
+    log2_n = log2_n[log2_n < first]
+    short_of = first - log2_n
+    fall = float(np.clip((seen.z[0] - seen.z[1]) / (seen.x[1] - seen.x[0]), 0.0, _STEEPEST_BEFORE))
+    width = np.hypot(_UNSURE_BEFORE * short_of, error)
+    tail, runs = np.full_like(log2_n, _MEASURED_TAIL), np.full_like(log2_n, run)
+    return _Part(log2_n, seen.z[0] + fall * short_of, width, width, tail, runs)
+
+
+def _measured(seen: Observed, error: Array, run: Array) -> _Part:
+    """The means themselves, but for the last one, with which the way ahead begins."""
+    tail = np.full(len(seen.n) - 1, _MEASURED_TAIL)
+    return _Part(np.log2(seen.n[:-1]), seen.z[:-1], error[:-1], error[:-1], tail, run[:-1])
+
+
+def _ahead(seen: Observed, mixture: Mixture, learned: Calibration, error: float, run: float) -> _Part:
+    """From the last mean into the corrected mixture, and past what was learned of straight on."""
+    inputs, mean, sd = summarise(seen, mixture, _AHEAD)
+    corrected = learned.correct(inputs, mean, sd, seen.link.kind, single=not seen.noise.known)
+    # More data need not hurt, one may leave them out: ahead the median never gets worse.
+    centre = np.minimum.accumulate(corrected.centre)
+    [before_last, last] = mixture.mean(np.array([FARTHEST_LEARNED - 1.0, FARTHEST_LEARNED]))
+    below, above = (
+        _straight_on(_join(error, np.maximum.accumulate(width))) for width in (corrected.below, corrected.above)
+    )
+    return _Part(
+        log2_n=np.log2(seen.n[-1]) + _straight_on(_AHEAD),
+        z=_straight_on(_join(float(seen.z[-1]), centre), steepest=min(last - before_last, 0.0)),
+        below=below,
+        above=above,
+        tail=np.concatenate([_join(_MEASURED_TAIL, corrected.tail), np.full(len(_BEYOND), corrected.tail[-1])]),
+        run=np.full(len(_AHEAD) + len(_BEYOND), run),
+    )
+
+
+def _join(at_last: float, beyond: Array) -> Array:
+    """Pass from what it is at the last mean into what it is at `_AHEAD`."""
+    measured = np.clip(1.0 - _AHEAD / _JOIN, 0.0, 1.0)
+    return measured * at_last + (1.0 - measured) * beyond
+
+
+def _straight_on(at: Array, steepest: float = np.inf) -> Array:
+    """Go on from `_AHEAD` to `_BEYOND` at the rate of the last doublings, but no faster up than `steepest`."""
+    rate = (at[-1] - np.interp(FARTHEST_LEARNED - _LAST_DOUBLINGS, _AHEAD, at)) / _LAST_DOUBLINGS
+    return np.concatenate([at, at[-1] + min(rate, steepest) * _BEYOND])
 
 
 def single_scatter(seen: Observed, mixture: Mixture) -> Array:
@@ -249,3 +256,27 @@ def single_scatter(seen: Observed, mixture: Mixture) -> Array:
     # The median, because the mixture may leave the earliest steps out of account and pass them by far.
     left_over = 1.4826 * float(np.median(np.abs(seen.z - mixture.mean(seen.x))))
     return max(misfit, left_over) * np.exp2(-seen.x / 8.0)
+
+
+def _first_crossing(log2_n: Array, z: Array, goal: float) -> int | None:
+    """First whole n at which the line through the knots is at or below `goal`; None if never.
+
+    Parameters
+    ----------
+    log2_n, z : ndarray, shape (P,)
+        The first knot is a whole n.
+    """
+    met = z <= goal
+    if met[0]:
+        return round(float(np.exp2(log2_n[0])))
+    for k in np.flatnonzero(met[1:] & ~met[:-1]) + 1:
+        share = (z[k - 1] - goal) / (z[k - 1] - z[k])
+        first = float(np.exp2(log2_n[k - 1] + share * (log2_n[k] - log2_n[k - 1])))
+        # Rounding must not carry it past a whole number, nor leave it where the line is not yet there.
+        n = max(round(first) if abs(first - round(first)) < 1e-9 * first else math.ceil(first), 1)
+        slack = 1e-12 * (1.0 + abs(goal))
+        if np.interp(math.log2(n), log2_n, z) <= goal + slack:
+            return n
+        if np.interp(math.log2(n + 1), log2_n, z) <= goal + slack:
+            return n + 1
+    return None

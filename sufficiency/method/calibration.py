@@ -13,10 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.curve import Array
 from sufficiency.method.links import Kind
 from sufficiency.method.mixture import Prior
-
-Array = NDArray[np.float64]
 
 KINDS: tuple[Kind, ...] = ("logit", "log", "identity")
 # Doublings past the last step that there were truths for; beyond, the corrections stay as they are here.

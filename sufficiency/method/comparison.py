@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 from scipy.stats import t as student
 
-from sufficiency.method.calibrated import CalibratedFit
+from sufficiency.method.curve import DEFAULT_LEVEL, HORIZON, RELIABLE, Array, Fit
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import DEFAULT_LEVEL, HORIZON, RELIABLE, inv_project
+from sufficiency.method.projection import inv_project
 from sufficiency.schemas.words import TargetStatus
 
-Array = NDArray[np.float64]
 Side = Literal["first", "second"]
 
 # Of a distribution that stands for it: enough for a probability to half a percent.
-_QUANTILES = 100
+_DRAWS = 100
 _PER_DOUBLING = 8
 # Where the first curve's level is asked of the second, in units of the first's largest measured size.
 LEVELS_AT = (0.25, 0.5, 1.0, 2.0)
@@ -115,7 +113,7 @@ class Paired:
 
 
 def find_crossing(
-    first: Series, first_fit: CalibratedFit, second: Series, second_fit: CalibratedFit, level: float = DEFAULT_LEVEL
+    first: Series, first_fit: Fit, second: Series, second_fit: Fit, level: float = DEFAULT_LEVEL
 ) -> Crossing:
     """Find where two curves of one metric cross.
 
@@ -158,9 +156,9 @@ def find_crossing(
 
 def efficiency(
     first: Series,
-    first_fit: CalibratedFit,
+    first_fit: Fit,
     second: Series,
-    second_fit: CalibratedFit,
+    second_fit: Fit,
     level: float = DEFAULT_LEVEL,
     at: Sequence[float] = LEVELS_AT,
 ) -> list[Efficiency]:
@@ -218,17 +216,13 @@ def _sizes(low: float, high: float) -> Array:
     return np.exp2(np.linspace(math.log2(low), math.log2(high), max(2, math.ceil(doublings * _PER_DOUBLING) + 1)))
 
 
-def _probability_better(
-    one: CalibratedFit, other: CalibratedFit, sizes: Array, sign: float, other_sizes: Array | None = None
-) -> Array:
+def _probability_better(one: Fit, other: Fit, sizes: Array, sign: float, other_sizes: Array | None = None) -> Array:
     """Probability at each size that one curve's mean is better than the other's; ties count half."""
-    levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    mine = np.stack([one.quantile(sizes, q) for q in levels])
-    at = sizes if other_sizes is None else other_sizes
-    theirs = np.stack([other.quantile(at, q) for q in levels])
+    mine = one.draws(sizes, _DRAWS)
+    theirs = other.draws(sizes if other_sizes is None else other_sizes, _DRAWS)
     # The rank sum counts the pairs of which mine is the larger, without looking at every pair.
-    ranks = rankdata(np.concatenate([sign * mine, sign * theirs]), axis=0)[:_QUANTILES].sum(axis=0)
-    return np.asarray((ranks - _QUANTILES * (_QUANTILES + 1) / 2) / _QUANTILES**2, dtype=np.float64)
+    ranks = rankdata(np.concatenate([sign * mine, sign * theirs]), axis=0)[:_DRAWS].sum(axis=0)
+    return np.asarray((ranks - _DRAWS * (_DRAWS + 1) / 2) / _DRAWS**2, dtype=np.float64)
 
 
 def _first_at_least(sizes: Array, probability: Array, wanted: float) -> int | None:

@@ -6,18 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from sufficiency.method.calibrated import fit_calibrated, observe
-from sufficiency.method.fit import NotEnoughData
+from sufficiency.method.calibrated import fit_calibrated
+from sufficiency.method.curve import NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.method.summary import Observed
+from sufficiency.method.observed import Observed, observe
 
 Code = Literal[
     "too_short", "one_run", "flat", "non_monotone", "missing_values", "values_outside_bounds", "far_extrapolation"
 ]
-Array = NDArray[np.float64]
 
 # Fewer steps, or a smaller ratio of the largest to the smallest size, show little of a curve's shape.
 FEW_STEPS, SMALL_SPAN = 5, 8.0

@@ -3,11 +3,10 @@
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from sufficiency.method.measurements import Bounds
-from sufficiency.schemas.words import Direction
+from sufficiency.method.curve import Array
+from sufficiency.schemas.words import Bounds, Direction
 
 Kind = Literal["logit", "log", "identity"]
 
@@ -16,8 +15,6 @@ EPSILON = 1e-3
 # Slopes are taken a little further from the bounds, so that noise there is not blown up.
 SLOPE_EPSILON = 5e-3
 _FARTHEST = 30.0
-
-Array = NDArray[np.float64]
 
 
 class Link(BaseModel):

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas.spec import MetricSpec
-from sufficiency.schemas.words import Direction
+from sufficiency.schemas.words import SCALAR, Bounds, Direction
 
 Row = tuple[int, int, int, str, int, float | None]
-Bounds = tuple[float | None, float | None]
+# Metric and class index: the place of a series among those of its study.
+Key = tuple[str, int]
 
 
 class Reading(Protocol):
@@ -25,6 +26,17 @@ class Reading(Protocol):
     def direction(self) -> Direction: ...
     @property
     def bounds(self) -> Bounds: ...
+
+
+def key(reading: Reading) -> Key:
+    """Return the place of a series among those of its study, as rows have it: `SCALAR` where it is of no class."""
+    return reading.metric, SCALAR if reading.class_index is None else reading.class_index
+
+
+def bounds_text(bounds: Bounds) -> str:
+    """Return what a metric can take for a sentence, such as [0, ∞]."""
+    low, high = bounds
+    return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ class Series:
 
 
 def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
-    """Gather rows of (run, step, n, metric, class index or −1, value or None) into one series a metric and class.
+    """Gather rows of (run, step, n, metric, class index or `SCALAR`, value or None) into one series a metric and class.
 
     A metric that nobody declared is read as DataEval reads it, higher is better and within [0, 1], unless a value
     lies outside: then it is unbounded.
@@ -113,7 +125,7 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
             values[run, column[step]] = value
         spec = metrics.get(metric) or _undeclared(values)
         result.append(
-            Series(metric, None if class_index < 0 else class_index, n_of, values, spec.direction, spec.bounds)
+            Series(metric, None if class_index == SCALAR else class_index, n_of, values, spec.direction, spec.bounds)
         )
     return result
 

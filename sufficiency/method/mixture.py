@@ -9,9 +9,8 @@ for m and one for (μ, s); it was learned from real learning curves (bench/calib
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from sufficiency.method.curve import Array
 
 _LN2 = float(np.log(2.0))
 _LEAST_TEMPER = 0.07

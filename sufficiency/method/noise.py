@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.curve import Array
 from sufficiency.method.links import Link
-
-Array = NDArray[np.float64]
 
 # An observed standard deviation of zero is rounding or a small test split, not certainty; one of a training that
 # diverged says no more than that it is large. In units of the link.

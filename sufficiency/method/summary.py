@@ -1,15 +1,10 @@
 """What the correcting network sees of a curve: summary statistics, each of order one whatever the metric."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from sufficiency.method.links import Link
+from sufficiency.method.curve import Array
 from sufficiency.method.mixture import Mixture
-from sufficiency.method.noise import Noise
-
-Array = NDArray[np.float64]
+from sufficiency.method.observed import Observed
 
 # Where the recent course of the curve is read, in doublings before the last step.
 _LOOK_BACK = np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0])
@@ -19,37 +14,6 @@ _APART = 4.0
 _LIMIT = 6.0
 # Larger ones, of a training that diverged, are as good as this: their squares must not overflow.
 _LARGEST_COST = 1e12
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The usable means of one curve.
-
-    Attributes
-    ----------
-    n : ndarray, shape (K,)
-        Increasing.
-    x : ndarray, shape (K,)
-        log2(n / n[-1]).
-    mean : ndarray, shape (K,)
-        In the metric's units.
-    z : ndarray, shape (K,)
-    link : Link
-    noise : Noise
-    runs : float
-        Mean number of runs a step.
-    spread : ndarray, shape (2, K)
-        How far the best run is below and the worst run above the mean, on the link's scale.
-    """
-
-    n: Array
-    x: Array
-    mean: Array
-    z: Array
-    link: Link
-    noise: Noise
-    runs: float
-    spread: Array
 
 
 def summarise(seen: Observed, mixture: Mixture, ahead: Array) -> tuple[Array, Array, Array]:
@@ -63,59 +27,25 @@ def summarise(seen: Observed, mixture: Mixture, ahead: Array) -> tuple[Array, Ar
     Returns
     -------
     inputs : ndarray, shape (X, F)
+        Their order is what the network was learned with.
     mean, sd : ndarray, shape (X,)
         On the link's scale.
     """
-    x, z, link = seen.x, seen.z, seen.link
-    at = np.concatenate([x, [0.0, 1.0, 3.0], ahead])
+    count = len(seen.x)
+    at = np.concatenate([seen.x, [0.0, 1.0, 3.0], ahead])
     means = mixture.mean(at)
-    sds = np.sqrt(mixture.variance(at[len(x) :]))
-    residual = z - means[: len(x)]
-    at_last, at_double, at_eight = means[len(x) : len(x) + 3]
-    mean, sd = means[len(x) + 3 :], sds[3:]
+    sds = np.sqrt(mixture.variance(at[count:]))
+    mean, sd = means[count + 3 :], sds[3:]
     laws = [_power_law(seen, weight, ahead) for weight in (0.0, 1.0)]
-    recent = np.exp2(0.5 * x)
-    steps = np.diff(z)
-    gaps = np.maximum(np.diff(x), 0.2)
-    scatter = np.sqrt(seen.noise.mean)
-    prior = mixture.prior
-    logit = float(link.kind == "logit")
-    cost = np.abs(seen.mean - link.origin) / link.unit
     curve = [
-        np.log(len(x)) / 2.3,
-        float(not seen.noise.known),
-        np.log(min(seen.runs, 10.0)),
-        -x[0] / 5.0,
-        np.log2(seen.n[-1]) / 10.0 - 1.0,
-        logit * z[-1] / 4.0,
-        float(link.kind == "log"),
-        float(link.kind == "identity"),
-        *(_slope(x, z, window) for window in (1.0, 2.0, 4.0)),
-        (z[-1] - z[0]) / max(-x[0], 0.5),
-        at_double - at_last,
-        (at_eight - at_double) / 2.0,
-        _log(sds[1]),
-        _log(sds[2]),
-        np.clip((z[-1] - at_last) / max(sds[1], 1e-3), -3.0, 3.0),
-        _log(np.sqrt((recent * residual**2).sum() / recent.sum())),
-        _log(np.sqrt((residual[-3:] ** 2).mean())),
-        _log(scatter[-1]) if seen.noise.known else 0.0,
-        _log(np.median(scatter)) if seen.noise.known else 0.0,
-        (steps > 0).mean(),
-        (z[-1] - z.min()) / max(sds[1], 1e-3),
-        np.ptp(z) / 4.0,
-        mixture.weight_shape @ prior.shape,
-        mixture.weight_noise @ np.log(prior.noise[:, 0]) / 3.0,
-        mixture.weight_noise @ prior.noise[:, 1] / 3.0,
-        mixture.weight_slope @ prior.slope[:, 0] * 3.0,
+        *_kind(seen),
+        *_rise(seen),
+        *_surprise(seen, means[: count + 3], sds[:3]),
+        *_believed(mixture),
         *(np.clip(np.log(exponent), -4.0, 3.0) for _, exponent in laws),
-        _log(np.abs(steps).max()),
-        _log(np.abs(steps[-2:]).max()),
-        np.clip(steps[-1] / gaps[-1], -2.0, 2.0),
-        np.clip(steps[-2] / gaps[-2], -2.0, 2.0) if len(steps) > 1 else 0.0,
-        np.ptp(cost) if logit else 0.0,
-        np.log(max(float(cost[-1]), 1e-3)) / 3.0 if logit else 0.0,
-        *np.clip(np.interp(-_LOOK_BACK, x, z) - z[-1], -4.0, 4.0),
+        *_steps(seen),
+        *_costs(seen),
+        *np.clip(np.interp(-_LOOK_BACK, seen.x, seen.z) - seen.z[-1], -4.0, 4.0),
         # A run that is ahead of the others shows where they may be soon.
         *np.clip(seen.spread[:, -2:].ravel(), -4.0, 4.0),
         *np.clip(seen.spread[:, -4:].mean(axis=1), -4.0, 4.0),
@@ -123,13 +53,95 @@ def summarise(seen: Observed, mixture: Mixture, ahead: Array) -> tuple[Array, Ar
     place = [
         ahead,
         np.log(ahead + 0.1),
-        mean - z[-1],
+        mean - seen.z[-1],
         np.log(sd),
         *(np.clip((law - mean) / sd, -_APART, _APART) for law, _ in laws),
     ]
     fixed = np.broadcast_to(np.array(curve, dtype=np.float64), (len(ahead), len(curve)))
     inputs = np.concatenate([fixed, np.stack(place, axis=1)], axis=1)
     return np.clip(inputs, -_LIMIT, _LIMIT), mean, sd
+
+
+def _kind(seen: Observed) -> list[float]:
+    """How much was measured, and of what kind of metric."""
+    return [
+        np.log(len(seen.x)) / 2.3,
+        float(not seen.noise.known),
+        np.log(min(seen.runs, 10.0)),
+        -seen.x[0] / 5.0,
+        np.log2(seen.n[-1]) / 10.0 - 1.0,
+        float(seen.link.kind == "logit") * seen.z[-1] / 4.0,
+        float(seen.link.kind == "log"),
+        float(seen.link.kind == "identity"),
+    ]
+
+
+def _rise(seen: Observed) -> list[float]:
+    """How steep the curve was, lately and as a whole."""
+    slopes = [_slope(seen.x, seen.z, window) for window in (1.0, 2.0, 4.0)]
+    return [*slopes, (seen.z[-1] - seen.z[0]) / max(-seen.x[0], 0.5)]
+
+
+def _surprise(seen: Observed, means: Array, sds: Array) -> list[float]:
+    """Where the mixture goes from here, how sure it is, and how far the measurements are from it.
+
+    Parameters
+    ----------
+    means : ndarray, shape (K + 3,)
+        Of the mixture at the steps, and at 1, 2 and 8 times the largest size.
+    sds : ndarray, shape (3,)
+        At the latter.
+    """
+    at_last, at_double, at_eight = means[-3:]
+    residual = seen.z - means[:-3]
+    recent = np.exp2(0.5 * seen.x)
+    scatter = np.sqrt(seen.noise.mean)
+    rises = np.diff(seen.z) > 0
+    return [
+        at_double - at_last,
+        (at_eight - at_double) / 2.0,
+        _log(sds[1]),
+        _log(sds[2]),
+        np.clip((seen.z[-1] - at_last) / max(sds[1], 1e-3), -3.0, 3.0),
+        _log(np.sqrt((recent * residual**2).sum() / recent.sum())),
+        _log(np.sqrt((residual[-3:] ** 2).mean())),
+        _log(scatter[-1]) if seen.noise.known else 0.0,
+        _log(np.median(scatter)) if seen.noise.known else 0.0,
+        rises.mean(),
+        (seen.z[-1] - seen.z.min()) / max(sds[1], 1e-3),
+        np.ptp(seen.z) / 4.0,
+    ]
+
+
+def _believed(mixture: Mixture) -> list[float]:
+    """What the mixture believes of the curve's shape, misfit and slope."""
+    prior = mixture.prior
+    return [
+        float(mixture.weight_shape @ prior.shape),
+        float(mixture.weight_noise @ np.log(prior.noise[:, 0])) / 3.0,
+        float(mixture.weight_noise @ prior.noise[:, 1]) / 3.0,
+        float(mixture.weight_slope @ prior.slope[:, 0]) * 3.0,
+    ]
+
+
+def _steps(seen: Observed) -> list[float]:
+    """How far the curve went from step to step."""
+    steps = np.diff(seen.z)
+    gaps = np.maximum(np.diff(seen.x), 0.2)
+    return [
+        _log(np.abs(steps).max()),
+        _log(np.abs(steps[-2:]).max()),
+        np.clip(steps[-1] / gaps[-1], -2.0, 2.0),
+        np.clip(steps[-2] / gaps[-2], -2.0, 2.0) if len(steps) > 1 else 0.0,
+    ]
+
+
+def _costs(seen: Observed) -> list[float]:
+    """How much of a metric between two bounds was gone through, and what is left of it."""
+    if seen.link.kind != "logit":
+        return [0.0, 0.0]
+    cost = np.abs(seen.mean - seen.link.origin) / seen.link.unit
+    return [np.ptp(cost), np.log(max(float(cost[-1]), 1e-3)) / 3.0]
 
 
 def _log(value: float) -> float:
@@ -146,7 +158,7 @@ def _slope(x: Array, z: Array, window: float) -> float:
 def _power_law(seen: Observed, weight: float, ahead: Array) -> tuple[Array, float]:
     """Return z at `ahead` of the power law through the costs, steps weighted by n^weight, and its exponent.
 
-    A coarser cousin of `fit.fit_power_law`: the best of a hundred exponents is near enough for a hint.
+    A coarser cousin of `power_law.fit_power_law`: the best of a hundred exponents is near enough for a hint.
     """
     link = seen.link
     low = 0.0 if link.kind == "logit" or (link.kind == "log" and not link.away) else -np.inf

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from sufficiency.method.calibrated import CalibratedFit
+from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import DEFAULT_LEVEL, ProjectedPoint, project
+from sufficiency.method.projection import ProjectedPoint, project
 from sufficiency.schemas.words import Limit, Worth
 
 # What is added, in units of the largest measured size.
@@ -65,7 +65,6 @@ class Ceiling:
     """
 
     n: int
-
     value: float
     lower: float
     upper: float
@@ -117,7 +116,7 @@ class Verdict:
 
 def judge(
     series: Series,
-    fit: CalibratedFit,
+    fit: Fit,
     flags: Sequence[Flag],
     *,
     items: int | None = None,
@@ -129,7 +128,8 @@ def judge(
     Parameters
     ----------
     series : Series
-    fit : CalibratedFit
+    fit : Fit
+        Of a method that gives intervals.
     flags : sequence of Flag
         What `diagnose` says of the series.
     items : int, optional
@@ -139,6 +139,11 @@ def judge(
         the metric's best value, or of the range measured where it has none; at least the test split's own noise.
     level : float
         Of the intervals.
+
+    Raises
+    ------
+    ValueError
+        For a fit without intervals.
     """
     n_obs = fit.n_max
     [now] = project(series, fit, [n_obs], level)
@@ -150,20 +155,23 @@ def judge(
     sizes = [n_obs * (1 + added) for added in ADDED]
     more = []
     for added, point in zip(ADDED, project(series, fit, sizes, level), strict=True):
-        assert point.lower is not None
-        assert point.upper is not None
-        ends = sorted((sign * (point.lower - now.value), sign * (point.upper - now.value)))
+        lower, upper = _interval(point)
+        ends = sorted((sign * (lower - now.value), sign * (upper - now.value)))
         probability = 0.0 if beyond else fit.probability_of_meeting(point.n, now.value + sign * worthwhile)
         gain = sign * (point.value - now.value)
-        more.append(
-            Gain(added, int(point.n), point.value, point.lower, point.upper, gain, ends[0], ends[1], probability)
-        )
+        more.append(Gain(added, int(point.n), point.value, lower, upper, gain, ends[0], ends[1], probability))
     ceiling = _ceiling(series, fit, level, worthwhile)
     worth: Worth = "yes" if more[0].probability >= SURE else "no" if more[0].probability <= 1 - SURE else "unclear"
     drivers = find_drivers(series, sizes[-1])
     limits = _limits(flags, more, drivers, test_sd, worth, level)
     sentence = _sentence(series, now, more[0], ceiling, worth, worthwhile, level)
     return Verdict(worth, worthwhile, now, more, ceiling, limits, test_sd, drivers, sentence)
+
+
+def _interval(point: ProjectedPoint) -> tuple[float, float]:
+    if point.lower is None or point.upper is None:
+        raise ValueError("a verdict weighs chances: it takes a fit that gives intervals")
+    return point.lower, point.upper
 
 
 def _worthwhile(series: Series, now: float, test_sd: float | None) -> float:
@@ -178,12 +186,10 @@ def _best(series: Series) -> float | None:
     return series.bounds[1] if series.direction == "maximize" else series.bounds[0]
 
 
-def _ceiling(series: Series, fit: CalibratedFit, level: float, worthwhile: float) -> Ceiling:
+def _ceiling(series: Series, fit: Fit, level: float, worthwhile: float) -> Ceiling:
     before, last = project(series, fit, [fit.n_max * FAR / 2, fit.n_max * FAR], level)
-    assert last.lower is not None
-    assert last.upper is not None
     in_sight = abs(last.value - before.value) < _LITTLE * worthwhile
-    return Ceiling(int(last.n), last.value, last.lower, last.upper, in_sight)
+    return Ceiling(int(last.n), last.value, *_interval(last), in_sight)
 
 
 def _limits(

@@ -9,9 +9,10 @@ from pydantic import Field
 from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.tables.words import hashed_text
+from sufficiency.extras import install
 from sufficiency.plugins.datasets import Limit, Start
 
-REQUIRES = {"datasets": "pip install 'sufficiency[huggingface]'"}
+REQUIRES = {"datasets": install("huggingface")}
 
 
 def load_huggingface(

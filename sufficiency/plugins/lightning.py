@@ -8,8 +8,9 @@ from pydantic import Field
 from torch.utils.data import DataLoader, TensorDataset
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.extras import install
 
-REQUIRES = {"pytorch_lightning": "pip install 'sufficiency[lightning]'"}
+REQUIRES = {"pytorch_lightning": install("lightning")}
 
 
 class LightningFit:

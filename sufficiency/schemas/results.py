@@ -1,15 +1,13 @@
 """Shapes of results: measurements, projections, curves."""
 
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sufficiency.method.backtest import Backtest
-from sufficiency.method.verdict import Verdict
 from sufficiency.schemas.examples import JOB_ID
 from sufficiency.schemas.fields import ClassField, Word
-from sufficiency.schemas.words import ClassLabel, Direction, Limit, Method, Of, TargetStatus, Worth
+from sufficiency.schemas.words import Bounds, Direction, Limit, Method, Of, TargetStatus, Worth
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -253,15 +251,6 @@ class BacktestView(BaseModel):
     inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
     predictions: list[PredictionView]
 
-    @classmethod
-    def of(cls, test: Backtest) -> Self:
-        """Return the view of a back-test."""
-        return cls(
-            error=test.error,
-            inside_interval=test.inside_interval,
-            predictions=[PredictionView(**vars(one)) for one in test.predictions],
-        )
-
 
 class VerdictView(BaseModel):
     """Whether more data is worth it, by one metric, of one class where it has classes."""
@@ -286,28 +275,6 @@ class VerdictView(BaseModel):
         description="where the metric is one a class",
         exclude_if=lambda label: label is None,
     )
-
-    @classmethod
-    def of(cls, verdict: Verdict, label: ClassLabel, test: Backtest) -> Self:
-        """Return the view of a verdict."""
-        return cls(
-            sentence=verdict.sentence,
-            worth=verdict.worth,
-            min_gain=verdict.min_gain,
-            now=verdict.now.value,
-            more=[GainView(**vars(gain)) for gain in verdict.more],
-            ceiling=CeilingView(**vars(verdict.ceiling)),
-            limits=[LimitView(**vars(limit)) for limit in verdict.limits],
-            test_sd=verdict.test_sd,
-            drivers=DriversView(
-                n=verdict.drivers.n,
-                steps=[StepView(**vars(step)) for step in verdict.drivers.steps],
-                cells=[DrivingCell(**vars(cell)) for cell in verdict.drivers.cells],
-                run_sd=verdict.drivers.run_sd,
-            ),
-            backtest=BacktestView.of(test),
-            class_=label,
-        )
 
 
 class Verdicts(Answer):
@@ -369,7 +336,7 @@ class CurveView(BaseModel):
     metric: str
     class_: ClassField = Field(serialization_alias="class")
     direction: Word[Direction]
-    bounds: tuple[float | None, float | None] = Field(description="what the metric can take; null: unbounded")
+    bounds: Bounds = Field(description="what the metric can take; null: unbounded")
     method: Word[Method]
     method_version: int
     stored: bool = Field(description="kept at completion; else fitted for this answer")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
-from sufficiency.schemas.words import DeviceChoice, Direction, ProportionOf, Protocol
+from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, ProportionOf, Protocol
 
 
 class PluginRef(Strict):
@@ -19,7 +19,7 @@ class MetricSpec(Strict):
     """How a metric reads: which way is better, and what values it can take (null: unbounded on that side)."""
 
     direction: Direction = "maximize"
-    bounds: tuple[float | None, float | None] = (0.0, 1.0)
+    bounds: Bounds = (0.0, 1.0)
     proportion_of: ProportionOf | None = Field(
         None,
         description="the share of the test items, or of each class's: what noise the test split adds is then known",

@@ -22,6 +22,10 @@ Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
 ProportionOf = Literal["items", "class_items"]
+# What a metric can take; None: unbounded on that side.
+Bounds = tuple[float | None, float | None]
+# The class index of a metric with one value, not one a class.
+SCALAR = -1
 
 # Catalog
 
@@ -32,6 +36,8 @@ DatasetStatus = Literal["verifying", "ready", "invalid"]
 # Answers
 
 Method = Literal["calibrated", "power_law"]
+DEFAULT_METHOD: Method = "calibrated"
+# Whose interval: of the mean over as many runs as were measured, or of one new training.
 Of = Literal["mean", "training"]
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
@@ -39,6 +45,7 @@ Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extr
 MeasurementsView = Literal["cells", "averages"]
 ExportFormat = Literal["dataeval", "csv"]
 PictureKind = Literal["svg", "png"]
+Theme = Literal["light", "dark"]
 # The name of a class, its index where it has none, None for a scalar.
 ClassLabel = str | int | None
 

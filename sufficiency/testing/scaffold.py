@@ -4,7 +4,7 @@ import keyword
 import re
 from pathlib import Path
 
-from sufficiency.cli.terminal import MISUSED, CommandError
+from sufficiency.exits import MISUSED, CommandError
 
 _FILES = {
     "pyproject.toml": """[build-system]
@@ -94,13 +94,12 @@ class Evaluate:
 ''',
     "test_{module}.py": '''"""Holds the plugins to what the service asks of them."""
 
-from sufficiency.testing.check import check_module
+from sufficiency.testing import parametrize_with_plugin_checks
 
 
-def test_the_plugins_keep_the_contract():
-    findings = check_module("{module}")
-    assert findings
-    assert not [str(finding) for finding in findings if finding.failed]
+@parametrize_with_plugin_checks("{module}")
+def test_the_plugins_keep_the_contract(check):
+    check()
 ''',
     "README.md": """# {name}
 

@@ -1,11 +1,9 @@
-"""JSON messages, one a line, between a supervisor and its trainer."""
+"""Lines of bytes between a supervisor and its trainer."""
 
-import json
 import select
 import socket
-from typing import Any
 
-Message = dict[str, Any]
+PART_BYTES = 1 << 16
 
 
 class ChannelClosed(Exception):
@@ -17,43 +15,45 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._rest = b""
+        self._received = bytearray()
+        self._searched = 0  # so many bytes of it hold no line's end: a long line is not looked through again and again
 
-    def send(self, message: Message) -> None:
-        """Send a message.
+    def send(self, line: bytes) -> None:
+        """Send a line, which is given without its end.
 
         Raises
         ------
         ChannelClosed
             When nobody can receive it any more.
         """
-        line = json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self._sock.sendall(line)
+            self._sock.sendall(line + b"\n")
         except OSError as error:
             raise ChannelClosed from error
 
-    def receive(self, timeout: float | None = None) -> Message | None:
-        """Return the next message, or None when none came within `timeout` seconds.
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        """Return the next line without its end, or None when nothing came within `timeout` seconds.
 
         Raises
         ------
         ChannelClosed
             When everything that was sent has been received and the other side is gone.
         """
-        while b"\n" not in self._rest:
+        while (end := self._received.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._received)
             try:
                 if timeout is not None and not select.select([self._sock], [], [], timeout)[0]:
                     return None
-                part = self._sock.recv(1 << 16)
+                part = self._sock.recv(PART_BYTES)
             except (OSError, ValueError) as error:
                 raise ChannelClosed from error
             if not part:
                 raise ChannelClosed
-            self._rest += part
-        line, _, self._rest = self._rest.partition(b"\n")
-        message: Message = json.loads(line)
-        return message
+            self._received += part
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        self._searched = 0
+        return line
 
     def close(self) -> None:
         """Close this end."""

@@ -29,11 +29,11 @@ def fault(
     exception : BaseException, optional
         What was raised; its type, message and last lines of traceback are kept.
     """
-    error: dict[str, Any] = {"code": code, "detail": _text(detail), "where": dict(where or {})}
+    error: dict[str, Any] = {"code": code, "detail": storable(detail), "where": dict(where or {})}
     if exception is not None:
         lines = "".join(traceback.format_exception(exception)).splitlines()
         error["exception"] = describe(exception)
-        error["traceback"] = [_text(line) for line in lines[-TRACEBACK_LINES:]]
+        error["traceback"] = [storable(line) for line in lines[-TRACEBACK_LINES:]]
     return error
 
 
@@ -43,13 +43,19 @@ def describe(exception: BaseException) -> str:
         message = str(exception)
     except Exception:
         message = ""
-    return _text(f"{type(exception).__name__}: {message}".rstrip(": "))
+    return storable(f"{type(exception).__name__}: {message}".rstrip(": "))
 
 
-def _text(text: str) -> str:
+def storable(text: str) -> str:
+    """Return a text as PostgreSQL and JSON in UTF-8 can hold it, of bounded length."""
     # PostgreSQL stores neither NUL nor half a surrogate pair; a plugin's message may hold both.
     clean = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
+
+
+def at_cell(where: Mapping[str, Any]) -> str:
+    """Return the cell that `where` names, as it follows in a sentence, or nothing where it names none."""
+    return f" in run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else ""
 
 
 class Fault(Exception):
@@ -75,6 +81,7 @@ def blamed_on(plugin: str, phase: str, cell: Mapping[str, Any] | None = None) ->
         raise
     except Exception as error:
         where = {**(cell or {}), "plugin": plugin, "phase": phase}
-        at = f" in run {where['run']}, step {where['step']} (n = {where['n']})" if cell else ""
-        detail = f"{plugin} raised {describe(error)}{at}. Mend the plugin or its params, then retry the job."
+        detail = (
+            f"{plugin} raised {describe(error)}{at_cell(where)}. Mend the plugin or its params, then retry the job."
+        )
         raise Fault(fault("plugin_raised", detail, where, exception=error)) from error

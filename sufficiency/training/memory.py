@@ -6,7 +6,7 @@ from typing import Any
 
 import psutil
 
-from sufficiency.training.faults import fault
+from sufficiency.training.faults import at_cell, fault
 
 PERIOD_SECONDS = 1.0
 
@@ -36,9 +36,8 @@ class MemoryLimit:
         used = used_memory(pid, more_than=self._limit)
         if used <= self._limit:
             return None
-        at = f" in run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else ""
         detail = (
-            f"The trainer took {used / 2**20:.0f} MiB{at}, and SUFFICIENCY_TRAINER_MEMORY allows "
+            f"The trainer took {used / 2**20:.0f} MiB{at_cell(where)}, and SUFFICIENCY_TRAINER_MEMORY allows "
             f"{self._limit / 2**20:.0f} MiB. Make the model, the batches or the dataset smaller, or allow more."
         )
         return fault("memory_exceeded", detail, where)

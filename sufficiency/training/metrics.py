@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SCALAR = -1
+from sufficiency.schemas.words import SCALAR
+
 LONGEST_NAME = 200
 MOST_CLASSES = 10_000
 

@@ -10,21 +10,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_invalid, dataset_ready
+from app.catalog.workers import register_worker
 from app.db.engine import Database
 from app.db.tables import Unit
 from app.main import create_app
 from app.settings import Settings
-from app.units.lease import (
-    CellResult,
-    claim_unit,
-    dataset_invalid,
-    dataset_ready,
-    fail_unit,
-    finish_unit,
-    record_cell,
-    register_worker,
-)
+from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record_cell
 from tests.conftest import Servers, new_database
 
 with warnings.catch_warnings():
@@ -141,14 +134,12 @@ class Service:
             )
 
     def claim(self, job_id: str) -> tuple[Any, UUID]:
-        """Claim a queued unit of a job for a new worker."""
+        """Claim the next unit of a job for a new worker."""
         worker_id = self.worker()
         with self.database.transaction() as session:
-            unit_id = session.scalars(
-                select(Unit.id).where(Unit.job_id == UUID(job_id), Unit.state == "queued").order_by(Unit.ordinal)
-            ).first()
-            assert unit_id is not None
-            return claim_unit(session, unit_id, worker_id, 60.0), unit_id
+            claimed = claim_of(session, UUID(job_id), worker_id, 60.0)
+            assert claimed is not None
+            return claimed, claimed.unit_id
 
     def record(self, claimed: Any, measure: Measure = power_law) -> None:
         """Record every cell of a claimed unit and finish it."""

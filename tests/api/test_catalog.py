@@ -2,7 +2,7 @@
 
 from sqlalchemy import text, update
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
 from app.db.tables import Worker
 from tests.api.conftest import NAMES, PLUGINS, Service, pointers, problem
 

@@ -1,6 +1,7 @@
 """Jobs beside each other, and curves as pictures, over HTTP."""
 
 import io
+import sys
 import warnings
 from typing import Any
 from uuid import uuid4
@@ -95,6 +96,15 @@ def test_pictures(standing: Service, jobs: list[str], theme: str) -> None:
     corner = image[2, 2, :3].mean()
     assert corner > 0.9 if theme == "light" else corner < 0.2
     assert np.ptp(image[..., :3]) > 0.5
+
+
+def test_a_picture_without_the_extra_is_answered_by_its_name(
+    standing: Service, jobs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    answer = problem(standing.client.get(f"/jobs/{jobs[0]}/plot.svg"), 501, "extra_missing")
+    assert "pip install 'sufficiency[plot]'" in answer["detail"]
+    assert standing.client.get(f"/jobs/{jobs[0]}/figure").status_code == 200
 
 
 def test_a_figure_for_plotly_shows_what_the_api_answers(standing: Service, jobs: list[str]) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.catalog.service import advertise
-from app.units.lease import dataset_ready
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_ready
 from tests.api.conftest import INFO, PLUGINS, Service, pointers, problem
 
 SOURCE = {"name": "one", "source": {"loader": "npz", "params": {"path": "all.npz"}}}

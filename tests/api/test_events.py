@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.standalone import environment, free_port
+from app.standalone.service import free_port
 from tests.api.conftest import Service, pointers, problem
 
 
@@ -93,7 +93,7 @@ def served(service: Service) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         "import uvicorn; from app.main import create_app; from app.settings import get_settings; "
         "uvicorn.run(create_app(), port=get_settings().port, log_level='warning', timeout_graceful_shutdown=30)"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], env=os.environ | environment(settings))
+    process = subprocess.Popen([sys.executable, "-c", program], env=os.environ | settings.environment())
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60

@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_ready
 from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Outbox, Unit
 from app.units import lease
-from app.units.lease import dataset_ready
+from app.units.plans import job_planned
 from tests.api.conftest import INFO, PLUGINS, Service, pointers, power_law, problem
 from tests.api.test_events import follow
 
@@ -299,7 +300,7 @@ def verify(service: Service, name: str, fingerprint: str, size: int = 1000) -> N
         info = INFO | {"train": {"size": size, "class_counts": [size]}}
         if fingerprint != "sha256:1":
             info["class_names"] = ["pig", "cow", "ape"]
-        lease.dataset_ready(session, dataset_id, info, fingerprint)
+        dataset_ready(session, dataset_id, info, fingerprint)
 
 
 def test_other_data_are_not_mixed_in(service: Service) -> None:
@@ -392,7 +393,7 @@ def test_a_schedule_plugin_s_job(service: Service) -> None:
     problem(extend(service, job_id, {"runs": 3}), 409, "job_unplanned")
     service.client.post(f"/jobs/{job_id}/retry")
     with service.database.transaction() as session:
-        lease.job_planned(session, UUID(job_id), [250, 500, 1000], 100)
+        job_planned(session, UUID(job_id), [250, 500, 1000], 100)
     service.work(job_id)
     change_version(service, "schedule:halves", "2.0")
     more = extend(service, job_id, {"runs": 3}).json()
@@ -403,7 +404,7 @@ def test_a_schedule_plugin_s_job(service: Service) -> None:
     with service.database.transaction() as session:
         assert session.scalars(select(Outbox.task).where(Outbox.subject == UUID(job_id))).all() in ([], ["plan_job"])
         session.execute(update(Job).values(plan_sent_at=None))
-        lease.job_planned(session, UUID(job_id), [500, 1000], 100)
+        job_planned(session, UUID(job_id), [500, 1000], 100)
     service.work(job_id)
     assert service.client.get(f"/jobs/{job_id}").json()["state"] == "completed"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sufficiency.cli import commands as cli
+from tests.support.commands import main
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,16 @@ class Outcome:
 
 @pytest.fixture
 def sufficiency(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run a command as the console script would, and return what it printed and its exit code."""
+    """Run a command as the console script would, and return what it printed and its exit code.
+
+    It becomes another program for the service's own commands; they run here as well.
+    """
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr("sys.argv", ["sufficiency", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         captured = capsys.readouterr()
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 

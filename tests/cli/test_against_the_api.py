@@ -13,9 +13,11 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
+from app.catalog.verification import dataset_invalid, dataset_ready
+from app.catalog.workers import register_worker
 from app.db.engine import Database
-from app.db.tables import Dataset, Unit
+from app.db.tables import Dataset
 from app.main import create_app
 from app.settings import Settings
 from app.units import lease
@@ -66,7 +68,7 @@ class HandWorker:
         with database.transaction() as session:
             advertise(session, PLUGINS)
             offers = [f"{p['kind']}:{p['name']}" for p in PLUGINS]
-            self.id = lease.register_worker(
+            self.id = register_worker(
                 session, hostname="lab", pid=7, devices=["cpu"], slots=2, plugins=offers, plugin_errors=[]
             )
 
@@ -74,42 +76,43 @@ class HandWorker:
         """Find a dataset to be whole, or not."""
         split = {"size": 400, "class_counts": [200, 200]}
         info = {"train": split, "test": split, "input_shape": [1, 8, 8], "class_names": CLASSES}
+        info["features"] = [{"name": "age", "kind": "number", "numbers": 2}]
+        info["notes"] = [{"code": "rows_dropped", "detail": "3 rows lack a value"}]
+        info["warnings"] = [{"code": "identifier", "detail": "'id' has another value in every row"}]
+        filled = {"name": "age", "value": 41.5, "train": 1200, "test": 3, "flagged": True}
+        info["missing"] = {"handling": "impute", "columns": [filled]}
         with self.database.transaction() as session:
             id = session.scalars(select(Dataset.id).where(Dataset.name == name)).one()
             if error is None:
-                lease.dataset_ready(session, id, info, "sha256:0")
+                dataset_ready(session, id, info, "sha256:0")
             else:
-                lease.dataset_invalid(session, id, error)
+                dataset_invalid(session, id, error)
 
     def measure(self, job: str, pause: float = 0.0) -> None:
         """Measure all cells of a job: accuracies that follow a power law, and a recall for each class."""
-        with self.database.transaction() as session:
-            units = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job)).order_by(Unit.ordinal)).all()
-        for unit in units:
-            with self.database.transaction() as session:
-                claim = lease.claim_unit(session, unit, self.id, 60)
-            if claim is None:  # done before the job was extended
-                continue
+        while (claim := self._claim(job)) is not None:
             for cell in claim.cells:
                 value = 1 - (2 * cell.n**-0.5 + 0.01) + 0.001 * cell.run
                 values: list[tuple[str, int, float | None]] = [("Accuracy", -1, value)]
                 values += [("Recall", index, value - 0.01 * index) for index in range(len(CLASSES))]
                 result = lease.CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", values)
                 with self.database.transaction() as session:
-                    assert lease.record_cell(session, unit, claim.attempt, result)
+                    assert lease.record_cell(session, claim.unit_id, claim.attempt, result)
                 time.sleep(pause)
             with self.database.transaction() as session:
-                lease.finish_unit(session, unit, claim.attempt)
+                lease.finish_unit(session, claim.unit_id, claim.attempt)
 
     def fail(self, job: str) -> None:
         """Let a unit of a job fail as a plugin would make it."""
         error = {"code": "plugin_raised", "detail": "training raised ValueError.", "where": {"run": 0, "n": 400}}
+        claim = self._claim(job)
+        assert claim is not None
         with self.database.transaction() as session:
-            unit = session.scalars(select(Unit.id).where(Unit.job_id == UUID(job)).order_by(Unit.ordinal)).first()
-            assert unit is not None
-            claim = lease.claim_unit(session, unit, self.id, 60)
-            assert claim is not None
-            lease.fail_unit(session, unit, claim.attempt, error)
+            lease.fail_unit(session, claim.unit_id, claim.attempt, error)
+
+    def _claim(self, job: str) -> lease.ClaimedUnit | None:
+        with self.database.transaction() as session:
+            return lease.claim_of(session, UUID(job), self.id, 60)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +260,10 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert "Width of the hidden layer." in printed("plugins", "mlp")
     assert "measures Accuracy" in printed("plugins", "classification")
     assert "400" in printed("datasets", "list")
-    assert "cat 200/200" in printed("datasets", "show", "digits")
+    shown = printed("datasets", "show", "digits")
+    assert "cat 200/200" in shown
+    assert "features: age (number)\nnote: 3 rows lack a value\nwarning: 'id' has another" in shown
+    assert "filled: age with 41.5 (1,200 in training, 3 in test)" in shown
     assert measured in printed("jobs", "--state", "completed")
     assert json.loads(printed("jobs", "--limit", "1", "--json"))["items"]
     assert json.loads(printed("export", measured))["steps"]

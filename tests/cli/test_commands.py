@@ -1,6 +1,7 @@
 """Every command teaches its use, and every error says what, where and what to do."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import typer.main
 
+import app.commands
 from sufficiency.cli import commands as cli
+from sufficiency.cli.service import SERVICE
 from tests.cli.conftest import Outcome, Script
 
 Run = Callable[..., Outcome]
@@ -58,6 +61,32 @@ def test_help_teaches_with_an_example(sufficiency: Run, path: tuple[str, ...]) -
     assert outcome.code == 0
     example = outcome.out.partition("Example:\n")[2]
     assert f"sufficiency {' '.join(path)}" in example
+
+
+def test_the_service_s_commands_are_listed_as_they_describe_themselves() -> None:
+    own: Any = typer.main.get_command(app.commands.commands)
+    assert {name: command.help.splitlines()[0] for name, command in own.commands.items()} == SERVICE
+
+
+def test_a_command_of_the_service_is_carried_out_there_with_all_that_it_is_given(tmp_path: Path) -> None:
+    """From a folder, and with a PYTHONPATH, where something else is called as the service's packages are."""
+    for name in ("app", "worker", "migrations"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('somebody else')")
+    told = {}
+    for arguments in (["doctor", "--help"], ["prune", "--older-than", "soon", "--dry-run"], ["serve", "--nope"]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "sufficiency.cli", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told[arguments[0]] = (done.returncode, done.stdout, done.stderr)
+    assert (told["doctor"][0], "sufficiency doctor --data-dir" in told["doctor"][1]) == (0, True)
+    assert (told["prune"][0], "'soon' is no age" in told["prune"][2]) == (2, True)
+    assert (told["serve"][0], "`sufficiency serve --help` shows how" in told["serve"][2]) == (2, True)
 
 
 def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run) -> None:

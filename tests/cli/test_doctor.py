@@ -11,15 +11,16 @@ import pytest
 from redis import Redis
 from sqlalchemy import text
 
+from app.catalog.workers import register_worker
 from app.db.engine import Database
 from app.db.migrate import newest_revision
-from app.doctor import CHECKS, Finding, examine
+from app.doctor.examination import CHECKS, examine
+from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
-from app.units.lease import claim_unit, fail_unit, register_worker
+from app.units.lease import claim_of, fail_unit
 from tests.cli.conftest import Outcome, Script
 from tests.conftest import Servers, new_database
-from tests.queue.conftest import add_job
-from tests.queue.test_lease import take, units, work_through
+from tests.support.jobs import add_job, take, units, work_through
 
 READY = (200, {}, json.dumps({"status": "ok"}))
 OFFERED = ["model:mlp", "training:sgd-classifier", "evaluation:classification", "dataset:digits"]
@@ -56,16 +57,16 @@ def template(servers: Servers) -> Iterator[Patient]:
                 session, hostname="h", pid=1, devices=["cpu"], slots=3, plugins=OFFERED, plugin_errors=[]
             )
         whole, failed, running, _ = (add_job(database, priority=p) for p in range(4))
-        for unit_id in units(database, whole):
-            claimed = take(database, unit_id, worker_id)
+        for _ in units(database, whole):
+            claimed = take(database, whole, worker_id)
             assert claimed is not None
             work_through(database, claimed)
         with database.transaction() as session:
-            claim = claim_unit(session, units(database, failed)[0], worker_id, 60)
+            claim = claim_of(session, failed, worker_id, 60)
             assert claim is not None
             fail_unit(session, claim.unit_id, claim.attempt, {"code": "plugin_raised", "detail": "It raised."})
             session.execute(text("DELETE FROM outbox"))
-        assert take(database, units(database, running)[0], worker_id, 600) is not None
+        assert take(database, running, worker_id, 600) is not None
         yield Patient(database, Settings(database_url=url, redis_url=servers.redis_url), Script(""), worker_id, running)
         database.dispose()
 

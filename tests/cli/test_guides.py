@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import typer.main
 
+import app.commands
 from app.settings import Settings
 from sufficiency.cli import commands as cli
+from sufficiency.cli.service import SERVICE
 from sufficiency.schemas.spec import JobSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,8 @@ def test_the_commands_and_options_in_the_guides_exist(guide: Path) -> None:
     used = invocations(guide.read_text())
     assert used
     for words in used:
-        command: Any = typer.main.get_command(cli.app)
+        own = bool(words) and words[0] in SERVICE
+        command: Any = typer.main.get_command(app.commands.commands if own else cli.app)
         while words and hasattr(command, "commands"):
             if command.name == "plugins" and words[0] not in command.commands:
                 words = ["show", *words]  # what it does unless told otherwise

@@ -59,7 +59,7 @@ def test_everything_that_moved_is_where_the_table_says() -> None:
     [
         ("from worker.plugins.estimators import EstimatorModel", "sufficiency.plugins.estimators"),
         ("from worker.plugins.paths import resolve_inside", "sufficiency.data.paths"),
-        ("import worker.check", "sufficiency.testing.check"),
+        ("import worker.check", "sufficiency.testing"),
         ("from app.client import Client", "sufficiency"),
         ("from app.sufficiency.spec import JobSpec", "sufficiency.schemas.spec"),
         ("from app.elsewhere import own", None),

@@ -118,7 +118,7 @@ def test_what_mlflow_refuses_is_told(
     assert "MLflow at nonsense://x" in told.err
     monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
     told = sufficiency("export", job.id, "--to-mlflow", "sqlite:///x.db", "--url", url)
-    assert (told.code, "pip install mlflow-skinny" in told.err) == (1, True)
+    assert (told.code, "pip install 'sufficiency[mlflow]'" in told.err) == (1, True)
 
 
 @pytest.mark.parametrize(

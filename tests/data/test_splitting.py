@@ -1,10 +1,11 @@
 """One source in two parts, features on one scale, sets that stay in their file, and pictures of them."""
 
-import base64
 import io
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.models import Linear
 from sufficiency.plugins.tabular import load_tabular
 from sufficiency.plugins.training import SGDClassifier
+from sufficiency.schemas.work import SplitPart, SplitSource
 from sufficiency.settings import get_settings
+from sufficiency.training.messages import VerifyDataset
 from sufficiency.training.registry import Registry
 from sufficiency.training.trainer import Trainer
 
@@ -345,19 +348,21 @@ class OddBoxes(Detection):
 
 
 def test_a_dataset_without_a_picture_is_still_a_dataset() -> None:
-    told: list[dict[str, Any]] = []
+    told: list[Any] = []
     registry = Registry.load([f"dataset:odd={__name__}:OddBoxes", f"dataset:boxes={__name__}:Detection"])
     trainer = Trainer(registry, told.append)
     rule = {"test_fraction": 0.4, "seed": 0, "stratify": True, "group_by": None}
     for loader in ("odd", "boxes"):
-        parts = [{"loader": loader, "params": {}, "part": {"name": name, **rule}} for name in ("train", "test")]
-        trainer.answer({"type": "verify", "train": parts[0], "test": parts[1]})
-    assert [message["type"] for message in told] == ["verified", "verified"]
-    assert told[0]["preview"] is None
-    assert base64.b64decode(told[1]["preview"]).startswith(b"\x89PNG")
-    assert [message["info"]["train"]["size"] for message in told] == [2, 2]
-    trainer.answer(
-        {"type": "verify", "train": parts[0], "test": {**parts[1], "part": {"name": "test", "group_by": "who"}}}
-    )
-    assert told[2]["error"]["code"] == "dataset_invalid"
-    assert told[2]["error"]["detail"].startswith("The test split cannot be used: item 0 has no metadata 'who'")
+        train, test = (
+            SplitSource.registered({"loader": loader, "params": {}, "part": {"name": name, **rule}})
+            for name in ("train", "test")
+        )
+        trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=test))
+    assert [message.type for message in told] == ["verified", "verified"]
+    assert told[0].preview is None
+    assert told[1].preview.startswith(b"\x89PNG")
+    assert [message.info["train"]["size"] for message in told] == [2, 2]
+    grouped = replace(test, part=SplitPart("test", group_by="who"))
+    trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=grouped))
+    assert told[2].error["code"] == "dataset_invalid"
+    assert told[2].error["detail"].startswith("The test split cannot be used: item 0 has no metadata 'who'")

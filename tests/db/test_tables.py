@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import Database
 from app.db.tables import Webhook
-from app.units.lease import CellResult, claim_unit, finish_unit, record_cell, register_worker
+from app.units.lease import CellResult, claim_of, finish_unit, record_cell
 from tests.conftest import Servers, new_database
-from tests.queue.conftest import add_job
+from tests.support.jobs import add_job, add_worker
 
 # Each is refused by the constraint that is named.
 FORBIDDEN = [
@@ -72,10 +72,8 @@ def populated(servers: Servers) -> Iterator[Database]:
     """A completed job, a job under way and a queued one, with all that belongs to them."""
     with new_database(servers) as url:
         database = Database(url)
+        worker = add_worker(database)
         with database.transaction() as session:
-            worker = register_worker(
-                session, hostname="here", pid=1, devices=["cpu"], slots=2, plugins=[], plugin_errors=[]
-            )
             # Every move of a job from here on is a message to it.
             session.add(
                 Webhook(
@@ -84,16 +82,19 @@ def populated(servers: Servers) -> Iterator[Database]:
             )
         whole, begun, _ = add_job(database), add_job(database), add_job(database)
         for job, units in ((whole, 6), (begun, 1)):
-            for unit in _units(database, job)[:units]:
+            for _ in range(units):
                 with database.transaction() as session:
-                    claim = claim_unit(session, unit, worker, 60)
+                    claim = claim_of(session, job, worker, 60)
                     assert claim is not None
                     for cell in claim.cells:
                         value = 1 - cell.n**-0.5
                         record_cell(
-                            session, unit, 1, CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", [("A", -1, value)])
+                            session,
+                            claim.unit_id,
+                            1,
+                            CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", [("A", -1, value)]),
                         )
-                    finish_unit(session, unit, 1)
+                    finish_unit(session, claim.unit_id, 1)
         yield database
         database.dispose()
 

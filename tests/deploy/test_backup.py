@@ -7,7 +7,7 @@ from sqlalchemy import make_url
 
 from app.db.engine import Database
 from app.main import create_app
-from app.standalone import find_postgres
+from app.standalone.binaries import find_postgres
 from app.units.lease import renew, surrender_unit
 from tests.api.conftest import Service, TestClient
 from tests.conftest import Servers, new_database, run_sql

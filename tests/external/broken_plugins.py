@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ SPECS = [
     "training:raises=broken_plugins:Raises",
     "training:exits=broken_plugins:Exits",
     "training:segfaults=broken_plugins:Segfaults",
+    "training:forks=broken_plugins:Forks",
     "training:sleeps=broken_plugins:Sleeps",
     "training:nothing=broken_plugins:TrainsNothing",
     "evaluation:raises=broken_plugins:RaisesInEvaluation",
@@ -51,6 +53,18 @@ class Segfaults:
 class Sleeps:
     def train(self, model, dataset, indices):
         time.sleep(3600)
+
+
+class Forks:
+    """Forks, and both processes return: the one at once, the other when there is a file `until`."""
+
+    def __init__(self, first: str = "child", until: str = "/nowhere"):
+        self.first, self.until = first, Path(until)
+
+    def train(self, model, dataset, indices):
+        me = "parent" if os.fork() else "child"
+        while me != self.first and not self.until.exists():
+            time.sleep(0.01)
 
 
 class RaisesInEvaluation:

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
-from sufficiency.method.fit import NotEnoughData
+from sufficiency.method.curve import HORIZON, NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import HORIZON, inv_project, project
+from sufficiency.method.projection import inv_project, project
 from tests.method.test_power_law import ACCURACY, N, series
 
 LCDB = Path(__file__).parents[3] / "shared" / "data" / "lcdb" / "lcdb_dev.npz"
@@ -311,7 +311,7 @@ def test_intervals_hold_on_real_curves() -> None:
 
     tasks = list(Lcdb(LCDB).scored_several(5))
     inside, errors, powers = [], [], []
-    from sufficiency.method.fit import fit_power_law
+    from sufficiency.method.power_law import fit_power_law
 
     for task in tasks[:: max(1, len(tasks) // 150)]:
         fit = fit_calibrated(task.series)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import uvicorn
 
-from app.catalog.service import advertise
+from app.catalog.plugins import advertise
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings

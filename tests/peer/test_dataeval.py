@@ -12,11 +12,13 @@ with warnings.catch_warnings():
     from dataeval.performance._output import SufficiencyOutput, calc_params
     from dataeval.performance.schedules import GeometricSchedule
 
-from sufficiency.method.fit import fit_power_law
+from sufficiency.method.power_law import fit_power_law
 from sufficiency.method.projection import inv_project, project
 from sufficiency.method.sampling import with_replacement_order
 from sufficiency.method.schedule import geometric_steps
-from sufficiency.training.loop import UnitCell, UnitPlan, run_cells
+from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.loop import run_cells
+from sufficiency.training.unit import UnitPlan
 from tests.method.test_power_law import ACCURACY, N, series
 
 TABLE = {
@@ -140,12 +142,15 @@ def test_the_dataeval_protocol_measures_what_dataeval_measures(monkeypatch: pyte
     ours = np.full((2, runs, len(steps)), np.nan)
     cells = [UnitCell(run, step, n) for run in range(runs) for step, n in enumerate(steps)]
 
-    def record(message: dict[str, Any]) -> None:
-        if message["type"] == "cell":
-            for metric, _, value in message["values"]:
-                ours[["Accuracy", "Size"].index(metric), message["run"], message["step"]] = value
+    class Recorder:
+        def started(self, cell: UnitCell) -> None:
+            """Not of interest."""
 
-    run_cells(UnitPlan(0, "dataeval", "cpu", cells), Builder(), record)
+        def record(self, result: CellResult) -> None:
+            for metric, _, value in result.values:
+                ours[["Accuracy", "Size"].index(metric), result.run, result.step] = value
+
+    run_cells(UnitPlan(0, "dataeval", "cpu", cells), Builder(), Recorder())
     assert ours[0] == pytest.approx(output.measures["Accuracy"])
     assert ours[1] == pytest.approx(output.measures["Size"])
 

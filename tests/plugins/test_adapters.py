@@ -18,9 +18,12 @@ from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.models import MLP, Linear
 from sufficiency.plugins.regression import Regression, SGDRegressor
 from sufficiency.plugins.training import SGDClassifier
+from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.settings import get_settings
-from sufficiency.training.loop import UnitCell, UnitPlan, run_cells, seed_everything
+from sufficiency.training.loop import run_cells
 from sufficiency.training.registry import PluginError, Registry
+from sufficiency.training.repeatable import seed_everything
+from sufficiency.training.unit import UnitPlan
 
 
 @pytest.fixture
@@ -160,10 +163,17 @@ def test_an_instance_of_an_estimator_starts_from_nothing_in_each_cell() -> None:
         def model(self) -> Any:
             return model
 
-    told: list[dict[str, Any]] = []
+    class Accuracies(list[Any]):
+        def started(self, cell: UnitCell) -> None:
+            """Not of interest."""
+
+        def record(self, result: CellResult) -> None:
+            self.append(result.values[0][2])
+
+    accuracies = Accuracies()
     cells = [UnitCell(run=0, step=k, n=n) for k, n in enumerate((20, 100))]
-    run_cells(UnitPlan(seed=0, protocol="independent", device="cpu", cells=cells), Parts(), told.append)
-    small, large = (message["values"][0][2] for message in told if message["type"] == "cell")
+    run_cells(UnitPlan(seed=0, protocol="independent", device="cpu", cells=cells), Parts(), accuracies)
+    small, large = accuracies
     assert small < large
     assert not hasattr(model.estimator, "classes_")
 

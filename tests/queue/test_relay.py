@@ -15,7 +15,7 @@ from app.queue.celery import ENOUGH, make_celery
 from app.queue.outbox import enqueue_units
 from app.queue.relay import Relay
 from app.settings import Settings
-from tests.queue.conftest import add_job
+from tests.support.jobs import add_job
 
 
 def waiting(database: Database) -> int:

@@ -20,7 +20,9 @@ from sqlalchemy import make_url
 
 from app.db.migrate import upgrade
 from app.settings import Settings
-from app.standalone import Child, EmbeddedServers, environment, free_port
+from app.standalone.children import Child
+from app.standalone.servers import EmbeddedServers
+from app.standalone.service import free_port
 from tests.system.conftest import EXTERNAL, ROOT, external_plugins
 
 MARK = "SUFFICIENCY_TEST_CLUSTER"  # in the environment of every process of a cluster, however deep
@@ -91,7 +93,7 @@ class Cluster:
     def add(self, name: str, command: list[str], **overrides: str) -> Child:
         """Start one more program of the service."""
         env = {key: value for key, value in os.environ.items() if not key.startswith("SUFFICIENCY_")}
-        env |= environment(self.settings)
+        env |= self.settings.environment()
         env |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join([str(EXTERNAL), str(ROOT)]), MARK: self.mark}
         child = Child(
             name, command, self.directory / f"{name}.log", env | overrides, stop_signals=[(signal.SIGTERM, 30)]

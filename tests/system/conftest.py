@@ -1,7 +1,6 @@
 """The whole service, as shipped, for the tests that talk to it from outside."""
 
 import ast
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.standalone import Standalone
+from app.standalone.service import Standalone
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTERNAL = ROOT / "tests" / "external"
@@ -45,12 +44,11 @@ def external_plugins(modules: str = "*_plugins.py") -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """API, worker with two slots, PostgreSQL and Redis, on a free port."""
-    with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(EXTERNAL), str(ROOT)]))
+    with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory:
         data = Path(directory) / "own"
         data.mkdir()
         roots = [data, *([SHARED_DATA] if SHARED_DATA.exists() else [])]
-        settings = Settings(data_roots=tuple(roots), plugins=external_plugins())
+        settings = Settings(data_roots=tuple(roots), plugins=external_plugins(), plugin_path=(EXTERNAL, ROOT))
         standalone = Standalone(settings, Path(directory) / "service", port=0, slots=2)
         standalone.start()
         try:

@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from app.settings import Settings, get_settings
-from app.standalone import Standalone
-from sufficiency.testing import check
-from sufficiency.training.registry import Registry, _distributions
+from app.standalone.service import Standalone
+from sufficiency.testing import __main__ as check
+from sufficiency.training.plugin import distributions
+from sufficiency.training.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -54,12 +55,10 @@ def reader() -> Iterator[tuple[Path, dict[str, str]]]:
                     settings += re.findall(r"^export SUFFICIENCY_PLUGINS='(.+)'$", text, re.MULTILINE)
         plugins = tuple(spec for one in settings for spec in one.split(";"))
         assert len(plugins) == 8
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("PYTHONPATH", str(folder))
-            config = Settings(data_roots=(folder / "data",), plugins=plugins, heartbeat_seconds=0.5)
-            standalone = Standalone(config, Path(name) / "service", port=0, slots=2)
-            standalone.start()
-            standalone.wait_ready()
+        config = Settings(data_roots=(folder / "data",), plugins=plugins, plugin_path=(folder,), heartbeat_seconds=0.5)
+        standalone = Standalone(config, Path(name) / "service", port=0, slots=2)
+        standalone.start()
+        standalone.wait_ready()
         try:
             site = Path(name) / "site"
             yield (
@@ -155,9 +154,10 @@ def test_the_guide_to_plugins(
         said[line.split("#")[0].strip()] = checked(line, capsys) if check_it else run(line, folder, environment)
     assert "Channels of the first convolution." in said["sufficiency plugins small-cnn"]
     assert "none failed" in said["sufficiency plugins check smallnet:small_cnn --shape 1,28,28"]
-    assert "1 passed" in said["pytest my-study"]
+    assert "22 passed" in said["pytest my-study"]
+    assert "16 passed" in said["pytest -q test_mystrategies.py"]
     monkeypatch.syspath_prepend(environment["PIP_TARGET"])
-    _distributions.cache_clear()  # a worker that starts again knows nothing of before
+    distributions.cache_clear()  # a worker that starts again knows nothing of before
     found = [plugin for plugin in Registry.load().describe() if plugin.name == "my-study"]
     assert [(plugin.kind, plugin.version) for plugin in found] == [
         *(("evaluation", "0.1.0"), ("model", "0.1.0"), ("training", "0.1.0"))

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,9 +18,12 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from app import standalone
 from app.settings import Settings
-from app.standalone import EmbeddedServers, Standalone, StandaloneError, environment
+from app.standalone import binaries
+from app.standalone.errors import StandaloneError
+from app.standalone.servers import EmbeddedServers
+from app.standalone.service import Standalone
+from tests.support.running import Running
 
 DIGITS = {
     "name": "digits",
@@ -44,61 +46,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.05)
 
 
-class Running:
-    """`sufficiency standalone` in a process of its own."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "sufficiency.cli", "standalone"),
-                *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            self.lines.extend(output)
-
-    @property
-    def output(self) -> str:
-        return "".join(self.lines)
-
-    @property
-    def url(self) -> str:
-        return next(word for word in self.output.split() if word.startswith("http://"))
-
-    def wait_for(self, words: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in self.output and self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert words in self.output, self.output
-
-    def family(self) -> list[psutil.Process]:
-        """Return all the processes that it started, however deep."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._reader.join(10)
-        return code
-
-
 @pytest.fixture
 def run(data_dir: Path) -> Iterator[Callable[[], Running]]:
     """Start `sufficiency standalone` on the test's data directory; end what is left of it after the test."""
     started: list[Running] = []
 
     def start() -> Running:
-        started.append(Running(data_dir))
+        command = [*(sys.executable, "-m", "sufficiency.cli", "standalone"), "--data-dir", str(data_dir)]
+        started.append(Running([*command, "--port", "0", "--slots", "1"]))
         return started[-1]
 
     yield start
@@ -172,8 +127,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     first.wait_for("The worker is ready")
 
     second = run()
-    assert second.process.wait(60) != 0
-    second._reader.join(10)
+    assert second.wait(60) != 0
     words = " ".join(second.output.split())
     assert "already uses the data directory" in words
     assert "Traceback" not in words
@@ -187,7 +141,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     for process in first.family():
         with suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if "sufficiency.cli" in command or process.name() in ("postgres", "redis-server"):
+            if "-m app serve" in command or process.name() in ("postgres", "redis-server"):
                 process.kill()
     first.wait_for("PostgreSQL was ended by SIGKILL")
     first.wait_for("API was ended by SIGKILL")
@@ -199,7 +153,7 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
     settings = Settings(
         data_roots=(tmp_path / "a", tmp_path / "b"), plugins=("model:a=m:A", "reset:b=m:b"), slots=3, lease_seconds=2.5
     )
-    for name, value in environment(settings).items():
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     assert Settings() == settings
 
@@ -236,6 +190,24 @@ def test_half_a_cluster_is_not_taken_for_one(data_dir: Path) -> None:
     assert not half.exists()
 
 
+def test_a_redis_server_that_is_a_link_is_called_by_the_link_s_name(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian has it: one program with two names, which does what the name says."""
+    programs = data_dir / "programs"
+    programs.mkdir()
+    two_named = programs / "redis-check-rdb"
+    two_named.write_text(
+        f'#!/bin/sh\n[ "${{0##*/}}" = redis-server ] && exec {binaries.find_redis()} "$@"\n'
+        "echo 'Usage: redis-check-rdb <rdb-file-name>'\nexit 1\n"
+    )
+    two_named.chmod(0o755)
+    (programs / "redis-server").symlink_to(two_named.name)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    with EmbeddedServers(data_dir / "service") as (_, redis_url):
+        assert redis_url
+
+
 def connect(database_url: str) -> None:
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as connection:
@@ -265,9 +237,37 @@ def test_only_the_owner_may_open_the_sockets(data_dir: Path) -> None:
 
 
 def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standalone, "find_spec", lambda name: None)
+    monkeypatch.setattr(binaries, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(StandaloneError, match="install Redis"):
-        standalone.find_redis()
+        binaries.find_redis()
     with pytest.raises(StandaloneError, match=r"pip install 'sufficiency\[standalone\]'"):
-        standalone.find_postgres()
+        binaries.find_postgres()
+
+
+def test_a_standalone_of_a_command_s_own_ends_with_the_command(data_dir: Path) -> None:
+    """The other end of its standard input is all that it has of it."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "app", "standalone", "--until-input-ends"),
+            *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if "answers at" in line:
+                process.stdin.close()
+        assert process.wait(30) == 0
+    wait_until(lambda: not processes_in(data_dir), 15, "nothing of it is left")
+
+
+def test_trainers_that_cannot_run_are_said_before_anything_is_made(data_dir: Path) -> None:
+    settings = Settings(trainer_python=Path("/no/such/python"))
+    with pytest.raises(StandaloneError, match=r"SUFFICIENCY_TRAINER_PYTHON is /no/such/python, which cannot be run"):
+        Standalone(settings, data_dir / "never", port=0).start()
+    assert not (data_dir / "never").exists()

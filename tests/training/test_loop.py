@@ -10,8 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.faults import Fault
-from sufficiency.training.loop import UnitCell, UnitPlan, run_cells
+from sufficiency.training.loop import run_cells
+from sufficiency.training.unit import UnitPlan
 
 SIZE = 40
 DATASET = [(np.float32(i), i) for i in range(SIZE)]
@@ -57,7 +59,7 @@ class Evaluation:
 
 @dataclass
 class Parts:
-    """A builder that builds `Net`s, or hands out one ready-made."""
+    """A study that builds `Net`s, or hands out one ready-made."""
 
     training: Any = field(default_factory=Training)
     evaluation: Any = field(default_factory=Evaluation)
@@ -74,19 +76,36 @@ class Parts:
         return self.ready_made or Net()
 
 
+class Log:
+    """What the loop told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[UnitCell | CellResult] = []
+
+    def started(self, cell: UnitCell) -> None:
+        self.told.append(cell)
+
+    def record(self, result: CellResult) -> None:
+        self.told.append(result)
+
+    @property
+    def results(self) -> list[CellResult]:
+        return [one for one in self.told if isinstance(one, CellResult)]
+
+
 def run(
     parts: Parts, cells: list[UnitCell], protocol: Any = "independent", seed: int = 5
-) -> dict[tuple[int, int], Any]:
-    messages: list[dict[str, Any]] = []
-    run_cells(UnitPlan(seed=seed, protocol=protocol, device="cpu", cells=cells), parts, messages.append)
-    return {(m["run"], m["step"]): m for m in messages if m["type"] == "cell"}
+) -> dict[tuple[int, int], CellResult]:
+    log = Log()
+    run_cells(UnitPlan(seed=seed, protocol=protocol, device="cpu", cells=cells), parts, log)
+    return {(result.run, result.step): result for result in log.results}
 
 
 CELLS = [UnitCell(r, s, n) for r in range(2) for s, n in enumerate((4, 8, 20))]
 
 
-def values(results: dict[tuple[int, int], Any]) -> dict[tuple[int, int], float]:
-    return {place: result["values"][0][2] for place, result in results.items()}
+def values(results: dict[tuple[int, int], CellResult]) -> dict[tuple[int, int], float | None]:
+    return {place: result.values[0][2] for place, result in results.items()}
 
 
 def test_a_subset_is_nested_distinct_and_stratified() -> None:
@@ -96,7 +115,7 @@ def test_a_subset_is_nested_distinct_and_stratified() -> None:
     assert (len(small), len(middle), len(large)) == (4, 8, 20)
     assert middle[:4] == small
     assert large[:8] == middle
-    assert all(results[0, step]["n_unique"] == n for step, n in enumerate((4, 8, 20)))
+    assert all(results[0, step].n_unique == n for step, n in enumerate((4, 8, 20)))
     assert all(4 <= count <= 6 for count in np.bincount(LABELS[large]))
     assert all(type(index) is int for index in large)
 
@@ -185,7 +204,7 @@ def test_dataeval_trains_one_model_a_run_on_and_on() -> None:
     starts = parts.training.starts
     assert starts[1] > starts[0] + 4 * 6
     assert starts[2] > starts[1] + 8 * 6
-    assert results[0, 2]["n_unique"] == len(set(large)) < 20
+    assert results[0, 2].n_unique == len(set(large)) < 20
 
 
 def test_a_resumed_run_measures_what_an_uninterrupted_one_would() -> None:
@@ -202,11 +221,14 @@ def test_a_finished_run_is_not_trained_again() -> None:
 
 
 def test_the_cell_in_hand_is_announced() -> None:
-    messages: list[dict[str, Any]] = []
-    run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(), messages.append)
-    assert [(m["type"], m["step"]) for m in messages] == [("started", 0), ("cell", 0), ("started", 1), ("cell", 1)]
-    assert messages[1]["device"] == "cpu"
-    assert messages[1]["seconds"] > 0
+    log = Log()
+    run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(), log)
+    assert [(type(one), one.step) for one in log.told] == [
+        *((UnitCell, 0), (CellResult, 0)),
+        *((UnitCell, 1), (CellResult, 1)),
+    ]
+    assert log.results[0].device == "cpu"
+    assert log.results[0].seconds > 0
 
 
 class Broken:
@@ -260,7 +282,7 @@ def test_what_was_measured_before_a_fault_stands() -> None:
                 raise RuntimeError
             super().train(model, dataset, indices)
 
-    messages: list[dict[str, Any]] = []
+    log = Log()
     with pytest.raises(Fault):
-        run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(training=Later()), messages.append)
-    assert [m["type"] for m in messages] == ["started", "cell", "started"]
+        run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(training=Later()), log)
+    assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell]

@@ -26,7 +26,7 @@ def registry() -> Registry:
 def test_every_loaded_plugin_is_described(registry: Registry) -> None:
     names = {(d.kind, d.name) for d in registry.describe()}
     assert {("model", "tutorial-cnn"), ("training", "raises"), ("reset", "tutorial-reset"), ("dataset", "idx")} <= names
-    assert [e["plugin"].split("=")[0] for e in registry.errors] == ["model:does-not-import", "nonsense", "model:x"]
+    assert [e.plugin.split("=")[0] for e in registry.errors] == ["model:does-not-import", "nonsense", "model:x"]
 
 
 def test_a_plugin_with_an_old_import_is_told_the_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,8 +35,8 @@ def test_a_plugin_with_an_old_import_is_told_the_new_name(tmp_path: Path, monkey
     registry = Registry()
     registry.add("dataset:mine=of_version_0_1:load")
     [error] = registry.errors
-    assert "No module named 'worker.plugins'" in error["error"]
-    assert "what was `worker.plugins.paths` in version 0.1 is `sufficiency.data.paths`" in error["error"]
+    assert "No module named 'worker.plugins'" in error.error
+    assert "what was `worker.plugins.paths` in version 0.1 is `sufficiency.data.paths`" in error.error
 
 
 def test_schemas_come_from_signatures_and_docstrings(registry: Registry) -> None:

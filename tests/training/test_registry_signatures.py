@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from sufficiency.training.registry import DatasetContext, PluginDescription, PluginError, Registry
+from sufficiency.schemas.work import PluginDescription
+from sufficiency.training.registry import DatasetContext, PluginError, Registry
 
 if TYPE_CHECKING:
     from decimal import Decimal as OnlyForCheckers
@@ -250,8 +251,8 @@ def test_the_version_is_the_plugins_own_and_not_torchs(monkeypatch: pytest.Monke
 def test_what_is_no_plugin_is_told_of(kind: str, attribute: str, says: str) -> None:
     registry = Registry.load([f"{kind}:x={__name__}:{attribute}"])
     [error] = registry.errors
-    assert says in error["error"]
-    assert error["traceback"]
+    assert says in error.error
+    assert error.traceback
     assert len(registry.describe()) == len(Registry.load([]).describe())
 
 
@@ -263,8 +264,8 @@ def test_a_module_that_fails_to_import_takes_no_other_along(
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry.load(["training:gone=fails_to_import:Any", f"training:here={__name__}:OddNames"])
     [error] = registry.errors
-    assert error["plugin"] == "training:gone=fails_to_import:Any"
-    assert any(word in error["error"] for word in ("SystemExit", "no licence", "SyntaxError"))
+    assert error.plugin == "training:gone=fails_to_import:Any"
+    assert any(word in error.error for word in ("SystemExit", "no licence", "SyntaxError"))
     assert registry.build("training", "here", {})
 
 
@@ -314,7 +315,7 @@ def test_the_tutorials_classes_train_and_evaluate_unchanged(external: Registry) 
 
 
 def test_the_broken_plugins_load_and_break_when_used(external: Registry) -> None:
-    assert [error["plugin"].split("=")[0] for error in external.errors] == ["model:does-not-import"]
+    assert [error.plugin.split("=")[0] for error in external.errors] == ["model:does-not-import"]
     with pytest.raises(RuntimeError, match="cursed"):
         external.build("evaluation", "raises", {}).evaluate(None, None)
 

@@ -14,8 +14,7 @@ from app.db.engine import Database
 from app.db.tables import Webhook, WebhookDelivery
 from app.jobs.lifecycle import lock_job, move
 from app.settings import Settings
-from app.standalone import environment
-from tests.queue.conftest import add_job
+from tests.support.jobs import add_job
 from tests.webhooks.conftest import Receiver
 
 
@@ -24,7 +23,7 @@ def api(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """Run `sufficiency serve` in a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sufficiency.cli", "serve"],
-        env=os.environ | environment(settings),
+        env=os.environ | settings.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

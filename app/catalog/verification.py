@@ -1,0 +1,100 @@
+"""A dataset is read by a worker before jobs may be on it: asked for, claimed, and what came of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from app.catalog.workers import LiveWorkers
+from app.db.tables import Dataset, Job
+from app.queue.outbox import enqueue
+
+# Every worker listens to it: reading needs no GPU.
+QUEUE = "cpu"
+
+
+@dataclass(frozen=True)
+class DatasetClaim:
+    """A dataset to read and verify."""
+
+    dataset_id: UUID
+    train: dict[str, Any]
+    test: dict[str, Any]
+
+
+def ask_to_verify(session: Session, dataset: Dataset) -> None:
+    """Have a worker read a dataset whose status says that it is to be verified."""
+    dataset.sent_at = func.now()
+    enqueue(session, "verify_dataset", dataset.id, QUEUE)
+
+
+def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
+    """Return a dataset that waits to be verified. Two workers may verify the same one: they find the same."""
+    dataset = session.get(Dataset, dataset_id, with_for_update=True)
+    if dataset is None or dataset.status != "verifying":
+        return None
+    dataset.attempts += 1
+    dataset.sent_at = func.now()
+    return DatasetClaim(dataset.id, dataset.train, dataset.test)
+
+
+def keep_verifying(session: Session, dataset_ids: Collection[UUID]) -> None:
+    """Say that these datasets are being read, so that nobody asks for it again."""
+    session.execute(
+        update(Dataset).where(Dataset.id.in_(dataset_ids), Dataset.status == "verifying").values(sent_at=func.now())
+    )
+
+
+def dataset_ready(
+    session: Session, dataset_id: UUID, info: dict[str, Any], fingerprint: str, preview: bytes | None = None
+) -> None:
+    """Record what a worker found in a dataset that is whole; jobs on what was there before keep that for themselves.
+
+    `preview` is a PNG of some of its items.
+    """
+    # Jobs before the dataset, as everywhere.
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is not None and dataset.status == "verifying" and dataset.info is not None:
+        session.execute(
+            update(Job)
+            .where(Job.dataset_id == dataset_id, Job.dataset_fingerprint != fingerprint, Job.dataset_info.is_(None))
+            .values(dataset_info=dataset.info)
+        )
+    session.execute(
+        update(Dataset)
+        .where(Dataset.id == dataset_id, Dataset.status == "verifying")
+        .values(
+            status="ready",
+            info=info,
+            fingerprint=fingerprint,
+            preview=preview,
+            verified_at=func.now(),
+            error=None,
+        )
+    )
+
+
+def dataset_invalid(session: Session, dataset_id: UUID, error: dict[str, Any]) -> None:
+    """Record why a dataset cannot be used."""
+    session.execute(
+        update(Dataset)
+        .where(Dataset.id == dataset_id, Dataset.status == "verifying")
+        .values(status="invalid", error=error, verified_at=func.now())
+    )
+
+
+def why_verifying(dataset: Dataset, live: LiveWorkers) -> str:
+    """Return what a dataset that is to be verified waits for."""
+    needed = loaders(dataset)
+    able = live.able(needed, QUEUE)
+    reason = live.why_waiting(needed, QUEUE) or live.why_no_slot(able)
+    free, every = live.slots(able)
+    return reason or f"waiting for a worker to read it: {free} of {every} slots are free"
+
+
+def loaders(dataset: Dataset) -> list[str]:
+    """Return the plugins that read a dataset, as "kind:name"."""
+    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}"})

@@ -1,0 +1,190 @@
+"""The curves of a job: kept when it completes, so that an answer does not change under its reader; made until then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.curves.series import load_series, study_of
+from app.curves.values import spread_of, value_warnings
+from app.db.tables import Curve, Job
+from sufficiency.answers.study import FittedCurve, FittedStudy, Study, choose, fit_study, flags_of, largest_size
+from sufficiency.method.backtest import Backtest, backtest
+from sufficiency.method.curve import Fit, NotEnoughData
+from sufficiency.method.diagnosis import Flag
+from sufficiency.method.measurements import Key, Reading, Series, key
+from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
+from sufficiency.schemas.words import DEFAULT_METHOD, Bounds, Direction, Method
+
+
+@dataclass(frozen=True)
+class KeptReading:
+    """What was kept of a series at completion, beside its fits.
+
+    Attributes
+    ----------
+    flags : sequence of Flag
+        What is odd about it.
+    skipped : mapping of str to str
+        Method to why it could not be fitted.
+    """
+
+    metric: str
+    class_index: int | None
+    direction: Direction
+    bounds: Bounds
+    flags: Sequence[Flag]
+    skipped: Mapping[str, str]
+
+    @classmethod
+    def of(cls, series: Series, skipped: Mapping[str, str]) -> Self:
+        """Return what is to be kept of a series."""
+        return cls(series.metric, series.class_index, series.direction, series.bounds, flags_of(series), skipped)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return what `dataclasses.asdict` gave."""
+        low, high = data["bounds"]
+        return cls(**data | {"bounds": (low, high), "flags": [Flag(**flag) for flag in data["flags"]]})
+
+
+def store_curves(session: Session, job: Job) -> None:
+    """Fit every series of a job by every method, and keep the fits and what else reading the job takes.
+
+    A series with too little for a fit is kept without one, with the reason.
+    """
+    # Thousands of classes take longer to fit than a transaction may otherwise stand still.
+    session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
+    measured = load_series(session, job)
+    rows, readings = [], []
+    for series in measured:
+        metric, class_index = key(series)
+        skipped: dict[str, str] = {}
+        for method, version in METHOD_VERSIONS.items():
+            try:
+                fit = fit_series(series, method)
+            except NotEnoughData as error:
+                skipped[method] = str(error)
+                continue
+            rows.append(
+                {
+                    "job_id": job.id,
+                    "metric": metric,
+                    "class_index": class_index,
+                    "method": method,
+                    "method_version": version,
+                    "fit": fit.to_dict(),
+                    "backtest": backtest(series, method).to_dict(),
+                }
+            )
+        readings.append(asdict(KeptReading.of(series, skipped)))
+    job.readings = {"methods": METHOD_VERSIONS, "n_observed": largest_size(measured), "series": readings}
+    job.value_warnings = value_warnings(job, map(spread_of, measured))
+    if not rows:
+        return
+    statement = insert(Curve)
+    kept = ("method_version", "fit", "backtest")
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["job_id", "metric", "class_index", "method"],
+            set_={name: statement.excluded[name] for name in kept} | {"created_at": func.now()},
+        ),
+        rows,
+    )
+
+
+def fitted_study(
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None = None,
+    method: Method = DEFAULT_METHOD,
+    classes: Sequence[str] | None = None,
+) -> FittedStudy[Reading]:
+    """Return the curves of a job: those kept at completion, or made of what is measured so far.
+
+    Parameters
+    ----------
+    metrics : sequence of str, optional
+        Only these.
+    method : str
+        How the curves are fitted.
+    classes : sequence of str, optional
+        Of the metrics with a value a class, only these classes, each by its name or its index.
+
+    Raises
+    ------
+    UnknownMetric, UnknownClass
+        For one that the job does not have.
+    TooLittleMeasured
+        When nothing of what is asked for can be fitted yet, saying what is missing.
+    """
+    study = study_of(session, job)
+    kept = _kept_study(session, job, study, metrics, method, classes)
+    return kept or _measured_study(session, job, study, metrics, method, classes)
+
+
+def measured_study(
+    session: Session, job: Job, metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> FittedStudy[Series]:
+    """Return what `fitted_study` does, by the method with intervals, with all that the job measured."""
+    return _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+
+
+def _kept_study(
+    session: Session,
+    job: Job,
+    study: Study,
+    metrics: Sequence[str] | None,
+    method: Method,
+    classes: Sequence[str] | None,
+) -> FittedStudy[KeptReading] | None:
+    """Return a completed job's curves without a look at what it measured; None where not all of them were kept."""
+    if study.provisional:
+        return None
+    kept = session.scalars(select(Job.readings).where(Job.id == job.id)).one()
+    if kept is None or kept["methods"] != METHOD_VERSIONS:
+        return None
+    readings = choose(study, [KeptReading.from_dict(one) for one in kept["series"]], metrics, classes)
+    fits = stored_fits(session, job, method)
+    curves: list[FittedCurve[KeptReading]] = []
+    skipped: list[tuple[KeptReading, str]] = []
+    for one in readings:
+        if found := fits.get(key(one)):
+            curves.append(FittedCurve(one, *found, one.flags, stored=True))
+        elif method in one.skipped:
+            skipped.append((one, one.skipped[method]))
+        else:
+            return None
+    return FittedStudy(study, method, kept["n_observed"], curves, skipped)
+
+
+def _measured_study(
+    session: Session,
+    job: Job,
+    study: Study,
+    metrics: Sequence[str] | None,
+    method: Method,
+    classes: Sequence[str] | None,
+) -> FittedStudy[Series]:
+    series = choose(study, load_series(session, job), metrics, classes)
+    kept = {} if study.provisional else stored_fits(session, job, method)
+    return fit_study(study, series, method, kept)
+
+
+def stored_fits(session: Session, job: Job, method: Method) -> dict[Key, tuple[Fit, Backtest]]:
+    """Return the fits of a job that were kept, by the present version of a method, with their back-tests."""
+    rows = session.scalars(
+        select(Curve).where(
+            Curve.job_id == job.id,
+            Curve.method == method,
+            Curve.method_version == METHOD_VERSIONS[method],
+            Curve.backtest.is_not(None),
+        )
+    )
+    return {
+        (row.metric, row.class_index): (kept_fit(row.fit, method), Backtest.from_dict(row.backtest or {}))
+        for row in rows
+    }

@@ -1,0 +1,95 @@
+"""What a job has measured, read from the database for the answers."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from app.db.tables import Cell, Dataset, Job, Measurement
+from sufficiency.answers.measured import CellValue
+from sufficiency.answers.study import Study
+from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.schemas.spec import MetricSpec
+
+# Run, step, metric and class index: the order of measurements.
+CellKey = tuple[int, int, str, int]
+
+_OF_CELL = (Measurement.job_id == Cell.job_id) & (Measurement.run == Cell.run) & (Measurement.step == Cell.step)
+
+
+def study_of(session: Session, job: Job) -> Study:
+    """Return what answers take of a job beside its values."""
+    info = _dataset_info(session, job)
+    test = info.get("test") or {}
+    return Study(
+        id=job.id,
+        state=job.state,
+        model=job.spec["model"]["name"],
+        dataset=job.spec["dataset"],
+        cells_done=job.cells_done,
+        cells_total=job.cells_total,
+        metrics=_metric_specs(job),
+        class_names=[str(name) for name in info.get("class_names") or []],
+        steps=job.steps or [],
+        test_size=test.get("size"),
+        test_class_counts=test.get("class_counts") or [],
+        subsets=(job.dataset_fingerprint, job.spec["seed"], job.spec["protocol"]),
+    )
+
+
+def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
+    """Return what is in the data that a job measured."""
+    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
+
+
+def _metric_specs(job: Job) -> dict[str, MetricSpec]:
+    """Return how each declared metric reads."""
+    return {name: MetricSpec.model_validate(spec) for name, spec in job.metrics.items()}
+
+
+def load_series(session: Session, job: Job) -> list[Series]:
+    """Return what a job has measured so far, one series a metric and class."""
+    rows = session.execute(
+        select(Cell.run, Cell.step, Cell.n, Measurement.metric, Measurement.class_index, Measurement.value)
+        .join(Measurement, _OF_CELL)
+        .where(Cell.job_id == job.id)
+        .order_by(Measurement.metric, Measurement.class_index, Cell.run, Cell.step)
+    )
+    return series_from_rows((row for row in rows), _metric_specs(job))
+
+
+def cell_values(
+    session: Session,
+    job_id: UUID,
+    metrics: Sequence[str] | None = None,
+    *,
+    after: CellKey | None = None,
+    limit: int | None = None,
+) -> list[CellValue]:
+    """Return measurements by run, step, metric and class; of `metrics` only, where some are named."""
+    order = (Measurement.run, Measurement.step, Measurement.metric, Measurement.class_index)
+    statement = (
+        select(
+            Cell.run,
+            Cell.step,
+            Cell.n,
+            Cell.n_unique,
+            Measurement.metric,
+            Measurement.class_index,
+            Measurement.value,
+            Cell.seconds,
+            Cell.device,
+            Cell.attempt,
+        )
+        .join(Measurement, _OF_CELL)
+        .where(Measurement.job_id == job_id)
+        .order_by(*order)
+        .limit(limit)
+    )
+    if metrics:
+        statement = statement.where(Measurement.metric.in_(metrics))
+    if after is not None:
+        statement = statement.where(tuple_(*order) > after)
+    return [CellValue(**row) for row in session.execute(statement).mappings()]

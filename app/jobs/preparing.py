@@ -1,0 +1,174 @@
+"""A job before it is stored: checked against catalog and dataset, what it leaves open filled in, and what it costs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.catalog.datasets import dataset_for_job, require_ready
+from app.catalog.plugins import configure, declared_metrics, load_plugins
+from app.catalog.workers import live_workers
+from app.db.tables import Dataset, Plugin
+from app.errors import Conflict, FieldError, Invalid, field_error, pointer
+from app.jobs import repository
+from app.jobs.waiting import needed_plugins, references
+from app.settings import Settings
+from sufficiency.method.plan import plan_units, work
+from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
+from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that has been checked against the catalog, as it is to be run.
+
+    Attributes
+    ----------
+    spec : JobSpec
+        With the plugins' defaults and the device filled in.
+    steps : list of int or None
+        None when a schedule plugin is to name them.
+    """
+
+    spec: JobSpec
+    dataset: Dataset
+    plugins: dict[str, Plugin]
+    metrics: dict[str, MetricSpec]
+    steps: list[int] | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job would do. Counts are None while its steps are not known."""
+
+    prepared: Prepared
+    cells: int | None
+    units: int | None
+    training_items: int | None
+    sgd_steps: int | None
+    slot_seconds: float | None
+    queued_reason: str | None
+
+
+def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
+    """Return what a job would do, and store nothing."""
+    prepared = prepare(session, spec, settings)
+    waiting = live_workers(session, settings).why_waiting(
+        needed_plugins(prepared.spec, prepared.dataset), prepared.device
+    )
+    if prepared.steps is None:
+        return Plan(prepared, None, None, None, None, None, waiting)
+    units = plan_units(prepared.steps, prepared.spec.runs, prepared.spec.protocol)
+    items = sum(work(cells) for cells in units)
+    dumped = prepared.spec.model_dump(mode="json")
+    rate = repository.seconds_per_item(session, dumped["model"], dumped["training"], prepared.device)
+    return Plan(
+        prepared,
+        cells=sum(len(cells) for cells in units),
+        units=len(units),
+        training_items=items,
+        sgd_steps=_sgd_steps(prepared.spec, prepared.steps),
+        slot_seconds=rate * items if rate is not None else None,
+        queued_reason=waiting,
+    )
+
+
+def _sgd_steps(spec: JobSpec, steps: Sequence[int]) -> int | None:
+    batch, epochs = (spec.training.params.get(name) for name in ("batch_size", "epochs"))
+    if type(batch) is not int or type(epochs) is not int or batch < 1 or epochs < 0:
+        return None
+    return spec.runs * epochs * sum(math.ceil(n / batch) for n in steps)
+
+
+def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
+    """Check a job against catalog and dataset, and fill in what it leaves open.
+
+    Raises
+    ------
+    Invalid
+        With every bad field.
+    Conflict
+        When the dataset is still being verified.
+    """
+    errors: list[FieldError] = []
+    plugins: dict[str, Plugin] = {}
+    configured: dict[str, PluginRef] = {}
+    named = references(spec)
+    # One query for all of them; the session keeps what is referred to.
+    known = load_plugins(session, ((field, ref.name) for field, ref in named))
+    for field, ref in named:
+        plugin, params, found = configure(session, field, ref.name, ref.params, (field,))
+        errors.extend(found)
+        configured[field] = PluginRef(name=ref.name, params=params)
+        if plugin is not None:
+            plugins[f"{field}:{ref.name}"] = plugin
+    dataset, found = dataset_for_job(session, spec.dataset)
+    errors.extend(found)
+    if errors:
+        raise invalid(errors)
+    assert dataset is not None
+    assert len(known) == len(named)
+    steps = _steps(spec, dataset, settings)
+    evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
+    device = _device(session, spec, dataset, settings)
+    full = spec.model_copy(update={**configured, "device": device})
+    return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device)
+
+
+def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
+    """Check a job that was accepted once, as it would be submitted today.
+
+    Raises
+    ------
+    Conflict
+        When today it would be refused.
+    """
+    try:
+        return prepare(session, spec, settings)
+    except Invalid as error:
+        detail = f"The job can no longer be run as it is: {error.detail}. Submit a new one."
+        raise Conflict(detail, code="job_outdated", errors=error.errors) from error
+
+
+def invalid(errors: Sequence[FieldError], code: str = "invalid_job") -> Invalid:
+    """Return the problem of bad fields."""
+    return Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), code=code, errors=errors)
+
+
+def _steps(spec: JobSpec, dataset: Dataset, settings: Settings) -> list[int] | None:
+    info = require_ready(dataset)
+    if isinstance(spec.schedule, PluginRef):
+        return None
+    size = int(info["train"]["size"])
+    try:
+        if spec.schedule is None:
+            classes = len(info.get("class_names") or [])
+            steps = geometric_steps(size, spec.substeps, classes=classes, protocol=spec.protocol)
+        else:
+            steps = check_steps(spec.schedule, size)
+    except ScheduleError as error:
+        place = ("substeps",) if spec.schedule is None else ("schedule",)
+        where = pointer(*place) if error.index is None else pointer(*place, error.index)
+        raise invalid([field_error(where, str(error))]) from None
+    if problem := too_many(spec.runs, len(steps), settings):
+        raise invalid([field_error("#/runs", problem)])
+    return steps
+
+
+def too_many(runs: int, steps: int, settings: Settings) -> str | None:
+    """Return what is wrong with so many cells, or None."""
+    if runs * steps <= settings.max_cells:
+        return None
+    return f"{runs} runs of {steps} steps are {runs * steps} cells; a job may have {settings.max_cells}"
+
+
+def _device(session: Session, spec: JobSpec, dataset: Dataset, settings: Settings) -> str:
+    if spec.device != "auto":
+        return spec.device
+    live = live_workers(session, settings)
+    needed = needed_plugins(spec, dataset)
+    if not live.has_device("cuda") or (not live.able(needed, "cuda") and live.able(needed, "cpu")):
+        return "cpu"
+    return "cuda"

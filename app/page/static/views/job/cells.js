@@ -1,0 +1,45 @@
+// Runs × steps as a grid; each cell fills when it lands.
+
+import { count, h, plural, replace } from "../../dom.js";
+
+export class CellGrid {
+  constructor() {
+    this.cellsNode = h("div", { class: "cells", "aria-hidden": "true" });
+    this.caption = h("p", { class: "muted small" });
+    this.node = h("div", { class: "stack" }, this.cellsNode, this.caption);
+    this.landed = new Set();
+    this.shape = "";
+  }
+
+  plan(runs, steps) {
+    const shape = `${runs}/${steps.join()}`;
+    if (shape === this.shape) return;
+    this.shape = shape;
+    // More than a screen of them says nothing; the bar does.
+    this.cells = new Map();
+    if (!steps.length || runs * steps.length > 3000) return this.node.replaceChildren();
+    replace(this.caption, `${plural(runs, "run")} down, ${plural(steps.length, "size")} across: ${count(Math.min(...steps))} to ${count(Math.max(...steps))} samples.`);
+    this.node.replaceChildren(this.cellsNode, this.caption);
+    replace(
+      this.cellsNode,
+      Array.from({ length: runs }, (_, run) =>
+        // By size: a step that was added later has a later number.
+        h("div", null, [...steps.entries()].sort(([, a], [, b]) => a - b).map(([step, n]) => {
+          const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.has(`${run}/${step}`) ? "done" : null });
+          this.cells.set(`${run}/${step}`, cell);
+          return cell;
+        })),
+      ),
+    );
+  }
+
+  land({ run, step }) {
+    this.landed.add(`${run}/${step}`);
+    const cell = this.cells?.get(`${run}/${step}`);
+    if (cell && !cell.classList.contains("done")) cell.classList.add("done", "new");
+  }
+
+  fill(items) {
+    for (const item of items) this.land(item);
+  }
+}

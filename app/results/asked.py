@@ -1,0 +1,112 @@
+"""Questions to the curves of a job, over HTTP: project, inv_project, verdict, and the curves themselves."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.curves.keeping import fitted_study, measured_study
+from app.jobs.service import get_job
+from app.results.parameters import MAX_QUESTIONS, REFUSALS, Classes, Level, Method, Metrics
+from app.web.problem import documented
+from app.web.session import SessionDep
+from app.web.tables import TABLE, AsCsv, csv_response
+from sufficiency.answers.curves import curves
+from sufficiency.answers.projection import inv_project as sizes_at
+from sufficiency.answers.projection import project as values_at
+from sufficiency.answers.tables import inverse_table, projection_table
+from sufficiency.answers.targets import parse_targets
+from sufficiency.answers.verdict import verdict as judge
+from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.schemas.results import Curves, InverseProjection, Projection, Verdicts
+from sufficiency.schemas.words import DEFAULT_METHOD, Of
+
+router = APIRouter(tags=["results"], responses=REFUSALS)
+
+
+@router.get("/jobs/{job_id}/project", responses={200: TABLE, **documented(409)})
+def project(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    n: Annotated[
+        list[Annotated[int, Query(ge=1, le=2**53)]],
+        Query(min_length=1, max_length=MAX_QUESTIONS, description="training-set sizes; repeatable", examples=[[5000]]),
+    ],
+    metric: Metrics = None,
+    level: Level = DEFAULT_LEVEL,
+    method: Method = DEFAULT_METHOD,
+    of: Annotated[
+        Of, Query(description="whose interval: of the mean over as many runs as the job has, or of one new training")
+    ] = "mean",
+) -> Projection:
+    """Return what each metric is expected to be at training-set sizes.
+
+    Within the measured range the answer is what was measured, with the scatter between runs; beyond it the projection.
+    """
+    fitted = fitted_study(session, get_job(session, job_id), metric, method)
+    answer = values_at(fitted, n, level, of)
+    if as_csv:
+        return csv_response(projection_table(answer), f"{job_id}-project.csv")  # type: ignore[return-value]
+    return answer
+
+
+@router.get("/jobs/{job_id}/inv_project", responses={200: TABLE, **documented(409)})
+def inv_project(
+    session: SessionDep,
+    job_id: UUID,
+    as_csv: AsCsv,
+    target: Annotated[
+        list[str],
+        Query(
+            min_length=1,
+            max_length=MAX_QUESTIONS,
+            description="0.93 for every metric whose bounds admit it, or Accuracy:0.93; repeatable",
+            examples=[["0.93"]],
+        ),
+    ],
+    level: Level = DEFAULT_LEVEL,
+    method: Method = DEFAULT_METHOD,
+) -> InverseProjection:
+    """Return how many training items it takes to reach targets. In the CSV form −1 is a target out of reach."""
+    targets = parse_targets(target)
+    fitted = fitted_study(session, get_job(session, job_id), method=method)
+    answer = sizes_at(fitted, targets, level)
+    if as_csv:
+        return csv_response(inverse_table(answer), f"{job_id}-inv-project.csv")  # type: ignore[return-value]
+    return answer
+
+
+@router.get("/jobs/{job_id}/verdict", responses=documented(409))
+def verdict(
+    session: SessionDep,
+    job_id: UUID,
+    metric: Metrics = None,
+    class_: Classes = None,
+    level: Level = DEFAULT_LEVEL,
+    min_gain: Annotated[
+        list[str] | None,
+        Query(
+            max_length=MAX_QUESTIONS,
+            description="what doubling the data must bring to be worth it, in the metric's units: 0.01 for all, "
+            "or Accuracy:0.01; repeatable. Else a tenth of what is left to the best value, or of the measured range "
+            "where there is none; at least the test split's own noise",
+            examples=[["Accuracy:0.01"]],
+        ),
+    ] = None,
+) -> Verdicts:
+    """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
+    gains = parse_targets(min_gain or [], "min_gain")
+    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level)
+
+
+@router.get("/jobs/{job_id}/curves", responses=documented(409))
+def list_curves(
+    session: SessionDep,
+    job_id: UUID,
+    metric: Metrics = None,
+    class_: Classes = None,
+    method: Method = DEFAULT_METHOD,
+) -> Curves:
+    """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
+    return curves(fitted_study(session, get_job(session, job_id), metric, method, class_))

@@ -1,0 +1,1 @@
+"""The laptop mode: PostgreSQL, Redis, API and worker, started and supervised in one data directory."""

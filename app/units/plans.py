@@ -1,0 +1,72 @@
+"""A job whose schedule is a plugin: a worker asks it for the steps, and the job's cells are made of its answer."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from app.db.tables import Dataset, Job
+from app.jobs.ending import fail
+from app.jobs.lifecycle import lock_job
+from app.jobs.planning import create_cells
+from sufficiency.schemas.spec import JobSpec, PluginRef
+
+
+@dataclass(frozen=True)
+class PlanClaim:
+    """A schedule plugin to ask for the steps of a training split of `size` items."""
+
+    job_id: UUID
+    schedule: PluginRef
+    size: int
+
+
+def claim_plan(session: Session, job_id: UUID) -> PlanClaim | None:
+    """Return the schedule plugin of a job whose steps are not known yet."""
+    job = _unplanned(session, job_id)
+    if job is None:
+        return None
+    spec = JobSpec.model_validate(job.spec)
+    dataset = session.get_one(Dataset, job.dataset_id)
+    if not isinstance(spec.schedule, PluginRef) or dataset.info is None:
+        return None
+    job.plan_sent_at = func.now()
+    return PlanClaim(job.id, spec.schedule, dataset.info["train"]["size"])
+
+
+def keep_planning(session: Session, job_ids: Collection[UUID]) -> None:
+    """Say that the schedules of these jobs are being asked, so that nobody asks them again."""
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(job_ids), Job.state == "queued", Job.steps.is_(None))
+        .values(plan_sent_at=func.now())
+    )
+
+
+def job_planned(session: Session, job_id: UUID, steps: list[int], max_cells: int) -> None:
+    """Write the cells of a job whose schedule plugin has named the steps; fail it if they are more than `max_cells`."""
+    job = _unplanned(session, job_id)
+    if job is None:
+        return
+    cells = JobSpec.model_validate(job.spec).runs * len(steps)
+    if cells > max_cells:
+        detail = f"The schedule names {len(steps)} steps: {cells} cells over all runs, and a job may have {max_cells}."
+        fail(session, job, {"code": "schedule_invalid", "detail": detail, "where": {"phase": "schedule"}})
+        return
+    create_cells(session, job, steps)
+
+
+def plan_failed(session: Session, job_id: UUID, error: dict[str, Any]) -> None:
+    """End a job whose schedule plugin named no usable steps."""
+    job = _unplanned(session, job_id)
+    if job is not None:
+        fail(session, job, error)
+
+
+def _unplanned(session: Session, job_id: UUID) -> Job | None:
+    """Return a job, locked, that waits for its steps."""
+    job = lock_job(session, job_id)
+    return job if job is not None and job.state == "queued" and job.steps is None else None

@@ -1,0 +1,166 @@
+"""Several studies' curves beside those of the first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sufficiency.answers.errors import Unanswerable, UnknownMetric
+from sufficiency.answers.projection import projected_value
+from sufficiency.answers.study import FittedCurve, FittedStudy, Study
+from sufficiency.answers.warnings import left_out
+from sufficiency.method.comparison import Crossing, Efficiency, efficiency, find_crossing, paired_differences
+from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.method.measurements import Series
+from sufficiency.method.projection import project
+from sufficiency.schemas.results import (
+    ComparedCurve,
+    ComparedJob,
+    ComparedMetric,
+    ComparisonView,
+    CrossingView,
+    EfficiencyView,
+    PairedView,
+    PairView,
+)
+from sufficiency.schemas.words import ClassLabel
+
+# A metric, and the class that the curve is of.
+_Key = tuple[str, ClassLabel]
+_Curves = Mapping[_Key, FittedCurve[Series]]
+# How far ahead curves are shown beside each other, in doublings of the largest measured size.
+_DOUBLINGS = 4
+
+
+def compare(
+    studies: Sequence[FittedStudy[Series]], metrics: Sequence[str] | None = None, level: float = DEFAULT_LEVEL
+) -> ComparisonView:
+    """Compare studies' curves: where they cross, how many times the data one needs for the other's level, paired runs.
+
+    Parameters
+    ----------
+    studies : sequence of FittedStudy
+        The first is what the others are compared with. By a method that gives intervals.
+    metrics : sequence of str, optional
+        Only these; default every metric with one value that all have. Those with a value a class have to be named.
+
+    Raises
+    ------
+    UnknownMetric
+        For a metric that none of them has.
+    Unanswerable
+        When they have no metric in common.
+    """
+    by_study = [{(one.reading.metric, fitted.label(one)): one for one in fitted.curves} for fitted in studies]
+    keys, warnings = _in_common(by_study, metrics)
+    compared: dict[str, list[ComparedMetric]] = {}
+    for metric, label in keys:
+        curves = [of_study[metric, label] for of_study in by_study]
+        if len({one.reading.direction for one in curves}) > 1:
+            warnings.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
+            continue
+        compared.setdefault(metric, []).append(_compared(studies, curves, label, level))
+    if not compared:
+        detail = "The jobs have no curve in common: " + "; ".join(map(_has, studies, by_study)) + "."
+        raise Unanswerable(detail, "nothing_in_common")
+    return ComparisonView(
+        level=level,
+        jobs=[_job(studies[0].study, fitted) for fitted in studies],
+        metrics=compared,
+        warnings=warnings,
+    )
+
+
+def _in_common(by_study: Sequence[_Curves], metrics: Sequence[str] | None) -> tuple[list[_Key], list[dict[str, Any]]]:
+    """Return what all have of what is asked for, and warnings of what they do not."""
+    known = {metric for curves in by_study for metric, _ in curves}
+    for name in metrics or ():
+        if name not in known:
+            raise UnknownMetric(name, known, "metric")
+    keys = [key for key in by_study[0] if (key[0] in metrics if metrics else key[1] is None)]
+    common = [key for key in keys if all(key in curves for curves in by_study)]
+    shared = {metric for metric, _ in common}
+    missing = dict.fromkeys(metric for metric, _ in keys if metric not in shared)
+    return common, [left_out(metric, "not every job has a curve of it") for metric in missing]
+
+
+def _has(fitted: FittedStudy[Series], curves: _Curves) -> str:
+    return f"{fitted.study.id} has {', '.join(sorted({metric for metric, _ in curves}))}"
+
+
+def _job(first: Study, fitted: FittedStudy[Series]) -> ComparedJob:
+    return ComparedJob(
+        job_id=fitted.study.id,
+        model=fitted.study.model,
+        dataset=fitted.study.dataset,
+        n_observed=fitted.n_observed,
+        provisional=fitted.study.provisional,
+        shares_subsets=_share_subsets(first, fitted.study),
+    )
+
+
+def _share_subsets(one: Study, other: Study) -> bool:
+    """Return whether two studies' runs of the same number trained on the same items at the same size."""
+    return one.subsets is not None and one.subsets == other.subsets
+
+
+def _compared(
+    studies: Sequence[FittedStudy[Series]], curves: Sequence[FittedCurve[Series]], label: ClassLabel, level: float
+) -> ComparedMetric:
+    """Return one metric (of one class): every study's curve, and each later one beside the first."""
+    sizes = _shared_sizes(curves)
+    first = studies[0].study
+    return ComparedMetric(
+        curves=[
+            ComparedCurve(
+                job_id=fitted.study.id,
+                points=[projected_value(point) for point in project(one.reading, one.fit, sizes, level)],
+            )
+            for fitted, one in zip(studies, curves, strict=True)
+        ],
+        pairs=[
+            _pair(first, curves[0], fitted.study, one, level)
+            for fitted, one in zip(studies[1:], curves[1:], strict=True)
+        ],
+        class_=label,
+    )
+
+
+def _shared_sizes(curves: Sequence[FittedCurve[Series]]) -> list[float]:
+    """Sizes for all curves alike: every one that was measured, then doublings as far as they can be relied on."""
+    low = max(one.fit.n_min for one in curves)
+    most = max(one.fit.n_max for one in curves)
+    measured = {float(n) for one in curves for n in one.reading.n if low <= n <= most}
+    return sorted(measured | {most * 2**k for k in range(1, _DOUBLINGS + 1)})
+
+
+def _pair(
+    first: Study, first_curve: FittedCurve[Series], other: Study, curve: FittedCurve[Series], level: float
+) -> PairView:
+    curves = (first_curve.reading, first_curve.fit, curve.reading, curve.fit)
+    paired = paired_differences(first_curve.reading, curve.reading, level) if _share_subsets(first, other) else []
+    return PairView(
+        job_id=other.id,
+        crossing=_crossing(find_crossing(*curves, level), first.id, other.id),
+        efficiency=[_efficiency(one) for one in efficiency(*curves, level)],
+        paired=[PairedView(**vars(one)) for one in paired],
+    )
+
+
+def _crossing(found: Crossing, first: UUID, second: UUID) -> CrossingView:
+    sides: dict[str | None, UUID | None] = {"first": first, "second": second, None: None}
+    ahead = {"ahead_before": sides[found.ahead_before], "ahead_after": sides[found.ahead_after]}
+    return CrossingView(**{**vars(found), **ahead})
+
+
+def _efficiency(found: Efficiency) -> EfficiencyView:
+    return EfficiencyView(
+        n_first=found.n_first,
+        value=found.value,
+        status=found.status,
+        n=found.n_second,
+        lower=found.lower,
+        upper=found.upper,
+        ratio=found.ratio,
+        ratio_lower=found.ratio_lower,
+        ratio_upper=found.ratio_upper,
+    )

@@ -1,0 +1,83 @@
+"""What was measured: every cell's values, and their mean and standard deviation a step."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sufficiency.answers.study import Study
+from sufficiency.answers.tables import Table, column
+from sufficiency.method.measurements import Series
+from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
+
+
+@dataclass(frozen=True)
+class CellValue:
+    """One measurement with the cell it is of; its class index is `SCALAR` where it is of no class."""
+
+    run: int
+    step: int
+    n: int
+    n_unique: int | None
+    metric: str
+    class_index: int
+    value: float | None
+    seconds: float | None
+    device: str | None
+    attempt: int | None
+
+
+def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
+    """Return a measurement as it is answered."""
+    return CellMeasurement(
+        run=cell.run,
+        step=cell.step,
+        n=cell.n,
+        n_unique=cell.n_unique,
+        metric=cell.metric,
+        class_=study.label(cell.class_index),
+        value=cell.value,
+        seconds=cell.seconds,
+        device=cell.device,
+        attempt=cell.attempt,
+    )
+
+
+def cells_table(study: Study, cells: Iterable[CellValue]) -> Table:
+    """Return measurements as one row a cell and one column a metric (of a class)."""
+    columns: dict[str, None] = {}
+    rows: dict[tuple[int, int], tuple[CellValue, dict[str, float | None]]] = {}
+    for cell in cells:
+        name = column(cell.metric, study.label(cell.class_index))
+        columns.setdefault(name)
+        _, values = rows.setdefault((cell.run, cell.step), (cell, {}))
+        values[name] = cell.value
+    return Table(
+        ["run", "step", "n", "n_unique", "seconds", "device", "attempt", *columns],
+        (
+            [c.run, c.step, c.n, c.n_unique, c.seconds, c.device, c.attempt, *(values.get(name) for name in columns)]
+            for c, values in rows.values()
+        ),
+    )
+
+
+def averages(study: Study, series: Sequence[Series]) -> list[AverageMeasurement]:
+    """Return mean and standard deviation over the runs, for every series and step."""
+    steps = {n: step for step, n in enumerate(study.steps)}
+    return [
+        AverageMeasurement(
+            step=steps.get(int(n), k),
+            n=int(n),
+            metric=one.metric,
+            class_=study.label(one.class_index),
+            mean=_finite(mean),
+            sd=_finite(sd),
+            runs=int(runs),
+        )
+        for one in series
+        for k, (n, mean, sd, runs) in enumerate(zip(one.n, one.mean(), one.sd(), one.runs(), strict=True))
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

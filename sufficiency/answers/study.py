@@ -1,0 +1,230 @@
+"""A study with its curves fitted: what every question is asked of."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
+from sufficiency.method.backtest import Backtest, backtest
+from sufficiency.method.curve import Fit, NotEnoughData
+from sufficiency.method.diagnosis import Flag, diagnose
+from sufficiency.method.measurements import Key, Reading, Series, key
+from sufficiency.method.methods import fit_series
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, ClassLabel, Method
+
+R = TypeVar("R", bound=Reading)
+R_co = TypeVar("R_co", bound=Reading, covariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What answers take of a study beside its values.
+
+    Attributes
+    ----------
+    id : UUID
+    state : str
+        Of the job. Until it has completed, it may still measure more.
+    model, dataset : str
+        Their names.
+    cells_done, cells_total : int
+    metrics : mapping of str to MetricSpec
+        How each declared metric reads.
+    class_names : sequence of str
+    steps : sequence of int
+        Training-set sizes by step number.
+    test_size : int or None
+        Items in the test split.
+    test_class_counts : sequence of int
+        Of them, by class.
+    subsets : hashable
+        What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
+        None: nothing is known of it.
+    """
+
+    id: UUID
+    state: str
+    model: str
+    dataset: str
+    cells_done: int
+    cells_total: int
+    metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
+    class_names: Sequence[str] = ()
+    steps: Sequence[int] = ()
+    test_size: int | None = None
+    test_class_counts: Sequence[int] = ()
+    subsets: Hashable = None
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the study may still measure more."""
+        return self.state != "completed"
+
+    @property
+    def progress(self) -> str:
+        """How much is measured, for a sentence."""
+        return f"{self.cells_done} of {self.cells_total} cells are measured"
+
+    def label(self, class_index: int | None) -> ClassLabel:
+        """Return the name of a class, its index where it has none, or None for a scalar."""
+        if class_index is None or class_index == SCALAR:
+            return None
+        return self.class_names[class_index] if class_index < len(self.class_names) else class_index
+
+
+@dataclass(frozen=True)
+class FittedCurve(Generic[R_co]):
+    """One metric (of one class) with its curve.
+
+    Attributes
+    ----------
+    reading : Reading
+        How its values read; where it is a `Series`, with all that was measured.
+    fit : Fit
+    backtest : Backtest
+    flags : sequence of Flag
+        What is odd about it.
+    stored : bool
+        The fit was kept at completion; else it was made of what is measured.
+    """
+
+    reading: R_co
+    fit: Fit
+    backtest: Backtest
+    flags: Sequence[Flag]
+    stored: bool = False
+
+
+@dataclass(frozen=True)
+class FittedStudy(Generic[R_co]):
+    """The curves of a study, by one method.
+
+    Attributes
+    ----------
+    study : Study
+    method : str
+    n_observed : int
+        Largest training-set size measured.
+    curves : sequence of FittedCurve
+        At least one.
+    skipped : sequence of (Reading, str)
+        What could not be fitted, and why.
+
+    Raises
+    ------
+    TooLittleMeasured
+        Without a curve, saying what is missing.
+    """
+
+    study: Study
+    method: Method
+    n_observed: int
+    curves: Sequence[FittedCurve[R_co]]
+    skipped: Sequence[tuple[R_co, str]] = ()
+
+    def __post_init__(self) -> None:
+        if self.curves:
+            return
+        if not self.skipped:
+            raise TooLittleMeasured(f"There is nothing to fit a curve to yet: {self.study.progress}.")
+        reasons = "; ".join(dict.fromkeys(f"{one.metric}: {why}" for one, why in self.skipped[:5]))
+        raise TooLittleMeasured(f"There is too little for a fit: {self.study.progress}. {reasons}")
+
+    def label(self, curve: FittedCurve[Reading]) -> ClassLabel:
+        """Return the class that a curve is of."""
+        return self.study.label(curve.reading.class_index)
+
+
+def fit_study(
+    study: Study,
+    series: Sequence[Series],
+    method: Method = DEFAULT_METHOD,
+    kept: Mapping[Key, tuple[Fit, Backtest]] | None = None,
+) -> FittedStudy[Series]:
+    """Fit the curves of a study.
+
+    Parameters
+    ----------
+    study : Study
+    series : sequence of Series
+        What it has measured, or those of it that are asked for; see `choose`.
+    method : str
+    kept : mapping, optional
+        Fits that need not be made again.
+
+    Raises
+    ------
+    TooLittleMeasured
+        When nothing can be fitted yet, saying what is missing.
+    """
+    curves, skipped = [], []
+    for one in series:
+        found = (kept or {}).get(key(one))
+        try:
+            fit, test = found or (fit_series(one, method), backtest(one, method))
+        except NotEnoughData as error:
+            skipped.append((one, str(error)))
+            continue
+        curves.append(FittedCurve(one, fit, test, flags_of(one), stored=found is not None))
+    return FittedStudy(study, method, largest_size(series), curves, skipped)
+
+
+def flags_of(series: Series) -> list[Flag]:
+    """Return what is odd about a series; nothing where there is too little to tell."""
+    try:
+        return diagnose(series)
+    except NotEnoughData:
+        return []
+
+
+def largest_size(series: Sequence[Series]) -> int:
+    """Return the largest training-set size that was measured, 0 where none was."""
+    return int(max((float(one.n.max()) for one in series if one.n.size), default=0))
+
+
+def choose(
+    study: Study, readings: Sequence[R], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> list[R]:
+    """Return those of a study's series that are asked for.
+
+    Parameters
+    ----------
+    metrics : sequence of str, optional
+        Only these.
+    classes : sequence of str, optional
+        Of the metrics with a value a class, only these classes, each by its name or its index.
+
+    Raises
+    ------
+    UnknownMetric, UnknownClass
+        For one that the study does not have.
+    """
+    return _of_classes(study, _of_metrics(study, readings, metrics), classes)
+
+
+def _of_metrics(study: Study, readings: Sequence[R], metrics: Sequence[str] | None) -> list[R]:
+    if not metrics:
+        return list(readings)
+    # Before anything is measured, what is declared is all that is known.
+    known = {one.metric for one in readings} or set(study.metrics)
+    for name in metrics:
+        if name not in known:
+            raise UnknownMetric(name, known, "metric")
+    return [one for one in readings if one.metric in metrics]
+
+
+def _of_classes(study: Study, readings: list[R], classes: Sequence[str] | None) -> list[R]:
+    """Return the scalar series, and of the others those of the classes."""
+    if not classes:
+        return readings
+    names = {
+        one.class_index: {str(one.class_index), str(study.label(one.class_index))}
+        for one in readings
+        if one.class_index is not None
+    }
+    for text in classes:
+        if names and not any(text in pair for pair in names.values()):
+            raise UnknownClass(text)
+    return [one for one in readings if one.class_index is None or names[one.class_index] & set(classes)]

@@ -1,0 +1,67 @@
+"""Answers as tables: a row a size or target, a column a metric (of a class)."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sufficiency.schemas.results import AverageMeasurement, InverseProjection, Projection, TargetAnswer
+from sufficiency.schemas.words import ClassLabel
+
+# What DataEval says for a target that is never met.
+OUT_OF_REACH = -1
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under the names of their columns; None is an empty field."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+    def csv(self) -> str:
+        """Return the table as comma-separated values."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+def column(metric: str, label: ClassLabel) -> str:
+    """Return the name of a metric's column, as DataEval names them: ``Metric``, or ``Metric_class``."""
+    return metric if label is None else f"{metric}_{label}"
+
+
+def averages_table(means: Iterable[AverageMeasurement]) -> Table:
+    """Return the means a step, in which `step` is the training-set size, as DataEval's table has it."""
+    return _wide("step", ((mean.n, column(mean.metric, mean.class_), mean.mean) for mean in means))
+
+
+def projection_table(answer: Projection) -> Table:
+    """Return the projected values by size."""
+    points = ((metric, point) for metric, points in answer.metrics.items() for point in points)
+    return _wide("step", ((point.n, column(metric, point.class_), point.value) for metric, point in points))
+
+
+def inverse_table(answer: InverseProjection) -> Table:
+    """Return the sizes by target; `OUT_OF_REACH` for one that is never met."""
+    needs = ((metric, need) for metric, needs in answer.metrics.items() for need in needs)
+    return _wide("target", ((need.target, column(metric, need.class_), _needed(need)) for metric, need in needs))
+
+
+def _needed(need: TargetAnswer) -> int | None:
+    if need.n is not None:
+        return need.n
+    return None if need.status == "undetermined" else OUT_OF_REACH
+
+
+def _wide(key: str, values: Iterable[tuple[float, str, Any]]) -> Table:
+    """Return the values of (row, column, value) as one row a key, in the keys' order."""
+    rows: dict[float, dict[str, Any]] = {}
+    columns: dict[str, None] = {}
+    for row, name, value in values:
+        columns.setdefault(name)
+        rows.setdefault(row, {})[name] = value
+    return Table([key, *columns], ([row, *(rows[row].get(name) for name in columns)] for row in sorted(rows)))

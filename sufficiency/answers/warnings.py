@@ -1,0 +1,57 @@
+"""What a reader of an answer is warned of: what could not be fitted, and what is odd about the curves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sufficiency.answers.study import FittedStudy
+from sufficiency.method.curve import RELIABLE, Fit
+from sufficiency.method.diagnosis import Flag
+from sufficiency.method.measurements import Reading
+from sufficiency.schemas.words import ClassLabel
+
+
+def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> list[dict[str, Any]]:
+    """Return what could not be fitted and why, and what is odd about the curves.
+
+    Parameters
+    ----------
+    fitted : FittedStudy
+    largest : float, optional
+        The largest size that is asked for, or answered.
+    """
+    skipped = [
+        _warning("not_enough_data", one.metric, fitted.study.label(one.class_index), why) for one, why in fitted.skipped
+    ]
+    found: dict[tuple[str, str], list[tuple[ClassLabel, str]]] = {}
+    for one in fitted.curves:
+        for flag in [*one.flags, *_far(one.fit, largest)]:
+            found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
+    return skipped + [_shared(code, metric, places) for (metric, code), places in found.items()]
+
+
+def left_out(metric: str, why: str) -> dict[str, Any]:
+    """Return the warning that an answer is without a metric."""
+    return _warning("left_out", metric, None, f"{metric} is left out: {why}.")
+
+
+def _far(fit: Fit, largest: float | None) -> list[Flag]:
+    if largest is None or largest <= RELIABLE * fit.n_max:
+        return []
+    detail = (
+        f"n = {largest:,.0f} is {largest / fit.n_max:,.0f} times the largest measured size; past {RELIABLE} times, "
+        "what curves do is a guess, and so are the intervals."
+    )
+    return [Flag("far_extrapolation", detail)]
+
+
+def _shared(code: str, metric: str, places: Sequence[tuple[ClassLabel, str]]) -> dict[str, Any]:
+    """Return one warning of a metric; many classes share theirs."""
+    label, detail = places[0]
+    if len(places) > 1:
+        names = ", ".join(str(name) for name, _ in places[:3]) + (", …" if len(places) > 3 else "")
+        label, detail = None, f"{len(places)} classes ({names}), the first: {detail}"
+    return _warning(code, metric, label, detail)
+
+
+def _warning(code: str, metric: str, label: ClassLabel, detail: str) -> dict[str, Any]:
+    return {"code": code, "metric": metric, "class": label, "detail": detail}

@@ -1,0 +1,213 @@
+"""`sufficiency datasets …`: register, list, show, verify and remove datasets."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from sufficiency.cli.options import Json, Url
+from sufficiency.cli.printing import client_of, print_json
+from sufficiency.exits import MISUSED, CommandError
+
+commands = typer.Typer(
+    help="Register, list, show, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@commands.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How jobs will call it.", show_default=False)],
+    train: Annotated[
+        str | None, typer.Option("--train", metavar="SPLIT", help="LOADER:key=value,… or a JSON object.")
+    ] = None,
+    test: Annotated[str | None, typer.Option("--test", metavar="SPLIT", help="The same, for the test split.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="SOURCE", help="The same, for one source that is to be split.")
+    ] = None,
+    test_fraction: Annotated[float | None, typer.Option("--test-fraction", help="Share of it to test on; 0.2.")] = None,
+    split_seed: Annotated[int | None, typer.Option("--split-seed", help="Of the split; 0.")] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", metavar="KEY", help="Keep items with the same KEY in one split.")
+    ] = None,
+    no_stratify: Annotated[bool, typer.Option("--no-stratify", help="Split without regard to classes.")] = False,
+    standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Register a dataset.
+
+    It is a training split and a test split, each a loader with parameters, or one source that is split by seed. A path
+    is inside one of the service's data roots (SUFFICIENCY_DATA_ROOTS).
+
+    \b
+    Example:
+      sufficiency datasets add digits --train digits:split=train --test digits:split=test
+      sufficiency datasets add mine --train npz:path=mine/train.npz --test npz:path=mine/test.npz
+      sufficiency datasets add stays --source tabular:path=stays.csv,target=kind --test-fraction 0.25
+    """
+    given = {"train": train, "test": test, "source": source}
+    splits = {key: _split(text, f"--{key}") for key, text in given.items() if text is not None}
+    asked = {"test_fraction": test_fraction, "seed": split_seed, "group_by": group_by}
+    rule: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    rule |= {"stratify": False} if no_stratify else {}
+    with client_of(url) as client:
+        dataset = client.add_dataset(
+            name,
+            splits.get("train"),
+            splits.get("test"),
+            source=splits.get("source"),
+            split=rule or None,
+            standardise=standardise,
+        )
+        if wait and dataset["status"] == "verifying":
+            dataset = client.wait_dataset(name, timeout=120)
+    _show_dataset(dataset, as_json)
+
+
+@commands.command("list")
+def list(url: Url = None, as_json: Json = False) -> None:
+    """List the registered datasets.
+
+    \b
+    Example:
+      sufficiency datasets list
+    """
+    from sufficiency.cli.terminal import count, stdout, table
+
+    with client_of(url) as client:
+        items = client.datasets()
+    if as_json:
+        return print_json({"items": items})
+    made = table("name", "status", "train", "test", "classes", "item shape", right=["train", "test", "classes"])
+    for item in items:
+        info = item["info"] or {}
+        sizes = [count(info[split]["size"]) if info else "" for split in ("train", "test")]
+        shape = "×".join(str(side) for side in info.get("input_shape", []))
+        made.add_row(item["name"], item["status"], *sizes, str(len(info["class_names"])) if info else "", shape)
+    stdout().print(made if items else "No dataset is registered: see `sufficiency datasets add --help`.")
+    return None
+
+
+@commands.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None, as_json: Json = False
+) -> None:
+    """Show one dataset, or why it is invalid.
+
+    \b
+    Example:
+      sufficiency datasets show digits
+    """
+    with client_of(url) as client:
+        dataset = client.dataset(name)
+    _show_dataset(dataset, as_json)
+
+
+@commands.command("verify")
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Read a dataset anew, after its files changed.
+
+    Jobs that were measured on what was there before are not mixed with it: they refuse retry and extend, except with
+    --start-anew.
+
+    \b
+    Example:
+      sufficiency datasets verify digits
+    """
+    with client_of(url) as client:
+        dataset = client.verify_dataset(name)
+        if wait:
+            dataset = client.wait_dataset(name, timeout=120)
+    _show_dataset(dataset, as_json)
+
+
+@commands.command("remove")
+def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None) -> None:
+    """Remove a dataset's registration; its files stay.
+
+    \b
+    Example:
+      sufficiency datasets remove digits
+    """
+    with client_of(url) as client:
+        client.remove_dataset(name)
+    typer.echo(f"Dataset {name} is removed.")
+
+
+def _split(text: str, option: str) -> dict[str, Any]:
+    """Return a split from ``LOADER:key=value,…`` or from a JSON object."""
+    example = "write it like npz:path=mine/train.npz,limit=1000"
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except ValueError as error:
+            raise CommandError(f"the split is not JSON ({error})", option, example, MISUSED) from error
+    loader, _, rest = text.partition(":")
+    params = {}
+    for pair in filter(None, rest.split(",")):
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise CommandError(f"{pair!r} is not key=value", option, example, MISUSED)
+        try:
+            params[key] = json.loads(value)  # numbers, true and false
+        except ValueError:
+            params[key] = value
+    return {"loader": loader, "params": params}
+
+
+def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
+    from sufficiency.cli.terminal import count, stdout
+
+    if as_json:
+        print_json(dataset)
+    if dataset["status"] == "invalid":
+        error = dataset["error"] or {}
+        raise CommandError(
+            f"dataset {dataset['name']} is invalid: {error.get('detail', '')}",
+            do=f"correct it, `sufficiency datasets remove {dataset['name']}`, and add it again",
+        )
+    if as_json:
+        return
+    console = stdout()
+    console.print(f"{dataset['name']}: {dataset['status']}", markup=False)
+    if info := dataset["info"]:
+        shape = "×".join(str(side) for side in info["input_shape"])
+        sizes = f"{count(info['train']['size'])} items to train on, {count(info['test']['size'])} to test on"
+        console.print(f"{sizes}, of shape {shape}")
+        if info["class_names"]:
+            counts = zip(info["class_names"], info["train"]["class_counts"], info["test"]["class_counts"], strict=True)
+            console.print("classes (train/test): " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts), markup=False)
+        if target := info["train"].get("target"):
+            console.print(
+                f"target: {target['min']:.6g} to {target['max']:.6g}, mean {target['mean']:.6g} ± {target['sd']:.6g}"
+            )
+        if shared := info.get("test_items_in_train"):
+            console.print(f"warning: {count(shared)} test items are training items too; accuracy will look too good")
+        for line in _found(info):
+            console.print(line, markup=False)
+        console.print(f"fingerprint {dataset['fingerprint']}")
+    elif reason := dataset.get("queued_reason"):
+        console.print(f"it waits: {reason}", markup=False)
+
+
+def _found(info: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what there is to say of a dataset's features, of what was done to its items, and of what looks odd."""
+    from sufficiency.cli.terminal import count
+
+    if features := info.get("features"):
+        yield "features: " + ", ".join(f"{feature['name']} ({feature['kind']})" for feature in features)
+    for kind in ("notes", "warnings"):
+        for remark in info.get(kind, []):
+            yield f"{kind[:-1]}: {remark['detail']}"
+    for filled in info.get("missing", {}).get("columns", []):
+        counts = f"{count(filled['train'])} in training, {count(filled['test'])} in test"
+        yield f"filled: {filled['name']} with {filled['value']} ({counts})"

@@ -1,0 +1,286 @@
+"""Commands about jobs: submit, list, watch, and what moves or changes one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sufficiency.cli.options import JobId, Json, StartAnew, Url
+from sufficiency.cli.printing import client_of, print_json, time_text
+from sufficiency.exits import MISUSED, CommandError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sufficiency.client.client import Client
+    from sufficiency.client.job import Job
+
+commands = typer.Typer(rich_markup_mode=None)
+
+
+@commands.command()
+def submit(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The job as JSON; - reads standard input.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it is the same job.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Submit a job.
+
+    \b
+    Example:
+      sufficiency submit job.json --dry-run
+      sufficiency submit job.json --wait
+    with job.json:
+      {"model": {"name": "mlp"},
+       "training": {"name": "sgd-classifier", "params": {"epochs": 10}},
+       "evaluation": {"name": "classification", "params": {"metrics": ["accuracy"]}},
+       "dataset": "digits", "runs": 3, "substeps": 8}
+    """
+    from rich.console import Console
+
+    from sufficiency.cli.terminal import require_completed
+
+    spec = _read_job(file)
+    with client_of(url) as client:
+        if dry_run:
+            plan = client.submit(spec, dry_run=True)
+            return print_json(plan) if as_json else _print_plan(plan)
+        job = client.submit(spec, idempotency_key=idempotency_key)
+        if wait:
+            # The answer alone belongs to standard output, so that it can be piped.
+            typer.echo(f"Job {job['id']}", err=True)
+            job = _followed(client, job["id"], Console(stderr=True, highlight=False))
+    if as_json:
+        print_json(job)
+    elif wait:
+        typer.echo(f"Job {job['id']} {job['state']}")
+    else:
+        typer.echo(job["id"])
+        typer.echo(f"Watch it with `sufficiency watch {job['id']}`.", err=True)
+    if wait:
+        require_completed(job)
+    return None
+
+
+@commands.command()
+def jobs(
+    state: Annotated[str | None, typer.Option("--state", help="queued, running, completed, failed, …")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only jobs of this model.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Only jobs on this dataset.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", help="Only jobs with this label (key:value).")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List jobs, the newest first.
+
+    \b
+    Example:
+      sufficiency jobs --state running
+    """
+    from sufficiency.cli.terminal import stdout, table
+
+    with client_of(url) as client:
+        items = list(client.jobs(limit=limit, state=state, model=model, dataset=dataset, label=label or None))
+    if as_json:
+        return print_json({"items": items})
+    made = table("id", "state", "model", "dataset", "cells", "created", right=["cells"])
+    for item in items:
+        spec, progress = item["spec"], item["progress"]
+        made.add_row(
+            *(item["id"], item["state"], spec["model"]["name"], spec["dataset"]),
+            f"{progress['cells_done']}/{progress['cells_total']}",
+            time_text(item["created_at"]),
+        )
+    stdout().print(made if items else "No such job: submit one with `sufficiency submit`.")
+    return None
+
+
+@commands.command()
+def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Watch a job to its end.
+
+    A live bar, or plain lines when not on a terminal. Ctrl-C ends the watching, not the job.
+
+    \b
+    Example:
+      sufficiency watch 019a0000-0000-7000-8000-000000000000
+    """
+    from rich.console import Console
+
+    from sufficiency.cli.plot import print_plots
+    from sufficiency.cli.terminal import require_completed
+
+    with client_of(url) as client:
+        job = _followed(client, id, Console(stderr=as_json, highlight=False))
+        if as_json:
+            print_json(job)
+        else:
+            print_plots(client, id)
+    require_completed(job)
+
+
+@commands.command()
+def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Ask a job to stop; what it has measured stays.
+
+    \b
+    Example:
+      sufficiency cancel 019a0000-0000-7000-8000-000000000000
+    """
+    _move(id, url, as_json, lambda client: client.cancel(id))
+
+
+@commands.command()
+def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
+    """Queue a failed or cancelled job again.
+
+    What it has measured stays and is not measured again. If a plugin's version or the data have changed since, that
+    would mix two things, and is refused: --start-anew drops what is measured and measures all of it, of a completed job
+    too.
+
+    \b
+    Example:
+      sufficiency retry 019a0000-0000-7000-8000-000000000000
+      sufficiency retry 019a0000-0000-7000-8000-000000000000 --start-anew
+    """
+    _move(id, url, as_json, lambda client: client.retry(id, start_anew=start_anew))
+
+
+@commands.command()
+def extend(
+    id: JobId,
+    runs: Annotated[int | None, typer.Option("--runs", min=1, help="Runs that it shall have in all.")] = None,
+    step: Annotated[
+        list[int] | None, typer.Option("--step", min=1, help="A size to measure besides; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="Another registration of the same data; other data only with --start-anew."),
+    ] = None,
+    start_anew: StartAnew = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it extends once.")
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Add runs or steps to an ended job.
+
+    What it has measured stays; only what is new is run, and the curves are fitted anew. With protocol dataeval only
+    steps above the largest can be added.
+
+    \b
+    Example:
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --runs 10
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --step 700 --step 1200 --dry-run
+    """
+    steps = sorted(step) if step else None
+    wanted: dict[str, Any] = {"runs": runs, "steps": steps, "dataset": dataset, "start_anew": start_anew}
+    with client_of(url) as client:
+        if dry_run:
+            plan = client.extend(id, **wanted, dry_run=True)
+            return print_json(plan) if as_json else _print_extension(plan)
+        job = client.extend(id, **wanted, idempotency_key=idempotency_key)
+    if as_json:
+        return print_json(job)
+    progress = job["progress"]
+    typer.echo(f"Job {id} is {job['state']}: {progress['cells_done']} of {progress['cells_total']} cells are measured.")
+    typer.echo(f"Watch it with `sufficiency watch {id}`.", err=True)
+    return None
+
+
+@commands.command()
+def delete(id: JobId, url: Url = None) -> None:
+    """Delete an ended job with everything it measured.
+
+    \b
+    Example:
+      sufficiency delete 019a0000-0000-7000-8000-000000000000
+    """
+    with client_of(url) as client:
+        client.delete(id)
+    typer.echo(f"Job {id} is deleted.")
+
+
+def _followed(client: Client, id: str, console: Console) -> Job:
+    """Show a job's way to its end; an impatient user is told that it goes on."""
+    from sufficiency.cli.terminal import watch
+
+    try:
+        return watch(client, id, console)
+    except KeyboardInterrupt:
+        typer.echo(f"\nThe job goes on: `sufficiency watch {id}`, or `sufficiency cancel {id}`.", err=True)
+        raise
+
+
+def _move(id: str, url: str | None, as_json: bool, act: Callable[[Client], Any]) -> None:
+    with client_of(url) as client:
+        job = act(client)
+    if as_json:
+        print_json(job)
+    else:
+        typer.echo(f"Job {id} is {job['state']}.")
+
+
+def _read_job(file: str) -> dict[str, Any]:
+    where = "standard input" if file == "-" else file
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+        spec = json.loads(text)
+    except OSError as error:
+        raise CommandError(f"the job cannot be read ({error.strerror})", where, "name a JSON file", MISUSED) from error
+    except ValueError as error:
+        raise CommandError(f"the job is not JSON ({error})", where, "correct it", MISUSED) from error
+    if not isinstance(spec, dict):
+        raise CommandError(
+            "the job is not a JSON object", where, "see `sufficiency submit --help` for an example", MISUSED
+        )
+    return spec
+
+
+def _print_plan(plan: Mapping[str, Any]) -> None:
+    from sufficiency.cli.terminal import count
+
+    if plan["steps"] is None:
+        typer.echo(f"The job is valid; its schedule names the steps when it runs, on {plan['device']}.")
+    else:
+        typer.echo(f"The job is valid: {plan['runs']} runs of {len(plan['steps'])} steps, on {plan['device']}.")
+        typer.echo("steps: " + ", ".join(count(n) for n in plan["steps"]))
+        cost = [f"{count(plan['cells'])} cells in {count(plan['units'])} units"]
+        if plan["sgd_steps"] is not None:
+            cost.append(f"{count(plan['sgd_steps'])} SGD steps")
+        if plan["estimated_slot_seconds"] is not None:
+            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+        typer.echo("cost: " + ", ".join(cost))
+    if plan["queued_reason"]:
+        typer.echo(f"It would wait: {plan['queued_reason']}")
+
+
+def _print_extension(plan: Mapping[str, Any]) -> None:
+    from sufficiency.cli.terminal import count
+
+    if plan["steps"] is None:
+        typer.echo("The extension is valid; the job's schedule names the steps when it runs.")
+    else:
+        typer.echo(f"The extension is valid: {plan['spec']['runs']} runs of {len(plan['steps'])} steps.")
+        typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
+        cost = [f"{count(plan['cells_to_measure'])} cells to measure, {count(plan['cells_kept'])} kept"]
+        if plan["estimated_slot_seconds"] is not None:
+            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+        typer.echo("cost: " + ", ".join(cost))
+    if plan["cells_dropped"]:
+        typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
+    if plan["queued_reason"]:
+        typer.echo(f"It would wait: {plan['queued_reason']}")

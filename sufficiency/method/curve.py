@@ -1,0 +1,114 @@
+"""What the curve of any method can be asked, and how it answers."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.schemas.words import Direction, TargetStatus
+
+Array = NDArray[np.float64]
+
+LEAST_STEPS = 3
+# Beyond it the parameters of a law would leave the range of a double.
+LARGEST_VALUE = 1e290
+
+# In units of the largest measured size: how far targets are looked for, and up to where the answer can be relied on.
+HORIZON = 1024
+RELIABLE = 16
+DEFAULT_LEVEL = 0.95
+# Of one new training meeting the target, at `n_assured`: the assurance criterion of pmsims.
+ASSURANCE = 0.8
+# Less likely than this to be met at all, a target is called unreachable.
+LEAST_PROBABILITY = 0.05
+
+
+class NotEnoughData(ValueError):
+    """The measurements do not determine a curve; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class InverseAnswer:
+    """The training-set size that a target needs.
+
+    Attributes
+    ----------
+    status : str
+        `reached` within the measured sizes; `needs` more; `beyond_horizon`: perhaps, but not within 1024 times the
+        largest measured size; `unreachable`: as good as never, or the curve levels off before it; `undetermined`: no
+        number can be given.
+    n : int or None
+        The first whole size at which the curve meets the target.
+    lower, upper : int or None
+        Where the ends of the interval of the curve meet it: with more than the upper it does, with less than the
+        lower it does not, each but for half of what the level leaves. None where that end does not, within the horizon.
+    probability : float or None
+        That the mean meets it within the horizon.
+    n_assured : int or None
+        The first size at which one new training meets it with probability 0.8.
+    """
+
+    target: float
+    status: TargetStatus
+    n: int | None
+    lower: int | None = None
+    upper: int | None = None
+    probability: float | None = None
+    n_assured: int | None = None
+
+
+class Fit(Protocol):
+    """The fitted curve of one metric (of one class), by whichever method.
+
+    A method that gives a line and no distribution around it has NaN for quantiles, draws and probabilities.
+    """
+
+    @property
+    def n_min(self) -> float:
+        """Smallest measured size with a value."""
+
+    @property
+    def n_max(self) -> float:
+        """Largest measured size with a value: beyond it the curve is a projection."""
+
+    def value(self, n: Any) -> Array:
+        """Return the metric at training-set sizes `n`, of any shape, each ≥ 1."""
+
+    def quantile(self, n: Any, q: float, *, training: bool = False) -> Array:
+        """Return the q-quantile at sizes `n` of a new mean over as many runs, or of one new training."""
+
+    def draws(self, n: Any, count: int) -> Array:
+        """Return `count` equally likely values of a new mean at sizes `n`, in rising order; shape (count, *n.shape).
+
+        They stand for the distribution: the quantiles in the middles of as many parts of the same probability.
+        """
+
+    def probability_of_meeting(self, n: float, target: float) -> float:
+        """Return the probability that a new mean at size `n` is at the target or better."""
+
+    def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
+        """Return the size at which the curve first meets the target.
+
+        Parameters
+        ----------
+        target : float
+            At least this for a metric to maximize, at most this for one to minimize.
+        level : float
+            Of the interval, in (0, 1).
+        horizon : float
+            In units of the largest measured size, at most 1024.
+        """
+
+    def bends(self, low: float, high: float) -> Array:
+        """Return the sizes between two others at which the curve bends sharply, for who draws it; none if smooth."""
+
+    def params(self) -> list[float | None] | None:
+        """Return DataEval's [scale, exponent, error asymptote] with n in items; None where the curve is no such law."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fit as JSON values."""
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the fit that `to_dict` wrote."""

@@ -1,0 +1,90 @@
+"""The usable means of a series, on the scale on which curves are fitted."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.method.curve import LARGEST_VALUE, LEAST_STEPS, Array, NotEnoughData
+from sufficiency.method.links import Link
+from sufficiency.method.measurements import Series
+from sufficiency.method.noise import Noise, estimate_noise
+
+SMALLEST_VALUE = 1e-200
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The usable means of one curve.
+
+    Attributes
+    ----------
+    n : ndarray, shape (K,)
+        Increasing.
+    x : ndarray, shape (K,)
+        log2(n / n[-1]).
+    mean : ndarray, shape (K,)
+        In the metric's units.
+    z : ndarray, shape (K,)
+    link : Link
+    noise : Noise
+    runs : float
+        Mean number of runs a step.
+    spread : ndarray, shape (2, K)
+        How far the best run is below and the worst run above the mean, on the link's scale.
+    """
+
+    n: Array
+    x: Array
+    mean: Array
+    z: Array
+    link: Link
+    noise: Noise
+    runs: float
+    spread: Array
+
+
+def observe(series: Series) -> Observed:
+    """Return the usable means of a series on its link's scale.
+
+    Raises
+    ------
+    NotEnoughData
+        For fewer than three steps with a value, and for values too large to compute with.
+    """
+    low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
+    # Numbers so small that their ratios overflow are as good as nothing.
+    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
+    series = replace(series, values=np.clip(values, low, high))
+    mean, runs = series.mean(), series.runs()
+    usable = np.isfinite(mean)
+    order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]
+    n, mean, runs, sd = series.n[order], mean[order], runs[order], series.sd()[order]
+    distinct = len(np.unique(n))
+    if distinct < LEAST_STEPS:
+        raise NotEnoughData(
+            f"{series.metric} has values at {distinct} of {len(series.n)} steps; a curve needs at least {LEAST_STEPS}"
+        )
+    if np.abs(mean).max() > LARGEST_VALUE:
+        raise NotEnoughData(f"{series.metric} reaches {np.abs(mean).max():.3g}: too large for a curve")
+    least, most = (ends[order] for ends in series.extremes())
+    if distinct < len(n):
+        first = np.unique(n, return_index=True)[1]
+        least, most = np.minimum.reduceat(least, first), np.maximum.reduceat(most, first)
+        n, mean, runs, sd = _merge(n, mean, runs, sd)
+    link = Link.of(mean, sd, series.direction, series.bounds)
+    x, z = np.log2(n / n[-1]), link.z(mean)
+    noise = estimate_noise(x, mean, sd, runs, link)
+    spread = np.sort(link.z(np.stack([least, most])), axis=0) - z
+    return Observed(n, x, mean, z, link, noise, float(runs.mean()), spread)
+
+
+def _merge(n: Array, mean: Array, runs: NDArray[np.int64], sd: Array) -> tuple[Array, Array, NDArray[np.int64], Array]:
+    """Make one step of several with the same size: their runs are so many more."""
+    sizes, group = np.unique(n, return_inverse=True)
+    count = np.bincount(group, weights=runs).astype(np.int64)
+    total = np.bincount(group, weights=mean * runs) / count
+    within = np.bincount(group, weights=np.where(runs > 1, np.nan_to_num(sd) ** 2 * (runs - 1), 0.0))
+    between = np.bincount(group, weights=runs * (mean - total[group]) ** 2)
+    spread = np.sqrt((within + between) / np.maximum(count - 1, 1))
+    return sizes, total, count, np.where(count > 1, spread, np.nan)

@@ -1,0 +1,109 @@
+"""What a unit is made of, what it measures, what it is read from: shapes that database, supervisor and trainer share.
+
+They are plain dataclasses; only `sufficiency.training.messages` gives them a form on the wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+
+@dataclass(frozen=True)
+class UnitCell:
+    """A cell to measure; `done` ones are recorded already."""
+
+    run: int
+    step: int
+    n: int
+    done: bool = False
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Where an error or a result belongs."""
+        return {"run": self.run, "step": self.step, "n": self.n}
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
+
+    run: int
+    step: int
+    n_unique: int
+    seconds: float
+    device: str
+    values: list[tuple[str, int, float | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """Which part of one source a split is, and how the source is cut."""
+
+    name: Literal["train", "test"]
+    test_fraction: float = 0.2
+    seed: int = 0
+    stratify: bool = True
+    group_by: str | None = None
+
+
+@dataclass(frozen=True)
+class SplitSource:
+    """How one split is read.
+
+    Attributes
+    ----------
+    loader : str
+        A dataset plugin.
+    params : dict
+        To build it with.
+    part : SplitPart or None
+        None: all that it loads.
+    standardise : bool
+        Whether features are put on the scale of the training split.
+    """
+
+    loader: str
+    params: dict[str, Any] = field(default_factory=dict)
+    part: SplitPart | None = None
+    standardise: bool = False
+
+    @classmethod
+    def registered(cls, split: Mapping[str, Any]) -> Self:
+        """Return the source of a split as the catalog keeps it, in JSON."""
+        part = split.get("part")
+        return cls(
+            loader=split["loader"],
+            params=dict(split.get("params") or {}),
+            part=SplitPart(**part) if part else None,
+            standardise=bool(split.get("standardise")),
+        )
+
+
+@dataclass(frozen=True)
+class PluginDescription:
+    """A plugin as the catalog shows it.
+
+    Attributes
+    ----------
+    params_schema : dict
+        JSON Schema of its parameters.
+    capabilities : dict
+        An evaluation's "metrics"; and, of any plugin, what is "missing" where it runs.
+    """
+
+    kind: str
+    name: str
+    version: str
+    summary: str
+    params_schema: dict[str, Any]
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    devices: list[str] = field(default_factory=lambda: ["cpu", "cuda"])
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plugin that could not be loaded: its ``kind:name=module:attribute``, why, and where."""
+
+    plugin: str
+    error: str
+    traceback: list[str] = field(default_factory=list)

@@ -1,0 +1,52 @@
+"""What is asked of every plugin."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sufficiency.testing.findings import Advice, Broken
+from sufficiency.testing.seeding import seed
+from sufficiency.testing.trial import Trial
+from sufficiency.training.registry import PluginError
+
+
+def has_the_shape_of_its_kind_and_a_schema_of_its_parameters(trial: Trial) -> None:
+    """It has what is called of its kind, and its parameters can be said in JSON."""
+    if (failure := trial.failure) is not None:
+        raise Broken(f"{failure.error}. Mend it, or name another attribute.")
+
+
+def is_documented(trial: Trial) -> None:
+    """It and its parameters say what they are for."""
+    described = trial.description
+    if not described.summary:
+        raise Advice("It has no docstring: the catalog shows its first line as the summary. Write one.")
+    silent = [
+        name for name, entry in described.params_schema.get("properties", {}).items() if "description" not in entry
+    ]
+    if silent:
+        raise Advice(f"Parameter {silent[0]!r} is not described: add it to a numpydoc `Parameters` section.")
+    vague = [name for name, entry in described.params_schema.get("properties", {}).items() if not _typed(entry)]
+    if vague:
+        raise Advice(f"Parameter {vague[0]!r} has no type, so that any value is accepted: annotate it.")
+
+
+def _typed(entry: Mapping[str, Any]) -> bool:
+    return any(key in entry for key in ("type", "anyOf", "enum", "const", "$ref", "allOf", "oneOf"))
+
+
+def can_be_built(trial: Trial) -> None:
+    """It can be built with the parameters that it is tried with."""
+    seed(0)
+    try:
+        trial.build()
+    except PluginError as error:
+        required = trial.description.params_schema.get("required") or []
+        hint = f" Give what it needs: --params '{json.dumps(dict.fromkeys(required, '…'), ensure_ascii=False)}'."
+        raise Broken(f"{error}.{hint if required else _shape_hint(trial)}") from error
+
+
+def _shape_hint(trial: Trial) -> str:
+    context = trial.setting.context
+    shape = ",".join(map(str, context.input_shape))
+    return f" It was built for items of shape {shape} and {context.num_classes} classes; see --shape, --classes."

@@ -1,0 +1,174 @@
+"""What a supervisor asks of its trainer and what that answers: one JSON object a message. Torch-free.
+
+Each answer names the subject and the attempt of the request that it belongs to, and the process that says it. A plugin
+may fork and let both processes go on; without these names its leftovers would be taken for the answer to whatever is
+asked next.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.schemas.work import CellResult, PluginDescription, PluginFailure, SplitSource, UnitCell
+
+
+class Message(BaseModel):
+    """A message; a number that JSON cannot hold is sent as a missing one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+    def encoded(self) -> bytes:
+        """Return the message as one line of JSON, without its end."""
+        return self.model_dump_json().encode()
+
+
+class _Request(Message):
+    """What is asked.
+
+    Attributes
+    ----------
+    subject : UUID
+        The unit to run, or the dataset or the job that is asked about.
+    attempt : int
+        Which try at it this is; no two requests have the same subject and attempt.
+    """
+
+    subject: UUID
+    attempt: int
+
+
+class RunUnit(_Request):
+    """Measure the cells of a unit that are not done; answered cell by cell, and by `Done` or `Failed`."""
+
+    type: Literal["run"] = "run"
+    spec: JobSpec
+    device: str
+    train: SplitSource
+    test: SplitSource
+    fingerprint: str
+    cells: tuple[UnitCell, ...]
+
+
+class VerifyDataset(_Request):
+    """Read both splits of a dataset as they are now; answered by `Verified` or `Failed`."""
+
+    type: Literal["verify"] = "verify"
+    train: SplitSource
+    test: SplitSource
+
+
+class AskSchedule(_Request):
+    """Name the steps for a training split of `size` items; answered by `Steps` or `Failed`."""
+
+    type: Literal["schedule"] = "schedule"
+    plugin: PluginRef
+    size: int
+
+
+class Introduction(Message):
+    """What a trainer offers, said once, when it has loaded its plugins."""
+
+    type: Literal["ready"] = "ready"
+    pid: int
+    plugins: tuple[PluginDescription, ...]
+    errors: tuple[PluginFailure, ...]
+    devices: tuple[str, ...]
+    gpus: int
+
+
+class _Answer(Message):
+    """What is answered: the request's subject and attempt, and who says so."""
+
+    is_last: ClassVar[bool] = True  # whether the request is seen to with it
+
+    subject: UUID
+    attempt: int
+    pid: int
+
+
+class Started(_Answer):
+    """A cell is in hand from now on."""
+
+    is_last = False
+
+    type: Literal["started"] = "started"
+    cell: UnitCell
+
+
+class Measured(_Answer):
+    """A cell is finished."""
+
+    is_last = False
+
+    type: Literal["measured"] = "measured"
+    result: CellResult
+
+
+class Done(_Answer):
+    """All cells of the unit are finished."""
+
+    type: Literal["done"] = "done"
+
+
+class Failed(_Answer):
+    """The request cannot be carried out; the error is as `faults.fault` makes it."""
+
+    type: Literal["failed"] = "failed"
+    error: dict[str, Any]
+
+
+class Verified(_Answer):
+    """What was found in a dataset that can be used.
+
+    Attributes
+    ----------
+    info : dict
+        As `data.arrays.verify_splits` returns it.
+    preview : bytes or None
+        A PNG of some of its items.
+    """
+
+    type: Literal["verified"] = "verified"
+    info: dict[str, Any]
+    fingerprint: str
+    preview: bytes | None = None
+
+
+class Steps(_Answer):
+    """The training-set sizes that a schedule plugin names."""
+
+    type: Literal["steps"] = "steps"
+    steps: list[int]
+
+
+Request = RunUnit | VerifyDataset | AskSchedule
+Answer = Started | Measured | Done | Failed | Verified | Steps
+
+_request: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
+_from_trainer: TypeAdapter[Introduction | Answer] = TypeAdapter(
+    Annotated[Introduction | Answer, Field(discriminator="type")]
+)
+
+
+def read_request(line: bytes) -> Request:
+    """Return the request that a line holds.
+
+    Raises
+    ------
+    ValueError
+        When it holds none.
+    """
+    return _request.validate_json(line)
+
+
+def read_answer(line: bytes) -> Introduction | Answer:
+    """Return what a trainer says in a line.
+
+    Raises
+    ------
+    ValueError
+        When that is no message, such as where two processes wrote into each other's.
+    """
+    return _from_trainer.validate_json(line)

@@ -1,0 +1,143 @@
+"""Reads the two splits of a dataset, and keeps those that were read last."""
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.data.arrays import DatasetError, materialise, verify_splits
+from sufficiency.data.finishing import finished
+from sufficiency.data.splitting import part_of
+from sufficiency.schemas.spec import PluginRef
+from sufficiency.schemas.work import SplitPart, SplitSource
+from sufficiency.training.build import build
+from sufficiency.training.faults import Fault, describe, fault
+from sufficiency.training.registry import DatasetContext, Registry
+
+KEPT_DATASETS = 3
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A dataset's two splits as their loaders made them, and what was found in them."""
+
+    train: Any
+    test: Any
+    labels: NDArray[np.int64] | None
+    info: dict[str, Any]
+    fingerprint: str
+    context: DatasetContext
+
+
+class SplitReader:
+    """Reads datasets with the loaders of a registry.
+
+    Parameters
+    ----------
+    registry : Registry
+        The plugins.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._kept: OrderedDict[str, Splits] = OrderedDict()
+
+    def verified(self, train: SplitSource, test: SplitSource, fingerprint: str, name: str) -> Splits:
+        """Return a dataset that was verified before, if it is still what it was.
+
+        Parameters
+        ----------
+        fingerprint : str
+            What was found when it was verified.
+        name : str
+            What an error calls it.
+
+        Raises
+        ------
+        Fault
+            When it cannot be read, or is another now.
+        """
+        splits = self._read_once(train, test)
+        if splits.fingerprint != fingerprint:
+            # The files may have changed, and been verified again, since this process read them.
+            splits = self.read_anew(train, test)
+        if splits.fingerprint != fingerprint:
+            detail = (
+                f"The data of dataset {name!r} are not those that were verified (fingerprint "
+                f"{splits.fingerprint[:12]}…, then {fingerprint[:12]}…). Restore them; or have the "
+                "dataset verified again, and start the job anew."
+            )
+            raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
+        return splits
+
+    def read_anew(self, train: SplitSource, test: SplitSource) -> Splits:
+        """Return what a dataset is now, whatever was read before.
+
+        Raises
+        ------
+        Fault
+            When it cannot be read, or the two splits do not belong together.
+        """
+        self._kept.pop(_key(train, test), None)
+        return self._read_once(train, test)
+
+    def _read_once(self, train: SplitSource, test: SplitSource) -> Splits:
+        key = _key(train, test)
+        if key not in self._kept:
+            while len(self._kept) >= KEPT_DATASETS:
+                self._kept.popitem(last=False)
+            self._kept[key] = self._read(train, test)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _read(self, train: SplitSource, test: SplitSource) -> Splits:
+        built = self._both(train, test)
+        try:
+            built = finished(*built, standardise=train.standardise)
+            info, fingerprint = verify_splits(*built)
+        except Exception as error:
+            detail = f"The dataset cannot be used: {_said(error)}"
+            where = {"plugin": f"dataset:{train.loader}", "phase": "dataset"}
+            raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
+        # A regression has one output, and no classes to keep the proportions of.
+        classes = len(info["class_names"]) or int(info["task"] == "regression")
+        context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
+        labels = materialise(built[0]).y if info["task"] == "classification" else None
+        return Splits(built[0], built[1], labels, info, fingerprint, context)
+
+    def _both(self, train: SplitSource, test: SplitSource) -> tuple[Any, Any]:
+        built: list[Any] = []
+        whole: dict[str, Any] = {}  # both parts of one source are cut from one reading of it
+        for split, source in (("train", train), ("test", test)):
+            loader = PluginRef(name=source.loader, params=source.params)
+            try:
+                if (key := loader.model_dump_json()) not in whole:
+                    whole[key] = build(self._registry, "dataset", loader)
+                built.append(_part(whole[key], source.part, f"dataset:{loader.name}"))
+            except Fault as error:
+                if error.error["code"] == "plugin_unavailable":
+                    raise
+                unusable = {**error.error, "code": "dataset_invalid"}
+                unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
+                raise Fault(unusable) from error
+        return built[0], built[1]
+
+
+def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:
+    if part is None:
+        return dataset
+    try:
+        return part_of(dataset, **asdict(part))
+    except Exception as error:
+        where = {"plugin": plugin, "phase": "split"}
+        raise Fault(fault("dataset_invalid", _said(error), where, exception=error)) from error
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, DatasetError) else describe(error)
+
+
+def _key(train: SplitSource, test: SplitSource) -> str:
+    return repr((train, test))

@@ -1,0 +1,74 @@
+"""What the loop is given: the cells of a unit, what they are measured with, and whom to tell."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.schemas import words
+from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStrategy, TrainingStrategy
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """The cells of a unit and how they are to be run."""
+
+    seed: int
+    protocol: words.Protocol
+    device: str
+    cells: list[UnitCell] = field(default_factory=list)
+
+
+class Study(Protocol):
+    """What a job's cells have in common: both splits, the strategies, and models by the piece.
+
+    Attributes
+    ----------
+    train, test : Dataset
+        As their loaders made them: a strategy gets exactly that.
+    labels : NDArray, shape (N,), or None
+        Class of each training item, for stratified subsets.
+    training, evaluation, reset
+        The strategies; `reset` may be None.
+    names : dict
+        Of "model", "training", "evaluation" and "reset": how an error calls them.
+    """
+
+    @property
+    def train(self) -> Dataset: ...
+
+    @property
+    def test(self) -> Dataset: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None: ...
+
+    @property
+    def training(self) -> TrainingStrategy: ...
+
+    @property
+    def evaluation(self) -> EvaluationStrategy: ...
+
+    @property
+    def reset(self) -> ResetStrategy | None: ...
+
+    @property
+    def names(self) -> dict[str, str]: ...
+
+    def model(self) -> Any:
+        """Build a model; the same object every time where the plugin is a ready-made one."""
+        ...
+
+
+class Recorder(Protocol):
+    """Is told how the loop gets on."""
+
+    def started(self, cell: UnitCell) -> None:
+        """Take note of the cell that is in hand from now on."""
+        ...
+
+    def record(self, result: CellResult) -> None:
+        """Keep what a cell measured."""
+        ...

@@ -1,0 +1,142 @@
+"""Questions to studies of plain rows: what is answered, and with what the others are refused."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sufficiency.answers.comparison import compare
+from sufficiency.answers.curves import curves
+from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
+from sufficiency.answers.projection import inv_project, project
+from sufficiency.answers.study import choose, fit_study
+from sufficiency.answers.targets import parse_targets
+from sufficiency.answers.verdict import verdict
+from sufficiency.method.power_law import PowerLawFit
+from sufficiency.schemas.words import SCALAR
+from tests.answers.studies import SIZES, fitted, measured, scalars, study
+
+
+def test_answers_need_neither_a_database_nor_http_nor_a_drawing_library() -> None:
+    rooms = "comparison curves dataeval drawing errors export figure measured plotly projection study tables verdict"
+    wanted = ", ".join(f"sufficiency.answers.{room}" for room in rooms.split())
+    program = f"import sys, {wanted}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "sufficiency.answers.verdict" in loaded
+    assert not {"app", "fastapi", "sqlalchemy", "celery", "redis", "matplotlib", "torch"} & set(loaded)
+
+
+def test_project_and_inv_project_are_each_other_s_inverse() -> None:
+    asked = fitted()
+    [need] = inv_project(asked, [("Accuracy", 0.95)]).metrics["Accuracy"]
+    assert need.n is not None
+    before, at = project(asked, [need.n - 1, need.n]).metrics["Accuracy"]
+    assert before.value < 0.95 <= at.value
+
+
+def test_a_class_without_a_name_has_its_index() -> None:
+    answer = project(fitted(), [2000])
+    assert [point.class_ for point in answer.metrics["Recall"]] == ["cat", "dog", 2]
+    assert [point.class_ for point in answer.metrics["Accuracy"]] == [None]
+
+
+def test_a_fit_that_was_kept_is_not_made_again() -> None:
+    first = fit_study(study(), measured(scalars), "power_law").curves[0]
+    assert isinstance(first.fit, PowerLawFit)
+    moved = first.fit.model_copy(update={"error_asymptote": first.fit.error_asymptote + 0.25})
+    kept = {("Accuracy", SCALAR): (moved, first.backtest)}
+    asked = fit_study(study(), measured(scalars), "power_law", kept)
+    assert [one.stored for one in asked.curves] == [True, False]
+    before, after = (project(one, [5000]).metrics["Accuracy"][0].value for one in (fitted(scalars, "power_law"), asked))
+    assert before - after == pytest.approx(0.25)
+
+
+def test_the_law_without_intervals_says_so_everywhere() -> None:
+    asked = fitted(method="power_law")
+    [point] = project(asked, [5000], of="training").metrics["Accuracy"]
+    assert (point.lower, point.upper) == (None, None)
+    assert {item.params is None for item in curves(asked).items} == {False}
+    assert {item.params for item in curves(fitted()).items} == {None}
+    with pytest.raises(ValueError, match="intervals"):
+        verdict(asked)
+
+
+def test_a_verdict_knows_the_noise_of_the_test_split_where_it_knows_its_items() -> None:
+    told = verdict(fitted()).metrics
+    assert told["Accuracy"][0].test_sd is not None
+    assert told["Loss"][0].test_sd is None
+    assert [one.test_sd is None for one in told["Recall"]] == [False] * 3
+    unknown = verdict(fitted(test_size=None, test_class_counts=())).metrics
+    assert {one.test_sd for of_metric in unknown.values() for one in of_metric} == {None}
+
+
+def test_only_studies_known_to_share_their_subsets_are_paired() -> None:
+    def pairs(first: Any, second: Any) -> int:
+        two = [fitted(scalars, number=k, subsets=subsets) for k, subsets in enumerate((first, second))]
+        return len(compare(two, ["Accuracy"]).metrics["Accuracy"][0].pairs[0].paired)
+
+    assert pairs(("data", 0), ("data", 0)) == len(SIZES)
+    assert pairs(("data", 0), ("data", 1)) == 0
+    assert pairs(None, None) == 0
+
+
+def test_what_only_some_studies_have_is_left_out_in_the_order_of_the_first() -> None:
+    def only(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {("Accuracy", SCALAR): 1.0 - n**-0.5}
+
+    def more(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {**scalars(run, n), ("F1", SCALAR): 1.0 - n**-0.5, ("Zeal", SCALAR): 1.0 - n**-0.5}
+
+    answer = compare([fitted(more, number=1), fitted(only, number=2)])
+    assert list(answer.metrics) == ["Accuracy"]
+    assert [warning["metric"] for warning in answer.warnings] == ["F1", "Loss", "Zeal"]
+
+
+def nothing(run: int, n: int) -> dict[tuple[str, int], float | None]:
+    return {}
+
+
+def little(run: int, n: int) -> dict[tuple[str, int], float | None]:
+    return {("Accuracy", SCALAR): 0.5 if n == 10 else None}
+
+
+def mostly(run: int, n: int) -> dict[tuple[str, int], float | None]:
+    return {**scalars(run, n), ("Loss", SCALAR): None}
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "code", "pointer"),
+    [
+        (lambda: fitted(nothing), Unanswerable, "not_enough_data", None),
+        (lambda: fitted(little), Unanswerable, "not_enough_data", None),
+        (lambda: choose(study(), measured(), ["Acuracy"]), UnknownSubject, "unknown_metric", "metric"),
+        (lambda: choose(study(), measured(), None, ["cow"]), UnknownSubject, "unknown_class", "class"),
+        (lambda: choose(study(), [], ["Acuracy"]), UnknownSubject, "unknown_metric", "metric"),
+        (lambda: parse_targets(["Accuracy:"]), BadQuestion, "invalid_target", "target"),
+        (lambda: parse_targets(["some"], "min_gain"), BadQuestion, "invalid_min_gain", "min_gain"),
+        (lambda: inv_project(fitted(), [(None, -1.0)]), BadQuestion, "target_out_of_bounds", "target"),
+        (lambda: inv_project(fitted(), [("Accuracy", 1.5)]), BadQuestion, "target_out_of_bounds", "target"),
+        (lambda: inv_project(fitted(), [("F1", 0.5)]), UnknownSubject, "unknown_metric", "target"),
+        (lambda: inv_project(fitted(mostly), [("Loss", 0.5)]), Unanswerable, "not_enough_data", None),
+        (lambda: verdict(fitted(), [(None, 0.0)]), BadQuestion, "invalid_gain", "min_gain"),
+        (lambda: verdict(fitted(), [("F1", 0.1)]), UnknownSubject, "unknown_metric", "min_gain"),
+        (lambda: compare([fitted(), fitted()], ["F1"]), UnknownSubject, "unknown_metric", "metric"),
+        (lambda: compare([fitted(mostly), fitted()], ["Loss"]), Unanswerable, "nothing_in_common", None),
+    ],
+)
+def test_what_gets_no_answer_says_why(ask: Any, kind: type[QuestionError], code: str, pointer: str | None) -> None:
+    with pytest.raises(kind) as refused:
+        ask()
+    assert (refused.value.code, refused.value.pointer) == (code, pointer)
+    assert str(refused.value) == refused.value.detail != ""
+
+
+def test_before_anything_is_measured_a_declared_metric_is_known() -> None:
+    assert choose(study(), [], ["Accuracy"]) == []
+
+
+@pytest.mark.parametrize("name", ["dog", "1"])
+def test_a_class_goes_by_name_or_index_and_leaves_scalars_alone(name: str) -> None:
+    chosen = choose(study(), measured(), ["Recall", "Loss"], [name])
+    assert [(one.metric, one.class_index) for one in chosen] == [("Loss", None), ("Recall", 1)]

@@ -1,0 +1,108 @@
+"""The slots of a worker: how many there are, on what device, and which of them are free. Torch-free."""
+
+import os
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from app.settings import Settings
+from sufficiency.training.messages import Introduction
+from worker.slot import Slot, SlotShut
+
+
+class NoSuchDevice(Exception):
+    """The worker was told to train on a device that it does not have."""
+
+
+class Slots:
+    """All slots of a worker.
+
+    Attributes
+    ----------
+    device : {"cpu", "cuda"}
+        What their trainers train on.
+    taken : int
+        How often one was taken so far.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._all: list[Slot] = []
+        self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self.device = "cpu"
+        self.taken = 0
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def is_one_free(self) -> bool:
+        """Whether one could be taken now."""
+        return not self._free.empty()
+
+    def open(self) -> Introduction:
+        """Start the trainers, and return what the first one says that they offer.
+
+        Raises
+        ------
+        NoSuchDevice
+            When the settings ask for a GPU and there is none.
+        TrainerLost
+            When no trainer can be started.
+        """
+        wanted = self._settings.device
+        first = Slot(0, self._settings, "cpu" if wanted == "cpu" else "cuda")
+        self._all = [first]
+        trainer = first.trainer()
+        offer = trainer.introduction
+        assert offer is not None, "its introduction was waited for"
+        if wanted == "cuda" and "cuda" not in offer.devices:
+            first.empty()
+            raise NoSuchDevice("SUFFICIENCY_DEVICE is cuda, but torch finds no CUDA device here")
+        if first.device == "cuda" and "cuda" not in offer.devices:
+            trainer.device = first.device = "cpu"
+        self.device = first.device
+        gpus = _visible_gpus(offer.gpus) if self.device == "cuda" else []
+        count = self._settings.slots or (len(gpus) if gpus else _cores())
+        self._all += [Slot(index, self._settings, self.device) for index in range(1, count)]
+        if len(gpus) > 1:
+            first.empty()  # it has seen all GPUs; from now on each slot sees one
+            for slot in self._all:
+                slot.gpu = gpus[slot.index % len(gpus)]
+        for slot in reversed(self._all):
+            slot.warm()
+            self._free.put(slot)
+        return offer
+
+    @contextmanager
+    def one(self) -> Iterator[Slot]:
+        """Take a slot for as long as the block lasts; waits for one to be free."""
+        slot = self._free.get()
+        self.taken += 1
+        try:
+            yield slot
+            with suppress(SlotShut):
+                slot.warm()  # the next trainer imports while nobody waits for it
+        finally:
+            self._free.put(slot)
+
+    def shut(self) -> None:
+        """Kill all trainers and start no other; from any thread."""
+        for slot in self._all:
+            slot.shut()
+
+    def empty(self) -> None:
+        """Free what is held of all trainers."""
+        for slot in self._all:
+            slot.empty()
+
+
+def _visible_gpus(count: int) -> list[str]:
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named[:count] or [str(index) for index in range(count)]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
