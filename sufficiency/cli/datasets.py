@@ -1,7 +1,7 @@
 """`sufficiency datasets …`: register, list, show, verify and remove datasets."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -192,6 +192,22 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
             )
         if shared := info.get("test_items_in_train"):
             console.print(f"warning: {count(shared)} test items are training items too; accuracy will look too good")
+        for line in _found(info):
+            console.print(line, markup=False)
         console.print(f"fingerprint {dataset['fingerprint']}")
     elif reason := dataset.get("queued_reason"):
         console.print(f"it waits: {reason}", markup=False)
+
+
+def _found(info: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what there is to say of a dataset's features, of what was done to its items, and of what looks odd."""
+    from sufficiency.cli.terminal import count
+
+    if features := info.get("features"):
+        yield "features: " + ", ".join(f"{feature['name']} ({feature['kind']})" for feature in features)
+    for kind in ("notes", "warnings"):
+        for remark in info.get(kind, []):
+            yield f"{kind[:-1]}: {remark['detail']}"
+    for filled in info.get("missing", {}).get("columns", []):
+        counts = f"{count(filled['train'])} in training, {count(filled['test'])} in test"
+        yield f"filled: {filled['name']} with {filled['value']} ({counts})"

@@ -11,6 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.data.description import Description
+from sufficiency.data.precision import Move, may_lose, target_in_float32
+
 MOST_CLASSES = 100_000
 _PART_VALUES = 8_000_000
 
@@ -31,7 +34,8 @@ class StoredItems(ABC):
     Parameters
     ----------
     y : ndarray, shape (N,)
-        Classes, 0 … C−1; an item's target is then one-hot. Numbers to predict where there are no `class_names`.
+        Classes, 0 … C−1; an item's target is then one-hot. Numbers to predict where there are no `class_names`: kept as
+        float32 where it holds them well, as float64 where not (seconds since 1970).
     class_names : sequence of str, length C, or None
         None for a regression.
     source : str
@@ -40,6 +44,8 @@ class StoredItems(ABC):
         What each number of an item is, where that is known: two splits must agree on it.
     item_metadata : mapping from str to ndarray of shape (N,), optional
         What else is known of each item, by which it may be grouped.
+    description : Description, optional
+        What was done to the items, and what is odd in them.
     size : int
         N, as the items themselves have it.
 
@@ -56,13 +62,15 @@ class StoredItems(ABC):
         source: str,
         feature_names: Sequence[str],
         item_metadata: Mapping[str, NDArray[Any]] | None,
+        description: Description | None,
         *,
         size: int,
     ) -> None:
         self.class_names = tuple(class_names or ())
         self.task: Task = "regression" if class_names is None else "classification"
         self.source = source
-        self.feature_names = tuple(feature_names)
+        self._feature_names = tuple(feature_names)
+        self.description = description or Description()
         self.item_metadata = {name: np.asarray(values) for name, values in (item_metadata or {}).items()}
         for what, values in (("labels", y), *self.item_metadata.items()):
             if size != len(values):
@@ -76,8 +84,33 @@ class StoredItems(ABC):
         """Return a copy of these items, shape (len(rows), ...)."""
 
     @abstractmethod
+    def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these items as they were given, before float32 rounds them, shape (len(rows), ...)."""
+
+    @abstractmethod
+    def feature(self, place: int) -> NDArray[Any]:
+        """Return one number of every item as it was given, shape (N,); `place` counts along the flattened item."""
+
+    @abstractmethod
     def select(self, rows: NDArray[np.int64]) -> "StoredItems":
         """Return a dataset of these items."""
+
+    @abstractmethod
+    def settled(self, moves: Mapping[int, Move], description: Description) -> "StoredItems":
+        """Return the dataset with some numbers of its items moved before they are cast, and nothing kept but float32.
+
+        Parameters
+        ----------
+        moves : mapping from int to Move
+            By the number's place along the flattened item.
+        description : Description
+            What then stands on the dataset.
+        """
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """What each number of an item is, where that is known."""
+        return self._feature_names
 
     @property
     @abstractmethod
@@ -87,16 +120,20 @@ class StoredItems(ABC):
     def __len__(self) -> int:
         return len(self.y)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[Any], dict[str, Any]]:
         # The end of the items must be an IndexError, or iterating over the dataset would never stop.
         if self.task == "regression":
-            target = np.array([self.y[index]], dtype=np.float32)
+            target = np.array([self.y[index]], dtype=self.y.dtype)
         else:
             target = np.zeros(self.num_classes, dtype=np.float32)
             target[self.y[index]] = 1.0
         about = {name: values[[index]].tolist()[0] for name, values in self.item_metadata.items()}
         # A copy: a strategy that works on its item in place must not change the dataset for the next cell.
         return self.take(np.array([index]))[0], target, {"id": int(index), **about}
+
+    @property
+    def _names(self) -> tuple[str, ...] | None:
+        return None if self.task == "regression" else self.class_names
 
     @property
     def num_classes(self) -> int:
@@ -133,13 +170,13 @@ class StoredItems(ABC):
                     f"{self.source}: a regression needs one number an item as its target, got {numbers.dtype} of shape "
                     f"{numbers.shape}"
                 )
-            with np.errstate(over="ignore"):
-                numbers = np.ascontiguousarray(numbers, dtype=np.float32)
+            numbers = np.ascontiguousarray(numbers, dtype=np.float64)
             if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
                 raise DatasetError(
                     f"{self.source}: item {bad[0]} has the target NaN or infinity ({bad.size} such items)"
                 )
-            return numbers
+            with np.errstate(over="ignore"):  # what float32 cannot hold stays as it is
+                return numbers.astype(np.float32) if target_in_float32(numbers) else numbers
         labels = whole_labels(y, self.source)
         if (bad := np.flatnonzero((labels < 0) | (labels >= len(self.class_names)))).size:
             raise DatasetError(
@@ -164,8 +201,9 @@ class ArrayDataset(StoredItems):
 
     Parameters
     ----------
-    x : ndarray of float32, shape (N, ...)
-    y, class_names, source, feature_names, item_metadata
+    x : ndarray, shape (N, ...)
+        Cast to float32.
+    y, class_names, source, feature_names, item_metadata, description
         As `StoredItems` has them.
 
     Raises
@@ -182,10 +220,13 @@ class ArrayDataset(StoredItems):
         source: str = "the dataset",
         feature_names: Sequence[str] = (),
         item_metadata: Mapping[str, NDArray[Any]] | None = None,
+        description: Description | None = None,
     ) -> None:
-        super().__init__(y, class_names, source, feature_names, item_metadata, size=len(x))
+        super().__init__(y, class_names, source, feature_names, item_metadata, description, size=len(x))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused after
             self.x = np.ascontiguousarray(x, dtype=np.float32)
+        # Until it is settled with its training split what is to be done about the rest.
+        self._given = x if may_lose(x.dtype) and not np.array_equal(self.x, x) else self.x
         self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -193,11 +234,29 @@ class ArrayDataset(StoredItems):
         taken: NDArray[np.float32] = self.x[rows]
         return taken
 
+    def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these items as they were given, shape (len(rows), ...)."""
+        return self._given[rows]
+
+    def feature(self, place: int) -> NDArray[Any]:
+        """Return one number of every item as it was given, shape (N,)."""
+        return self._given.reshape(len(self), -1)[:, place]
+
     def select(self, rows: NDArray[np.int64]) -> "ArrayDataset":
         """Return a dataset of these items."""
         about = {name: values[rows] for name, values in self.item_metadata.items()}
-        names = None if self.task == "regression" else self.class_names
-        return ArrayDataset(self.x[rows], self.y[rows], names, self.source, self.feature_names, about)
+        return ArrayDataset(
+            self._given[rows], self.y[rows], self._names, self.source, self.feature_names, about, self.description
+        )
+
+    def settled(self, moves: Mapping[int, Move], description: Description) -> "ArrayDataset":
+        """Return the dataset with some numbers of its items moved, and nothing kept but float32."""
+        x = self.x
+        if moves:
+            x = x.copy()
+            for place, move in moves.items():
+                x.reshape(len(x), -1)[:, place] = move(self.feature(place))
+        return ArrayDataset(x, self.y, self._names, self.source, self.feature_names, self.item_metadata, description)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -214,8 +273,10 @@ class MappedDataset(StoredItems):
         Usually a memory map.
     rows : ndarray of int64, shape (N,)
         Which of its items there are.
-    y, class_names, source, item_metadata
+    y, class_names, source, item_metadata, description
         As `StoredItems` has them, of the N items.
+    moves : mapping from int to Move, optional
+        What is done to some numbers of an item as it is read, by their place along the flattened item.
 
     Raises
     ------
@@ -231,21 +292,44 @@ class MappedDataset(StoredItems):
         class_names: Sequence[str] | None,
         source: str = "the dataset",
         item_metadata: Mapping[str, NDArray[Any]] | None = None,
+        description: Description | None = None,
+        *,
+        moves: Mapping[int, Move] | None = None,
     ) -> None:
-        super().__init__(y, class_names, source, (), item_metadata, size=len(rows))
-        self._store, self._rows = store, rows
+        super().__init__(y, class_names, source, (), item_metadata, description, size=len(rows))
+        self._store, self._rows, self._moves = store, rows, dict(moves or {})
         self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read these items, shape (len(rows), ...)."""
+        items = self._store[self._rows[rows]]
         with np.errstate(over="ignore"):
-            return as_unit(self._store[self._rows[rows]]).astype(np.float32, copy=False)
+            taken: NDArray[np.float32] = as_unit(items).astype(np.float32, copy=bool(self._moves))
+        for place, move in self._moves.items():
+            taken.reshape(len(taken), -1)[:, place] = move(items.reshape(len(items), -1)[:, place])
+        return taken
+
+    def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these items as they stand in the file, shape (len(rows), ...)."""
+        return np.asarray(self._store[self._rows[rows]])
+
+    def feature(self, place: int) -> NDArray[Any]:
+        """Return one number of every item as it stands in the file, shape (N,)."""
+        return np.asarray(self._store.reshape(len(self._store), -1)[:, place])[self._rows]
 
     def select(self, rows: NDArray[np.int64]) -> "MappedDataset":
         """Return a dataset of these items."""
         about = {name: values[rows] for name, values in self.item_metadata.items()}
-        names = None if self.task == "regression" else self.class_names
-        return MappedDataset(self._store, self._rows[rows], self.y[rows], names, self.source, about)
+        return MappedDataset(
+            *(self._store, self._rows[rows], self.y[rows], self._names, self.source, about, self.description),
+            moves=self._moves,
+        )
+
+    def settled(self, moves: Mapping[int, Move], description: Description) -> "MappedDataset":
+        """Return the dataset with some numbers of its items moved as they are read."""
+        return MappedDataset(
+            *(self._store, self._rows, self.y, self._names, self.source, self.item_metadata, description), moves=moves
+        )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -305,7 +389,7 @@ def materialise(dataset: Any) -> StoredItems:
         items = [dataset[index] for index in range(len(dataset))]
         if not items:
             raise DatasetError("the dataset has no items")
-        x = np.stack([np.asarray(item[0], dtype=np.float32) for item in items])
+        x = np.stack([_numeric(item[0]) for item in items])
         labels = np.stack([np.asarray(item[1]) for item in items])
     except DatasetError:
         raise
@@ -328,6 +412,12 @@ def materialise(dataset: Any) -> StoredItems:
     while len(_materialised) > _KEPT:
         _materialised.popitem(last=False)
     return arrays
+
+
+def _numeric(item: Any) -> NDArray[Any]:
+    """Return an item as an array of the type it has, so that nothing is rounded before it must be."""
+    array = np.asarray(item)
+    return array if array.dtype.kind in "buif" else array.astype(np.float32)
 
 
 def select(x: NDArray[Any], y: NDArray[Any], start: int, limit: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -487,6 +577,7 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
         info["test_items_in_train"] = _shared(first, second)
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
+        info |= first.description.joined(second.description).as_info()
     digest = hashlib.sha256(f"{first.fingerprint()}{second.fingerprint()}".encode())
     return info, digest.hexdigest()
 

@@ -130,6 +130,8 @@ def standardised(train: Any, test: Any) -> tuple[ArrayDataset, ArrayDataset]:
     def scale(split: ArrayDataset) -> ArrayDataset:
         names = None if split.task == "regression" else split.class_names
         x = (split.x - mean) / np.where(sd > 0, sd, 1.0)
-        return ArrayDataset(x, split.y, names, split.source, split.feature_names, split.item_metadata)
+        about = (split.feature_names, split.item_metadata, split.description)
+        # Cast here, after it was scaled.
+        return ArrayDataset(x.astype(np.float32), split.y, names, split.source, *about)
 
     return scale(first), scale(second)

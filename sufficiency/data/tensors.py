@@ -37,7 +37,9 @@ class MappedItems:
 
 
 def tensors(dataset: Any, device: torch.device) -> tuple[Any, Tensor]:
-    """Return items (float32, N × …) and targets (N; int64 classes, or float32 numbers) on `device`.
+    """Return items (float32, N × …) and targets (N; int64 classes, or numbers) on `device`.
+
+    Numbers to predict are float32; float64 where only that holds them.
 
     The items of a memory-mapped dataset come as `MappedItems`, which index and split as a tensor does.
     """

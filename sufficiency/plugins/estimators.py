@@ -32,13 +32,19 @@ class EstimatorModel(nn.Module):
             raise TypeError(f"{type(estimator).__name__} is no estimator: it needs fit() and predict()")
         self.estimator = estimator
         self.num_classes = num_classes
+        self._exact = False  # whether it was fitted to targets that only float64 holds
 
     def fit(self, x: NDArray[np.float32], y: NDArray[Any]) -> None:
         """Fit the estimator, from nothing, to items of any shape."""
         from sklearn.base import clone
 
         self.estimator = clone(self.estimator)
-        self.estimator.fit(x.reshape(len(x), -1), y)
+        self._exact = y.dtype == np.float64
+        self.estimator.fit(self._rows(x), y)
+
+    def _rows(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        # Many estimators cast their targets, and answer, in the type of their items.
+        return x.reshape(len(x), -1).astype(np.float64 if self._exact else np.float32, copy=False)
 
     def reset_parameters(self) -> None:
         """Forget what was learnt."""
@@ -48,11 +54,11 @@ class EstimatorModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return log-probabilities, shape (N, classes), or numbers, shape (N, 1)."""
-        rows = x.detach().cpu().numpy().reshape(len(x), -1)
+        rows = self._rows(x.detach().cpu().numpy())
         known = getattr(self.estimator, "classes_", None)
         if known is None:
             answers = np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(-1, 1)
-            return torch.from_numpy(answers).float().to(x.device)
+            return torch.from_numpy(answers).to(x.device, torch.float64 if self._exact else torch.float32)
         scores = np.full((len(rows), self.num_classes), math.log(_LEAST))
         scores[:, np.asarray(known, dtype=np.int64)] = _log_probabilities(self.estimator, rows)
         return torch.from_numpy(scores).float().to(x.device)

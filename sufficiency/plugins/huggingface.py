@@ -8,9 +8,9 @@ from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.tables.words import hashed_text
 from sufficiency.extras import install
 from sufficiency.plugins.datasets import Limit, Start
-from sufficiency.plugins.tabular import hashed_text
 
 REQUIRES = {"datasets": install("huggingface")}
 
@@ -94,7 +94,9 @@ def _items(
     if values and isinstance(values[0], str):
         return hashed_text(values, text_features, item)
     try:
-        array = np.asarray(values, dtype=np.float32)
+        array = np.asarray(values)
+        if array.dtype.kind not in "buif":
+            array = array.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise DatasetError(
             f"{path}: column {item!r} holds {found.features[item]}; items must be images, text, or numbers of one shape"

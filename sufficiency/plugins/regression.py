@@ -47,7 +47,7 @@ class SGDRegressor(GradientDescent):
             chosen = y[torch.as_tensor(indices, device=y.device)]
             # Of the subset alone: what lies outside of it must not help.
             spread = float(chosen.std(correction=0))
-            unit = TargetUnit(float(chosen.mean()), spread if spread > 0 else 1.0)
+            unit = TargetUnit(float(chosen.mean()), spread if spread > 0 else 1.0, y.dtype)
             model.target_unit = unit  # type: ignore[assignment]
             model.register_forward_hook(unit)
         unit.on = False
@@ -59,7 +59,9 @@ class SGDRegressor(GradientDescent):
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the squared error of standardised targets."""
         unit: Any = model.target_unit
-        return nn.functional.mse_loss(output.reshape(len(target)), (target - unit.mean) / unit.sd)
+        # Cast after it was scaled: float32 would not tell large targets apart.
+        scaled = ((target - unit.mean) / unit.sd).to(output.dtype)
+        return nn.functional.mse_loss(output.reshape(len(target)), scaled)
 
 
 class TargetUnit:
@@ -68,11 +70,13 @@ class TargetUnit:
     It is no module of the model that it belongs to: an `nn.Sequential` would call it as one more layer.
     """
 
-    def __init__(self, mean: float, sd: float) -> None:
-        self.mean, self.sd, self.on = mean, sd, True
+    def __init__(self, mean: float, sd: float, dtype: torch.dtype = torch.float32) -> None:
+        self.mean, self.sd, self.dtype, self.on = mean, sd, dtype, True
 
     def __call__(self, module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        return output * self.sd + self.mean if self.on else output
+        # Targets that only float64 holds are answered in it.
+        answered = output.double() if self.dtype == torch.float64 else output
+        return answered * self.sd + self.mean if self.on else output
 
 
 class Regression:

@@ -1,18 +1,29 @@
-"""Tables: CSV or Parquet, numeric and categorical columns, one column to predict."""
+"""Tables: CSV or Parquet, one column to predict."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
+from sufficiency.data.arrays import DatasetError, Task, chosen_rows
+from sufficiency.data.description import Description, Remark
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.tables.columns import Column, counts_rows
+from sufficiency.data.tables.dataset import Table, TableDataset
+from sufficiency.data.tables.encoding import Choices, Dates, Missing
+from sufficiency.data.tables.kinds_of_file import KindsOfFile
+from sufficiency.data.tables.reading import Contents, read_table
+from sufficiency.data.tables.refusal import refuse
+from sufficiency.data.tables.spelling import Decimal
+from sufficiency.data.tables.targets import MOST_NAMED, classes_of, groups_of
 from sufficiency.plugins.datasets import Limit, Start
 
-MOST_CATEGORIES = 1000
+MISSING_VALUES = [
+    *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NaT"),
+    *("NULL", "Null", "null", "None", "?", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+]
 
 
 def load_tabular(
@@ -29,17 +40,25 @@ def load_tabular(
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
     start: Start = 0,
     limit: Limit = None,
-) -> ArrayDataset:
+    leave_out: list[str] = [],  # noqa: B006
+    categorical: list[str] = [],  # noqa: B006
+    missing: Missing = "refuse",
+    missing_values: list[str] = MISSING_VALUES,
+    dates: Dates = "refuse",
+    delimiter: Annotated[str | None, Field(min_length=1, max_length=1)] = None,
+    decimal: Decimal | None = None,
+    encoding: str | None = None,
+) -> TableDataset:
     """Load a CSV or Parquet file: numbers as they are, categories one-hot, free text hashed, one column to predict.
 
     Parameters
     ----------
     path : str
-        File inside a data root, ending in .csv or .parquet.
+        File inside a data root, ending in .csv (.tsv, .txt) or .parquet.
     target : str
         Column to predict.
     features : list of str
-        Columns to predict from; all others where not given, but for the metadata.
+        Columns to predict from; all others where not given, but for the metadata, an index, and what counts the rows.
     classes : list of str
         All values of the target, in order; those in the file where not given. For a split that lacks some of them.
     task : {"classification", "regression"}
@@ -51,143 +70,122 @@ def load_tabular(
     metadata : list of str
         Columns that are no features, but by which rows can be grouped.
     split : {"train", "test"}
-        Split the file's rows at random; null takes all of them. Categories are those of the whole file.
+        Split the file's rows at random; null takes all of them.
     test_fraction : float
         Share of the rows in the test split.
     seed : int
         Of the split; give both splits the same.
     start, limit : int
         Take `limit` rows from `start` on, after splitting.
+    leave_out : list of str
+        Columns that are no features.
+    categorical : list of str
+        Columns whose numbers are names, as postal codes are.
+    missing : {"refuse", "drop", "impute"}
+        What becomes of missing values: the file is refused; their rows are left out; or they are filled with the
+        training split's median (and a 0/1 feature says where) or most frequent category. A row without a target is
+        never filled.
+    missing_values : list of str
+        What stands for a missing value in text, spaces around it aside.
+    dates : {"refuse", "ordinal", "parts"}
+        What becomes of dates and times: they are refused; days since 1970 (seconds since midnight); or year, month,
+        day, weekday (Monday is 0), hour, minute and second, each a feature.
+    delimiter : str
+        What stands between the cells of a text file; found where not given.
+    decimal : {".", ","}
+        What stands before the fraction of a number in a text file; found where not given.
+    encoding : str
+        Of a text file, such as cp1252; found where not given.
     """
-    file = resolve_inside(path)
-    columns = _read(file, path)
-    if target not in columns:
-        raise DatasetError(f"{path} has no column {target!r}; it has {', '.join(list(columns)[:20])}")
-    others = [name for name in columns if name != target and name not in metadata]
-    names = others if features is None else features
-    if missing := [name for name in (*names, *text, *metadata) if name not in columns]:
-        raise DatasetError(f"{path} has no column {missing[0]!r}; it has {', '.join(list(columns)[:20])}")
+    contents = read_table(resolve_inside(path), path, target, delimiter, encoding)
+    names = _features(contents, path, target, features, text, metadata, leave_out)
+    for name in (*categorical, *text):
+        if name not in names:
+            what = "text" if name in text else "categorical"
+            raise DatasetError(f"{path}: the {what} column {name!r} is not among the features")
+    wanted = list(dict.fromkeys((*names, target, *metadata)))
+    kinds = KindsOfFile(contents, missing_values, decimal, (*categorical, *metadata), text)
+    columns = {name: kinds.of(name) for name in wanted if name != target}
+    labels = kinds.of(target, named=task == "classification", values=classes or ())
+    if not len(labels):
+        raise DatasetError(f"{path} has no items: it is a header without rows")
+    for name in categorical:
+        columns[name] = replace(columns[name], kind="category", unclear="")
+
+    notes = [*contents.notes, *kinds.notes(path)]
+    if features is None:
+        notes += [
+            Remark("index_left_out", f"{path}: the column {name.split(chr(0))[0]!r} is no feature: {why}")
+            for name, why in contents.index.items()
+            if name not in wanted
+        ]
+    spare = {}
+    if features is None:
+        spare = {name: columns[name] for name in names if name not in (*text, *categorical) and _counts(columns[name])}
+        notes += [
+            Remark("index_left_out", f"{path}: the column {name!r} counts the rows, and is no feature")
+            for name in spare
+        ]
+    used = {name: columns[name] for name in names if name not in spare}
+    if missing != "refuse":
+        for name in [name for name, column in used.items() if column.kind == "empty" and name not in text]:
+            notes.append(Remark("column_empty", f"{path}: the column {name!r} is empty, and is no feature"))
+            spare[name] = used.pop(name)
+    about = {name: columns[name] for name in metadata}
+    refuse(path, labels, target, used, about, task, classes, Choices(missing, dates, tuple(text), text_features))
+
+    rows = np.arange(len(labels))
+    handled: dict[str, Any] | None = None
+    if missing != "refuse":
+        gaps = np.zeros(len(rows), bool)
+        if missing == "drop":
+            gaps |= np.any([column.missing for column in (*used.values(), *about.values())], axis=0)
+        rows = np.flatnonzero(~(gaps | labels.missing))
+        dropped = len(labels) - len(rows)
+        handled = {"path": path, "rows_dropped": dropped, "without_target": int(labels.missing.sum())}
+        if not len(rows):
+            raise DatasetError(f"{path}: every row has a missing value; leave out the columns that have most of them")
+        if dropped:
+            what = f"{dropped} of {len(labels)} rows lack a value, and are left out"
+            notes.append(Remark("rows_dropped", f"{path}: {what}"))
+    class_names, y = (None, labels.numbers) if task == "regression" else classes_of(labels, target, path, classes, rows)
+    assert y is not None, "a regression's target was seen to hold numbers"
+    if split is not None:
+        order = np.random.default_rng(seed).permutation(len(rows))
+        cut = round(len(rows) * test_fraction)
+        rows = rows[order[:cut] if split == "test" else order[cut:]]
+    rows = rows[chosen_rows(len(rows), start, limit)]
+    table = Table(used, spare, Choices(missing, dates, tuple(text), text_features), features is not None).take(rows)
+    grouped = {name: groups_of(column)[rows] for name, column in about.items()}
+    return TableDataset(table, y[rows], class_names, path, grouped, Description(tuple(notes), missing=handled))
+
+
+def _features(
+    contents: Contents,
+    path: str,
+    target: str,
+    features: list[str] | None,
+    text: Sequence[str],
+    metadata: Sequence[str],
+    leave_out: Sequence[str],
+) -> list[str]:
+    """Return the features' names, in order.
+
+    Raises
+    ------
+    DatasetError
+        For a column that is not there, or no feature at all.
+    """
+    others = [name for name in contents.cells if name != target and name not in (*metadata, *contents.index)]
+    names = [name for name in (others if features is None else features) if name not in leave_out]
+    for name in (target, *names, *text, *metadata, *leave_out):
+        if name not in contents.cells:
+            known = ", ".join(repr(known) for known in list(contents.cells)[:MOST_NAMED])
+            raise DatasetError(f"{path} has no column {name!r}; it has {known}")
     if not names or target in names:
         raise DatasetError(f"{path}: the features must be at least one column, and not the target {target!r}")
-    if stray := [name for name in text if name not in names]:
-        raise DatasetError(f"{path}: the text column {stray[0]!r} is not among the features")
-    class_names: list[str] | None
-    y: NDArray[Any]
-    if task == "regression":
-        class_names, y = None, _numbers_of(columns[target], target, path, classes)
-    else:
-        class_names, y = _classes(columns[target], target, path, classes)
-    encoded = [
-        hashed_text(_as_text(columns[name], name, path).tolist(), text_features, name)
-        if name in text
-        else _encode(columns[name], name, path)
-        for name in names
-    ]
-    about = {name: _about(columns[name], name, path) for name in metadata}
-    x = np.concatenate([numbers for numbers, _ in encoded], axis=1)
-    if split is not None:
-        order = np.random.default_rng(seed).permutation(len(x))
-        cut = round(len(x) * test_fraction)
-        rows = order[:cut] if split == "test" else order[cut:]
-    else:
-        rows = np.arange(len(x))
-    rows = rows[chosen_rows(len(rows), start, limit)]
-    labels = [label for _, names in encoded for label in names]
-    return ArrayDataset(x[rows], y[rows], class_names, path, labels, {key: about[key][rows] for key in about})
+    return names
 
 
-def _read(file: Path, path: str) -> dict[str, Any]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    try:
-        if file.suffix.lower() == ".parquet":
-            table = parquet.read_table(file)
-        elif file.suffix.lower() == ".csv":
-            table = csv.read_csv(file)
-        else:
-            raise DatasetError(f"{path} must end in .csv or .parquet")
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as a table: {error}") from error
-    if twice := [name for k, name in enumerate(table.column_names) if name in table.column_names[:k]]:
-        raise DatasetError(f"{path} has two columns {twice[0]!r}; give them different names")
-    return {name: table.column(name) for name in table.column_names}
-
-
-def _classes(column: Any, name: str, path: str, given: list[str] | None) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the class names and each row's class; numbers sort as numbers, so that 10 comes after 9."""
-    text = _as_text(column, name, path)
-    values = text.tolist() if not _is_number(column) else column.to_pylist()
-    names = [str(value) for value in sorted(set(values))] if given is None else given
-    if len(names) > MOST_CATEGORIES:
-        raise DatasetError(f"{path}: the target {name!r} has {len(names)} different values; it is no class")
-    number = {value: k for k, value in enumerate(names)}
-    if unknown := [value for value in text.tolist() if value not in number]:
-        raise DatasetError(f"{path}: {unknown[0]!r} in the target {name!r} is not among the classes")
-    return names, np.array([number[value] for value in text.tolist()], dtype=np.int64)
-
-
-def _numbers_of(column: Any, name: str, path: str, classes: list[str] | None) -> NDArray[np.float32]:
-    if classes is not None:
-        raise DatasetError(f"{path}: a regression has no classes; leave them out, or make the task a classification")
-    if not _is_number(column):
-        raise DatasetError(f"{path}: the target {name!r} holds {column.type}; a regression needs numbers")
-    return _encode(column, name, path)[0][:, 0]
-
-
-def hashed_text(texts: Sequence[str], features: int, name: str) -> tuple[NDArray[np.float32], list[str]]:
-    """Return word counts by hash, each text of length 1, shape (N, features), and what each number is.
-
-    Notes
-    -----
-    Nothing is learnt from the texts, so that a subset and the whole set, or two splits, are encoded alike.
-    """
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    counts = HashingVectorizer(n_features=features, alternate_sign=False).transform(texts)
-    return counts.toarray().astype(np.float32), [f"{name}#{k}" for k in range(features)]
-
-
-def _about(column: Any, name: str, path: str) -> NDArray[Any]:
-    _refuse_gaps(column, name, path)
-    return np.asarray(column.to_pylist()) if _is_number(column) else np.array([str(v) for v in column.to_pylist()])
-
-
-def _is_number(column: Any) -> bool:
-    from pyarrow import types
-
-    return any(is_kind(column.type) for is_kind in (types.is_integer, types.is_floating, types.is_decimal))
-
-
-def _refuse_gaps(column: Any, name: str, path: str) -> None:
-    if column.null_count:
-        raise DatasetError(f"{path}: column {name!r} has {column.null_count} empty values; fill or drop them")
-
-
-def _as_text(column: Any, name: str, path: str) -> NDArray[np.str_]:
-    from pyarrow import types
-
-    _refuse_gaps(column, name, path)
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    known = (types.is_string, types.is_large_string, types.is_string_view, types.is_boolean)
-    if len(column) and not _is_number(column) and not any(is_kind(kind) for is_kind in known):
-        raise DatasetError(f"{path}: column {name!r} holds {column.type}; it must hold numbers or text")
-    return np.array([str(value) for value in column.to_pylist()], dtype=np.str_)
-
-
-def _encode(column: Any, name: str, path: str) -> tuple[NDArray[np.float32], list[str]]:
-    """Return a column as numbers, shape (N, 1), or one-hot, shape (N, categories), and what each number is."""
-    from pyarrow import types
-
-    if _is_number(column) or types.is_boolean(column.type):
-        _refuse_gaps(column, name, path)
-        numbers = np.asarray(column.to_numpy(), dtype=np.float64)[:, None]
-        if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
-            raise DatasetError(f"{path}: column {name!r} is NaN or infinite in row {bad[0]} ({bad.size} such rows)")
-        with np.errstate(over="ignore"):  # refused with the items
-            return numbers.astype(np.float32), [name]
-    categories, index = np.unique(_as_text(column, name, path), return_inverse=True)
-    if len(categories) > MOST_CATEGORIES:
-        raise DatasetError(f"{path}: column {name!r} has {len(categories)} categories; leave it out of the features")
-    one_hot = np.eye(len(categories), dtype=np.float32)[index]
-    return one_hot, [f"{name}={category}" for category in categories.tolist()]
+def _counts(column: Column) -> bool:
+    return column.kind == "number" and not column.missing.any() and counts_rows(column.present())

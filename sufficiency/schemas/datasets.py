@@ -1,9 +1,10 @@
 """Shapes of datasets: how they are registered, and what a worker found in them."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
 
 from sufficiency.schemas.fields import Name, Strict, Timestamp, Word
 from sufficiency.schemas.words import DatasetStatus
@@ -63,6 +64,66 @@ class NewDataset(Strict):
         return [("train", "train", self.train), ("test", "test", self.test)]
 
 
+# What a dataset lacks is left out of its info, and a newer worker may say more than is named here.
+_OPEN = ConfigDict(extra="allow")
+
+
+class FoundFeature(TypedDict):
+    """A column of a table that a model gets."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    name: str
+    kind: Annotated[str, Field(description="number, boolean, category, text, date or time")]
+    numbers: Annotated[int, Field(description="how many of an item's numbers it became")]
+
+
+class FoundRemark(TypedDict):
+    """What was done to a dataset's items, or what looks odd in them."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    code: str
+    detail: str
+
+
+class FoundMissing(TypedDict, total=False):
+    """What became of missing values."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    handling: Annotated[str, Field(description="drop or impute")]
+    files: Annotated[
+        list[dict[str, Any]], Field(description="of each file its `path`, and how many rows were dropped and why")
+    ]
+    columns: Annotated[
+        list[dict[str, Any]],
+        Field(
+            description="of each column that was filled its `name`, the training split's `value` that stands for a "
+            "missing one, how many were missing in `train` and `test`, and whether a further feature says where "
+            "(`flagged`)"
+        ),
+    ]
+
+
+class DatasetInfo(TypedDict, total=False):
+    """What a worker found in a dataset when it last read it."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    task: str
+    train: Annotated[dict[str, Any], Field(description="its size, and class counts or the target's spread")]
+    test: Annotated[dict[str, Any], Field(description="the same of the test split")]
+    input_shape: Annotated[list[int], Field(description="of an item")]
+    class_names: list[str]
+    test_items_in_train: Annotated[int, Field(description="test items that are training items too")]
+    feature_names: Annotated[list[str], Field(description="what each number of an item is, at most a hundred of them")]
+    features: Annotated[list[FoundFeature], Field(description="of a table, at most a hundred of them")]
+    notes: Annotated[list[FoundRemark], Field(description="what was done to the items")]
+    warnings: Annotated[list[FoundRemark], Field(description="what may make the figures wrong")]
+    missing: Annotated[FoundMissing, Field(description="of a table, where missing values are not refused")]
+
+
 class DatasetView(BaseModel):
     """A registered pair of splits, and what a worker found in it."""
 
@@ -103,8 +164,9 @@ class DatasetView(BaseModel):
     test: dict[str, Any]
     status: Word[DatasetStatus]
     error: dict[str, Any] | None = Field(description="why it is invalid")
-    info: dict[str, Any] | None = Field(
-        description="task, sizes, class counts or the target's spread, item shape, class names, as last read"
+    info: DatasetInfo | None = Field(
+        description="task, sizes, class counts or the target's spread, item shape, class names, features, notes and "
+        "warnings, as last read"
     )
     fingerprint: str | None
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")

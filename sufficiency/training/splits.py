@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.arrays import DatasetError, materialise, verify_splits
-from sufficiency.data.splitting import part_of, standardised
+from sufficiency.data.finishing import finished
+from sufficiency.data.splitting import part_of
 from sufficiency.schemas.spec import PluginRef
 from sufficiency.schemas.work import SplitPart, SplitSource
 from sufficiency.training.build import build
@@ -94,8 +95,7 @@ class SplitReader:
     def _read(self, train: SplitSource, test: SplitSource) -> Splits:
         built = self._both(train, test)
         try:
-            if train.standardise:
-                built = standardised(*built)
+            built = finished(*built, standardise=train.standardise)
             info, fingerprint = verify_splits(*built)
         except Exception as error:
             detail = f"The dataset cannot be used: {_said(error)}"

@@ -76,6 +76,11 @@ class HandWorker:
         """Find a dataset to be whole, or not."""
         split = {"size": 400, "class_counts": [200, 200]}
         info = {"train": split, "test": split, "input_shape": [1, 8, 8], "class_names": CLASSES}
+        info["features"] = [{"name": "age", "kind": "number", "numbers": 2}]
+        info["notes"] = [{"code": "rows_dropped", "detail": "3 rows lack a value"}]
+        info["warnings"] = [{"code": "identifier", "detail": "'id' has another value in every row"}]
+        filled = {"name": "age", "value": 41.5, "train": 1200, "test": 3, "flagged": True}
+        info["missing"] = {"handling": "impute", "columns": [filled]}
         with self.database.transaction() as session:
             id = session.scalars(select(Dataset.id).where(Dataset.name == name)).one()
             if error is None:
@@ -255,7 +260,10 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert "Width of the hidden layer." in printed("plugins", "mlp")
     assert "measures Accuracy" in printed("plugins", "classification")
     assert "400" in printed("datasets", "list")
-    assert "cat 200/200" in printed("datasets", "show", "digits")
+    shown = printed("datasets", "show", "digits")
+    assert "cat 200/200" in shown
+    assert "features: age (number)\nnote: 3 rows lack a value\nwarning: 'id' has another" in shown
+    assert "filled: age with 41.5 (1,200 in training, 3 in test)" in shown
     assert measured in printed("jobs", "--state", "completed")
     assert json.loads(printed("jobs", "--limit", "1", "--json"))["items"]
     assert json.loads(printed("export", measured))["steps"]

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 
 from sufficiency.data.arrays import ArrayDataset, DatasetError
+from sufficiency.data.tables.words import hashed_text
 from sufficiency.plugins import torchvision as torchvision_loader
 from sufficiency.plugins.datasets import load_digits
 from sufficiency.plugins.estimators import EstimatorModel, FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.models import MLP, Linear
 from sufficiency.plugins.regression import Regression, SGDRegressor
-from sufficiency.plugins.tabular import hashed_text
 from sufficiency.plugins.training import SGDClassifier
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.settings import get_settings

@@ -102,6 +102,11 @@ def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
         said[line] = run(line, folder, environment)
     assert "'task': 'regression'" in said["client"]
     assert "48 items to train on, 12 to test on, of shape 3×24×24" in said["sufficiency datasets show shapes"]
+    visits = said["sufficiency datasets show visits"]
+    assert "features: when (date), temperature (number), place (category)" in visits
+    assert "read as Latin-1 (cp1252)" in visits
+    assert "filled: temperature with 38.5" in visits
+    assert "classes (train/test): 01 " in visits
     assert (folder / "shapes.png").read_bytes().startswith(b"\x89PNG")
     url = environment["SUFFICIENCY_URL"]
     metrics: dict[str, list[dict[str, float]]] = {}

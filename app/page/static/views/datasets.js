@@ -24,6 +24,16 @@ function split(title, one, info) {
   return [h("dt", null, title), h("dd", null, info?.size !== undefined && [h("strong", null, count(info.size)), " items, "], h("code", null, one.loader), " ", h("span", { class: "muted" }, params))];
 }
 
+// What may make the figures wrong stands open; what was done to the items is there to be looked up.
+function remarks(info) {
+  const notes = [...(info?.notes ?? []).map((n) => n.detail), ...(info?.missing?.columns ?? []).map((c) => `${c.name}: ${count(c.train)} missing values in training and ${count(c.test)} in test are filled with ${c.value}.`)];
+  const list = (details) => h("ul", { class: "small" }, details.map((detail) => h("li", null, detail)));
+  return [
+    ...(info?.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Warning. "), w.detail)),
+    notes.length > 0 && h("details", null, h("summary", null, plural(notes.length, "note")), list(notes)),
+  ];
+}
+
 export async function view({ holder, signal, attach }) {
   const list = h("div", { class: "stack" });
   const loaders = await getAll("/plugins", { kind: "dataset" }, signal);
@@ -31,6 +41,7 @@ export async function view({ holder, signal, attach }) {
   function card(d) {
     const failed = h("div");
     const names = d.info?.class_names ?? [];
+    const features = d.info?.features ?? [];
     return h(
       "article",
       { class: "panel stack" },
@@ -43,8 +54,10 @@ export async function view({ holder, signal, attach }) {
         split("Train", d.train, d.info?.train),
         split("Test", d.test, d.info?.test),
         d.info?.input_shape && [h("dt", null, "Item"), h("dd", null, d.info.input_shape.join(" × ") || "scalar")],
+        features.length > 0 && [h("dt", null, plural(features.length, "feature")), h("dd", null, features.map((f) => `${f.name} (${f.kind})`).join(", "))],
         names.length > 0 && [h("dt", null, plural(names.length, "class", "classes")), h("dd", null, names.length > 12 ? `${names.slice(0, 12).join(", ")}, …` : names.join(", "))],
       ),
+      remarks(d.info),
       classes(d.info),
       // Only pictures have one; whether these items are some is the worker's to say.
       d.status === "ready" && (d.info?.input_shape?.length ?? 0) >= 2 && h("img", {
