@@ -1,5 +1,5 @@
-"""The running API, as the API's own tests have it."""
+"""The running API, on a database of the test's own."""
 
-from tests.api.conftest import service
+from tests.support.service import service
 
 __all__ = ["service"]

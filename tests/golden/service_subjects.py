@@ -39,7 +39,7 @@ from app.units.plans import job_planned, plan_failed
 from sufficiency import cli
 from sufficiency import settings as library_settings
 from sufficiency.training.registry import GROUPS, Registry
-from tests.conftest import Servers, new_database, run_sql, url_of
+from tests.support.servers import Servers, new_database, run_sql, url_of
 
 __all__ = [
     "GROUPS",

@@ -18,9 +18,10 @@ from app.doctor.examination import CHECKS, examine
 from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
 from app.units.lease import claim_of, fail_unit
-from tests.cli.conftest import Outcome, Script
-from tests.conftest import Servers, new_database
+from tests.support.command_line import Outcome
 from tests.support.jobs import add_job, take, units, work_through
+from tests.support.script import Script
+from tests.support.servers import Servers, new_database
 
 READY = (200, {}, json.dumps({"status": "ok"}))
 OFFERED = ["model:mlp", "training:sgd-classifier", "evaluation:classification", "dataset:digits"]
