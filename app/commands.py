@@ -227,7 +227,10 @@ def _database_errors(what: str = "used") -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise CommandError(
-            f"the database cannot be {what} ({reason_of(error)})", "SUFFICIENCY_DATABASE_URL", WHEN_AWAY, UNREACHABLE
+            f"the database cannot be {what} ({reason_of(error)})",
+            "SUFFICIENCY_DATABASE_URL",
+            f"{WHEN_AWAY} the setting",
+            UNREACHABLE,
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from app.db.engine import Database
+from app.db.engine import Database, is_away
 from app.settings import Settings
 from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, surrender_unit
 from sufficiency.schemas.work import CellResult, SplitSource
@@ -16,7 +16,7 @@ from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
 from sufficiency.training.messages import Done, Failed, Measured, RunUnit, Started
 from worker.deaths import TrainerLost, timed_out
-from worker.patience import AWAY_RETRY_SECONDS, Drain, brief, is_away
+from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
 
 logger = logging.getLogger(__name__)

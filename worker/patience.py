@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.db.engine import Database
+from app.db.engine import Database, is_away
 from sufficiency.training.faults import describe
 
 logger = logging.getLogger(__name__)
@@ -81,13 +79,6 @@ class Patience:
                     logger.warning("the database is away, will go on trying: %s", brief(error))
                 time.sleep(AWAY_RETRY_SECONDS[0] if self._drain.has_begun else pause)
                 pause = min(2 * pause, AWAY_RETRY_SECONDS[1])
-
-
-def is_away(error: Exception) -> bool:
-    """Whether the database could not be reached, as against: it refused."""
-    return isinstance(error, OperationalError | InterfaceError | PoolTimeout) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )
 
 
 def brief(error: Exception) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 POSTGRES_MAJOR = 18  # the tables use uuidv7()
-WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct SUFFICIENCY_DATABASE_URL"
+WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct"  # the setting, or by its name
 MOST_CONNECTIONS = 30
 LONGEST_LOCK_WAIT_SECONDS = 10
 # A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.

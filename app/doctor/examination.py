@@ -44,4 +44,11 @@ def _within(database: Database, settings: Settings, name: str, check: Check) -> 
             session.execute(text("SET LOCAL statement_timeout = '60s'"))
             return list(check(session, settings))
     except SQLAlchemyError as error:
-        return [Finding(name, "wrong", f"the database does not answer: {reason_of(error)}", WHEN_AWAY)]
+        return [
+            Finding(
+                name,
+                "wrong",
+                f"the database does not answer: {reason_of(error)}",
+                f"{WHEN_AWAY} SUFFICIENCY_DATABASE_URL",
+            )
+        ]

@@ -172,5 +172,4 @@ def test_the_scaler_reads_open_units_alone(service: Service) -> None:
         connection.execute("SET enable_seqscan = off")
         for query in queries().values():
             plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}".encode()))
-            assert re.search("ix_unit_(open|turn)", plan), "both are of open units alone"
-            assert "Seq Scan on unit" not in plan
+            assert {"ix_unit_open", "ix_unit_turn"} & set(re.findall(r"ix_\w+", plan)), plan  # both of open units alone

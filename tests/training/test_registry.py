@@ -35,8 +35,8 @@ def test_a_plugin_with_an_old_import_is_told_the_new_name(tmp_path: Path, monkey
     registry = Registry()
     registry.add("dataset:mine=of_version_0_1:load")
     [error] = registry.errors
-    assert "No module named 'worker.plugins'" in error["error"]
-    assert "what was `worker.plugins.paths` in version 0.1 is `sufficiency.data.paths`" in error["error"]
+    assert "No module named 'worker.plugins'" in error.error
+    assert "what was `worker.plugins.paths` in version 0.1 is `sufficiency.data.paths`" in error.error
 
 
 def test_schemas_come_from_signatures_and_docstrings(registry: Registry) -> None:

@@ -1,0 +1,1 @@
+"""Tests of what `pip install` leaves on a machine: the wheel, where the checkout is out of reach."""

@@ -1,0 +1,3 @@
+"""``python -m worker`` in this folder means this."""
+
+raise SystemExit("the user's own worker has been started")
