@@ -14,10 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
+from bench.cluster import Cluster, wait_until
+from bench.sleeping import SPECS
 from sufficiency import Client
-from tests.system.cluster import Cluster, wait_until
-from tests.system.torture import DIGITS
 
+ROOT = Path(__file__).resolve().parents[1]
+DIGITS = {
+    "name": "digits",
+    "train": {"loader": "digits", "params": {"split": "train"}},
+    "test": {"loader": "digits", "params": {"split": "test"}},
+}
 SLEEPY: dict[str, Any] = {
     "model": {"name": "linear"},
     "training": {"name": "sleepy", "params": {"seconds": 0.5}},
@@ -72,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     arguments = parser.parse_args()
-    settings = Settings()
+    settings = Settings(plugins=SPECS, plugin_path=(ROOT,))
     figures: dict[str, float] = {}
     with Cluster(workers=2, settings=settings) as cluster, Client(cluster.url) as client:
         cluster.wait_ready()

@@ -2,25 +2,18 @@
 
 import ast
 import json
-import os
 import re
 import stat
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from compose_spec import PyCompose
 
 from app.settings import Settings
+from tests.support.packaging import COMPOSE, DOCKERFILE, ROOT, SETTINGS, python
 
-ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = {f"SUFFICIENCY_{name.upper()}" for name in Settings.model_fields}
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
 # Images of others, whose command is not ours
 FOREIGN = {"postgres", "redis"}
 OURS = sorted(set(COMPOSE["services"]) - FOREIGN)
@@ -28,15 +21,6 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 PACKAGES = [name.removesuffix("*") for name in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
-
-
-def python(*arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUFFICIENCY_")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("module", ["app.main", "app.commands", "sufficiency.cli.commands", "app.standalone.service"])

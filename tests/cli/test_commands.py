@@ -14,7 +14,8 @@ import typer.main
 import app.commands
 from sufficiency.cli import commands as cli
 from sufficiency.cli.service import SERVICE
-from tests.cli.conftest import Outcome, Script
+from tests.support.command_line import Outcome
+from tests.support.script import Script
 
 Run = Callable[..., Outcome]
 JOB = "019a0000-0000-7000-8000-000000000000"

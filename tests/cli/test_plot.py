@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from sufficiency.cli.plot import HEIGHT, plot
-from tests.cli.test_against_the_api import Run, client, measured, url, worker
-
-__all__ = ["client", "measured", "url", "worker"]  # fixtures
+from tests.support.command_line import Run
 
 
 def value(n: float) -> float:

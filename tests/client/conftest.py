@@ -1,18 +1,7 @@
 """The application on a free port with a completed job, and a server of scripted answers."""
 
-from tests.cli.conftest import nobody, patience, script, sufficiency
-from tests.platform.conftest import HandWorker, client, job, measured, settings, url, worker
+from tests.support.command_line import nobody, patience, sufficiency
+from tests.support.listening import client, job, measured, settings, url, worker
+from tests.support.script import script
 
-__all__ = [
-    "HandWorker",
-    "client",
-    "job",
-    "measured",
-    "nobody",
-    "patience",
-    "script",
-    "settings",
-    "sufficiency",
-    "url",
-    "worker",
-]
+__all__ = ["client", "job", "measured", "nobody", "patience", "script", "settings", "sufficiency", "url", "worker"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sufficiency import ApiError, BadUrl, Client, ServiceUnreachable, WaitTimeout
-from tests.cli.conftest import Script
+from tests.support.script import Script
 
 JOB = "019a0000-0000-7000-8000-000000000000"
 EMPTY = json.dumps({"items": [], "next_cursor": None})

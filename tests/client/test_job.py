@@ -15,9 +15,8 @@ from IPython.core.formatters import DisplayFormatter
 
 from sufficiency import Client, Job, Reply, Rows, WaitTimeout
 from sufficiency.schemas.paging import Page
-from tests.cli.conftest import Script
-from tests.cli.test_against_the_api import SPEC
-from tests.platform.conftest import HandWorker
+from tests.support.listening import SPEC, HandWorker
+from tests.support.script import Script
 
 
 def test_a_job_is_the_answer_and_a_handle(client: Client, worker: HandWorker) -> None:

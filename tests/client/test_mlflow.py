@@ -9,9 +9,8 @@ import pytest
 
 from sufficiency import Client, Job
 from sufficiency.client.mlflow import MlflowError, clean
-from tests.cli.conftest import Outcome
-from tests.cli.test_against_the_api import SPEC
-from tests.platform.conftest import HandWorker
+from tests.support.command_line import Outcome
+from tests.support.listening import SPEC, HandWorker
 
 # MLflow's own: it uses what its libraries have deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -12,9 +12,8 @@ from sufficiency.schemas.datasets import DatasetView
 from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection, Verdicts
-from tests.cli.conftest import Script
-from tests.cli.test_against_the_api import SPEC
-from tests.platform.conftest import HandWorker
+from tests.support.listening import SPEC, HandWorker
+from tests.support.script import Script
 
 EXAMPLE: dict[str, Any] = JobView.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload,assignment]
 METHODS = sorted(

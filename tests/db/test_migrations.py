@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from app.db.migrate import alembic_config, newest_revision, upgrade
-from tests.conftest import Servers, run_sql, url_of
+from tests.support.servers import Servers, run_sql, url_of
 
 OLD_ROWS = """
 INSERT INTO dataset (name, train, test, status, fingerprint, info, error)

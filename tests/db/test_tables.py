@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from app.db.engine import Database
 from app.db.tables import Webhook
 from app.units.lease import CellResult, claim_of, finish_unit, record_cell
-from tests.conftest import Servers, new_database
 from tests.support.jobs import add_job, add_worker
+from tests.support.servers import Servers, new_database
 
 # Each is refused by the constraint that is named.
 FORBIDDEN = [

@@ -1,5 +1,6 @@
-"""The running API, as the API's own tests have it."""
+"""The running API: on a database of the test's own, or on a free port for all tests of the module."""
 
-from tests.api.conftest import service
+from tests.support.listening import settings, url
+from tests.support.service import service
 
-__all__ = ["service"]
+__all__ = ["service", "settings", "url"]

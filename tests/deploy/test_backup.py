@@ -9,8 +9,8 @@ from app.db.engine import Database
 from app.main import create_app
 from app.standalone.binaries import find_postgres
 from app.units.lease import renew, surrender_unit
-from tests.api.conftest import Service, TestClient
-from tests.conftest import Servers, new_database, run_sql
+from tests.support.servers import Servers, new_database, run_sql
+from tests.support.service import Service, TestClient
 
 
 def run(program: str, database_url: str, *arguments: str) -> None:

@@ -13,8 +13,8 @@ import yaml
 from sqlalchemy import make_url
 
 from app.settings import Settings
-from tests.api.conftest import Service
-from tests.test_house import COMPOSE, DOCKERFILE, ROOT, SETTINGS, python
+from tests.support.packaging import COMPOSE, DOCKERFILE, ROOT, SETTINGS, python
+from tests.support.service import Service
 
 keda = importlib.import_module("cloudcoil.models.keda.v1alpha1")
 

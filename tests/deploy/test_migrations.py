@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect
 
 from app.db.migrate import alembic_config
-from tests.conftest import Servers, new_database, run_sql, url_of
+from tests.support.servers import Servers, new_database, run_sql, url_of
 
 Schema = dict[str, dict[str, Any]]
 

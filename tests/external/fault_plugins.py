@@ -6,23 +6,12 @@ import time
 import numpy as np
 
 SPECS = [
-    "training:sleepy=fault_plugins:Sleepy",
+    "training:sleepy=bench.sleeping:Sleepy",
     "training:greedy=fault_plugins:Greedy",
     "training:parent=fault_plugins:Parent",
-    "evaluation:size=fault_plugins:Size",
+    "evaluation:size=bench.sleeping:Size",
     "dataset:slow=fault_plugins:Slow",
 ]
-
-
-class Sleepy:
-    """Takes `seconds` a cell and none of the processor."""
-
-    def __init__(self, seconds: float = 0.5):
-        self.seconds = seconds
-
-    def train(self, model, dataset, indices):
-        time.sleep(self.seconds)
-        model.trained_on = len(indices)
 
 
 class Greedy:
@@ -44,13 +33,6 @@ class Parent:
 
     def train(self, model, dataset, indices):
         subprocess.run(["sleep", "3600.25"], check=True)
-
-
-class Size:
-    """A curve without noise."""
-
-    def evaluate(self, model, dataset):
-        return {"Accuracy": 1 - model.trained_on**-0.5}
 
 
 class Slow:

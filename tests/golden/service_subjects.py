@@ -3,8 +3,6 @@
 No other of their files imports from the project: where a part moves to, or is called otherwise, is told here alone.
 """
 
-import runpy
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
-from unittest.mock import patch
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -36,10 +33,10 @@ from app.settings import Settings
 from app.standalone.servers import EmbeddedServers
 from app.units import lease
 from app.units.plans import job_planned, plan_failed
-from sufficiency import cli
 from sufficiency import settings as library_settings
 from sufficiency.training.registry import GROUPS, Registry
-from tests.conftest import Servers, new_database, run_sql, url_of
+from tests.support.commands import main
+from tests.support.servers import Servers, new_database, run_sql, url_of
 
 __all__ = [
     "GROUPS",
@@ -83,18 +80,6 @@ def forget_settings() -> None:
     """Have the environment read anew by whoever asks for settings next."""
     service_settings.get_settings.cache_clear()
     library_settings.get_settings.cache_clear()
-
-
-def main() -> NoReturn:
-    """Run the command line as the console script does; the programs that it becomes run in this process."""
-    with patch("os.execve", _become):
-        cli.main()
-
-
-def _become(_path: str, program: Sequence[str], _environment: Mapping[str, str]) -> None:
-    module, *arguments = program[program.index("-m") + 1 :]
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__")
 
 
 def migrate_to(database_url: str, revision: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sufficiency.method.backtest import Backtest, backtest
-from tests.method.test_power_law import N, series
+from tests.method.curves import N, series
 
 ERROR = 3.0 * N**-0.6 + 0.05
 

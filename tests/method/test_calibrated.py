@@ -15,29 +15,9 @@ from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
 from sufficiency.method.curve import HORIZON, NotEnoughData
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import inv_project, project
-from tests.method.test_power_law import ACCURACY, N, series
+from tests.method.curves import ACCURACY, BOUNDS, N, series, studies
 
 LCDB = Path(__file__).parents[3] / "shared" / "data" / "lcdb" / "lcdb_dev.npz"
-BOUNDS = [(0.0, 1.0), (0.0, None), (None, 1.5), (None, None)]
-
-
-@st.composite
-def studies(draw: st.DrawFn) -> Series:
-    """Draw a study as a service sees it: a law with noise, on any scale, with holes, sometimes falling or flat."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    steps = draw(st.integers(3, 16))
-    runs = draw(st.sampled_from([1, 2, 5]))
-    largest = draw(st.sampled_from([60, 2500, 10**6]))
-    n = np.unique(np.round(np.geomspace(max(2, largest / draw(st.sampled_from([4, 100]))), largest, steps)))
-    error = draw(st.floats(0.01, 0.9)) * (n / n[0]) ** -draw(st.floats(-0.1, 1.5)) + draw(st.floats(0.0, 0.3))
-    noise = draw(st.sampled_from([0.0, 0.003, 0.05])) * rng.normal(size=(runs, len(n)))
-    values = np.clip(error + noise, 0.0, 1.0)
-    if draw(st.booleans()) and runs > 1:
-        values[rng.integers(runs), rng.integers(len(n))] = np.nan
-    bounds = draw(st.sampled_from(BOUNDS))
-    maximize = draw(st.booleans())
-    curve = 1.0 - values if maximize else values
-    return Series("Metric", None, n, curve, "maximize" if maximize else "minimize", bounds)
 
 
 def met(series: Series, value: float, target: float) -> bool:

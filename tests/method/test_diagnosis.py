@@ -5,13 +5,7 @@ import pytest
 
 from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.diagnosis import diagnose, find_drivers, sampling_sd
-from tests.method.test_power_law import N, series
-
-RISING = 1 - (3.0 * N**-0.6 + 0.05)
-
-
-def noisy(mean: object, sd: float = 0.005, runs: int = 5, seed: int = 0) -> np.ndarray:
-    return np.clip(mean + np.random.default_rng(seed).normal(0, sd, (runs, 10)), 0, 1)  # type: ignore[no-any-return, operator]
+from tests.method.curves import RISING, N, noisy, series
 
 
 def codes(values: object, n: object = N, **options: object) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
 from sufficiency.method.projection import inv_project
 from sufficiency.schemas.words import Method
-from tests.method.test_power_law import ACCURACY, N, series
+from tests.method.curves import ACCURACY, N, series
 
 RUNS = [ACCURACY, [value - 0.01 for value in ACCURACY]]
 

@@ -12,7 +12,7 @@ from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.method.plan import plan_units
 from sufficiency.method.power_law import fit_power_law
 from sufficiency.method.projection import inv_project, project
-from tests.method.test_power_law import N, series
+from tests.method.curves import N, series
 
 BOUNDS = [(0.0, 1.0), (0.0, None), (None, None)]
 

@@ -9,17 +9,11 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 from sufficiency.method.curve import NotEnoughData
-from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.method.measurements import series_from_rows
 from sufficiency.method.power_law import PowerLawFit, fit_power_law
 from sufficiency.method.projection import TargetOutOfBounds, check_target, inv_project, project
 from sufficiency.schemas.spec import MetricSpec
-
-N = np.array([25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500.0])
-ACCURACY = [0.226, 0.5144, 0.6348, 0.6916, 0.7592, 0.834, 0.882, 0.9012, 0.9112, 0.9372]
-
-
-def series(values: object, n: object = N, direction: str = "maximize", bounds: object = (0.0, 1.0)) -> Series:
-    return Series("Accuracy", None, np.asarray(n, float), np.atleast_2d(values), direction, bounds)  # type: ignore[arg-type]
+from tests.method.curves import ACCURACY, N, series
 
 
 def test_a_curve_without_noise_is_recovered() -> None:

@@ -10,9 +10,7 @@ from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.diagnosis import diagnose
 from sufficiency.method.projection import project
 from sufficiency.method.verdict import SURE, Verdict, judge
-from tests.method.test_calibrated import studies
-from tests.method.test_diagnosis import RISING, noisy
-from tests.method.test_power_law import N, Series, series
+from tests.method.curves import RISING, N, Series, noisy, series, studies
 
 
 def verdict(curve: Series, items: int | None = None, min_gain: float | None = None) -> Verdict:

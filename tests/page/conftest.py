@@ -15,8 +15,8 @@ from app.catalog.plugins import advertise
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
-from tests.api.conftest import PLUGINS, Service
-from tests.conftest import Servers, new_database
+from tests.support.servers import Servers, new_database
+from tests.support.service import PLUGINS, Service
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from app.db.tables import Dataset
-from tests.api.conftest import Measure
 from tests.page.conftest import Live
+from tests.support.service import Measure
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect

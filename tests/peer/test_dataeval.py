@@ -19,7 +19,7 @@ from sufficiency.method.schedule import geometric_steps
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.loop import run_cells
 from sufficiency.training.unit import UnitPlan
-from tests.method.test_power_law import ACCURACY, N, series
+from tests.method.curves import ACCURACY, N, series
 
 TABLE = {
     "TPR at 0.5 Fixed FPR": [

@@ -1,7 +1,9 @@
 """Jobs without an API, and the ways to play their worker."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
 from app.catalog.workers import register_worker
@@ -106,3 +108,23 @@ def sweeper_of(database: Database, settings: Settings) -> Sweeper:
     celery = make_celery(settings)
     celery.control.purge()
     return Sweeper(database, celery, settings.model_copy(update={"heartbeat_seconds": 0.0}))
+
+
+@pytest.fixture
+def database(fresh_database: str) -> Iterator[Database]:
+    """A migrated database of the test's own."""
+    database = Database(fresh_database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def worker_id(database: Database) -> UUID:
+    """A live worker that has what the jobs here need."""
+    return add_worker(database)
+
+
+@pytest.fixture
+def job_id(database: Database) -> UUID:
+    """A queued job."""
+    return add_job(database)

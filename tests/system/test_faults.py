@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from app.queue.celery import make_celery
+from bench.cluster import Cluster, stopped, wait_until
 from sufficiency import Client
-from tests.system.cluster import Cluster, stopped, wait_until
 from tests.system.torture import (
     DIGITS,
     SETTINGS,

@@ -13,8 +13,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bench.cluster import Cluster, wait_until
 from sufficiency import Client
-from tests.system.cluster import Cluster, wait_until
 from tests.system.torture import DIGITS, SETTINGS
 
 JOB: dict[str, Any] = {

@@ -12,68 +12,8 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.system.conftest import SHARED_DATA, Service
-
-TERMINAL = {"completed", "failed", "cancelled"}
-TINY: dict[str, Any] = {
-    "model": {"name": "linear"},
-    "training": {"name": "sgd-classifier", "params": {"lr": 0.1, "epochs": 3, "batch_size": 16}},
-    "evaluation": {"name": "classification", "params": {"metrics": ["accuracy", "log_loss", "recall_per_class"]}},
-    "dataset": "digits",
-    "runs": 2,
-    "substeps": 4,
-}
-
-
-def register(client: httpx.Client, name: str, train: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
-    """Register a dataset and wait until a worker has looked at it."""
-    answer = client.post("/datasets", json={"name": name, "train": train, "test": test})
-    assert answer.status_code in (200, 201), answer.text
-    deadline = time.monotonic() + 60
-    while (dataset := client.get(f"/datasets/{name}").json())["status"] == "verifying":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return dict(dataset)
-
-
-def follow(client: httpx.Client, job_id: str, last: int | None = None) -> list[dict[str, Any]]:
-    """Read a job's events until it ends; the stream itself is the wait."""
-    headers = {} if last is None else {"Last-Event-ID": str(last)}
-    events: list[dict[str, Any]] = []
-    with client.stream("GET", f"/jobs/{job_id}/events", headers=headers, timeout=120) as stream:
-        assert stream.headers["content-type"].startswith("text/event-stream")
-        event: dict[str, Any] = {}
-        for line in stream.iter_lines():
-            if line.startswith("id:"):
-                event["id"] = int(line[3:])
-            elif line.startswith("event:"):
-                event["type"] = line[6:].strip()
-            elif line.startswith("data:"):
-                event["data"] = json.loads(line[5:])
-            elif not line and "type" in event:
-                events.append(event)
-                event = {}
-    return events
-
-
-def run(client: httpx.Client, spec: dict[str, Any]) -> dict[str, Any]:
-    """Post a job and return it when it has ended."""
-    answer = client.post("/jobs", json=spec)
-    assert answer.status_code == 201, answer.text
-    job_id = answer.json()["id"]
-    events = follow(client, job_id)
-    assert events[-1]["type"] == "state"
-    job = client.get(f"/jobs/{job_id}").json()
-    assert job["state"] in TERMINAL
-    return dict(job)
-
-
-@pytest.fixture(scope="module")
-def client(service: Service) -> httpx.Client:
-    digits = {"loader": "digits", "params": {"split": "train"}}
-    info = register(service.client, "digits", digits, {"loader": "digits", "params": {"split": "test"}})
-    assert info["status"] == "ready", info
-    return service.client
+from tests.support.external import SHARED_DATA
+from tests.support.standalone import TINY, Service, follow, register, run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import ROOT, Service
+from tests.support.external import ROOT
+from tests.support.standalone import Service
 
 
 @pytest.mark.slow

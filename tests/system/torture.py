@@ -17,8 +17,9 @@ import psycopg
 from pydantic import ByteSize
 
 from app.settings import Settings
+from bench.cluster import Cluster, wait_until
 from sufficiency import ApiError, Client, ClientError
-from tests.system.cluster import Cluster, wait_until
+from tests.support.external import EXTERNAL, ROOT, external_plugins
 
 SETTINGS = Settings(
     lease_seconds=4.0,
@@ -27,6 +28,9 @@ SETTINGS = Settings(
     resend_seconds=3.0,
     cancel_grace_seconds=1.0,
     trainer_memory=ByteSize(1200 * 2**20),
+    # The others import what takes seconds, again with each worker that starts.
+    plugins=external_plugins("[bf]*_plugins.py"),
+    plugin_path=(EXTERNAL, ROOT),
     max_attempts=100,  # no unit here is to blame for what happens to it
 )
 Outcome = Literal["completed", "failed", "cancelled"]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.db.engine import Database
-from tests.api.conftest import Service, running
-from tests.cli.conftest import nobody
+from tests.support.command_line import nobody
+from tests.support.service import Service, running
 
 __all__ = ["nobody"]
 

@@ -26,7 +26,7 @@ from app.db.engine import Database
 from app.db.tables import Job, Webhook, WebhookDelivery
 from app.jobs.lifecycle import lock_job, move
 from app.webhooks.deliverer import PAUSES, Deliverer, Outcome, pause
-from tests.api.conftest import Service, pointers, problem
+from tests.support.service import Service, pointers, problem
 from tests.webhooks.conftest import Receiver
 
 SLOW = 20.0

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, make_url, update
 
 from app.db.tables import Job
 from app.web.session import SESSIONS
-from tests.api.conftest import Service, power_law
+from tests.support.service import Service, power_law
 
 STEPS = [10, 40, 160, 640, 1000]
 MANY = SESSIONS + 100

@@ -9,34 +9,12 @@ from sqlalchemy import func, select, update
 
 from app.catalog.plugins import advertise
 from app.catalog.verification import dataset_ready
-from app.db.tables import Cell, Curve, Dataset, Job, Measurement, Outbox, Unit
+from app.db.tables import Cell, Curve, Dataset, Job, Outbox, Unit
 from app.units import lease
 from app.units.plans import job_planned
-from tests.api.conftest import INFO, PLUGINS, Service, pointers, power_law, problem
-from tests.api.test_events import follow
-
-
-def completed(service: Service, **changes: Any) -> str:
-    job_id: str = service.submit(**{"schedule": [20, 50, 100, 200, 400], **changes})["id"]
-    service.work(job_id)
-    assert service.client.get(f"/jobs/{job_id}").json()["state"] == "completed"
-    return job_id
-
-
-def extend(service: Service, job_id: str, body: dict[str, Any], query: str = "", **headers: str) -> Any:
-    return service.client.post(f"/jobs/{job_id}/extend{query}", json=body, headers=headers)
-
-
-def values(service: Service, job_id: str) -> dict[tuple[int, int, str, int], tuple[float | None, Any]]:
-    """Return every measurement with when its cell was recorded."""
-    with service.database.transaction() as session:
-        rows = session.execute(
-            select(Measurement, Cell.finished_at)
-            .join(Cell, (Cell.job_id == Measurement.job_id) & (Cell.run == Measurement.run)
-                  & (Cell.step == Measurement.step))
-            .where(Measurement.job_id == UUID(job_id))
-        )  # fmt: skip
-        return {(m.run, m.step, m.metric, m.class_index): (m.value, at) for m, at in rows}
+from tests.support.events import follow
+from tests.support.finished import completed, extend, values
+from tests.support.service import INFO, PLUGINS, Service, pointers, power_law, problem
 
 
 def change_version(service: Service, name: str, version: str) -> None:

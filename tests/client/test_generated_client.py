@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_against_the_api import SPEC, HandWorker
+from tests.support.listening import SPEC, HandWorker
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")

@@ -12,15 +12,8 @@ from dataeval.performance._output import SufficiencyOutput
 from sqlalchemy import select, update
 
 from app.db.tables import Curve, Dataset, Job
-from tests.api.conftest import CLASSES, Service, pointers, power_law, problem
-
-STEPS = [10, 40, 160, 640, 1000]
-
-
-def finished(service: Service, measure: Any = power_law, **changes: Any) -> str:
-    job_id = str(service.submit(schedule=STEPS, **changes)["id"])
-    service.work(job_id, measure)
-    return job_id
+from tests.support.finished import STEPS, finished
+from tests.support.service import CLASSES, Service, pointers, power_law, problem
 
 
 def table(answer: Any) -> list[dict[str, str]]:

@@ -23,7 +23,6 @@ from app.settings import Settings
 from app.standalone.children import Child
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import free_port
-from tests.system.conftest import EXTERNAL, ROOT, external_plugins
 
 MARK = "SUFFICIENCY_TEST_CLUSTER"  # in the environment of every process of a cluster, however deep
 
@@ -79,8 +78,6 @@ class Cluster:
                 "url": self.url,
                 "slots": 1,
                 "device": "cpu",
-                # The others import what takes seconds, again with each worker that starts.
-                "plugins": external_plugins("[bf]*_plugins.py"),
             }
         )
         self.settings = settings
@@ -94,7 +91,7 @@ class Cluster:
         """Start one more program of the service."""
         env = {key: value for key, value in os.environ.items() if not key.startswith("SUFFICIENCY_")}
         env |= self.settings.environment()
-        env |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join([str(EXTERNAL), str(ROOT)]), MARK: self.mark}
+        env |= {"PYTHONUNBUFFERED": "1", MARK: self.mark}
         child = Child(
             name, command, self.directory / f"{name}.log", env | overrides, stop_signals=[(signal.SIGTERM, 30)]
         )

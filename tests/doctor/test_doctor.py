@@ -18,9 +18,10 @@ from app.doctor.examination import CHECKS, examine
 from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
 from app.units.lease import claim_of, fail_unit
-from tests.cli.conftest import Outcome, Script
-from tests.conftest import Servers, new_database
+from tests.support.command_line import Outcome
 from tests.support.jobs import add_job, take, units, work_through
+from tests.support.script import Script
+from tests.support.servers import Servers, new_database
 
 READY = (200, {}, json.dumps({"status": "ok"}))
 OFFERED = ["model:mlp", "training:sgd-classifier", "evaluation:classification", "dataset:digits"]
@@ -75,6 +76,8 @@ def template(servers: Servers) -> Iterator[Patient]:
 def patient(template: Patient, script: Script) -> Patient:
     template.script = script
     template.settings = template.settings.model_copy(update={"url": script.url})
+    # However long the tests before took, its worker has just been heard, and its units have just been sent.
+    template.sql("UPDATE worker SET heartbeat_at = now()", "UPDATE unit SET sent_at = now() WHERE sent_at IS NOT NULL")
     return template
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import text, update
 
 from app.catalog.plugins import advertise
 from app.db.tables import Worker
-from tests.api.conftest import NAMES, PLUGINS, Service, pointers, problem
+from tests.support.service import NAMES, PLUGINS, Service, pointers, problem
 
 
 def test_plugins_are_listed_by_kind_and_page(service: Service) -> None:

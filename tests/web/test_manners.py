@@ -19,7 +19,7 @@ from app.db.tables import Job
 from app.main import create_app
 from app.openapi import specification
 from app.settings import Settings
-from tests.api.conftest import Service, TestClient, pointers, problem
+from tests.support.service import Service, TestClient, pointers, problem
 
 JSON = {"content-type": "application/json"}
 

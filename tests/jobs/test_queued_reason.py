@@ -11,7 +11,7 @@ from app.catalog.workers import register_worker
 from app.db.tables import Job, Outbox, Worker
 from app.units.lease import claim_of
 from app.units.plans import job_planned
-from tests.api.conftest import NAMES, PLUGINS, Service
+from tests.support.service import NAMES, PLUGINS, Service
 
 VERSIONS = dict.fromkeys(NAMES, "1.0")
 

@@ -1,6 +1,5 @@
 """The event stream: resumable, the same on every replica, ended with the job, the client or the server."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,41 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
 
 from app.standalone.service import free_port
-from tests.api.conftest import Service, pointers, problem
-
-
-@dataclass(frozen=True)
-class Received:
-    """One event of a stream."""
-
-    id: int
-    type: str
-    data: dict[str, Any]
-
-
-def parse(stream: str) -> list[Received]:
-    events = []
-    for block in stream.strip().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
-            events.append(Received(int(fields["id"]), fields["event"], json.loads(fields["data"])))
-    return events
-
-
-def follow(service: Service, job_id: str, last: int | None = None) -> list[Received]:
-    headers = {} if last is None else {"Last-Event-ID": str(last)}
-    answer = service.client.get(f"/jobs/{job_id}/events", headers=headers)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.headers["cache-control"] == "no-cache"
-    return parse(answer.text)
+from tests.support.events import follow
+from tests.support.service import Service, pointers, problem
 
 
 def test_an_ended_job_is_told_from_the_beginning_or_from_where_it_was_left(service: Service) -> None:

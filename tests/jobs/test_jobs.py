@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.db.tables import Cell, Event, Job, Measurement, Unit
-from tests.api.conftest import NAMES, Service, pointers, power_law, problem
+from tests.support.service import NAMES, Service, pointers, power_law, problem
 
 
 def test_a_job_is_queued_with_every_default_filled_in(service: Service) -> None:

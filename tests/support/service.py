@@ -18,7 +18,7 @@ from app.db.tables import Unit
 from app.main import create_app
 from app.settings import Settings
 from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record_cell
-from tests.conftest import Servers, new_database
+from tests.support.servers import Servers, new_database
 
 with warnings.catch_warnings():
     # Starlette's test client asks for httpx2, which this project does not use.

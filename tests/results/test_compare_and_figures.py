@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from app.page.routes import FILES
-from tests.api.conftest import CLASSES, Service, pointers, power_law, problem
-from tests.api.test_results import finished
+from tests.support.finished import finished
+from tests.support.service import CLASSES, Service, pointers, power_law, problem
 
 EVIL = '<script>alert(1)</script> & $x_1$ "精度"'
 

@@ -16,7 +16,7 @@ import yaml
 
 from app.settings import Settings
 from sufficiency import Job
-from tests.conftest import Servers, new_database
+from tests.support.servers import Servers, new_database
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "platform.md").read_text()

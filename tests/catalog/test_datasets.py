@@ -6,7 +6,7 @@ import pytest
 
 from app.catalog.plugins import advertise
 from app.catalog.verification import dataset_ready
-from tests.api.conftest import INFO, PLUGINS, Service, pointers, problem
+from tests.support.service import INFO, PLUGINS, Service, pointers, problem
 
 SOURCE = {"name": "one", "source": {"loader": "npz", "params": {"path": "all.npz"}}}
 

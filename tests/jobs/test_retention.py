@@ -12,12 +12,11 @@ from app.db.tables import Cell, Event, Extension, Job, Measurement, Unit
 from app.jobs.lifecycle import lock_job
 from app.jobs.retention import BATCH, Dropped, prune
 from app.settings import get_settings
-from tests.api.conftest import Service
-from tests.api.test_events import follow
-from tests.api.test_extend import completed, extend, values
-from tests.cli.conftest import Outcome, sufficiency
+from tests.support.command_line import Outcome
+from tests.support.events import follow
+from tests.support.finished import completed, extend, values
+from tests.support.service import Service
 
-assert sufficiency  # a fixture
 MONTH = timedelta(days=30)
 
 
