@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.db.tables import Dataset
 from tests.page.conftest import Live
@@ -382,6 +382,31 @@ def test_a_dataset_is_registered_and_what_is_wrong_is_said_at_its_field(page: An
         box.fill("fresh.npz")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", name="fresh")).to_be_visible()
+
+
+def test_a_table_shows_its_features_what_was_done_and_what_looks_wrong(page: Any, live: Live) -> None:
+    live.service.dataset("visits")
+    with live.service.database.transaction() as session:
+        visits = session.scalars(select(Dataset).where(Dataset.name == "visits")).one()
+        assert visits.info is not None
+        visits.info = visits.info | {
+            "features": [
+                {"name": "age", "kind": "number", "numbers": 2},
+                {"name": "ward", "kind": "category", "numbers": 3},
+            ],
+            "notes": [{"code": "rows_dropped", "detail": "3 of 90 rows lack a value"}],
+            "warnings": [{"code": "identifier", "detail": "the column 'ward' has another value in every row"}],
+            "missing": {"handling": "impute", "columns": [{"name": "age", "value": 41.5, "train": 12, "test": 3}]},
+        }
+    go(page, live, "/datasets")
+    card = page.locator("article", has=page.get_by_role("heading", name="visits"))
+    expect(card).to_contain_text("age (number), ward (category)")
+    expect(card.locator(".note.warn")).to_contain_text("the column 'ward' has another value in every row")
+    card.get_by_text("2 notes").click()
+    expect(card.locator("details li")).to_have_text(
+        ["3 of 90 rows lack a value", "age: 12 missing values in training and 3 in test are filled with 41.5."]
+    )
+    assert violations(page, None) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

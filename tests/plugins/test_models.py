@@ -247,7 +247,7 @@ def test_tables(root: Path) -> None:
         with pytest.raises(DatasetError, match=says):
             load_tabular("t.csv", **bad)  # type: ignore[arg-type]
     (root / "u.csv").write_text("size,kind\n,a\n2,b\n")
-    with pytest.raises(DatasetError, match="empty values"):
+    with pytest.raises(DatasetError, match="1 empty value"):
         load_tabular("u.csv", "kind")
 
 

@@ -148,18 +148,19 @@ def coder_for(column: Column, choices: Choices) -> Coder:
         categories = tuple(column.texts.present())
         fill = _most_frequent(column, categories) if choices.missing == "impute" else None
         return Coder(column.name, "category", choices, categories, fill)
-    values = np.sort(column.present())
+    values = column.present()
     timed = column.kind == "time" or (column.kind == "date" and bool((values % DAY != 0).any()))
     middle: Any = 0
-    if len(values):
-        middle = (values[(len(values) - 1) // 2] if column.kind in ("date", "time") else _median(values)).item()
-        if column.kind == "boolean":
-            middle = float(values.mean() > 0.5)
+    if column.kind == "boolean":
+        middle = float(len(values) > 0 and values.mean() > 0.5)
+    elif len(values):
+        middle = _median(values).item()
     return Coder(column.name, column.kind, choices, (), middle, gaps, timed)
 
 
 def _median(values: NDArray[Any]) -> Any:
-    return values[(len(values) - 1) // 2] if values.dtype.kind in "iu" else np.median(values)
+    """Return the median; of whole numbers one of them, so that it is whole and exact."""
+    return np.median(values) if values.dtype.kind == "f" else np.sort(values)[(len(values) - 1) // 2]
 
 
 def _most_frequent(column: Column, categories: Sequence[str]) -> str | None:

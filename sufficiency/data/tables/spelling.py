@@ -41,13 +41,14 @@ def numbers_in(
     """
     import pyarrow.compute as pc
 
-    plain, comma, thousands = (_matches(words, pattern) for pattern in (_PLAIN, _COMMA, _THOUSANDS))
+    plain = _matches(words, _PLAIN)
+    if plain.all() and decimal != ",":
+        return _parsed(words, plain), plain, ""
+    comma, thousands = _matches(words, _COMMA), _matches(words, _THOUSANDS)
     comma &= np.asarray(pc.match_substring_regex(words, r"\d"))
     english, german = plain | thousands, comma
     if decimal is None:
-        if plain.all():
-            how = "."
-        elif german.all() and english.all():  # 1,234 may be either
+        if german.all() and english.all():  # 1,234 may be either
             how = "." if delimiter == "," else ","
         else:
             how = "," if german.sum() > english.sum() else "."
