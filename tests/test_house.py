@@ -194,3 +194,11 @@ def test_constraints_pin_every_dependency_to_a_version_that_any_index_has() -> N
 
 def test_ci_is_runnable() -> None:
     assert (ROOT / ".ci" / "run").stat().st_mode & stat.S_IXUSR
+
+
+@pytest.mark.parametrize(("folder", "pattern"), [("docs/decisions", "0*.md"), ("bench", "**/[!_]*.py")])
+def test_a_list_names_every_file_that_it_is_of(folder: str, pattern: str) -> None:
+    listed = (ROOT / folder / "README.md").read_text()
+    files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern)]
+    assert files
+    assert [path for path in files if str(path) not in listed] == []

@@ -26,7 +26,7 @@ class Service:
     data: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def service() -> Iterator[Service]:
     """API, worker with two slots, PostgreSQL and Redis, on a free port."""
     with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory:

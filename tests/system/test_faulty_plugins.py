@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.standalone import TINY, Service, register, run
+from tests.support.standalone import TINY, run
 
 COUNTING = TINY | {"training": {"name": "nothing"}, "schedule": [10, 40, 160, 640]}
 
@@ -90,35 +90,6 @@ def test_a_plugin_that_does_not_import_is_shown_and_takes_no_other_along(client:
     [worker] = client.get("/workers").json()["items"]
     assert "a_module_that_is_not_there" in str(worker)
     assert client.get("/plugins/training/raises").status_code == 200
-
-
-def test_a_dataeval_users_classes_run_unchanged(service: Service) -> None:
-    """The tutorial's model, strategies and reset, from a module that knows nothing of this project."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    y = np.arange(200) % 10
-    x = rng.random((200, 1, 28, 28), dtype=np.float32) * 0.3
-    for row, label in enumerate(y):
-        x[row, 0, 2 * label : 2 * label + 4] += 0.7
-    np.savez(service.data / "stripes.npz", x=x, y=y)
-    split = {"loader": "npz", "params": {"path": "stripes.npz"}}
-    register(service.client, "stripes", split, split)
-    spec = {
-        "model": {"name": "tutorial-net"},
-        "training": {"name": "tutorial-training"},
-        "evaluation": {"name": "tutorial-evaluation"},
-        "reset": {"name": "tutorial-reset"},
-        "dataset": "stripes",
-        "runs": 2,
-        "schedule": [20, 60, 180],
-    }
-    for protocol in ("independent", "dataeval"):
-        job = run(service.client, spec | {"protocol": protocol})
-        assert job["state"] == "completed", job
-        items = service.client.get(f"/jobs/{job['id']}/measurements?view=averages").json()["items"]
-        assert {row["metric"] for row in items} == {"Accuracy", "AUROC", "TPR at 0.5 Fixed FPR"}
-        assert [row["mean"] for row in items if row["metric"] == "Accuracy"][-1] > 0.5
 
 
 def test_a_schedule_plugin_cannot_ask_for_more_cells_than_a_job_may_have(client: httpx.Client) -> None:
