@@ -99,7 +99,7 @@ def receiver(receivers: Callable[[], Receiver]) -> Receiver:
 @pytest.fixture
 def service(fresh_database: str, redis_url: str) -> Iterator[Service]:
     """The running API, which may call this machine's loopback."""
-    with running(fresh_database, redis_url, webhook_addresses="loopback", webhook_timeout_seconds=2.0) as service:
+    with running(fresh_database, redis_url, webhook_addresses="loopback", webhook_timeout_seconds=5.0) as service:
         yield service
 
 

@@ -244,8 +244,10 @@ def test_a_slow_endpoint_holds_up_no_other_and_is_given_up(service: Service, rec
     slow.wait_for(1)
     service.client.post(f"/webhooks/{prompt['id']}/test")
     assert settled(service, prompt)["state"] == "delivered"
-    assert deliveries(service, late)[0]["log"] == []
-    assert settled(service, late)["log"][0]["error"] == "no answer within 2 s"
+    [given_up] = settled(service, late)["log"]
+    assert given_up["error"] == "no answer within 5 s"
+    # By when each was tried, not by what this test sees in between: on a busy machine five seconds are soon gone.
+    assert settled(service, prompt)["log"][0]["at"] < given_up["at"]
 
 
 def test_long_answers_are_cut_and_odd_ones_kept_as_text(service: Service, receiver: Receiver) -> None:

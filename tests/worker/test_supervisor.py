@@ -21,7 +21,7 @@ PLUGINS = (
     *SPECS,
     "training:forks=tests.external.broken_plugins:Forks",
     "training:nothing=tests.external.broken_plugins:TrainsNothing",
-    "evaluation:size=tests.external.fault_plugins:Size",
+    "evaluation:size=bench.sleeping:Size",
     "model:lost=tests.external.no_such_module:Lost",
 )
 BLOBS = {"loader": "blobs", "params": {"size": 60, "seed": 0}}
