@@ -1,12 +1,12 @@
 """A study in Python's hands: what is known of it, with the questions that it can be asked, and a face in notebooks."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, overload
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ClientError
 from sufficiency.client.frames import Rows, by_metric, means_table
 from sufficiency.client.progress import summary
@@ -25,39 +25,6 @@ if TYPE_CHECKING:
         Projection,
         Verdicts,
     )
-
-
-class Answering(Protocol):
-    """Whoever answers questions about studies by their ids: a service, or this process about those that it ran."""
-
-    @property
-    def url(self) -> str: ...
-
-    def job(self, id: str | UUID) -> Reply[JobView]: ...
-
-    @overload
-    def measurements(self, id: str | UUID, view: Literal["averages"] = ...) -> "Reply[Page[AverageMeasurement]]": ...
-
-    @overload
-    def measurements(self, id: str | UUID, view: Literal["cells"]) -> "Reply[Page[CellMeasurement]]": ...
-
-    def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> "Reply[Projection]": ...
-
-    def inv_project(
-        self, id: str | UUID, targets: Sequence[float | str], **options: Any
-    ) -> "Reply[InverseProjection]": ...
-
-    def verdict(self, id: str | UUID, **options: Any) -> "Reply[Verdicts]": ...
-
-    def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]": ...
-
-    def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]: ...
-
-    def plot(self, id: str | UUID, kind: PictureKind = ..., **options: Any) -> bytes: ...
-
-    def table(self, id: str | UUID, view: str, params: Mapping[str, Any] | None = None) -> str: ...
-
-    def export(self, id: str | UUID, format: ExportFormat = ...) -> bytes: ...
 
 
 class Handle(Reply[JobView]):

@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ApiError, ClientError
 from sufficiency.client.frames import by_metric
-from sufficiency.client.handle import Answering
 from sufficiency.client.replies import Reply
 from sufficiency.extras import needs
 from sufficiency.schemas.words import ENDED

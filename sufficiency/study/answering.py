@@ -42,7 +42,7 @@ from sufficiency.schemas.words import DEFAULT_METHOD, ExportFormat, Measurements
 from sufficiency.study.record import Record
 
 M = TypeVar("M", bound=BaseModel)
-Q = TypeVar("Q", bound="Question")
+Q = TypeVar("Q", bound=Strict)
 
 # What the service answers each kind of refusal with.
 _STATUS: dict[type[QuestionError], tuple[int, str]] = {

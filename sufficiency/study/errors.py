@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sufficiency.client.handle import Handle
     from sufficiency.schemas.problems import BadField
-    from sufficiency.study.result import StudyResult
 
 
 class StudyError(Exception):
@@ -37,7 +37,7 @@ class StudyFailed(StudyError, RuntimeError):
         With the cells that were measured before.
     """
 
-    def __init__(self, error: dict[str, Any], study: "StudyResult") -> None:
+    def __init__(self, error: dict[str, Any], study: "Handle") -> None:
         super().__init__(error["detail"])
         self.error = error
         self.study = study
@@ -52,6 +52,6 @@ class Interrupted(KeyboardInterrupt):
         With the cells that are measured. In a notebook: ``import sys; study = sys.last_value.study``.
     """
 
-    def __init__(self, study: "StudyResult", kept: str) -> None:
+    def __init__(self, study: "Handle", kept: str) -> None:
         super().__init__(kept)
         self.study = study
