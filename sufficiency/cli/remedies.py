@@ -8,13 +8,13 @@ from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
 
 # By the problem's code; `{name}` and `{id}` are of the dataset or job that was asked about.
 BY_CODE = {
-    "dataset_exists": "choose another name; or see what is there with `sufficiency datasets show {name}`, and make room "
-    "with `sufficiency datasets remove {name}`",
+    "dataset_exists": "choose another name; or see what is there with `sufficiency datasets show {name}`, and make "
+    "room with `sufficiency datasets remove {name}`",
     "dataset_in_use": "list them with `sufficiency jobs --dataset {name}`, and delete those that are not needed",
     "dataset_gone": "see what there is with `sufficiency datasets list`, and add it again",
     "dataset_not_ready": "see what it waits for with `sufficiency datasets show {name}`",
-    "dataset_invalid": "see why with `sufficiency datasets show {name}`; after a correction, `sufficiency datasets verify "
-    "{name}` reads it anew",
+    "dataset_invalid": "see why with `sufficiency datasets show {name}`; after a correction, "
+    "`sufficiency datasets verify {name}` reads it anew",
     **dict.fromkeys(
         ("plugin_changed", "dataset_changed"),
         "add --start-anew to the command to measure all of it again, or bring back what was there before",

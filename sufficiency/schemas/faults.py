@@ -123,7 +123,29 @@ REQUIRED: Mapping[str, str] = {
 }
 # Errors that say already what was given, or where what was given says nothing.
 _COMPLETE = frozenset(
-    ["missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument", "extra_forbidden", "unexpected_keyword_argument", "unexpected_positional_argument", "multiple_argument_values", "default_factory_not_called", "frozen_field", "frozen_instance", "no_such_attribute", "get_attribute_error", "recursion_loop", "recursion_depth_exceeded", "invalid_key", "set_item_not_hashable", "string_unicode", "int_parsing_size", "union_tag_invalid", "union_tag_not_found"]
+    {
+        "missing",
+        "missing_argument",
+        "missing_keyword_only_argument",
+        "missing_positional_only_argument",
+        "extra_forbidden",
+        "unexpected_keyword_argument",
+        "unexpected_positional_argument",
+        "multiple_argument_values",
+        "default_factory_not_called",
+        "frozen_field",
+        "frozen_instance",
+        "no_such_attribute",
+        "get_attribute_error",
+        "recursion_loop",
+        "recursion_depth_exceeded",
+        "invalid_key",
+        "set_item_not_hashable",
+        "string_unicode",
+        "int_parsing_size",
+        "union_tag_invalid",
+        "union_tag_not_found",
+    }
 )
 _BOUNDS = frozenset(("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"))
 _MEASURED = {"too_short": "entries", "too_long": "entries", "bytes_too_short": "bytes", "bytes_too_long": "bytes"}

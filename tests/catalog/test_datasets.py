@@ -38,7 +38,7 @@ SPLIT = SOURCE["source"]
         ({"train": SPLIT}, "give both", "#"),
         ({"train": SPLIT, "test": SPLIT, "source": SPLIT}, "not both", "#"),
         ({"train": SPLIT, "test": SPLIT, "split": {}}, "there is none", "#"),
-        ({"source": SPLIT, "split": {"test_fraction": 1}}, "less than 1", "#/split/test_fraction"),
+        ({"source": SPLIT, "split": {"test_fraction": 1}}, "must be below 1", "#/split/test_fraction"),
         ({"source": SPLIT, "split": {"fraction": 0.5}}, "", "#/split/fraction"),
         ({"source": {"loader": "npzz"}}, "npz", "#/source/loader"),
         ({"source": {"loader": "npz", "params": {"path": 3}}}, "string", "#/source/params/path"),

@@ -16,7 +16,11 @@ CONTEXT: dict[str, Any] = {
     **dict.fromkeys(("min_length", "max_length", "max_digits", "decimal_places", "whole_digits"), 3),
     **dict.fromkeys(("error", "method_name", "class_name", "pattern", "expected", "discriminator", "tag"), "it"),
     **dict.fromkeys(("expected_tags", "class", "expected_schemes", "encoding", "encoding_error", "attribute"), "it"),
-    "field_type": "List", "actual_length": 1, "tz_expected": 0, "tz_actual": 1, "expected_version": 4,
+    "field_type": "List",
+    "actual_length": 1,
+    "tz_expected": 0,
+    "tz_actual": 1,
+    "expected_version": 4,
 }
 PYDANTIC_SAYS = ("nput should", "ield required", "xtra inputs", "hould be", "hould have", "valid dictionary")
 
