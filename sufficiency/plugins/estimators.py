@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sufficiency.data.arrays import materialise
+from sufficiency.data.foreign import materialise
 from sufficiency.plugins.margins import one_against_rest
 
 # A job is measured with one version: 0.2.0 takes labels from `predict`, and scores as the estimator gives them.
