@@ -17,6 +17,7 @@ from app.settings import Settings
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import NEWEST_SAMPLING
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
-    full = spec.model_copy(update={**configured, "device": device})
+    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    full = spec.model_copy(update={**configured, **filled})
     return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device)
 
 

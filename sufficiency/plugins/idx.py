@@ -12,8 +12,11 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, numbered_classes, select
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.labels import numbered_classes
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import select
 from sufficiency.plugins.datasets import Limit, Start
 from sufficiency.settings import get_settings
 

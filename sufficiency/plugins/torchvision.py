@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, chosen_rows
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import chosen_rows
 from sufficiency.plugins.datasets import Limit, Start
 
 REQUIRES = {"torchvision": "pip install torchvision, in the version that goes with its torch"}
