@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.catalog.plugins import configure, nearest
+from app.catalog.plugins import configure
 from app.catalog.verification import ask_to_verify
 from app.db.tables import Dataset, Job
-from app.errors import Conflict, FieldError, Invalid, NotFound, field_error
+from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, nearest
 from sufficiency.schemas.datasets import NewDataset, SplitRule
 
 

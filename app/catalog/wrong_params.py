@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -101,7 +101,7 @@ def _field_errors(error: ValidationError, place: tuple[str | int, ...]) -> list[
 
 
 def _required(error: ValidationError) -> str:
-    keyword, value = str(error.validator), error.validator_value
+    keyword, value = str(error.validator), cast(Any, error.validator_value)
     if keyword == "type":
         return f"must be {_listed([TYPES.get(one, one) for one in ([value] if isinstance(value, str) else value)])}"
     if keyword == "enum":
@@ -122,7 +122,8 @@ def _required(error: ValidationError) -> str:
 def _instead(error: ValidationError) -> str:
     if error.validator in COMPLETE:
         return ""
-    return f", not {len(error.instance) if error.validator in LENGTHS else shown(error.instance)}"
+    given = cast(Any, error.instance)
+    return f", not {len(given) if error.validator in LENGTHS else shown(given)}"
 
 
 def _listed(words: Sequence[str]) -> str:

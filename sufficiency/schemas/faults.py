@@ -7,7 +7,7 @@ given instead.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 LONGEST_SHOWN = 40  # characters of a value that was given
@@ -194,7 +194,8 @@ def instead(fault: Mapping[str, Any]) -> str:
         return ""
     if kind in _MEASURED:
         length = (fault.get("ctx") or {}).get("actual_length")
-        length = len(value) if length is None and hasattr(value, "__len__") else length
+        if length is None and isinstance(value, Sized):
+            length = len(value)
         return "" if length is None else f", not {length}"
     # In an address or the environment a number is written as text.
     return f", not {value if kind in _BOUNDS and isinstance(value, str) else shown(value)}"
