@@ -1,9 +1,9 @@
 """Which version of the service answers."""
 
+from importlib.metadata import version
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-
-from sufficiency import __version__
 
 API = "1"  # the version of the face, which the package's own outruns
 
@@ -15,7 +15,10 @@ class Version(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": "0.2.0", "api": "1"}]})
 
-    version: str = Field(__version__, description="of the package, as `sufficiency --version` prints it")
+    version: str = Field(
+        default_factory=lambda: version("sufficiency"),
+        description="of the package, as `sufficiency --version` prints it",
+    )
     api: str = Field(API, description="of this API, as `/openapi.json` has it")
 
 
