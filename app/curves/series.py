@@ -36,6 +36,7 @@ def study_of(session: Session, job: Job) -> Study:
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
         subsets=(job.dataset_fingerprint, job.spec["seed"], job.spec["protocol"]),
+        doubts=info.get("warnings") or [],
     )
 
 

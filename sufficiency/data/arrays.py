@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.description import Description
 from sufficiency.data.precision import Move, may_lose, target_in_float32
+from sufficiency.data.suspicions import suspicions
 
 MOST_CLASSES = 100_000
 _PART_VALUES = 8_000_000
@@ -577,7 +579,8 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
         info["test_items_in_train"] = _shared(first, second)
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
-        info |= first.description.joined(second.description).as_info()
+    stands = [split.description for split in (first, second) if isinstance(split, StoredItems)]
+    info |= reduce(Description.joined, stands, Description(warnings=tuple(suspicions(info)))).as_info()
     digest = hashlib.sha256(f"{first.fingerprint()}{second.fingerprint()}".encode())
     return info, digest.hexdigest()
 
