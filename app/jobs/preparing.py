@@ -19,6 +19,7 @@ from sufficiency.answers.warnings import doubts
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import NEWEST_SAMPLING
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
-    full = spec.model_copy(update={**configured, "device": device})
+    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    full = spec.model_copy(update={**configured, **filled})
     return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sufficiency.data.arrays import DatasetError
+from sufficiency.data.errors import DatasetError
 from sufficiency.settings import get_settings
 
 

@@ -5,7 +5,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, StoredItems, materialise, task_of
+from sufficiency.data.arrays import ArrayDataset, StoredItems
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import materialise, task_of
 from sufficiency.method.sampling import nested_order
 
 # A stream of its own: run 0 of a job with the same seed must not go through the items in this order.

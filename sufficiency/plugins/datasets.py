@@ -8,18 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sufficiency.data.arrays import (
-    ArrayDataset,
-    DatasetError,
-    MappedDataset,
-    Task,
-    as_unit,
-    chosen_rows,
-    numbered_classes,
-    select,
-)
+from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.description import Description
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.labels import numbered_classes
+from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.pixels import as_unit
+from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
 
 if TYPE_CHECKING:

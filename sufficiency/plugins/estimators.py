@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sufficiency.data.arrays import materialise
+from sufficiency.data.foreign import materialise
 
 _LEAST = 1e-12
 

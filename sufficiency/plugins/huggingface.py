@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, chosen_rows
+from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.description import Description, Remark
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.data.tables.words import hashed_text
 from sufficiency.extras import install

@@ -12,9 +12,12 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, chosen_rows, numbered_classes
+from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.description import Description
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.labels import numbered_classes
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
 from sufficiency.settings import get_settings

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from sufficiency.data.arrays import DatasetError, Task, chosen_rows
+from sufficiency.data.arrays import Task
 from sufficiency.data.description import Description, Remark
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.data.tables.columns import Column, counts_rows
 from sufficiency.data.tables.dataset import Table, TableDataset

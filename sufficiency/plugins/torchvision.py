@@ -7,9 +7,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, chosen_rows
+from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.description import Description
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
 

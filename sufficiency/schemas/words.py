@@ -21,6 +21,9 @@ Protocol = Literal["independent", "dataeval"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
+# The rule by which a run's subsets are drawn; see `sufficiency.method.sampling`.
+Sampling = Literal[1, 2]
+NEWEST_SAMPLING: Sampling = 2
 ProportionOf = Literal["items", "class_items"]
 # What a metric can take; None: unbounded on that side.
 Bounds = tuple[float | None, float | None]

@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, materialise, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import materialise
+from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins import idx
 from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npz
 from sufficiency.plugins.idx import load_idx

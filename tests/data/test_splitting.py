@@ -12,7 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, MappedDataset, contents, task_of, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import contents, task_of
+from sufficiency.data.mapped import MappedDataset
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.preview import contact_sheet
 from sufficiency.data.splitting import part_of, standardised
 from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npy, load_npz

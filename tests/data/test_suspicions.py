@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sufficiency.data.arrays import ArrayDataset, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import load_digits, load_npy, load_npz
 from sufficiency.plugins.tabular import load_tabular

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.splitting import part_of
 from sufficiency.plugins.estimators import FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.tables.words import hashed_text
 from sufficiency.plugins import torchvision as torchvision_loader
 from sufficiency.plugins.datasets import load_digits
