@@ -158,11 +158,11 @@ def load_tabular(
         cut = round(len(rows) * test_fraction)
         rows = rows[order[:cut] if split == "test" else order[cut:]]
     taken = chosen_rows(len(rows), start, limit)
-    cut = tuple(cut_off(y[rows], taken, class_names, path))
+    doubts = tuple(cut_off(y[rows], taken, class_names, path))
     rows = rows[taken]
     table = Table(used, spare, Choices(missing, dates, tuple(text), text_features), features is not None).take(rows)
     grouped = {name: groups_of(column)[rows] for name, column in about.items()}
-    return TableDataset(table, y[rows], class_names, path, grouped, Description(tuple(notes), cut, missing=handled))
+    return TableDataset(table, y[rows], class_names, path, grouped, Description(tuple(notes), doubts, missing=handled))
 
 
 def _features(
