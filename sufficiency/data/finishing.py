@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sufficiency.data.arrays import DatasetError, StoredItems, materialise, task_of
+from sufficiency.data.arrays import StoredItems
 from sufficiency.data.description import Description
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import materialise, task_of
 from sufficiency.data.precision import TOLERATED, TOLERATED_STANDARDISED, moves_for, remark_on
 from sufficiency.data.splitting import standardised
 from sufficiency.data.tables.dataset import TableDataset, encoded

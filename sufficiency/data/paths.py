@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from sufficiency.data.arrays import DatasetError
+from sufficiency.data.errors import DatasetError
 from sufficiency.settings import get_settings
 
 # Who runs a study in a process of their own may read what that process may: the roots keep a service's callers out.

@@ -7,7 +7,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from sufficiency.data.arrays import ArrayDataset, StoredItems, materialise
+from sufficiency.data.arrays import ArrayDataset, StoredItems
+from sufficiency.data.foreign import materialise
 
 _on_device: "WeakKeyDictionary[ArrayDataset, dict[str, tuple[Tensor, Tensor]]]" = WeakKeyDictionary()
 

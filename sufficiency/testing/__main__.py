@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sufficiency.data.arrays import DatasetError, contents
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import contents
 from sufficiency.schemas.words import PLUGIN_KINDS
 from sufficiency.testing.contract import check_module
 from sufficiency.testing.setting import Setting, sample_setting

@@ -125,7 +125,7 @@ class Verified(_Answer):
     Attributes
     ----------
     info : dict
-        As `data.arrays.verify_splits` returns it.
+        As `data.pairing.verify_splits` returns it.
     preview : bytes or None
         A PNG of some of its items.
     """

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import DatasetError, materialise, verify_splits
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
+from sufficiency.data.foreign import materialise
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.splitting import part_of
 from sufficiency.schemas.spec import PluginRef
 from sufficiency.schemas.work import SplitPart, SplitSource

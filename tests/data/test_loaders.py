@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, materialise, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import materialise
+from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins import idx
 from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npz
 from sufficiency.plugins.idx import load_idx
@@ -175,6 +178,7 @@ def test_splits_must_have_the_same_shape_and_classes() -> None:
     with pytest.raises(DatasetError, match="differently"):
         verify_splits(train, ArrayDataset(x, y, "ba"))
     info, fingerprint = verify_splits(train, ArrayDataset(x[:2], y[:2], "ab"))
+    assert [warning["code"] for warning in info.pop("warnings")] == ["test_items_in_train"]
     assert info == {
         "task": "classification",
         "test_items_in_train": 2,

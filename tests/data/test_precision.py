@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from sufficiency.data.arrays import ArrayDataset, materialise, verify_splits
+from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.finishing import finished
+from sufficiency.data.foreign import materialise
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.splitting import part_of
 from sufficiency.plugins.datasets import load_digits, load_npy, load_npz
 from sufficiency.plugins.estimators import FitEstimator, sklearn_model

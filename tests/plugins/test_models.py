@@ -10,7 +10,10 @@ import torch
 import torchmetrics
 from PIL import Image
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, materialise, verify_splits
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import materialise
+from sufficiency.data.pairing import verify_splits
 from sufficiency.data.paths import resolve_inside
 from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npz
 from sufficiency.plugins.evaluation import Classification

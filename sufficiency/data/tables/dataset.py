@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, StoredItems
+from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.description import Description, Remark
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.precision import TOLERATED_STANDARDISED, Move, OneFeature, moves_for, remark_on
 from sufficiency.data.tables.columns import Column, Texts, counts_rows
 from sufficiency.data.tables.encoding import Choices, Coder, coder_for

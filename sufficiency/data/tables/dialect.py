@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sufficiency.data.arrays import DatasetError
 from sufficiency.data.description import Remark
+from sufficiency.data.errors import DatasetError
 
 DELIMITERS = (",", ";", "\t", "|")
 _MARKS = (

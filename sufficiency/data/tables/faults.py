@@ -1,6 +1,6 @@
 """All that is wrong with a file, said at once, each with the way out."""
 
-from sufficiency.data.arrays import DatasetError
+from sufficiency.data.errors import DatasetError
 
 
 class Faults:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sufficiency.data.arrays import DatasetError
 from sufficiency.data.description import Remark
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.tables.dialect import beginning_of, dialect_of, encoding_of
 
 TEXT_SUFFIXES, PARQUET_SUFFIXES = (".csv", ".tsv", ".tab", ".txt"), (".parquet", ".pq")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import DatasetError
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.tables.columns import Column
 
 MOST_NAMED = 20

@@ -3,7 +3,8 @@
 import copy
 from collections.abc import Mapping
 
-from sufficiency.data.arrays import DatasetError, contents
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import contents
 from sufficiency.testing.findings import Advice, Broken
 from sufficiency.testing.trial import Trial
 from sufficiency.training.faults import describe

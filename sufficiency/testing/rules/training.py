@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sufficiency.data.arrays import ArrayDataset, contents
+from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.foreign import contents
 from sufficiency.testing.findings import Advice, Broken
 from sufficiency.testing.seeding import reseeding_is_noticed, seed
 from sufficiency.testing.setting import ITEMS, KEPT, weights

@@ -1,0 +1,85 @@
+"""Datasets that stay in their files and are read by memory map."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.data.arrays import StoredItems
+from sufficiency.data.description import Description
+from sufficiency.data.pixels import as_unit
+from sufficiency.data.precision import Move
+
+
+class MappedDataset(StoredItems):
+    """Items that stay in their file and are read when they are wanted; bytes are scaled to [0, 1] as they are read.
+
+    Parameters
+    ----------
+    store : ndarray, shape (M, ...)
+        Usually a memory map.
+    rows : ndarray of int64, shape (N,)
+        Which of its items there are.
+    y, class_names, source, item_metadata, description
+        As `StoredItems` has them, of the N items.
+    moves : mapping from int to Move, optional
+        What is done to some numbers of an item as it is read, by their place along the flattened item.
+
+    Raises
+    ------
+    DatasetError
+        For no items, unequal lengths, labels out of range, or values that are not finite.
+    """
+
+    def __init__(
+        self,
+        store: NDArray[Any],
+        rows: NDArray[np.int64],
+        y: NDArray[Any],
+        class_names: Sequence[str] | None,
+        source: str = "the dataset",
+        item_metadata: Mapping[str, NDArray[Any]] | None = None,
+        description: Description | None = None,
+        *,
+        moves: Mapping[int, Move] | None = None,
+    ) -> None:
+        super().__init__(y, class_names, source, (), item_metadata, description, size=len(rows))
+        self._store, self._rows, self._moves = store, rows, dict(moves or {})
+        self._check_items()
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Read these items, shape (len(rows), ...)."""
+        items = self._store[self._rows[rows]]
+        with np.errstate(over="ignore"):
+            taken: NDArray[np.float32] = as_unit(items).astype(np.float32, copy=bool(self._moves))
+        for place, move in self._moves.items():
+            taken.reshape(len(taken), -1)[:, place] = move(items.reshape(len(items), -1)[:, place])
+        return taken
+
+    def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these items as they stand in the file, shape (len(rows), ...)."""
+        return np.asarray(self._store[self._rows[rows]])
+
+    def feature(self, place: int) -> NDArray[Any]:
+        """Return one number of every item as it stands in the file, shape (N,)."""
+        return np.asarray(self._store.reshape(len(self._store), -1)[:, place])[self._rows]
+
+    def select(self, rows: NDArray[np.int64]) -> "MappedDataset":
+        """Return a dataset of these items."""
+        about = {name: values[rows] for name, values in self.item_metadata.items()}
+        return MappedDataset(
+            *(self._store, self._rows[rows], self.y[rows], self._names, self.source, about, self.description),
+            moves=self._moves,
+        )
+
+    def settled(self, moves: Mapping[int, Move], description: Description) -> "MappedDataset":
+        """Return the dataset with some numbers of its items moved as they are read."""
+        return MappedDataset(
+            *(self._store, self._rows, self.y, self._names, self.source, self.item_metadata, description), moves=moves
+        )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one item."""
+        return tuple(self._store.shape[1:])

@@ -1,0 +1,87 @@
+"""Two splits side by side: whether they belong together, and what is in them."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from sufficiency.data.arrays import StoredItems
+from sufficiency.data.description import Description
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.foreign import Opaque, contents
+from sufficiency.data.suspicions import suspicions
+
+
+def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
+    """Check that two splits belong together; return what is in them, and their fingerprint.
+
+    Raises
+    ------
+    DatasetError
+        For splits of different tasks, items of different shape or different features, or test items of a class that
+        the training split lacks.
+    """
+    first, second = contents(train), contents(test)
+    if first.task != second.task:
+        raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}")
+    if unknown := [name for name in second.class_names if name not in first.class_names]:
+        raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}")
+    if first.class_names[: len(second.class_names)] != second.class_names:
+        raise DatasetError("the two splits number their classes differently; give both the same classes")
+    info: dict[str, Any] = {
+        "task": first.task,
+        "train": _counts(first, first.class_names),
+        "test": _counts(second, first.class_names),
+        "input_shape": list(first.input_shape),
+        "class_names": list(first.class_names),
+    }
+    if isinstance(first, StoredItems) and isinstance(second, StoredItems):
+        _check_features(first, second)
+        info["test_items_in_train"] = _shared(first, second)
+        if first.feature_names:
+            info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
+    stands = [split.description for split in (first, second) if isinstance(split, StoredItems)]
+    info |= reduce(Description.joined, stands, Description(warnings=tuple(suspicions(info)))).as_info()
+    digest = hashlib.sha256(f"{first.fingerprint()}{second.fingerprint()}".encode())
+    return info, digest.hexdigest()
+
+
+MOST_FEATURES_NAMED = 100
+
+
+def _check_features(first: StoredItems, second: StoredItems) -> None:
+    if first.input_shape != second.input_shape:
+        raise DatasetError(f"training items have shape {first.input_shape}, test items {second.input_shape}")
+    if first.feature_names and second.feature_names and first.feature_names != second.feature_names:
+        pairs = zip(first.feature_names, second.feature_names, strict=True)
+        at, (ours, theirs) = next((k, pair) for k, pair in enumerate(pairs) if pair[0] != pair[1])
+        raise DatasetError(
+            f"feature {at} is {ours!r} in the training split and {theirs!r} in the test split; name the features in "
+            "one order, and where they are categories, split one file"
+        )
+
+
+def _counts(split: StoredItems | Opaque, class_names: Sequence[str]) -> dict[str, Any]:
+    if isinstance(split, Opaque):
+        return {"size": len(split), "class_counts": split.class_counts + [0] * (len(class_names) - split.num_classes)}
+    if split.task == "regression":
+        low, middle, high = np.quantile(split.y.astype(np.float64), [0, 0.5, 1]).tolist()
+        spread = {"mean": float(split.y.mean(dtype=np.float64)), "sd": float(split.y.std(dtype=np.float64))}
+        return {"size": len(split), "class_counts": [], "target": {"min": low, "median": middle, "max": high, **spread}}
+    return {"size": len(split), "class_counts": np.bincount(split.y, minlength=len(class_names)).tolist()}
+
+
+def _shared(train: StoredItems, test: StoredItems) -> int:
+    """Return how many test items are, number by number, training items too."""
+
+    def digests(split: StoredItems) -> list[bytes]:
+        return [
+            hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()
+            for _, part in split.rows_in_parts()
+            for row in part
+        ]
+
+    known = set(digests(train))
+    return sum(digest in known for digest in digests(test))
