@@ -26,6 +26,7 @@ from sufficiency.client.errors import ApiError
 from sufficiency.client.replies import Reply
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.fields import Strict
 from sufficiency.schemas.jobs import JobView
 from sufficiency.schemas.paging import Page
@@ -244,7 +245,7 @@ def _refusing(question: str) -> Iterator[None]:
         errors = [] if error.pointer is None else [{"pointer": error.pointer, "detail": error.detail}]
         raise _refusal(status, title, error.code, error.detail, errors, question) from error
     except ValidationError as error:
-        errors = [{"pointer": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors()]
+        errors = [{"pointer": ".".join(map(str, one["loc"])), "detail": worded(one)} for one in error.errors()]
         detail = "; ".join(f"{one['pointer']}: {one['detail']}" for one in errors[:3])
         raise _refusal(422, "The request is not valid", "invalid_request", detail, errors, question) from error
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
-from sufficiency.data.arrays import ArrayDataset, DatasetError, Task, as_unit, numbered_classes
+from sufficiency.data.arrays import ArrayDataset, Task
+from sufficiency.data.errors import DatasetError
+from sufficiency.data.labels import numbered_classes
+from sufficiency.data.pixels import as_unit
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.schemas.work import SplitSource
 from sufficiency.study.errors import InvalidStudy
@@ -40,7 +44,7 @@ class Given:
             try:
                 return PluginRef.model_validate({"name": value} if isinstance(value, str) else value)
             except ValidationError as error:
-                self.wrong(kind, "; ".join(one["msg"] for one in error.errors()))
+                self.wrong(kind, "; ".join(worded(one) for one in error.errors()))
                 return None
         if value is None:
             method = f"an object with {_METHOD[kind][0]}()" if kind in _METHOD else "an object"
@@ -130,7 +134,7 @@ def recipe(
         )
     except ValidationError as error:
         for one in error.errors():
-            given.wrong("/".join(map(str, one["loc"])) or "the study", one["msg"])
+            given.wrong("/".join(map(str, one["loc"])) or "the study", worded(one))
         raise InvalidStudy(given.errors) from error
     if given.errors:
         raise InvalidStudy(given.errors)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.data.arrays import MOST_CLASSES, StoredItems, whole_labels
+from sufficiency.data.arrays import StoredItems
+from sufficiency.data.labels import MOST_CLASSES, whole_labels
 from sufficiency.data.paths import own_files
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import SplitSource, UnitCell
@@ -77,7 +78,7 @@ class Recipe:
 
     def unit(self, cells: list[UnitCell], device: str) -> UnitPlan:
         """Return cells as the loop takes them."""
-        return UnitPlan(seed=self.spec.seed, protocol=self.spec.protocol, device=device, cells=cells)
+        return UnitPlan.of(self.spec, device, cells)
 
 
 def loaded() -> Registry:

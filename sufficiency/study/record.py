@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
+from sufficiency.answers.warnings import doubts
 from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.schemas.jobs import Links
 from sufficiency.schemas.spec import MetricSpec
@@ -122,8 +123,14 @@ class Record:
             steps=self.steps,
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
-            subsets=(self.fingerprint, self.spec["seed"], self.spec["protocol"]) if self.fingerprint else None,
+            subsets=self._subsets(),
+            doubts=self.info.get("warnings") or [],
         )
+
+    def _subsets(self) -> tuple[Any, ...] | None:
+        if not self.fingerprint:
+            return None
+        return self.fingerprint, self.spec["seed"], self.spec["protocol"], self.spec.get("sampling") or 1
 
     def progress(self) -> dict[str, Any]:
         """Return how far it is, as a job says it."""
@@ -158,7 +165,7 @@ class Record:
             "started_at": self.created_at,
             "finished_at": self.finished_at,
             "error": self.error,
-            "warnings": self.warnings,
+            "warnings": [*doubts(self.spec["dataset"], self.info.get("warnings") or []), *self.warnings],
             "links": dict.fromkeys(Links.model_fields, ""),
         }
 

@@ -11,6 +11,7 @@ import torch
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import NEWEST_SAMPLING
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.study import processes
 from sufficiency.study.errors import Interrupted, InvalidStudy, StudyFailed
@@ -32,7 +33,7 @@ from sufficiency.training.splits import Splits
 if TYPE_CHECKING:
     from sufficiency.data.arrays import Task
     from sufficiency.schemas.problems import BadField
-    from sufficiency.schemas.words import DeviceChoice, Protocol
+    from sufficiency.schemas.words import DeviceChoice, Protocol, Sampling
 
 
 def run(
@@ -48,8 +49,10 @@ def run(
     schedule: Any = None,
     protocol: "Protocol" = "independent",
     metrics: Mapping[str, Any] | None = None,
+    sampling: "Sampling | None" = None,
     seed: int = 0,
     device: "DeviceChoice" = "auto",
+    priority: int = 0,
     dataset: str = "data",
     classes: Sequence[str] | None = None,
     task: "Task | None" = None,
@@ -72,8 +75,8 @@ def run(
         ``{"loader": "digits", "params": {"split": "train"}}``.
     reset : str, mapping or callable, optional
         Gives a model fresh parameters; see the guide on plugins.
-    runs, substeps, schedule, protocol, metrics, seed, device
-        As in a job. A schedule may be an object with ``get_steps(size)``.
+    runs, substeps, schedule, protocol, metrics, sampling, seed, device, priority
+        As in a job. A schedule may be an object with ``get_steps(size)``. Nothing waits here: the priority is kept.
     dataset : str
         What to call the data in results.
     classes : sequence of str, optional
@@ -132,8 +135,10 @@ def run(
             "schedule": schedule,
             "protocol": protocol,
             "metrics": dict(metrics or {}),
+            "sampling": sampling,
             "seed": seed,
             "device": device,
+            "priority": priority,
             "labels": dict(labels or {}),
         },
         classes=list(classes) if classes is not None else None,
@@ -175,7 +180,7 @@ def begin(made: Recipe) -> "Begun":
     device = made.spec.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    made.spec = made.spec.model_copy(update={"device": device})
+    made.spec = made.spec.model_copy(update={"device": device, "sampling": made.spec.sampling or NEWEST_SAMPLING})
     record = Record(
         id=uuid4(),
         spec=made.spec.model_dump(mode="json"),
@@ -210,7 +215,7 @@ class Begun:
         mine, other = self.record, earlier
         differing = [
             name
-            for name in ("model", "training", "evaluation", "reset", "protocol", "seed")
+            for name in ("model", "training", "evaluation", "reset", "protocol", "sampling", "seed")
             if mine.spec.get(name) != other.spec.get(name)
         ]
         changed = [kind for kind in _changed(mine.imprints, other.imprints) if not _was_to_be_mended(other, kind)]

@@ -96,13 +96,7 @@ class Trainer:
         make_repeatable()
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
-        unit = UnitPlan(
-            seed=spec.seed,
-            protocol=spec.protocol,
-            device=request.device,
-            sampling=spec.sampling or 1,
-            cells=list(request.cells),
-        )
+        unit = UnitPlan.of(spec, request.device, request.cells)
         run_cells(unit, JobStudy(self._registry, spec, splits), _Reporter(request, self._send))
         self._send(Done(**_signed(request)))
 
