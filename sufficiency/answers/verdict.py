@@ -68,7 +68,7 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
         metrics=metrics,
-        warnings=warnings_of(fitted),
+        warnings=warnings_of(fitted, max(gain.n for views in metrics.values() for view in views for gain in view.more)),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sufficiency.cli.options import JobId, Json, StartAnew, Url
-from sufficiency.cli.printing import client_of, print_json, time_text
+from sufficiency.cli.printing import client_of, print_json, print_warnings, time_text
 from sufficiency.exits import MISUSED, CommandError
 
 if TYPE_CHECKING:
@@ -266,6 +266,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         typer.echo("cost: " + ", ".join(cost))
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)
 
 
 def _print_extension(plan: Mapping[str, Any]) -> None:
@@ -284,3 +285,4 @@ def _print_extension(plan: Mapping[str, Any]) -> None:
         typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)

@@ -122,6 +122,7 @@ class PlanView(BaseModel):
                     "sgd_steps": 39100,
                     "estimated_slot_seconds": 132.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -139,6 +140,9 @@ class PlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        description="settings of the learner that change with the size of the training set: code, kink, n, detail"
+    )
 
 
 class NewExtension(Strict):
@@ -175,6 +179,7 @@ class ExtensionPlanView(BaseModel):
                     "training_items": 18600,
                     "estimated_slot_seconds": 79.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -194,3 +199,6 @@ class ExtensionPlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        description="settings of the learner that change with the size of the training set: code, kink, n, detail"
+    )
