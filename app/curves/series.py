@@ -35,7 +35,12 @@ def study_of(session: Session, job: Job) -> Study:
         steps=job.steps or [],
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
-        subsets=(job.dataset_fingerprint, job.spec["seed"], job.spec["protocol"]),
+        subsets=(
+            job.dataset_fingerprint,
+            *(job.spec[name] for name in ("seed", "protocol")),
+            job.spec.get("sampling") or 1,
+        ),
+        doubts=info.get("warnings") or [],
         kinks=met_on(job.spec, job.learner, info),
     )
 

@@ -16,10 +16,12 @@ from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
 from sufficiency.method.kinks.between import drifts, warnings_between
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import NEWEST_SAMPLING
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,13 @@ class Plan:
     sgd_steps: int | None
     slot_seconds: float | None
     queued_reason: str | None
-    warnings: list[dict[str, Any]]
+    kinks: list[dict[str, Any]]
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What gives reason to doubt what it would measure."""
+        dataset = self.prepared.dataset
+        return [*doubts(dataset.name, (dataset.info or {}).get("warnings") or []), *self.kinks]
 
 
 def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
@@ -66,9 +74,9 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         needed_plugins(prepared.spec, prepared.dataset), prepared.device
     )
     dumped = prepared.spec.model_dump(mode="json")
-    warnings = kinks_of(dumped, prepared.learner, require_ready(prepared.dataset), prepared.steps)
+    kinks = kinks_of(dumped, prepared.learner, require_ready(prepared.dataset), prepared.steps)
     if prepared.steps is None:
-        return Plan(prepared, None, None, None, None, None, waiting, warnings)
+        return Plan(prepared, None, None, None, None, None, waiting, kinks)
     units = plan_units(prepared.steps, prepared.spec.runs, prepared.spec.protocol)
     items = sum(work(cells) for cells in units)
     rate = repository.seconds_per_item(session, dumped["model"], dumped["training"], prepared.device)
@@ -80,7 +88,7 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         sgd_steps=_sgd_steps(prepared.spec, prepared.steps),
         slot_seconds=rate * items if rate is not None else None,
         queued_reason=waiting,
-        warnings=warnings,
+        kinks=kinks,
     )
 
 
@@ -133,7 +141,8 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
-    full = spec.model_copy(update={**configured, "device": device})
+    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    full = spec.model_copy(update={**configured, **filled})
     learner = known_learner(plugins[f"model:{spec.model.name}"].capabilities, full.model.params)
     return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device, learner)
 

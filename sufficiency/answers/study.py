@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
@@ -46,6 +46,8 @@ class Study:
         None: nothing is known of it.
     kinks : sequence of Met
         What of its learner changes with the size of the training set.
+    doubts : sequence of mapping
+        What looks wrong with the data, as `DatasetInfo.warnings` has it: each a `code` and a `detail`.
     """
 
     id: UUID
@@ -61,6 +63,7 @@ class Study:
     test_class_counts: Sequence[int] = ()
     subsets: Hashable = None
     kinks: Sequence[Met] = ()
+    doubts: Sequence[Mapping[str, Any]] = ()
 
     @property
     def provisional(self) -> bool:

@@ -64,7 +64,9 @@ def submit(
         print_json(job)
     elif wait:
         typer.echo(f"Job {job['id']} {job['state']}")
+        print_warnings(job)
     else:
+        print_warnings(job)
         typer.echo(job["id"])
         typer.echo(f"Watch it with `sufficiency watch {job['id']}`.", err=True)
     if wait:
@@ -127,6 +129,7 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
             print_json(job)
         else:
             print_plots(client, id)
+            print_warnings(job)
     require_completed(job)
 
 

@@ -101,7 +101,9 @@ class JobView(BaseModel):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     error: dict[str, Any] | None = Field(description="why it failed: code, detail, where, exception, traceback")
-    warnings: list[dict[str, Any]] = Field(description="what gives reason to doubt the values: code, metric, detail")
+    warnings: list[dict[str, Any]] = Field(
+        description="what gives reason to doubt the values: code, metric or dataset, detail"
+    )
     links: Links
 
 
@@ -141,7 +143,9 @@ class PlanView(BaseModel):
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
     warnings: list[dict[str, Any]] = Field(
-        description="settings of the learner that change with the size of the training set: code, kink, n, detail"
+        default_factory=list,
+        description="what gives reason to doubt what it would measure, and what of its learner changes with the number "
+        "of training items: code, detail, and dataset, or kink and n",
     )
 
 

@@ -45,7 +45,8 @@ def run_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
 def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
     """Give each cell a model of its own, on a subset that the run's larger ones hold."""
     models = FreshModels(unit, study)
-    order_of = lru_cache(maxsize=1)(lambda run: nested_order(len(study.train), study.labels, unit.seed, run))
+    size, labels = len(study.train), study.labels
+    order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
     told = False
     for cell in unit.cells:
         if cell.done:
