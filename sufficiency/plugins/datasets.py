@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, Task
-from sufficiency.data.description import Remark, Scale
+from sufficiency.data.description import Description, Remark, Scale
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import targets_of
 from sufficiency.data.layout import Layout, channels_first
@@ -18,6 +18,7 @@ from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
+from sufficiency.data.suspicions import cut_off
 
 Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]
@@ -113,6 +114,7 @@ def load_npz(
     about = {name: values[rows] for name, values in about.items()}
     items, description = channels_first(items[rows], layout, path)
     description = replace(description, notes=(*description.notes, *left_out), scale=scale)
+    description = description.joined(Description(warnings=tuple(cut_off(labels, rows, names, path))))
     pixels = as_unit(items) if scale == "auto" else items
     return ArrayDataset(pixels, labels[rows], names, path, item_metadata=about, description=description)
 
@@ -170,7 +172,9 @@ def load_npy(
             raise DatasetError(f"{path}: {name} must hold one value an item, got shape {values.shape}")
         about[name.removesuffix(".npy")] = values[rows]
     store, description = channels_first(store, layout, path)
-    return MappedDataset(store, rows, labels[rows], names, path, about, replace(description, scale=scale))
+    cut = Description(warnings=tuple(cut_off(labels, rows, names, path)))
+    description = replace(description, scale=scale).joined(cut)
+    return MappedDataset(store, rows, labels[rows], names, path, about, description)
 
 
 def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:

@@ -21,6 +21,9 @@ Protocol = Literal["independent", "dataeval"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
+# The rule by which a run's subsets are drawn; see `sufficiency.method.sampling`.
+Sampling = Literal[1, 2]
+NEWEST_SAMPLING: Sampling = 2
 ProportionOf = Literal["items", "class_items"]
 # What a metric can take; None: unbounded on that side.
 Bounds = tuple[float | None, float | None]
@@ -41,7 +44,7 @@ DEFAULT_METHOD: Method = "calibrated"
 Of = Literal["mean", "training"]
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
-Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+Limit = Literal["data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
 MeasurementsView = Literal["cells", "averages"]
 ExportFormat = Literal["dataeval", "csv"]
 PictureKind = Literal["svg", "png"]

@@ -11,8 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
+from sufficiency.training.learners import known_of_plugin
 from sufficiency.training.parameters import no_params_model, params_model
 
 _METHOD = {"training": "train", "evaluation": "evaluate", "schedule": "get_steps"}
@@ -72,7 +74,8 @@ class Plugin:
             summary=_summary(self.target),
             params_schema=schema,
             capabilities=({"metrics": metrics} if metrics else {})
-            | ({"missing": self.missing} if self.missing else {}),
+            | ({"missing": self.missing} if self.missing else {})
+            | ({"learner": known} if self.kind == "model" and (known := known_of_plugin(self.target)) else {}),
             devices=["cpu"] if self.kind in ("dataset", "schedule") else ["cpu", "cuda"],
         )
 
@@ -101,7 +104,7 @@ def _metric(name: str, properties: Any) -> dict[str, Any]:
         return MetricSpec.model_validate(properties).model_dump(mode="json")
     except ValidationError as error:
         form = '{"direction": "maximize" or "minimize", "bounds": [low or None, high or None]}'
-        raise TypeError(f"metric_properties[{name!r}] must be {form}: {error.errors()[0]['msg']}") from error
+        raise TypeError(f"metric_properties[{name!r}] must be {form}: {worded(error.errors()[0])}") from error
 
 
 def _summary(target: Any) -> str:

@@ -99,7 +99,13 @@ class Trainer:
         make_repeatable()
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
-        unit = UnitPlan(seed=spec.seed, protocol=spec.protocol, device=request.device, cells=list(request.cells))
+        unit = UnitPlan(
+            seed=spec.seed,
+            protocol=spec.protocol,
+            device=request.device,
+            sampling=spec.sampling or 1,
+            cells=list(request.cells),
+        )
         run_cells(unit, JobStudy(self._registry, spec, splits), _Reporter(request, self._send))
         self._send(Done(**_signed(request)))
 

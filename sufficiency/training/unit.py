@@ -18,6 +18,7 @@ class UnitPlan:
     seed: int
     protocol: words.Protocol
     device: str
+    sampling: words.Sampling = 1
     cells: list[UnitCell] = field(default_factory=list)
 
 
