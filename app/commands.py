@@ -40,7 +40,7 @@ DataDir = Annotated[
 ]
 DataDirOf = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Of a running standalone; else the settings', or that which runs."),
+    typer.Option("--data-dir", help="Of a standalone; else the service of the settings, or the standalone that runs."),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
