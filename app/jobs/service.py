@@ -21,6 +21,7 @@ from app.jobs.planning import ask_for_plan, create_cells
 from app.jobs.preparing import prepare
 from app.jobs.waiting import Waiting
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
 
@@ -136,6 +137,7 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
     # What a completed job's values give reason to doubt was kept with it.
     measured = [job.id for job in jobs if job.cells_done and job.value_warnings is None]
     spreads = repository.spreads(session, measured) if measured else {}
+    found = repository.doubts_of(session, jobs) if jobs else {}
     running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
     slots = repository.slots_held(session, running) if running else {}
@@ -148,6 +150,7 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
             progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
             warnings=[
                 *job.warnings,
+                *doubts(job.spec["dataset"], found[job.id]),
                 *(value_warnings(job, spreads.get(job.id, [])) if job.value_warnings is None else job.value_warnings),
             ],
         )
