@@ -42,13 +42,15 @@ def misfits(
     if not found:
         return []
     live = live_workers(session, settings)
-    offered = [
+    known = find_plugins(session)
+    # Of what no worker offers now, only where none offers anything: the job would wait then in any case.
+    offered = [plugin for plugin in known if live.offers(f"{plugin.kind}:{plugin.name}")] or known
+    candidates = [
         Part.described(
-            plugin.kind, plugin.name, plugin.capabilities, {}, needs=bool(plugin.params_schema.get("required"))
+            *(plugin.kind, plugin.name, plugin.capabilities, {}), needs=bool(plugin.params_schema.get("required"))
         )
-        for plugin in find_plugins(session)
-        if live.offers(f"{plugin.kind}:{plugin.name}")
+        for plugin in offered
     ]
-    instead = combination.nearest(parts, task, offered)
+    instead = combination.nearest(parts, task, candidates)
     hint = f"; what would run: {', '.join(map(str, instead.values()))}" if instead else ""
     return [field_error(pointer(*misfit.place), f"{misfit.detail}{hint}.") for misfit in found]

@@ -70,7 +70,8 @@ def expect_logits(model: Any, dataset: Any, *, scale: bool) -> None:
     if scale and classes > 1 and found.ending:
         raise WrongOutput(
             f"the model answers probabilities (it ends in a {found.ending}), and logits are wanted: their "
-            "softmax is taken, so that probabilities would be squeezed once more. Leave the last layer out, or return its logarithm"
+            "softmax is taken, so that probabilities would be squeezed once more. Leave the last layer out, or return "
+            "its logarithm"
         )
 
 
@@ -140,7 +141,8 @@ def _seen(model: Any, arrays: StoredItems, wanted: str) -> _Seen | None:
         keys = ", ".join(str(key) for key in list(answered)[:5]) if isinstance(answered, Mapping) else ""
         raise WrongOutput(
             f"the model answers a {type(answered).__name__}{f' with {keys}' if keys else ''}, and the "
-            f"built-in strategies need a tensor of {wanted}. Have forward() return that tensor, or bring strategies of your own"
+            f"built-in strategies need a tensor of {wanted}. Have forward() return that tensor, or bring strategies of "
+            "your own"
         )
     is_unit = bool(((answered >= 0) & (answered <= 1)).all())
     ending = endings.of(answered) if is_unit else None
@@ -171,7 +173,7 @@ def _answers(model: nn.Module, arrays: StoredItems) -> tuple[Any, "_Endings"]:
         plain.train(was_training)
 
 
-class _Endings(TorchDispatchMode):  # type: ignore[misc]
+class _Endings(TorchDispatchMode):
     """Takes note of which tensors come out of a sigmoid or a softmax, whichever way that is called."""
 
     _SQUEEZES: ClassVar = {"sigmoid": "sigmoid", "hardsigmoid": "sigmoid", "softmax": "softmax"}
@@ -183,7 +185,7 @@ class _Endings(TorchDispatchMode):  # type: ignore[misc]
     }
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._known: list[tuple[Tensor, str]] = []  # kept, so that no other tensor takes its place in memory
 
     def of(self, tensor: Tensor) -> str | None:

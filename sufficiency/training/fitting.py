@@ -18,6 +18,8 @@ def check_model(unit: UnitPlan, study: Study, models: FreshModels) -> None:
     Fault
         With the code ``model_unfit``, when a strategy refuses the model.
     """
+    if unit.sampling == 1:
+        return  # a job of version 0.1 is continued as it was begun
     cells = [cell for cell in unit.cells if not cell.done and cell.run == 0]
     checks = [
         (study.names[kind], check, split)

@@ -180,10 +180,17 @@ class Recorded(list[CellResult]):
         self.append(result)
 
 
+def test_a_job_of_the_version_before_is_continued_as_it_was_begun() -> None:
+    job = Job(lambda: Net(3, nn.Softmax(dim=1)))
+    recorded = Recorded()
+    run_cells(UnitPlan(seed=0, protocol="independent", device="cpu", cells=[UnitCell(0, 0, 20)]), job, recorded)  # type: ignore[arg-type]
+    assert len(recorded) == 1
+
+
 @pytest.mark.parametrize("protocol", ["independent", "dataeval"])
 def test_a_job_ends_before_its_first_cell_is_spent(protocol: Any) -> None:
     recorded = Recorded()
-    unit = UnitPlan(seed=0, protocol=protocol, device="cpu", cells=[UnitCell(run=0, step=0, n=20)])
+    unit = UnitPlan(seed=0, protocol=protocol, device="cpu", sampling=2, cells=[UnitCell(run=0, step=0, n=20)])
     with pytest.raises(Fault) as caught:
         run_cells(unit, Job(lambda: Net(2)), recorded)  # type: ignore[arg-type]
     error = caught.value.error
@@ -201,7 +208,7 @@ def test_the_look_changes_nothing_of_what_is_measured(protocol: Any, monkeypatch
     def measured() -> list[Any]:
         recorded = Recorded()
         cells = [UnitCell(run=run, step=step, n=n) for run in (0, 1) for step, n in enumerate((20, 60))]
-        unit = UnitPlan(seed=5, protocol=protocol, device="cpu", cells=cells)
+        unit = UnitPlan(seed=5, protocol=protocol, device="cpu", sampling=2, cells=cells)
         run_cells(unit, Job(lambda: MLP((3, 6, 6), 3, dropout=0.5)), recorded)  # type: ignore[arg-type]
         return [(cell.run, cell.step, cell.values) for cell in recorded]
 
