@@ -15,6 +15,7 @@ from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
 from sufficiency.training.declared import declared
+from sufficiency.training.learners import known_of_plugin
 from sufficiency.training.parameters import no_params_model, params_model
 
 _METHOD = {"training": "train", "evaluation": "evaluate", "schedule": "get_steps"}
@@ -75,7 +76,8 @@ class Plugin:
             params_schema=schema,
             capabilities=declared(self.kind, self.target)
             | ({"metrics": metrics} if metrics else {})
-            | ({"missing": self.missing} if self.missing else {}),
+            | ({"missing": self.missing} if self.missing else {})
+            | ({"learner": known} if self.kind == "model" and (known := known_of_plugin(self.target)) else {}),
             devices=["cpu"] if self.kind in ("dataset", "schedule") else ["cpu", "cuda"],
         )
 
