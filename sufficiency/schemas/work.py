@@ -25,7 +25,17 @@ class UnitCell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
+    """What one cell measured.
+
+    Attributes
+    ----------
+    values : list of (str, int, float or None)
+        Metric, class index or −1 for a scalar, and the value, None where it is missing.
+    details : dict
+        What its learner settled by itself, as JSON; see `training.details`.
+    learner : dict or None
+        What that is made of, as JSON: said with a unit's first cell.
+    """
 
     run: int
     step: int
@@ -33,6 +43,8 @@ class CellResult:
     seconds: float
     device: str
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    learner: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,8 @@ class PluginDescription:
     params_schema : dict
         JSON Schema of its parameters.
     capabilities : dict
-        An evaluation's "metrics"; and, of any plugin, what is "missing" where it runs.
+        An evaluation's "metrics"; the "tasks" of a model or a strategy, "tasks_by" where they go by a parameter, and
+        the "families" that a model is of or a training trains; of any plugin, what is "missing" where it runs.
     """
 
     kind: str
