@@ -100,7 +100,7 @@ def _print(study: Any, answers: dict[str, Any], metric: list[str] | None, ends: 
 
 def _columns(given: list[str]) -> dict[str, str]:
     roles: tuple[Literal["n", "value", "run", "metric", "class"], ...] = ("n", "value", "run", "metric", "class")
-    named = {}
+    named: dict[str, str] = {}
     for text in given:
         role, equals, name = text.partition("=")
         if not equals or role not in roles:

@@ -59,8 +59,8 @@ def explain(error: Exception) -> CommandError | None:
     if isinstance(error, WaitTimeout):
         return CommandError(str(error), do="wait on, or see `sufficiency workers`")
     if isinstance(error, InvalidStudy):
-        where = "\n".join(f"{one['pointer']}: {one['detail']}" for one in error.errors)
-        return CommandError("the measurements make no study", where, "correct what is named above", MISUSED)
+        places = "\n".join(f"{one['pointer']}: {one['detail']}" for one in error.errors)
+        return CommandError("the measurements make no study", places, "correct what is named above", MISUSED)
     if isinstance(error, ClientError):
         return CommandError(str(error))
     return None
