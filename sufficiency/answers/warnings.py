@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sufficiency.answers.gaps import gaps_warning
 from sufficiency.answers.study import FittedStudy
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
@@ -11,7 +12,7 @@ from sufficiency.schemas.words import ClassLabel
 
 
 def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> list[dict[str, Any]]:
-    """Return what could not be fitted and why, and what is odd about the curves.
+    """Return what could not be measured or fitted and why, and what is odd about the curves.
 
     Parameters
     ----------
@@ -26,7 +27,9 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     for one in fitted.curves:
         for flag in [*one.flags, *_far(one.fit, largest)]:
             found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
-    return skipped + [_shared(code, metric, places) for (metric, code), places in found.items()]
+    shared = [_shared(code, metric, places) for (metric, code), places in found.items()]
+    gaps = gaps_warning(fitted.study.gaps, fitted.study.cells_total)
+    return [*([gaps] if gaps else []), *skipped, *shared]
 
 
 def left_out(metric: str, why: str) -> dict[str, Any]:

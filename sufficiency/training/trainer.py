@@ -20,7 +20,7 @@ import torch
 
 from sufficiency.data.preview import contact_sheet
 from sufficiency.method.schedule import ScheduleError, check_steps
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.build import build
 from sufficiency.training.channel import Channel, ChannelClosed
@@ -33,6 +33,7 @@ from sufficiency.training.messages import (
     Failed,
     Introduction,
     Measured,
+    NotMeasurable,
     Request,
     RunUnit,
     Started,
@@ -148,6 +149,10 @@ class _Reporter:
     def record(self, result: CellResult) -> None:
         """Say what a cell measured."""
         self._send(Measured(**_signed(self._request), result=result))
+
+    def give_up(self, failure: CellFailure) -> None:
+        """Say that a cell cannot be measured; whether the rest is worth a try is the supervisor's to say."""
+        self._send(NotMeasurable(**_signed(self._request), failure=failure))
 
 
 def _signed(request: Request) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas import words
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStrategy, TrainingStrategy
 
 
@@ -18,8 +18,8 @@ class UnitPlan:
     seed: int
     protocol: words.Protocol
     device: str
-    sampling: words.Sampling = 1
     cells: list[UnitCell] = field(default_factory=list)
+    sampling: words.Sampling = 1
 
 
 class Study(Protocol):
@@ -72,4 +72,11 @@ class Recorder(Protocol):
 
     def record(self, result: CellResult) -> None:
         """Keep what a cell measured."""
+        ...
+
+    def give_up(self, failure: CellFailure) -> None:
+        """Keep that a cell cannot be measured, and why.
+
+        Whoever keeps it also decides whether there is any hope for the rest (`method.hope`); raising ends the loop.
+        """
         ...
