@@ -58,6 +58,7 @@ def study_of(session: Session, job: Job) -> Study:
             *(job.spec[name] for name in ("seed", "protocol")),
             job.spec.get("sampling") or 1,
         ),
+        doubts=info.get("warnings") or [],
     )
 
 

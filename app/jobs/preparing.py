@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
@@ -51,6 +53,12 @@ class Plan:
     sgd_steps: int | None
     slot_seconds: float | None
     queued_reason: str | None
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What gives reason to doubt what it would measure."""
+        dataset = self.prepared.dataset
+        return doubts(dataset.name, (dataset.info or {}).get("warnings") or [])
 
 
 def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:

@@ -125,6 +125,7 @@ def create_job(
             sgd_steps=plan.sgd_steps,
             estimated_slot_seconds=plan.slot_seconds,
             queued_reason=plan.queued_reason,
+            warnings=plan.warnings,
         )
         return JSONResponse(view.model_dump(mode="json"))
     job, created = service.submit(session, spec, settings, idempotency_key)

@@ -22,6 +22,7 @@ from app.jobs.planning import ask_for_plan, create_cells
 from app.jobs.preparing import prepare
 from app.jobs.waiting import Waiting
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
 
@@ -138,6 +139,7 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
     # What a completed job's values give reason to doubt was kept with it.
     measured = [job.id for job in jobs if job.cells_done and job.value_warnings is None]
     spreads = repository.spreads(session, measured) if measured else {}
+    found = repository.doubts_of(session, jobs) if jobs else {}
     running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
     slots = repository.slots_held(session, running) if running else {}
@@ -150,6 +152,7 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
             progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
             warnings=[
                 *job.warnings,
+                *doubts(job.spec["dataset"], found[job.id]),
                 *(
                     value_warnings(job, spreads.get(job.id, []), gaps_of(session, job))
                     if job.value_warnings is None

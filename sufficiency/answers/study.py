@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
@@ -45,6 +45,8 @@ class Study:
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
+    doubts : sequence of mapping
+        What looks wrong with the data, as `DatasetInfo.warnings` has it: each a `code` and a `detail`.
     """
 
     id: UUID
@@ -60,6 +62,7 @@ class Study:
     test_class_counts: Sequence[int] = ()
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
+    doubts: Sequence[Mapping[str, Any]] = ()
 
     @property
     def provisional(self) -> bool:

@@ -1,10 +1,10 @@
 """What a reader of an answer is warned of: what could not be fitted, and what is odd about the curves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sufficiency.answers.gaps import gaps_warning
-from sufficiency.answers.study import FittedStudy
+from sufficiency.answers.study import FittedStudy, Study
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
 from sufficiency.method.measurements import Reading
@@ -32,6 +32,27 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     return [*([gaps] if gaps else []), *skipped, *shared]
 
 
+def doubts_of(study: Study) -> list[dict[str, Any]]:
+    """Return what looks wrong with the data of a study."""
+    return doubts(study.dataset, study.doubts)
+
+
+def doubts(dataset: str, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what looks wrong with a dataset, as warnings of who works with it.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    found : iterable of mapping
+        As `DatasetInfo.warnings` has it: each a `code` and a `detail`.
+    """
+    return [
+        {**_warning(one["code"], None, None, f"Dataset {dataset}: {one['detail']}."), "dataset": dataset}
+        for one in found
+    ]
+
+
 def left_out(metric: str, why: str) -> dict[str, Any]:
     """Return the warning that an answer is without a metric."""
     return _warning("left_out", metric, None, f"{metric} is left out: {why}.")
@@ -56,5 +77,5 @@ def _shared(code: str, metric: str, places: Sequence[tuple[ClassLabel, str]]) ->
     return _warning(code, metric, label, detail)
 
 
-def _warning(code: str, metric: str, label: ClassLabel, detail: str) -> dict[str, Any]:
+def _warning(code: str, metric: str | None, label: ClassLabel, detail: str) -> dict[str, Any]:
     return {"code": code, "metric": metric, "class": label, "detail": detail}

@@ -1,6 +1,6 @@
 """The command line as one: its groups of commands, put together. Heavy modules are imported by those that need them."""
 
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -23,12 +23,29 @@ app.add_typer(datasets.commands, name="datasets")
 app.add_typer(plugins.commands, name="plugins")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sufficiency import __version__
+
+        typer.echo(f"sufficiency {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what goes before any command."""
+
+
 def main() -> NoReturn:
     """Run the command line; every error becomes words and an exit code."""
     exits.run(app, _explained)
 
 
 def _explained(error: Exception) -> exits.CommandError | None:
-    from sufficiency.cli.terminal import explain
+    from sufficiency.cli.remedies import explain
 
     return explain(error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sufficiency.cli.options import JobId, Json, StartAnew, Url
-from sufficiency.cli.printing import client_of, print_json, time_text
+from sufficiency.cli.printing import client_of, print_json, print_warnings, time_text
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import MISUSED, CommandError
 
@@ -65,7 +65,9 @@ def submit(
         print_json(job)
     elif wait:
         typer.echo(f"Job {job['id']} {job['state']}")
+        print_warnings(job)
     else:
+        print_warnings(job)
         typer.echo(job["id"])
         typer.echo(f"Watch it with `sufficiency watch {job['id']}`.", err=True)
     if wait:
@@ -128,6 +130,7 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
             print_json(job)
         else:
             print_plots(client, id)
+            print_warnings(job)
     require_completed(job)
 
 
@@ -267,6 +270,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         typer.echo("cost: " + ", ".join(cost))
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)
 
 
 def _print_extension(plan: Mapping[str, Any]) -> None:

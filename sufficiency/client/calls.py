@@ -70,6 +70,10 @@ class Calls(ABC, Generic[J]):
         except HTTPError:
             return False
 
+    def version(self) -> str:
+        """Return the version of the service."""
+        return str(self._connection.json("GET", "/version")["version"])
+
     def plugins(self, kind: str | None = None) -> "list[Reply[PluginView]]":
         """Return the plugins of the catalog, all of them or of one kind."""
         from sufficiency.schemas.plugins import PluginView

@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from sufficiency.data.arrays import StoredItems
+from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import Opaque, contents
+from sufficiency.data.suspicions import suspicions
 
 
 def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
@@ -39,7 +42,8 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
         info["test_items_in_train"] = _shared(first, second)
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
-        info |= first.description.joined(second.description).as_info()
+    stands = [split.description for split in (first, second) if isinstance(split, StoredItems)]
+    info |= reduce(Description.joined, stands, Description(warnings=tuple(suspicions(info)))).as_info()
     digest = hashlib.sha256(f"{first.fingerprint()}{second.fingerprint()}".encode())
     return info, digest.hexdigest()
 

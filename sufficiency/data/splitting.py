@@ -36,6 +36,7 @@ def part_of(
     seed: int = 0,
     stratify: bool = True,
     group_by: str | None = None,
+    rule: int = 1,
 ) -> Any:
     """Return the training or the test part of a dataset; the same arguments give two parts that fit together.
 
@@ -47,6 +48,9 @@ def part_of(
         Keep the proportions of the classes, where there are classes.
     group_by : str, optional
         Key of the items' metadata: items with the same value stay in one part.
+    rule : {1, 2}
+        By 2, where the proportions are kept, no class is in the test part alone, and one of two items or more is in
+        both; by 1, as before 0.2, a rare class fell where it fell.
 
     Raises
     ------
@@ -60,6 +64,8 @@ def part_of(
         order = nested_order(size, labels, seed, _SPLIT_RUN)
         cut = round(size * test_fraction)
         test, train = order[:cut], order[cut:]
+        if rule > 1 and labels is not None:
+            test, train = _with_every_class(test, train, labels)
     else:
         in_test = _whole_groups(_groups(dataset, group_by), labels, test_fraction, seed)
         test, train = np.flatnonzero(in_test), np.flatnonzero(~in_test)
@@ -68,6 +74,29 @@ def part_of(
         what = f"{size} items" if group_by is None else f"{size} items, grouped by {group_by!r},"
         raise DatasetError(f"{what} cannot be split with a test fraction of {test_fraction}: one part would be empty")
     return dataset.select(rows) if isinstance(dataset, StoredItems) else PartOf(dataset, rows)
+
+
+def _with_every_class(
+    test: NDArray[np.int64], train: NDArray[np.int64], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return both parts with each class in the training part, and in the test part too where it has two items or more.
+
+    An item that a class lacks is exchanged for one of the class that has the most there, so that the sizes stay.
+    """
+    parts = [train.copy(), test.copy()]
+    counts = [np.bincount(labels[part], minlength=labels.max() + 1) for part in parts]
+    for to in (0, 1):
+        here, there = parts[to], parts[1 - to]
+        # A single item stays where it is trained on.
+        for k in np.flatnonzero((counts[to] == 0) & (counts[1 - to] > to)).tolist():
+            richest = int(counts[to].argmax()) if len(here) else -1
+            if richest < 0 or counts[to][richest] < 2:
+                continue
+            taken, given = (np.flatnonzero(labels[part] == c)[-1] for part, c in ((there, k), (here, richest)))
+            there[taken], here[given] = here[given], there[taken]
+            for place, c, change in ((to, k, 1), (1 - to, k, -1), (to, richest, -1), (1 - to, richest, 1)):
+                counts[place][c] += change
+    return parts[1], parts[0]
 
 
 def _groups(dataset: Any, key: str) -> NDArray[np.int64]:

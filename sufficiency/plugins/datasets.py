@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, Task
+from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import numbered_classes
 from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
+from sufficiency.data.suspicions import cut_off
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -99,7 +101,9 @@ def load_npz(
     about = {name: values for name, values in about.items() if values.shape == (len(x),)}
     rows = chosen_rows(len(x), start, limit)
     about = {name: values[rows] for name, values in about.items()}
-    return ArrayDataset(as_unit(x[rows]), y[rows], _names(classes, task), path, item_metadata=about)
+    names = _names(classes, task)
+    cut = Description(warnings=tuple(cut_off(y, rows, names, path)))
+    return ArrayDataset(as_unit(x[rows]), y[rows], names, path, item_metadata=about, description=cut)
 
 
 def _names(classes: list[str] | None, task: Task) -> list[str] | None:
@@ -152,7 +156,9 @@ def load_npy(
         if values.shape != (len(store),):
             raise DatasetError(f"{path}: {name} must hold one value an item, got shape {values.shape}")
         about[name.removesuffix(".npy")] = values[rows]
-    return MappedDataset(store, rows, targets[rows], _names(classes, task), path, about)
+    names = _names(classes, task)
+    cut = Description(warnings=tuple(cut_off(targets, rows, names, path)))
+    return MappedDataset(store, rows, targets[rows], names, path, about, cut)
 
 
 def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:

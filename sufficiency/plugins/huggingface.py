@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, Task
+from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import chosen_rows
+from sufficiency.data.suspicions import cut_off
 from sufficiency.data.tables.words import hashed_text
 from sufficiency.extras import install
 from sufficiency.plugins.datasets import Limit, Start
@@ -75,10 +77,23 @@ def load_huggingface(
     for column in (item, target, *metadata):
         if column not in found.column_names:
             raise DatasetError(f"{path} has no column {column!r}; it has {', '.join(found.column_names[:20])}")
-    found = found.select(chosen_rows(len(found), start, limit))
+    rows = chosen_rows(len(found), start, limit)
+    whole, found = found, found.select(rows)
     x, features = _items(found, item, path, size, grayscale, text_features)
     names, y = _targets(found, target, path, task)
-    return ArrayDataset(x, y, names, path, features, {name: np.asarray(found[name][:]) for name in metadata})
+    cut = Description(warnings=tuple(_cut_off(whole, rows, target, path, task)))
+    about = {name: np.asarray(found[name][:]) for name in metadata}
+    return ArrayDataset(x, y, names, path, features, about, cut)
+
+
+def _cut_off(whole: Any, rows: NDArray[np.int64], target: str, path: str, task: Task) -> list[Remark]:
+    if not 0 < len(rows) < len(whole):
+        return []
+    try:
+        names, y = _targets(whole.select_columns([target]), target, path, task)
+    except DatasetError:
+        return []  # what is wrong with rows that are not taken is nobody's concern
+    return cut_off(y, rows, names, path)
 
 
 def _items(

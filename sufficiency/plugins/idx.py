@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import numbered_classes
 from sufficiency.data.paths import resolve_inside
-from sufficiency.data.rows import select
+from sufficiency.data.rows import chosen_rows
+from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
 from sufficiency.settings import get_settings
 
@@ -59,9 +61,11 @@ def load_idx(
     if len(images) != len(labels):
         raise DatasetError(f"{path}: the {split} files hold {len(images)} images but {len(labels)} labels")
     classes = max(10, len(numbered_classes(labels, path)))
-    images, labels = select(images, labels, start, limit)
-    x = images[:, None].astype(np.float32) / 255.0
-    return ArrayDataset(x, labels, [str(k) for k in range(classes)], f"{path} ({split})")
+    names, source = [str(k) for k in range(classes)], f"{path} ({split})"
+    rows = chosen_rows(len(images), start, limit)
+    cut = Description(warnings=tuple(cut_off(labels, rows, names, source)))
+    x = images[rows][:, None].astype(np.float32) / 255.0
+    return ArrayDataset(x, labels[rows], names, source, description=cut)
 
 
 def _find(folder: Path, name: str) -> Path | None:

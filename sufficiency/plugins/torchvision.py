@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import chosen_rows
+from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
 
 REQUIRES = {"torchvision": "pip install torchvision, in the version that goes with its torch"}
@@ -69,7 +71,11 @@ def load_torchvision(
         raise DatasetError(f"{name} has images of different sizes: give size")
     known = [str(one) for one in getattr(found, "classes", [])]
     names = known or [str(k) for k in range(int(labels.max(initial=-1)) + 1)]
-    return ArrayDataset(np.stack(images) if images else np.empty((0, 1, 1, 1)), labels, names, name)
+    # Most keep the labels of all their items at hand; those that do not are taken as they come.
+    whole = next((np.asarray(y) for key in ("targets", "labels") if (y := getattr(found, key, None)) is not None), None)
+    cut = Description(warnings=tuple(cut_off(whole, rows, names, name)) if whole is not None else ())
+    x = np.stack(images) if images else np.empty((0, 1, 1, 1))
+    return ArrayDataset(x, labels, names, name, description=cut)
 
 
 def _pixels(image: Any, size: int | None) -> NDArray[np.float32]:

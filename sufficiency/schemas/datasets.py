@@ -34,7 +34,7 @@ class NewDataset(Strict):
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
-        description="letters, digits, `.`, `_` and `-`; begins with a letter or digit",
+        description="letters, digits, `.`, `_` and `-`, the first a letter or digit",
     )
     train: Split | None = None
     test: Split | None = None

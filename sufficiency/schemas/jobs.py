@@ -110,7 +110,9 @@ class JobView(BaseModel):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     error: dict[str, Any] | None = Field(description="why it failed: code, detail, where, exception, traceback")
-    warnings: list[dict[str, Any]] = Field(description="what gives reason to doubt the values: code, metric, detail")
+    warnings: list[dict[str, Any]] = Field(
+        description="what gives reason to doubt the values: code, metric or dataset, detail"
+    )
     links: Links
 
 
@@ -131,6 +133,7 @@ class PlanView(BaseModel):
                     "sgd_steps": 39100,
                     "estimated_slot_seconds": 132.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -148,6 +151,9 @@ class PlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        default_factory=list, description="what gives reason to doubt what it would measure: code, dataset, detail"
+    )
 
 
 class NewExtension(Strict):

@@ -60,13 +60,20 @@ class CellFailure:
 
 @dataclass(frozen=True)
 class SplitPart:
-    """Which part of one source a split is, and how the source is cut."""
+    """Which part of one source a split is, and how the source is cut.
+
+    Attributes
+    ----------
+    rule : int
+        Which version of the rule cuts it; one that was registered before there were two has the first.
+    """
 
     name: Literal["train", "test"]
     test_fraction: float = 0.2
     seed: int = 0
     stratify: bool = True
     group_by: str | None = None
+    rule: int = 1
 
 
 @dataclass(frozen=True)

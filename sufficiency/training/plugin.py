@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
 from sufficiency.training.parameters import no_params_model, params_model
@@ -101,7 +102,7 @@ def _metric(name: str, properties: Any) -> dict[str, Any]:
         return MetricSpec.model_validate(properties).model_dump(mode="json")
     except ValidationError as error:
         form = '{"direction": "maximize" or "minimize", "bounds": [low or None, high or None]}'
-        raise TypeError(f"metric_properties[{name!r}] must be {form}: {error.errors()[0]['msg']}") from error
+        raise TypeError(f"metric_properties[{name!r}] must be {form}: {worded(error.errors()[0])}") from error
 
 
 def _summary(target: Any) -> str:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from sufficiency import moved
 from sufficiency.plugins import BUILT_IN
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.words import PLUGIN_KINDS
 from sufficiency.schemas.work import PluginDescription, PluginFailure
 from sufficiency.training.faults import describe, storable
@@ -125,7 +126,7 @@ class Registry:
         try:
             checked = plugin.params_model.model_validate(dict(params))
         except ValidationError as error:
-            faults = [f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]]
+            faults = [f"{'/'.join(map(str, fault['loc']))}: {worded(fault)}" for fault in error.errors()[:5]]
             raise PluginError(kind, name, "params", f"{kind}:{name} refuses its params: {'; '.join(faults)}") from error
         if plugin.is_ready_made:
             return plugin.target

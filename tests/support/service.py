@@ -184,7 +184,7 @@ class Service:
             fail_unit(session, unit_id, claimed.attempt, error)
         return error
 
-    def dataset(self, name: str, *, status: str = "ready") -> None:
+    def dataset(self, name: str, *, status: str = "ready", info: dict[str, Any] = INFO) -> None:
         """Register a dataset, and verify it as a worker would."""
         body = {
             "name": name,
@@ -196,7 +196,7 @@ class Service:
         dataset_id = UUID(answer.json()["id"])
         with self.database.transaction() as session:
             if status == "ready":
-                dataset_ready(session, dataset_id, INFO, "sha256:1")
+                dataset_ready(session, dataset_id, info, "sha256:1")
             elif status == "invalid":
                 dataset_invalid(session, dataset_id, {"code": "dataset_invalid", "detail": "test.npz is not there."})
 

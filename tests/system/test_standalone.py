@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.standalone import binaries
 from app.standalone.errors import StandaloneError
 from app.standalone.servers import EmbeddedServers
-from app.standalone.service import Standalone
+from app.standalone.service import Standalone, webhook_addresses
 from tests.support.running import Running
 
 DIGITS = {
@@ -271,3 +271,24 @@ def test_trainers_that_cannot_run_are_said_before_anything_is_made(data_dir: Pat
     with pytest.raises(StandaloneError, match=r"SUFFICIENCY_TRAINER_PYTHON is /no/such/python, which cannot be run"):
         Standalone(settings, data_dir / "never", port=0).start()
     assert not (data_dir / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "reach"),
+    [
+        ("127.0.0.1", {}, "loopback"),
+        ("::1", {}, "loopback"),
+        ("localhost", {}, "loopback"),
+        ("127.0.0.1", {"webhook_addresses": "public"}, "public"),
+        ("127.0.0.1", {"webhook_addresses": "private"}, "private"),
+        ("0.0.0.0", {}, "private"),
+        ("::", {}, "private"),
+        ("", {}, "private"),
+        ("10.0.0.5", {}, "private"),
+        ("lab-1", {}, "private"),
+    ],
+)
+def test_webhooks_reach_this_machine_where_only_its_users_can_register_one(
+    host: str, settings: dict[str, str], reach: str
+) -> None:
+    assert webhook_addresses(Settings.model_validate(settings), host) == reach

@@ -184,7 +184,7 @@ def test_a_class_without_annotations() -> None:
     assert set(described.params_schema["properties"]) == {"lr", "epochs"}
     assert described.params_schema["additionalProperties"] is False
     assert registry.build("training", "x", {"lr": 0.5}).epochs == 3
-    with pytest.raises(PluginError, match="lr: Field required") as caught:
+    with pytest.raises(PluginError, match="lr: is required") as caught:
         registry.build("training", "x", {})
     assert caught.value.phase == "params"
 

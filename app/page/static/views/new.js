@@ -162,5 +162,6 @@ function planned(plan) {
   return [
     h("dl", { class: "pairs" }, pairs.flatMap(([k, v]) => [h("dt", null, k), h("dd", null, v)])),
     plan.queued_reason && h("p", { class: "note warn" }, h("strong", null, "It would wait. "), plan.queued_reason),
+    ...plan.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
   ];
 }
