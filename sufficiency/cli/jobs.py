@@ -147,8 +147,9 @@ def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 @commands.command()
 def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
-    """Queue a failed or cancelled job again, or a completed one with cells that could not be measured.
+    """Try again what an ended job has not measured.
 
+    A failed or cancelled job, or a completed one with cells that could not be measured, is queued again.
     What it has measured stays and is not measured again; what could not be measured is tried again. If a plugin's
     version or the data have changed since, that would mix two things, and is refused: --start-anew drops what is
     measured and measures all of it, of a completed job too.
