@@ -1,13 +1,13 @@
 """What a job has measured, read from the database for the answers."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Job, Measurement
+from app.curves.kinks import dataset_info, met_on
+from app.db.tables import Cell, Job, Measurement
 from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
@@ -38,7 +38,7 @@ def gaps_of(session: Session, job: Job) -> list[Gap]:
 
 def study_of(session: Session, job: Job) -> Study:
     """Return what answers take of a job beside its values."""
-    info = _dataset_info(session, job)
+    info = dataset_info(session, job)
     test = info.get("test") or {}
     return Study(
         id=job.id,
@@ -59,12 +59,8 @@ def study_of(session: Session, job: Job) -> Study:
             job.spec.get("sampling") or 1,
         ),
         doubts=info.get("warnings") or [],
+        kinks=met_on(job.spec, job.learner, info),
     )
-
-
-def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
-    """Return what is in the data that a job measured."""
-    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
 
 
 def _metric_specs(job: Job) -> dict[str, MetricSpec]:

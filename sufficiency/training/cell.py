@@ -61,8 +61,16 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
             raise Fault(fault("invalid_metrics", detail, where)) from error
 
 
-def result_of(cell: UnitCell, indices: list[int], values: Values, seconds: float, device: str) -> CellResult:
-    """Return what is recorded of a measured cell."""
+def result_of(
+    cell: UnitCell, indices: list[int], values: Values, seconds: float, device: str, learner: dict[str, Any] | None
+) -> CellResult:
+    """Return what is recorded of a measured cell; `learner` is what its model is known to be, where it is to be told."""
     return CellResult(
-        run=cell.run, step=cell.step, n_unique=len(set(indices)), seconds=seconds, device=device, values=values
+        run=cell.run,
+        step=cell.step,
+        n_unique=len(set(indices)),
+        seconds=seconds,
+        device=device,
+        values=values,
+        learner=learner or None,
     )

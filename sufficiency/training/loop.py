@@ -6,6 +6,7 @@ from functools import lru_cache
 from sufficiency.method.sampling import cell_seed, nested_order
 from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
 from sufficiency.training.sequences import run_sequences
@@ -43,7 +44,10 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     size, labels = len(study.train), study.labels
     order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
 
+    told = False
+
     def measured(cell: UnitCell) -> CellResult:
+        nonlocal told
         recorder.started(cell)
         began = time.perf_counter()
         indices = subset_of(order_of(cell.run), cell)
@@ -51,7 +55,9 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         model = models.model(cell)
         train(study, model, indices, cell)
         values = evaluate(study, model, cell)
-        return result_of(cell, indices, values, time.perf_counter() - began, unit.device)
+        seconds = time.perf_counter() - began
+        learner, told = (None if told else known_of(model)), True
+        return result_of(cell, indices, values, seconds, unit.device, learner)
 
     for cell in unit.cells:
         if not cell.is_open:

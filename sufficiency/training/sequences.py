@@ -8,6 +8,7 @@ from sufficiency.method.sampling import cell_seed, with_replacement_order
 from sufficiency.schemas.work import CellFailure, UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
 from sufficiency.training.faults import Fault
+from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
 from sufficiency.training.tries import failure_of
@@ -66,7 +67,8 @@ class _Run:
                     raise
                 if cell.step in self._open:
                     seconds = time.perf_counter() - began
-                    self._recorder.record(result_of(cell, indices, values, seconds, self._unit.device))
+                    learner = known_of(model)
+                    self._recorder.record(result_of(cell, indices, values, seconds, self._unit.device, learner))
                     self._open.discard(cell.step)
         except Fault as fault:
             self._note(fault, cell)
