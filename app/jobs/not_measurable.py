@@ -52,7 +52,7 @@ def _drop_what_follows(session: Session, job: Job) -> None:
         session.execute(
             update(Cell)
             .where(Cell.job_id == job.id, Cell.run == run, Cell.step == step)
-            .values(finished_at=None, attempt=None, seconds=None, device=None, n_unique=None)
+            .values(finished_at=None, attempt=None, seconds=None, device=None, n_unique=None, details=None)
         )
         job.cells_done -= 1
         job.work_done -= n

@@ -64,7 +64,7 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
 def result_of(
     cell: UnitCell, indices: list[int], values: Values, seconds: float, device: str, learner: dict[str, Any] | None
 ) -> CellResult:
-    """Return what is recorded of a measured cell; `learner` is what its model is known to be, where it is to be told."""
+    """Return what is recorded of a measured cell; `learner` is what is known of its model, where that is to be told."""
     return CellResult(
         run=cell.run,
         step=cell.step,
