@@ -1,11 +1,12 @@
 """What a unit does, cell by cell: subset → train → evaluate → record."""
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from sufficiency.method.sampling import cell_seed, nested_order
-from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
+from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.faults import Fault
 from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
@@ -62,8 +63,8 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     for cell in unit.cells:
         if not cell.is_open:
             continue
-        ended = tried(lambda: measured(cell), cell)  # noqa: B023  (called here and now)
-        if isinstance(ended, CellFailure):
-            recorder.give_up(ended)
+        ended = tried(partial(measured, cell))
+        if isinstance(ended, Fault):
+            recorder.give_up(cell, ended)
         else:
             recorder.record(ended)

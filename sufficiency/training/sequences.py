@@ -5,13 +5,13 @@ from collections import Counter
 from itertools import groupby
 
 from sufficiency.method.sampling import cell_seed, with_replacement_order
-from sufficiency.schemas.work import CellFailure, UnitCell
+from sufficiency.schemas.work import UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
 from sufficiency.training.faults import Fault
 from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
-from sufficiency.training.tries import failure_of
+from sufficiency.training.tries import is_last_try
 from sufficiency.training.unit import Recorder, Study, UnitPlan
 
 
@@ -81,12 +81,11 @@ class _Run:
     def _note(self, fault: Fault, cell: UnitCell) -> None:
         """Take note of a fault in a step: the run is to be gone through again, with it or without."""
         self._tries[cell.step] += 1
-        failure = failure_of(fault, cell, self._tries[cell.step])
-        if failure is None:
+        if not is_last_try(fault, self._tries[cell.step]):
             return
         # A recorded step that fails now, each time, keeps the run from getting to those that are still open.
-        ended = [cell.step] if cell.step in self._open else sorted(self._open)
-        for step in ended:
-            self._failed_in[step] = fault.error["where"]["phase"]
-            self._open.discard(step)
-            self._recorder.give_up(CellFailure(cell.run, step, failure.error))
+        given_up = [cell] if cell.step in self._open else [one for one in self._cells if one.step in self._open]
+        for one in given_up:
+            self._failed_in[one.step] = fault.error["where"]["phase"]
+            self._open.discard(one.step)
+            self._recorder.give_up(one, fault)

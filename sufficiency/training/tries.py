@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sufficiency.method.hope import is_of_the_code
-from sufficiency.schemas.work import CellFailure, UnitCell
 from sufficiency.training.faults import Fault
 
 # Seeds make the second try the same as the first, but for what no seed holds: memory, files, other machines.
@@ -13,8 +12,8 @@ TRIES = 2
 T = TypeVar("T")
 
 
-def tried(measure: Callable[[], T], cell: UnitCell) -> T | CellFailure:
-    """Measure a cell, again where that fails, and return what it measured or why it cannot be measured.
+def tried(measure: Callable[[], T]) -> T | Fault:
+    """Measure a cell, again where that fails, and return what it measured or how the last try failed.
 
     Raises
     ------
@@ -25,15 +24,14 @@ def tried(measure: Callable[[], T], cell: UnitCell) -> T | CellFailure:
         try:
             return measure()
         except Fault as fault:
-            failure = failure_of(fault, cell, number)
-        # Outside, where nothing holds the failed model in memory any more.
-        if failure is not None:
-            return failure
+            if is_last_try(fault, number):
+                return fault
+        # The next try comes here, where nothing holds the failed model in memory any more.
     raise AssertionError
 
 
-def failure_of(fault: Fault, cell: UnitCell, tries: int) -> CellFailure | None:
-    """Return the failure that a fault after so many tries at a cell is, or None where the cell is to be tried again.
+def is_last_try(fault: Fault, tries: int) -> bool:
+    """Return whether a cell is to be given up after so many tries.
 
     Raises
     ------
@@ -42,9 +40,7 @@ def failure_of(fault: Fault, cell: UnitCell, tries: int) -> CellFailure | None:
     """
     if not is_of_a_cell(fault):
         raise fault
-    if tries < TRIES and not is_of_the_code(fault.error):
-        return None
-    return CellFailure(cell.run, cell.step, fault.error)
+    return tries >= TRIES or is_of_the_code(fault.error)
 
 
 def is_of_a_cell(fault: Fault) -> bool:

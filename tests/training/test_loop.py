@@ -88,8 +88,8 @@ class Log:
     def record(self, result: CellResult) -> None:
         self.told.append(result)
 
-    def give_up(self, failure: CellFailure) -> None:
-        self.told.append(failure)
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        self.told.append(CellFailure(cell.run, cell.step, fault.error))
 
     @property
     def results(self) -> list[CellResult]:
