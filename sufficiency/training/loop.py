@@ -5,13 +5,9 @@ from functools import lru_cache, partial
 
 from sufficiency.method.sampling import cell_seed, nested_order
 from sufficiency.schemas.work import CellResult, UnitCell
-<<<<<<< HEAD
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
 from sufficiency.training.faults import Fault
-=======
-from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.fitting import check_model
->>>>>>> dev
 from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
@@ -66,20 +62,8 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         learner, told = (None if told else known_of(model)), True
         return result_of(cell, indices, values, seconds, unit.device, learner)
 
-<<<<<<< HEAD
     for cell in unit.cells:
         if not cell.is_open:
-=======
-
-def _cumulative_runs(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
-    """Give each run one model, trained on from step to step: DataEval's protocol."""
-    models = FreshModels(unit, study)
-    check_model(unit, study, models)
-    cells = sorted(unit.cells, key=lambda cell: (cell.run, cell.step))
-    for run, sequence in groupby(cells, key=lambda cell: cell.run):
-        steps = _up_to_last_open(sequence)
-        if not steps:
->>>>>>> dev
             continue
         ended = tried(partial(measured, cell))
         if isinstance(ended, Fault):

@@ -8,6 +8,7 @@ from sufficiency.method.sampling import cell_seed, with_replacement_order
 from sufficiency.schemas.work import UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
 from sufficiency.training.faults import Fault
+from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
@@ -18,6 +19,7 @@ from sufficiency.training.unit import Recorder, Study, UnitPlan
 def run_sequences(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
     """Give each run one model, trained on from step to step; see `loop.run_cells`."""
     models = FreshModels(unit, study)
+    check_model(unit, study, models)
     cells = sorted(unit.cells, key=lambda cell: (cell.run, cell.step))
     for _, sequence in groupby(cells, key=lambda cell: cell.run):
         _Run(unit, study, recorder, models, list(sequence)).measure()

@@ -392,10 +392,5 @@ def test_bad_metrics_end_the_unit_and_what_was_measured_before_stands() -> None:
 
     log = Log()
     with pytest.raises(Fault):
-<<<<<<< HEAD
         run_cells(UnitPlan(5, "independent", "cpu", CELLS[:3]), Parts(evaluation=Later()), log)
     assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell, CellResult, UnitCell]
-=======
-        run_cells(UnitPlan(5, "independent", "cpu", cells=CELLS[:2]), Parts(training=Later()), log)
-    assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell]
->>>>>>> dev
