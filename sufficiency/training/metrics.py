@@ -63,7 +63,7 @@ def _check_name(name: object) -> None:
 def _numbers(name: str, value: object) -> NDArray[np.float64]:
     """Return `value` as one number or as a vector."""
     try:
-        array = np.asarray(_on_host(value))
+        array = np.asarray(on_host(value))
     except Exception as error:
         raise InvalidMetrics(f"{name!r} is {_kind(value)}, which cannot be read as numbers: {error}") from error
     if array.dtype.kind == "c":
@@ -79,10 +79,10 @@ def _numbers(name: str, value: object) -> NDArray[np.float64]:
     return array.astype(np.float64).reshape(-1)
 
 
-def _on_host(value: Any) -> Any:
+def on_host(value: Any) -> Any:
     """Bring tensors to the host's memory, also inside a list of one a class."""
     if isinstance(value, list | tuple):
-        return [_on_host(item) for item in value]
+        return [on_host(item) for item in value]
     if callable(detach := getattr(value, "detach", None)):
         tensor = detach().cpu()
         # NumPy has no bfloat16; every floating type fits into float64.
