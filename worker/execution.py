@@ -14,7 +14,7 @@ from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, su
 from sufficiency.schemas.work import CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Done, Failed, Measured, RunUnit, Started
+from sufficiency.training.messages import Done, Failed, Measured, RunUnit, Started, Worn
 from worker.deaths import TrainerLost, timed_out
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
@@ -144,6 +144,10 @@ class Execution:
                     deadline = time.monotonic() + limit
                 case Measured(result=result):
                     results.take(result)
+                case Worn(why=why):
+                    trainer = slot.renewed(why)
+                    trainer.send(_request(work.claim))
+                    deadline = time.monotonic() + limit
                 case Done():
                     return Ending("finished")
                 case Failed(error=error):
@@ -194,6 +198,7 @@ def _request(claim: ClaimedUnit) -> RunUnit:
     return RunUnit(
         subject=claim.unit_id,
         attempt=claim.attempt,
+        job=claim.job_id,
         spec=claim.spec,
         device=claim.device,
         train=SplitSource.registered(claim.dataset_train),

@@ -62,6 +62,11 @@ def materialise(dataset: Any) -> StoredItems:
     return arrays
 
 
+def forget_materialised() -> None:
+    """Have every dataset of somebody's own read anew."""
+    _materialised.clear()
+
+
 def _numeric(item: Any) -> NDArray[Any]:
     """Return an item as an array of the type it has, so that nothing is rounded before it must be."""
     array = np.asarray(item)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.stamps import note
 from sufficiency.settings import get_settings
 
 
@@ -34,5 +35,6 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
         raise DatasetError(f"{path!r} lies outside the data roots")
     for candidate in inside:
         if candidate.exists():
+            note(candidate)
             return candidate
     raise DatasetError(f"{path!r} is not in any data root")

@@ -13,7 +13,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.build import build
 from sufficiency.training.channel import Channel, ChannelClosed
-from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.faults import Fault, blamed_on, fault, storable
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
     Answer,
@@ -39,12 +41,14 @@ from sufficiency.training.messages import (
     Steps,
     Verified,
     VerifyDataset,
+    Worn,
     read_request,
 )
 from sufficiency.training.protocols import Schedule
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
-from sufficiency.training.splits import SplitReader
+from sufficiency.training.splits import SplitReader, Splits
+from sufficiency.training.state.guard import Guard
 from sufficiency.training.study import JobStudy
 from sufficiency.training.unit import UnitPlan
 
@@ -68,6 +72,8 @@ class Trainer:
         self._registry = registry
         self._send = send
         self._splits = SplitReader(registry)
+        self._guard = Guard()
+        self._job: UUID | None = None
 
     def introduce(self) -> None:
         """Say what this process offers."""
@@ -83,7 +89,17 @@ class Trainer:
         )
 
     def answer(self, request: Request) -> None:
-        """Carry out a request; a fault in it becomes the answer."""
+        """Carry out a request, unless what another has left would touch it; a fault in it becomes the answer."""
+        job = request.job if isinstance(request, RunUnit) else request.subject
+        if (why := self._guard.unfit_for(job)) is not None:
+            self._send(Worn(**_signed(request), why=storable(why)))
+            return
+        if self._job != job:
+            self._splits.forget_strangers()
+            self._job = job
+        self._guard.watched(lambda: self._carry_out(request))
+
+    def _carry_out(self, request: Request) -> None:
         try:
             match request:
                 case RunUnit():
@@ -100,8 +116,15 @@ class Trainer:
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
         unit = UnitPlan(seed=spec.seed, protocol=spec.protocol, device=request.device, cells=list(request.cells))
-        run_cells(unit, JobStudy(self._registry, spec, splits), _Reporter(request, self._send))
+        reporter = _Reporter(request, self._send, partial(self._check_unwritten, splits, request))
+        try:
+            run_cells(unit, JobStudy(self._registry, spec, splits), reporter)
+        finally:
+            self._splits.mend(splits, spec.dataset)
         self._send(Done(**_signed(request)))
+
+    def _check_unwritten(self, splits: Splits, request: RunUnit) -> None:
+        self._splits.check_unwritten(splits, request.train, request.test, request.spec.dataset)
 
     def _verify(self, request: VerifyDataset) -> None:
         splits = self._splits.read_anew(request.train, request.test)
@@ -131,16 +154,18 @@ class Trainer:
 class _Reporter:
     """Says of each cell that it is in hand, and what it measured."""
 
-    def __init__(self, request: RunUnit, send: Send) -> None:
+    def __init__(self, request: RunUnit, send: Send, check: Callable[[], None]) -> None:
         self._request = request
         self._send = send
+        self._check = check
 
     def started(self, cell: UnitCell) -> None:
         """Say that a cell is in hand."""
         self._send(Started(**_signed(self._request), cell=cell))
 
     def record(self, result: CellResult) -> None:
-        """Say what a cell measured."""
+        """Say what a cell measured, unless it was on something else than what was verified."""
+        self._check()
         self._send(Measured(**_signed(self._request), result=result))
 
 
