@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 from app.curves.series import load_series, study_of
 from app.curves.values import spread_of, value_warnings
 from app.db.tables import Curve, Job
-from sufficiency.answers.study import FittedCurve, FittedStudy, Study, choose, fit_study, flags_of, largest_size
+from sufficiency.answers.study import (
+    FittedCurve,
+    FittedStudy,
+    Study,
+    choose,
+    fit_study,
+    flags_of,
+    largest_size,
+    of_one_learner,
+)
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag
@@ -58,9 +67,10 @@ def store_curves(session: Session, job: Job) -> None:
     """
     # Thousands of classes take longer to fit than a transaction may otherwise stand still.
     session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
+    study = study_of(session, job)
     measured = load_series(session, job)
     rows, readings = [], []
-    for series in measured:
+    for series in (of_one_learner(study, whole) for whole in measured):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():

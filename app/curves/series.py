@@ -1,13 +1,13 @@
 """What a job has measured, read from the database for the answers."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Job, Measurement
+from app.curves.kinks import dataset_info, met_on
+from app.db.tables import Cell, Job, Measurement
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
 from sufficiency.method.measurements import Series, series_from_rows
@@ -21,7 +21,7 @@ _OF_CELL = (Measurement.job_id == Cell.job_id) & (Measurement.run == Cell.run) &
 
 def study_of(session: Session, job: Job) -> Study:
     """Return what answers take of a job beside its values."""
-    info = _dataset_info(session, job)
+    info = dataset_info(session, job)
     test = info.get("test") or {}
     return Study(
         id=job.id,
@@ -41,12 +41,8 @@ def study_of(session: Session, job: Job) -> Study:
             job.spec.get("sampling") or 1,
         ),
         doubts=info.get("warnings") or [],
+        kinks=met_on(job.spec, job.learner, info),
     )
-
-
-def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
-    """Return what is in the data that a job measured."""
-    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
 
 
 def _metric_specs(job: Job) -> dict[str, MetricSpec]:

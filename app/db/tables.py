@@ -145,6 +145,7 @@ class Job(Base):
     deaths: Mapped[int] = mapped_column(server_default="0")  # of trainers and workers, since a cell was last recorded
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    learner: Mapped[dict[str, Any] | None]  # what its model is made of, as the catalog or its first cell told
     # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
     value_warnings: Mapped[list[dict[str, Any]] | None]
     readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
@@ -234,6 +235,7 @@ class Cell(Base):
     device: Mapped[str | None]
     attempt: Mapped[int | None]
     finished_at: Mapped[datetime | None]
+    details: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # what its learner settled by itself
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -6,6 +6,7 @@ What is measured is kept as long as the rest would be measured with the same plu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, update
@@ -20,7 +21,7 @@ from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
-from app.jobs.preparing import invalid, prepare_anew, too_many
+from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
 from app.jobs.reuse import Changed, changes, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
@@ -69,6 +70,7 @@ class ExtensionPlan:
     training_items: int | None
     slot_seconds: float | None
     queued_reason: str | None
+    warnings: list[dict[str, Any]]
 
 
 def retry(session: Session, job_id: UUID, settings: Settings, *, anew: bool = False) -> Job:
@@ -182,6 +184,7 @@ def plan_extension(
             job.device,
             binding_versions(job) if kept else NO_VERSIONS,
         ),
+        warnings=kinks_of(dumped, job.learner, require_ready(extended.dataset), extended.steps),
     )
 
 
@@ -290,6 +293,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     job.dataset_fingerprint, job.dataset_info = str(prepared.dataset.fingerprint), None
     job.plugin_versions = {key: plugin.version for key, plugin in prepared.plugins.items()}
     job.metrics = {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()}
+    job.learner = prepared.learner
     job.device = prepared.device
     dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
     session.flush()

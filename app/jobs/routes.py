@@ -243,6 +243,7 @@ def extend_job(
             training_items=plan.training_items,
             estimated_slot_seconds=plan.slot_seconds,
             queued_reason=plan.queued_reason,
+            warnings=plan.warnings,
         )
         return JSONResponse(view.model_dump(mode="json"))
     job, extended = reopening.extend(

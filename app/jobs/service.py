@@ -90,6 +90,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
             "dataset_fingerprint": prepared.dataset.fingerprint,
             "plugin_versions": {key: plugin.version for key, plugin in prepared.plugins.items()},
             "metrics": {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()},
+            "learner": prepared.learner,
             "device": prepared.device,
             "labels": prepared.spec.labels,
             "priority": prepared.spec.priority,

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move
@@ -207,6 +208,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     if n is None:
         return True
     _write_values(session, job, result)
+    _note_learner(session, job, result)
     unit.failures = 0  # who gets on is not what kills its trainers
     job.deaths = 0
     job.cells_done += 1
@@ -234,9 +236,18 @@ def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None
             device=result.device,
             attempt=unit.attempt,
             finished_at=func.clock_timestamp(),
+            details=result.details or None,
         )
         .returning(Cell.n)
     )
+
+
+def _note_learner(session: Session, job: Job, result: CellResult) -> None:
+    """Keep what a job's learner is made of, as its first cells tell, and warn of its thresholds between the steps."""
+    is_first = not job.cells_done or job.learner is None
+    if is_first and result.learner is not None and result.learner != job.learner:
+        job.learner = result.learner
+        note_kinks(session, job)
 
 
 def _write_values(session: Session, job: Job, result: CellResult) -> None:

@@ -9,6 +9,8 @@ from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownM
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag, diagnose
+from sufficiency.method.kinks.between import one_curve
+from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import fit_series
 from sufficiency.schemas.spec import MetricSpec
@@ -42,6 +44,8 @@ class Study:
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
+    kinks : sequence of Met
+        What of its learner changes with the size of the training set.
     doubts : sequence of mapping
         What looks wrong with the data, as `DatasetInfo.warnings` has it: each a `code` and a `detail`.
     """
@@ -58,6 +62,7 @@ class Study:
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
     subsets: Hashable = None
+    kinks: Sequence[Met] = ()
     doubts: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -91,6 +96,8 @@ class FittedCurve(Generic[R_co]):
         What is odd about it.
     stored : bool
         The fit was kept at completion; else it was made of what is measured.
+    whole : Series or None
+        All that was measured, where some of it is left out of the curve.
     """
 
     reading: R_co
@@ -98,6 +105,7 @@ class FittedCurve(Generic[R_co]):
     backtest: Backtest
     flags: Sequence[Flag]
     stored: bool = False
+    whole: Series | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,8 @@ def fit_study(
     ----------
     study : Study
     series : sequence of Series
-        What it has measured, or those of it that are asked for; see `choose`.
+        What it has measured, or those of it that are asked for; see `choose`. What lies on the far side of a threshold
+        of the learner is left out of the curves.
     method : str
     kept : mapping, optional
         Fits that need not be made again.
@@ -163,15 +172,27 @@ def fit_study(
         When nothing can be fitted yet, saying what is missing.
     """
     curves, skipped = [], []
-    for one in series:
+    for whole in series:
+        one = of_one_learner(study, whole)
         found = (kept or {}).get(key(one))
         try:
             fit, test = found or (fit_series(one, method), backtest(one, method))
         except NotEnoughData as error:
             skipped.append((one, str(error)))
             continue
-        curves.append(FittedCurve(one, fit, test, flags_of(one), stored=found is not None))
+        curves.append(
+            FittedCurve(one, fit, test, flags_of(one), found is not None, whole if whole is not one else None)
+        )
     return FittedStudy(study, method, largest_size(series), curves, skipped)
+
+
+def of_one_learner(study: Study, series: Series) -> Series:
+    """Return what of a series belongs to one curve: without what is on the far side of a threshold of its learner."""
+    measured = series.n[series.runs() > 0]
+    if not measured.size or not any(one.breaks for one in study.kinks):
+        return series
+    low, high = one_curve(study.kinks, [int(n) for n in measured])
+    return series.within(low, high)
 
 
 def flags_of(series: Series) -> list[Flag]:

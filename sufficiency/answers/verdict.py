@@ -1,6 +1,6 @@
 """Is more data worth it, by every metric of a study?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, UnknownMetric
@@ -69,7 +69,7 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
         metrics=metrics,
-        warnings=[*doubts_of(fitted.study), *warnings_of(fitted)],
+        warnings=[*doubts_of(fitted.study), *warnings_of(fitted, _farthest(metrics))],
     )
 
 
@@ -79,6 +79,10 @@ _VOID = ("one_class", "one_target")
 
 def _void(study: Study) -> str | None:
     return next((doubt["detail"] for doubt in study.doubts if doubt["code"] in _VOID), None)
+
+
+def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
+    return max(gain.n for views in metrics.values() for view in views for gain in view.more)
 
 
 def _test_items(study: Study, series: Series) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 from sufficiency.answers.study import FittedStudy, Study
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
+from sufficiency.method.kinks.between import left_out_warning, warnings_between
 from sufficiency.method.measurements import Reading
 from sufficiency.schemas.words import ClassLabel
 
@@ -26,7 +27,18 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     for one in fitted.curves:
         for flag in [*one.flags, *_far(one.fit, largest)]:
             found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
-    return skipped + [_shared(code, metric, places) for (metric, code), places in found.items()]
+    told = [_shared(code, metric, places) for (metric, code), places in found.items()]
+    return [*skipped, *told, *_kinks(fitted, largest)]
+
+
+def _kinks(fitted: FittedStudy[Reading], largest: float | None) -> list[dict[str, Any]]:
+    """Return the learner's thresholds between the first step and the size asked for, and what was left out for them."""
+    study = fitted.study
+    wholes = [one.whole for one in fitted.curves if one.whole is not None]
+    measured = sorted({int(n) for whole in wholes for n in whole.n[whole.runs() > 0]}) or study.steps
+    low, high = min(one.fit.n_min for one in fitted.curves), max(one.fit.n_max for one in fitted.curves)
+    out = left_out_warning(study.kinks, measured, low, high) if measured else None
+    return warnings_between(study.kinks, study.steps, largest) + ([out] if out else [])
 
 
 def doubts_of(study: Study) -> list[dict[str, Any]]:

@@ -288,3 +288,4 @@ def _print_extension(plan: Mapping[str, Any]) -> None:
         typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)

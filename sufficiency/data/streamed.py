@@ -1,6 +1,6 @@
 """Items of somebody's dataset that are too many for memory: read when they are wanted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class StreamedDataset(StoredItems):
         As `StoredItems` has them, of the N items.
     moves : mapping from int to Move, optional
         What is done to some numbers of an item as it is read, by their place along the flattened item.
+    scaling : callable, optional
+        What is done to all of them before.
 
     Raises
     ------
@@ -49,10 +51,11 @@ class StreamedDataset(StoredItems):
         description: Description | None = None,
         *,
         moves: Mapping[int, Move] | None = None,
+        scaling: Callable[[NDArray[Any]], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(y, class_names, source, (), None, description, size=len(rows))
         self._dataset, self._rows, self._shape, self._dtype = dataset, rows, shape, dtype
-        self._moves = dict(moves or {})
+        self._moves, self._scaling = dict(moves or {}), scaling
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read these items, shape (len(rows), ...)."""
@@ -64,14 +67,14 @@ class StreamedDataset(StoredItems):
         return taken
 
     def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Read these items as they are given, shape (len(rows), ...)."""
+        """Read these items as they are given, or as they were scaled, shape (len(rows), ...)."""
         items = np.empty((len(rows), *self._shape), self._dtype)
         for k, row in enumerate(self._rows[rows].tolist()):
             item = numeric(item_of(self._dataset, row)[0])
             if item.shape != self._shape:
                 raise DatasetError(f"{self.source}: item {row} had shape {self._shape}, and has {item.shape} now")
             items[k] = item
-        return items
+        return items if self._scaling is None else self._scaling(items).astype(np.float32)
 
     def feature(self, place: int) -> NDArray[Any]:
         """Read one number of every item, shape (N,)."""
@@ -82,12 +85,17 @@ class StreamedDataset(StoredItems):
     def select(self, rows: NDArray[np.int64]) -> "StreamedDataset":
         """Return a dataset of these items."""
         about = (self._shape, self._dtype, self.y[rows], self._names, self.source, self.description)
-        return StreamedDataset(self._dataset, self._rows[rows], *about, moves=self._moves)
+        return StreamedDataset(self._dataset, self._rows[rows], *about, moves=self._moves, scaling=self._scaling)
 
     def settled(self, moves: Mapping[int, Move], description: Description) -> "StreamedDataset":
         """Return the dataset with some numbers of its items moved as they are read."""
         about = (self._shape, self._dtype, self.y, self._names, self.source, description)
-        return StreamedDataset(self._dataset, self._rows, *about, moves=moves)
+        return StreamedDataset(self._dataset, self._rows, *about, moves=moves, scaling=self._scaling)
+
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> "StreamedDataset":
+        """Return the dataset with all numbers of its items scaled as they are read."""
+        about = (self._shape, self._dtype, self.y, self._names, self.source, self.description)
+        return StreamedDataset(self._dataset, self._rows, *about, scaling=scaling)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

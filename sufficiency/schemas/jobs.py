@@ -143,7 +143,9 @@ class PlanView(BaseModel):
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
     warnings: list[dict[str, Any]] = Field(
-        default_factory=list, description="what gives reason to doubt what it would measure: code, dataset, detail"
+        default_factory=list,
+        description="what gives reason to doubt what it would measure, and what of its learner changes with the number "
+        "of training items: code, detail, and dataset, or kink and n",
     )
 
 
@@ -181,6 +183,7 @@ class ExtensionPlanView(BaseModel):
                     "training_items": 18600,
                     "estimated_slot_seconds": 79.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -200,3 +203,6 @@ class ExtensionPlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        description="settings of the learner that change with the size of the training set: code, kink, n, detail"
+    )

@@ -27,7 +27,17 @@ class UnitCell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
+    """What one cell measured.
+
+    Attributes
+    ----------
+    values : list of (str, int, float or None)
+        Metric, class index or −1 for a scalar, and the value, None where it is missing.
+    details : dict
+        What its learner settled by itself, as JSON; see `training.details`.
+    learner : dict or None
+        What that is made of, as JSON: said with a unit's first cell.
+    """
 
     run: int
     step: int
@@ -35,6 +45,8 @@ class CellResult:
     seconds: float
     device: str
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    learner: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

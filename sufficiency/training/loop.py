@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.learners import known_of
 from sufficiency.training.metrics import InvalidMetrics, normalise
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
@@ -46,6 +47,7 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     models = FreshModels(unit, study)
     size, labels = len(study.train), study.labels
     order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
+    told = False
     for cell in unit.cells:
         if cell.done:
             continue
@@ -56,7 +58,9 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         model = models.model(cell)
         _train(study, model, indices, cell)
         values = _evaluate(study, model, cell)
-        recorder.record(_result(cell, indices, values, time.perf_counter() - began, unit.device))
+        seconds = time.perf_counter() - began
+        learner, told = (None if told else known_of(model)), True
+        recorder.record(_result(cell, indices, values, seconds, unit.device, learner))
         del model  # its memory is wanted for the next one
 
 
@@ -81,7 +85,8 @@ def _cumulative_runs(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
             # switch the model's mode: so a resumed run measures what an uninterrupted one would have.
             values = _evaluate(study, model, cell)
             if not cell.done:
-                recorder.record(_result(cell, indices, values, time.perf_counter() - began, unit.device))
+                seconds = time.perf_counter() - began
+                recorder.record(_result(cell, indices, values, seconds, unit.device, known_of(model)))
         del model
 
 
@@ -120,8 +125,19 @@ def _evaluate(study: Study, model: Any, cell: UnitCell) -> list[tuple[str, int, 
 
 
 def _result(
-    cell: UnitCell, indices: list[int], values: list[tuple[str, int, float | None]], seconds: float, device: str
+    cell: UnitCell,
+    indices: list[int],
+    values: list[tuple[str, int, float | None]],
+    seconds: float,
+    device: str,
+    learner: dict[str, Any] | None,
 ) -> CellResult:
     return CellResult(
-        run=cell.run, step=cell.step, n_unique=len(set(indices)), seconds=seconds, device=device, values=values
+        run=cell.run,
+        step=cell.step,
+        n_unique=len(set(indices)),
+        seconds=seconds,
+        device=device,
+        values=values,
+        learner=learner or None,
     )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
+from sufficiency.training.learners import known_of_plugin
 from sufficiency.training.parameters import no_params_model, params_model
 
 _METHOD = {"training": "train", "evaluation": "evaluate", "schedule": "get_steps"}
@@ -73,7 +74,8 @@ class Plugin:
             summary=_summary(self.target),
             params_schema=schema,
             capabilities=({"metrics": metrics} if metrics else {})
-            | ({"missing": self.missing} if self.missing else {}),
+            | ({"missing": self.missing} if self.missing else {})
+            | ({"learner": known} if self.kind == "model" and (known := known_of_plugin(self.target)) else {}),
             devices=["cpu"] if self.kind in ("dataset", "schedule") else ["cpu", "cuda"],
         )
 

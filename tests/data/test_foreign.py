@@ -168,6 +168,23 @@ def test_bytes_reach_the_models_of_the_house_as_those_of_a_file_do() -> None:
     assert mine[3][0].dtype == np.uint8
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("memory", [1 << 30, 1000])
+def test_bytes_in_a_wider_type_are_scaled_for_the_house_and_left_alone_for_their_own(
+    dtype: Any, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_IN_MEMORY", memory)
+    digits = load_digits()
+    whole = (digits.x * 240).round()
+    mine = Theirs(whole.astype(dtype), digits.y)
+    train, test = finished(mine, Theirs(whole[:50].astype(dtype), digits.y[:50]))
+    assert train is mine
+    assert mine[3][0].max() > 100
+    assert materialise(train).take(np.arange(60)) == pytest.approx(whole[:60] / 255)
+    assert materialise(test).take(np.arange(9)) == pytest.approx(whole[:9] / 255)
+    assert "pixels_scaled" in {note["code"] for note in verify_splits(train, test)[0]["notes"]}
+
+
 @pytest.mark.parametrize(
     "names", [{"0": "cat", "1": "dog"}, {0: "cat", 1: "dog"}, {np.int64(0): "cat", 1.0: "dog"}, ["cat", "dog"]]
 )

@@ -12,7 +12,12 @@ _DOCUMENTED: Rule = every.is_documented
 _BUILT: Rule = every.can_be_built
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    "model": (model.starts_from_fresh_weights, model.is_the_same_under_the_same_seed, model.answers_finite_logits),
+    "model": (
+        model.starts_from_fresh_weights,
+        model.is_the_same_under_the_same_seed,
+        model.answers_finite_logits,
+        model.settings_stay_the_same_at_every_size,
+    ),
     "training": (
         training.changes_the_given_model,
         training.respects_the_indices,
