@@ -139,7 +139,13 @@ class Calls(ABC, Generic[J]):
         Reply of DatasetView
             As registered, usually still ``verifying``; see `wait_dataset`.
         """
-        asked = {"train": train, "test": test, "source": source, "split": split, "standardise": standardise or None}
+        asked: dict[str, Any] = {
+            "train": train,
+            "test": test,
+            "source": source,
+            "split": split,
+            "standardise": standardise or None,
+        }
         asked |= {"fingerprint": None if fingerprint == "content" else fingerprint, "seed": seed or None}
         body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}
         return self._dataset(self._connection.json("POST", "/datasets", body=body))
