@@ -37,6 +37,12 @@ PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 DatasetStatus = Literal["verifying", "ready", "invalid"]
 # By what a dataset is known again: all that it holds, or its sizes and labels alone.
 FingerprintOf = Literal["content", "structure"]
+# What a dataset holds to be predicted, and what a plugin is for; "any": for whatever there is, or it does not say.
+PluginTask = Literal["classification", "regression", "multilabel", "detection", "any"]
+PLUGIN_TASKS: tuple[PluginTask, ...] = get_args(PluginTask)
+# What a model is, and what a training strategy trains. A LightningModule is a network too.
+Family = Literal["network", "lightning", "estimator"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 # Answers
 
