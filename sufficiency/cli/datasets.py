@@ -37,7 +37,7 @@ def add(
     standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
     fingerprint: Annotated[
         FingerprintOf,
-        typer.Option("--fingerprint", help="structure: known again by sizes and labels alone, where items are random."),
+        typer.Option("--fingerprint", metavar="OF", help="structure: of sizes and labels alone; for items at random."),
     ] = "content",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what its loaders draw at random.")] = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
