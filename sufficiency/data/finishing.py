@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sufficiency.data.alignment import aligned
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
@@ -17,7 +18,8 @@ def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, 
 
     The rows of tables become numbers. Pixels without a range of their own are scaled by the training split's. Features
     that float32 does not hold are moved by the training split's median, and, where asked for, every feature is put at
-    mean 0 and SD 1 of the training split. What was done stands on the splits' description.
+    mean 0 and SD 1 of the training split. Classes are matched by name.
+    What was done stands on the splits' description.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, 
         raise DatasetError(f"{test.source}: what fills a missing value is learnt from a training split that is a table")
     elif not standardise:
         train, test = _on_one_scale(train, test)
+    test = aligned(train, test)
     pair = _told_apart(train, test, TOLERATED_STANDARDISED if standardise else TOLERATED)
     return standardised(*pair) if standardise else pair
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from sufficiency.data.preview import contact_sheet
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
 from sufficiency.training.examining import examined
@@ -31,6 +31,7 @@ from sufficiency.training.messages import (
     Failed,
     Introduction,
     Measured,
+    NotMeasurable,
     Request,
     RunUnit,
     Started,
@@ -131,6 +132,11 @@ class _Reporter:
     def record(self, result: CellResult) -> None:
         """Say what a cell measured."""
         self._send(Measured(**_signed(self._request), result=result))
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Say that a cell cannot be measured; whether the rest is worth a try is the supervisor's to say."""
+        failure = CellFailure(cell.run, cell.step, fault.error)
+        self._send(NotMeasurable(**_signed(self._request), failure=failure))
 
 
 def _signed(request: Request) -> dict[str, Any]:
