@@ -1,5 +1,6 @@
 """What a service says no with: a type with a status and a stable code, which the HTTP side renders as a problem."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -83,3 +84,11 @@ def pointer(*parts: str | int) -> str:
 def field_error(where: str, detail: str) -> FieldError:
     """Return one bad field."""
     return {"pointer": where, "detail": detail}
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the known names that are like a name, or the first of them all."""
+    if close := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
+        return f"nearest: {', '.join(close)}"
+    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+    return f"known: {', '.join(list(known)[:10])}{more}"

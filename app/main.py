@@ -21,7 +21,7 @@ from app.queue.relay import Relay
 from app.results import asked, compared, exported, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
-from app.web import health, openapi, problem
+from app.web import health, openapi, problem, version
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -35,7 +35,6 @@ DESCRIPTION = (
 
 # Beside those of requests: for event streams, relay, sweeper, metrics and health
 SPARE_CONNECTIONS = 6
-API_VERSION = "1"  # of the face, not of the package
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -51,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Sufficiency",
         summary="Learning curves as a service",
         description=DESCRIPTION,
-        version=API_VERSION,
+        version=version.API,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=openapi.TAGS,
         docs_url=None,
@@ -77,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app)
     results = (part.router for part in (measured, asked, exported, pictured, compared))
     slices = (catalog_router, jobs_router, *results, webhooks_router)
-    for router in (*slices, page_router, health.router):
+    for router in (*slices, page_router, health.router, version.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
     app.openapi = openapi.describe(app)  # type: ignore[method-assign]

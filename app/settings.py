@@ -9,6 +9,8 @@ from pydantic import ByteSize, Field, field_validator
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
 
+WebhookAddresses = Literal["public", "private", "loopback"]
+
 
 class Settings(sufficiency.settings.Settings):
     """Settings of API, worker and command line, each read from ``SUFFICIENCY_<NAME>``."""
@@ -51,7 +53,7 @@ class Settings(sufficiency.settings.Settings):
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 
     # Webhooks
-    webhook_addresses: Literal["public", "private", "loopback"] = Field(
+    webhook_addresses: WebhookAddresses = Field(
         "private", description="whom webhooks may reach: public addresses, private networks too, or loopback too"
     )
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")

@@ -94,6 +94,8 @@ def _setting(error: Exception) -> CommandError | None:
     """Name the settings that cannot be read; told by names, since loading pydantic takes longer than most commands."""
     if type(error).__name__ != "ValidationError" or getattr(error, "title", None) != "Settings":
         return None
+    from sufficiency.schemas.faults import worded
+
     faults: list[dict[str, Any]] = getattr(error, "errors", list)()
-    where = "\n".join(f"SUFFICIENCY_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+    where = "\n".join(f"SUFFICIENCY_{str(fault['loc'][0]).upper()}: {worded(fault)}" for fault in faults)
     return CommandError("a setting is wrong", where, "correct the environment variable", MISUSED)

@@ -7,11 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.catalog.plugins import configure, nearest
+from app.catalog.plugins import configure
 from app.catalog.verification import ask_to_verify
 from app.db.tables import Dataset, Job
-from app.errors import Conflict, FieldError, Invalid, NotFound, field_error
+from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, nearest
 from sufficiency.schemas.datasets import NewDataset, SplitRule
+
+# How a source is cut that is registered now; see `sufficiency.data.splitting.part_of`.
+SPLIT_RULE = 2
 
 
 def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
@@ -31,9 +34,13 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
         _, params, found = configure(session, "dataset", asked.loader, asked.params, (place,), key="loader")
         splits[split] = {"loader": asked.loader, "params": params}
         if new.source is not None:
-            splits[split]["part"] = {"name": split, **(new.split or SplitRule()).model_dump()}
+            splits[split]["part"] = {"name": split, **(new.split or SplitRule()).model_dump(), "rule": SPLIT_RULE}
         if new.standardise:
             splits[split]["standardise"] = True
+        if new.fingerprint != "content":
+            splits[split]["fingerprint"] = new.fingerprint
+        if new.seed:
+            splits[split]["seed"] = new.seed
         errors.extend(error for error in found if error not in errors)
     if errors:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)
@@ -45,12 +52,18 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
     existing = find_dataset(session, name)
     if existing is None:
         raise Conflict(f"Dataset {name!r} is being deleted; try again.", code="dataset_exists")
-    if (existing.train, existing.test) != (splits["train"], splits["test"]):
+    if (_asked(existing.train), _asked(existing.test)) != (_asked(splits["train"]), _asked(splits["test"])):
         raise Conflict(
             f"Dataset {name!r} is registered with other splits; choose another name, or delete it first.",
             code="dataset_exists",
         )
     return existing, False
+
+
+def _asked(split: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked for of a split: not by which version of the rule it is cut, which is the service's."""
+    part = split.get("part")
+    return split if part is None else {**split, "part": {key: value for key, value in part.items() if key != "rule"}}
 
 
 def _insert(session: Session, name: str, train: dict[str, Any], test: dict[str, Any]) -> Dataset | None:

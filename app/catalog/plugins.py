@@ -1,24 +1,24 @@
 """The plugins that workers have offered, and whether a reference to one, with its parameters, is right."""
 
-import difflib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
 import pydantic
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.catalog.wrong_params import params_errors
 from app.db.tables import Plugin
-from app.errors import FieldError, NotFound, field_error, pointer
+from app.errors import FieldError, NotFound, field_error, nearest, pointer
 from sufficiency.schemas.spec import MetricSpec
 
 logger = logging.getLogger(__name__)
@@ -84,14 +84,6 @@ def _unknown(session: Session, kind: str, name: str) -> str:
     return f"No {kind} plugin is called {name!r}; {nearest(name, known)}."
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return the known names that are like a name, or the first of them all."""
-    if close := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
-        return f"nearest: {', '.join(close)}"
-    more = f" and {len(known) - 10} more" if len(known) > 10 else ""
-    return f"known: {', '.join(list(known)[:10])}{more}"
-
-
 def configure(
     session: Session, kind: str, name: str, params: Mapping[str, Any], where: tuple[str, ...], *, key: str = "name"
 ) -> tuple[Plugin | None, dict[str, Any], list[FieldError]]:
@@ -119,7 +111,7 @@ def configure(
     try:
         validator = _validator(json.dumps(plugin.params_schema))
         full = with_defaults(plugin.params_schema, params)
-        return plugin, full, _params_errors(validator, full, (*where, "params"))
+        return plugin, full, params_errors(validator, full, (*where, "params"))
     except (SchemaError, Unresolvable) as error:
         # The plugin's fault, not the client's; but it is the client who can do without the plugin.
         detail = f"The {kind} plugin {name!r} has parameters that nobody can check: {error.__class__.__name__}."
@@ -159,30 +151,3 @@ def _validator(schema: str) -> Draft202012Validator:
     Draft202012Validator.check_schema(parsed)
     # An empty registry: a reference in a schema must not make the API fetch anything.
     return Draft202012Validator(parsed, registry=Registry())
-
-
-def _params_errors(validator: Draft202012Validator, params: dict[str, Any], where: tuple[str, ...]) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for error in sorted(validator.iter_errors(params), key=lambda e: [str(p) for p in e.absolute_path]):
-        errors.extend(_field_errors(error, (*where, *error.absolute_path)))
-    return errors
-
-
-def _field_errors(error: ValidationError, place: tuple[str | int, ...]) -> list[FieldError]:
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        schema = error.schema if isinstance(error.schema, Mapping) else {}
-        known = sorted(schema.get("properties", {}))
-        return [
-            field_error(
-                pointer(*place, name),
-                f"no such parameter; {nearest(name, known)}" if known else "no such parameter; there is none",
-            )
-            for name in error.instance
-            if name not in known
-        ]
-    if error.validator == "required" and isinstance(error.instance, dict):
-        # One error a missing name: the message names it.
-        name = error.message.split("'")[1] if "'" in error.message else ""
-        return [field_error(pointer(*place, name), "is required")]
-    message = error.message if len(error.message) <= 300 else f"{error.message[:300]}…"
-    return [field_error(pointer(*place), message)]

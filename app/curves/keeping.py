@@ -8,10 +8,19 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.curves.series import load_series, study_of
+from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import spread_of, value_warnings
 from app.db.tables import Curve, Job
-from sufficiency.answers.study import FittedCurve, FittedStudy, Study, choose, fit_study, flags_of, largest_size
+from sufficiency.answers.study import (
+    FittedCurve,
+    FittedStudy,
+    Study,
+    choose,
+    fit_study,
+    flags_of,
+    largest_size,
+    of_one_learner,
+)
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag
@@ -58,9 +67,10 @@ def store_curves(session: Session, job: Job) -> None:
     """
     # Thousands of classes take longer to fit than a transaction may otherwise stand still.
     session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1h'"))
+    study = study_of(session, job)
     measured = load_series(session, job)
     rows, readings = [], []
-    for series in measured:
+    for series in (of_one_learner(study, whole) for whole in measured):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():
@@ -82,7 +92,7 @@ def store_curves(session: Session, job: Job) -> None:
             )
         readings.append(asdict(KeptReading.of(series, skipped)))
     job.readings = {"methods": METHOD_VERSIONS, "n_observed": largest_size(measured), "series": readings}
-    job.value_warnings = value_warnings(job, map(spread_of, measured))
+    job.value_warnings = value_warnings(job, map(spread_of, measured), gaps_of(session, job))
     if not rows:
         return
     statement = insert(Curve)

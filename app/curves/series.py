@@ -1,13 +1,14 @@
 """What a job has measured, read from the database for the answers."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Job, Measurement
+from app.curves.kinks import dataset_info, met_on
+from app.db.tables import Cell, Job, Measurement
+from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
 from sufficiency.method.measurements import Series, series_from_rows
@@ -19,9 +20,25 @@ CellKey = tuple[int, int, str, int]
 _OF_CELL = (Measurement.job_id == Cell.job_id) & (Measurement.run == Cell.run) & (Measurement.step == Cell.step)
 
 
+# A cell that could not be measured. The version before measures such a one, and leaves the error.
+GIVEN_UP = and_(Cell.error.is_not(None), Cell.finished_at.is_(None))
+
+
+def gaps_of(session: Session, job: Job) -> list[Gap]:
+    """Return the cells of a job that could not be measured, and why, by size and run."""
+    if not job.cells_not_measurable:
+        return []
+    rows = session.execute(
+        select(Cell.run, Cell.step, Cell.n, Cell.error)
+        .where(Cell.job_id == job.id, GIVEN_UP)
+        .order_by(Cell.n, Cell.run, Cell.step)
+    )
+    return [Gap(run, step, n, error or {}) for run, step, n, error in rows]
+
+
 def study_of(session: Session, job: Job) -> Study:
     """Return what answers take of a job beside its values."""
-    info = _dataset_info(session, job)
+    info = dataset_info(session, job)
     test = info.get("test") or {}
     return Study(
         id=job.id,
@@ -35,13 +52,15 @@ def study_of(session: Session, job: Job) -> Study:
         steps=job.steps or [],
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
-        subsets=(job.dataset_fingerprint, job.spec["seed"], job.spec["protocol"]),
+        gaps=gaps_of(session, job),
+        subsets=(
+            job.dataset_fingerprint,
+            *(job.spec[name] for name in ("seed", "protocol")),
+            job.spec.get("sampling") or 1,
+        ),
+        doubts=info.get("warnings") or [],
+        kinks=met_on(job.spec, job.learner, info),
     )
-
-
-def _dataset_info(session: Session, job: Job) -> dict[str, Any]:
-    """Return what is in the data that a job measured."""
-    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
 
 
 def _metric_specs(job: Job) -> dict[str, MetricSpec]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
 from app.queue.outbox import enqueue, enqueue_units
@@ -80,6 +81,7 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
         },
     )
     queue_units(session, job, ids)
+    note_kinks(session, job)
     emit(session, job, "planned", {"steps": steps, "cells_total": job.cells_total, "units": len(units)})
     return ids
 

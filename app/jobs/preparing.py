@@ -1,22 +1,28 @@
 """A job before it is stored: checked against catalog and dataset, what it leaves open filled in, and what it costs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.catalog.datasets import dataset_for_job, require_ready
 from app.catalog.plugins import configure, declared_metrics, load_plugins
 from app.catalog.workers import live_workers
+from app.curves.kinks import known_learner, met_on
 from app.db.tables import Dataset, Plugin
 from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
+from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
+from sufficiency.method.kinks.between import drifts, warnings_between
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.words import NEWEST_SAMPLING
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Prepared:
         With the plugins' defaults and the device filled in.
     steps : list of int or None
         None when a schedule plugin is to name them.
+    learner : dict or None
+        What the catalog tells of the model's estimators.
     """
 
     spec: JobSpec
@@ -37,6 +45,7 @@ class Prepared:
     metrics: dict[str, MetricSpec]
     steps: list[int] | None
     device: str
+    learner: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,13 @@ class Plan:
     sgd_steps: int | None
     slot_seconds: float | None
     queued_reason: str | None
+    kinks: list[dict[str, Any]]
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What gives reason to doubt what it would measure."""
+        dataset = self.prepared.dataset
+        return [*doubts(dataset.name, (dataset.info or {}).get("warnings") or []), *self.kinks]
 
 
 def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
@@ -58,11 +74,12 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
     waiting = live_workers(session, settings).why_waiting(
         needed_plugins(prepared.spec, prepared.dataset), prepared.device
     )
+    dumped = prepared.spec.model_dump(mode="json")
+    kinks = kinks_of(dumped, prepared.learner, require_ready(prepared.dataset), prepared.steps)
     if prepared.steps is None:
-        return Plan(prepared, None, None, None, None, None, waiting)
+        return Plan(prepared, None, None, None, None, None, waiting, kinks)
     units = plan_units(prepared.steps, prepared.spec.runs, prepared.spec.protocol)
     items = sum(work(cells) for cells in units)
-    dumped = prepared.spec.model_dump(mode="json")
     rate = repository.seconds_per_item(session, dumped["model"], dumped["training"], prepared.device)
     return Plan(
         prepared,
@@ -72,7 +89,19 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         sgd_steps=_sgd_steps(prepared.spec, prepared.steps),
         slot_seconds=rate * items if rate is not None else None,
         queued_reason=waiting,
+        kinks=kinks,
     )
+
+
+def kinks_of(
+    spec: Mapping[str, Any], learner: Mapping[str, Any] | None, info: Mapping[str, Any], steps: Sequence[int] | None
+) -> list[dict[str, Any]]:
+    """Return warnings of settings that change with the size: by a threshold between the steps, or with every item.
+
+    Until a schedule plugin has named the steps, they may lie anywhere in the training split.
+    """
+    met = met_on(spec, learner, info)
+    return [*warnings_between(met, steps or [1, int(info["train"]["size"])]), *drifts(met)]
 
 
 def _sgd_steps(spec: JobSpec, steps: Sequence[int]) -> int | None:
@@ -106,6 +135,8 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
             plugins[f"{field}:{ref.name}"] = plugin
     dataset, found = dataset_for_job(session, spec.dataset)
     errors.extend(found)
+    if dataset is not None and dataset.status == "ready" and len(plugins) == len(named):
+        errors.extend(misfits(session, configured, plugins, dataset, settings))
     if errors:
         raise invalid(errors)
     assert dataset is not None
@@ -113,8 +144,10 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     steps = _steps(spec, dataset, settings)
     evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
     device = _device(session, spec, dataset, settings)
-    full = spec.model_copy(update={**configured, "device": device})
-    return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device)
+    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    full = spec.model_copy(update={**configured, **filled})
+    learner = known_learner(plugins[f"model:{spec.model.name}"].capabilities, full.model.params)
+    return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device, learner)
 
 
 def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepared:

@@ -84,6 +84,16 @@ def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
     return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
 
 
+def doubts_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, list[dict[str, Any]]]:
+    """Return by job what looks wrong with the data that it is on, as a worker found it."""
+    statement = select(Dataset.id, Dataset.info["warnings"]).where(Dataset.id.in_({job.dataset_id for job in jobs}))
+    now: dict[UUID, Any] = dict(session.execute(statement).all())
+    return {
+        job.id: (job.dataset_info.get("warnings") if job.dataset_info is not None else now.get(job.dataset_id)) or []
+        for job in jobs
+    }
+
+
 def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread]]:
     """Return the number and the range of the values of every metric and class, by job."""
     found: dict[UUID, list[Spread]] = {}

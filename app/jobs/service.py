@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.curves.series import gaps_of
 from app.curves.values import value_warnings
 from app.db.tables import Event, Job
 from app.errors import Conflict
@@ -21,6 +22,7 @@ from app.jobs.planning import ask_for_plan, create_cells
 from app.jobs.preparing import prepare
 from app.jobs.waiting import Waiting
 from app.settings import Settings
+from sufficiency.answers.warnings import doubts
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
 
@@ -30,6 +32,7 @@ class Progress:
     """How far a job is; `fraction` is of training items, so that a large cell weighs what it costs."""
 
     cells_done: int
+    cells_not_measurable: int
     cells_total: int
     fraction: float
     eta_seconds: float | None
@@ -89,6 +92,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
             "dataset_fingerprint": prepared.dataset.fingerprint,
             "plugin_versions": {key: plugin.version for key, plugin in prepared.plugins.items()},
             "metrics": {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()},
+            "learner": prepared.learner,
             "device": prepared.device,
             "labels": prepared.spec.labels,
             "priority": prepared.spec.priority,
@@ -136,6 +140,7 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
     # What a completed job's values give reason to doubt was kept with it.
     measured = [job.id for job in jobs if job.cells_done and job.value_warnings is None]
     spreads = repository.spreads(session, measured) if measured else {}
+    found = repository.doubts_of(session, jobs) if jobs else {}
     running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
     slots = repository.slots_held(session, running) if running else {}
@@ -148,7 +153,12 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
             progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
             warnings=[
                 *job.warnings,
-                *(value_warnings(job, spreads.get(job.id, [])) if job.value_warnings is None else job.value_warnings),
+                *doubts(job.spec["dataset"], found[job.id]),
+                *(
+                    value_warnings(job, spreads.get(job.id, []), gaps_of(session, job))
+                    if job.value_warnings is None
+                    else job.value_warnings
+                ),
             ],
         )
         for job in jobs
@@ -160,7 +170,7 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     eta = None
     if seconds is not None and job.work_done:
         eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
-    return Progress(job.cells_done, job.cells_total, fraction, eta)
+    return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
 
 
 def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:

@@ -1,5 +1,6 @@
 """The whole service on one machine: both servers, the API and a worker, from start to stop."""
 
+import ipaddress
 import logging
 import os
 import signal
@@ -19,11 +20,12 @@ from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.db.tables import Worker
 from app.interpreter import NoTrainer, check_trainer_python
-from app.settings import Settings
+from app.settings import Settings, WebhookAddresses
 from app.standalone.children import Child
 from app.standalone.errors import StandaloneError
 from app.standalone.leftovers import remember
 from app.standalone.servers import EmbeddedServers
+from sufficiency import running
 from sufficiency.settings import default_data_dir
 
 logger = logging.getLogger(__name__)
@@ -156,6 +158,7 @@ class Standalone:
             for child in [*self._programs, *self.servers.children]:
                 self._announce(f"Stopping {child.name}")
                 child.stop()
+            running.forget(self.data_dir)
             self.servers.stop()
             self._ended.set()
 
@@ -170,6 +173,7 @@ class Standalone:
                 "port": self.port,
                 "url": self.url,
                 "data_roots": self._settings.data_roots or (data,),
+                "webhook_addresses": webhook_addresses(self._settings, self.host),
             }
         )
         env = {name: value for name, value in os.environ.items() if not name.startswith("SUFFICIENCY_")}
@@ -193,6 +197,10 @@ class Standalone:
         for child in self._programs:
             child.start()
         remember(self.data_dir, [*self.servers.children, *self._programs])
+        try:
+            running.note(self.data_dir, self.url)
+        except OSError as error:
+            logger.warning("commands will need --data-dir: %s cannot be written (%s)", running.state_dir(), error)
 
     def _watch(self, database_url: str) -> None:
         worker, api = self._programs
@@ -231,6 +239,24 @@ def free_port(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError as error:
         raise StandaloneError(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port") from error
+
+
+def webhook_addresses(settings: Settings, host: str) -> WebhookAddresses:
+    """Return whom webhooks may reach: this machine too where only who is on it can register one, unless told otherwise.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the standalone.
+    host : str
+        Where its API listens.
+    """
+    try:
+        private = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        private = False
+    told = "webhook_addresses" in settings.model_fields_set
+    return "loopback" if private and not told else settings.webhook_addresses
 
 
 def _answers(url: str) -> bool:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from app.db.engine import DATABASE_AWAY
-from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error, pointer
+from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error
+from app.web.invalid import body_asked_for, field_errors
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.extras import MissingExtra
 
@@ -34,8 +35,6 @@ REFUSED: dict[type[QuestionError], type[ServiceError]] = {
     Unanswerable: Conflict,
     BadQuestion: Invalid,
 }
-# What pydantic says of every branch of a union that the value was not meant for.
-MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -120,59 +119,11 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = field_errors(error.errors(), error.body)
+    errors = field_errors(error.errors(), error.body, body_asked_for(request))
     detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3])
     if len(errors) > 3:
         detail += f"; and {len(errors) - 3} more"
     return problem_response(request, 422, "invalid_request", "The request is not valid", detail, errors)
-
-
-def field_errors(found: Sequence[Any], body: Any) -> list[FieldError]:
-    """Return pydantic's errors with pointers into the request as the client wrote it.
-
-    Pydantic names the branches of a union as if they were fields; they are no part of the client's document, and the
-    branch that the value was plainly not meant for says nothing.
-    """
-    placed: list[tuple[str, bool, Any]] = []
-    for one in found:
-        source, *parts = one["loc"]
-        if source == "body" and one["type"] == "json_invalid":
-            placed.append(("#", False, {**one, "msg": f"not JSON: {one['ctx']['error']} at character {parts[0]}"}))
-        elif source == "body":
-            inside, skipped = _inside(body, parts, one["type"] == "missing")
-            placed.append((pointer(*inside), skipped, one))
-        else:
-            placed.append((str(parts[0]) if parts else str(source), False, one))
-    errors: list[FieldError] = []
-    for where, branch, one in placed:
-        better = any(
-            other is not one and (w == where or w.startswith(where + "/")) and other["type"] not in MISMATCHES
-            for w, _, other in placed
-        )
-        if branch and one["type"] in MISMATCHES and better:
-            continue
-        message = str(one["msg"]).removeprefix("Value error, ")
-        if branch and errors and errors[-1]["pointer"] == where:
-            errors[-1]["detail"] += f", or: {message}"
-        else:
-            errors.append(field_error(where, message))
-    return errors
-
-
-def _inside(body: Any, parts: Sequence[Any], missing: bool) -> tuple[list[str | int], bool]:
-    inside: list[str | int] = []
-    skipped = False
-    here = body
-    for position, part in enumerate(parts):
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
-            here = here[part]
-        elif not (missing and position == len(parts) - 1):
-            skipped = True
-            continue
-        inside.append(part)
-    return inside, skipped
 
 
 def _said(error: Exception) -> str:

@@ -114,20 +114,21 @@ def figure(fitted: FittedStudy[Series], target: float | None = None) -> Figure:
     """
     one = next((one for one in fitted.curves if one.reading.class_index is None), fitted.curves[0])
     series, fit = one.reading, one.fit
+    measured = one.whole or series  # what is left out of the curve is shown all the same
     answer = None
     if target is not None:
         require_admitted(series, target)
         answer = inv_project(series, fit, target)
     sizes = _sizes(fit, answer)
-    run, step = np.nonzero(np.isfinite(series.values))
+    run, step = np.nonzero(np.isfinite(measured.values))
     label = fitted.label(one)
     return Figure(
         title=f"{fitted.study.model} on {fitted.study.dataset}",
         metric=series.metric if label is None else f"{series.metric}, class {label}",
-        runs=np.stack([series.n[step], series.values[run, step]]),
-        n=series.n,
-        mean=series.mean(),
-        sd=series.sd(),
+        runs=np.stack([measured.n[step], measured.values[run, step]]),
+        n=measured.n,
+        mean=measured.mean(),
+        sd=measured.sd(),
         sizes=sizes,
         median=np.array([p.value for p in project(series, fit, sizes.tolist())]),
         bands=_bands(one, sizes),

@@ -2,13 +2,16 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
+from sufficiency.answers.gaps import Gap
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag, diagnose
+from sufficiency.method.kinks.between import one_curve
+from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import fit_series
 from sufficiency.schemas.spec import MetricSpec
@@ -39,9 +42,15 @@ class Study:
         Items in the test split.
     test_class_counts : sequence of int
         Of them, by class.
+    gaps : sequence of Gap
+        The cells that could not be measured.
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
+    kinks : sequence of Met
+        What of its learner changes with the size of the training set.
+    doubts : sequence of mapping
+        What looks wrong with the data, as `DatasetInfo.warnings` has it: each a `code` and a `detail`.
     """
 
     id: UUID
@@ -55,7 +64,10 @@ class Study:
     steps: Sequence[int] = ()
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
+    gaps: Sequence[Gap] = ()
     subsets: Hashable = None
+    kinks: Sequence[Met] = ()
+    doubts: Sequence[Mapping[str, Any]] = ()
 
     @property
     def provisional(self) -> bool:
@@ -65,7 +77,8 @@ class Study:
     @property
     def progress(self) -> str:
         """How much is measured, for a sentence."""
-        return f"{self.cells_done} of {self.cells_total} cells are measured"
+        given_up = f", {len(self.gaps)} could not be" if self.gaps else ""
+        return f"{self.cells_done} of {self.cells_total} cells are measured{given_up}"
 
     def label(self, class_index: int | None) -> ClassLabel:
         """Return the name of a class, its index where it has none, or None for a scalar."""
@@ -88,6 +101,8 @@ class FittedCurve(Generic[R_co]):
         What is odd about it.
     stored : bool
         The fit was kept at completion; else it was made of what is measured.
+    whole : Series or None
+        All that was measured, where some of it is left out of the curve.
     """
 
     reading: R_co
@@ -95,6 +110,7 @@ class FittedCurve(Generic[R_co]):
     backtest: Backtest
     flags: Sequence[Flag]
     stored: bool = False
+    whole: Series | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +165,8 @@ def fit_study(
     ----------
     study : Study
     series : sequence of Series
-        What it has measured, or those of it that are asked for; see `choose`.
+        What it has measured, or those of it that are asked for; see `choose`. What lies on the far side of a threshold
+        of the learner is left out of the curves.
     method : str
     kept : mapping, optional
         Fits that need not be made again.
@@ -160,15 +177,27 @@ def fit_study(
         When nothing can be fitted yet, saying what is missing.
     """
     curves, skipped = [], []
-    for one in series:
+    for whole in series:
+        one = of_one_learner(study, whole)
         found = (kept or {}).get(key(one))
         try:
             fit, test = found or (fit_series(one, method), backtest(one, method))
         except NotEnoughData as error:
             skipped.append((one, str(error)))
             continue
-        curves.append(FittedCurve(one, fit, test, flags_of(one), stored=found is not None))
+        curves.append(
+            FittedCurve(one, fit, test, flags_of(one), found is not None, whole if whole is not one else None)
+        )
     return FittedStudy(study, method, largest_size(series), curves, skipped)
+
+
+def of_one_learner(study: Study, series: Series) -> Series:
+    """Return what of a series belongs to one curve: without what is on the far side of a threshold of its learner."""
+    measured = series.n[series.runs() > 0]
+    if not measured.size or not any(one.breaks for one in study.kinks):
+        return series
+    low, high = one_curve(study.kinks, [int(n) for n in measured])
+    return series.within(low, high)
 
 
 def flags_of(series: Series) -> list[Flag]:

@@ -1,12 +1,12 @@
 """Is more data worth it, by every metric of a study?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, UnknownMetric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study
 from sufficiency.answers.targets import Target
-from sufficiency.answers.warnings import warnings_of
+from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
@@ -59,6 +59,7 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
             items=_test_items(fitted.study, one.reading),
             min_gain=wanted.get(one.reading.metric, wanted.get(None)),
             level=level,
+            void=_void(fitted.study),
         )
         metrics.setdefault(one.reading.metric, []).append(_view(judged, fitted.label(one), one))
     return Verdicts(
@@ -68,8 +69,20 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
         metrics=metrics,
-        warnings=warnings_of(fitted),
+        warnings=[*doubts_of(fitted.study), *warnings_of(fitted, _farthest(metrics))],
     )
+
+
+# With these no figure says anything, however well it is measured.
+_VOID = ("one_class", "one_target")
+
+
+def _void(study: Study) -> str | None:
+    return next((doubt["detail"] for doubt in study.doubts if doubt["code"] in _VOID), None)
+
+
+def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
+    return max(gain.n for views in metrics.values() for view in views for gain in view.more)
 
 
 def _test_items(study: Study, series: Series) -> int | None:

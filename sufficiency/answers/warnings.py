@@ -1,17 +1,19 @@
 """What a reader of an answer is warned of: what could not be fitted, and what is odd about the curves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sufficiency.answers.study import FittedStudy
+from sufficiency.answers.gaps import gaps_warning
+from sufficiency.answers.study import FittedStudy, Study
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
+from sufficiency.method.kinks.between import left_out_warning, warnings_between
 from sufficiency.method.measurements import Reading
 from sufficiency.schemas.words import ClassLabel
 
 
 def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> list[dict[str, Any]]:
-    """Return what could not be fitted and why, and what is odd about the curves.
+    """Return what could not be measured or fitted and why, and what is odd about the curves.
 
     Parameters
     ----------
@@ -26,7 +28,40 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     for one in fitted.curves:
         for flag in [*one.flags, *_far(one.fit, largest)]:
             found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
-    return skipped + [_shared(code, metric, places) for (metric, code), places in found.items()]
+    told = [_shared(code, metric, places) for (metric, code), places in found.items()]
+    gaps = gaps_warning(fitted.study.gaps, fitted.study.cells_total)
+    return [*([gaps] if gaps else []), *skipped, *told, *_kinks(fitted, largest)]
+
+
+def _kinks(fitted: FittedStudy[Reading], largest: float | None) -> list[dict[str, Any]]:
+    """Return the learner's thresholds between the first step and the size asked for, and what was left out for them."""
+    study = fitted.study
+    wholes = [one.whole for one in fitted.curves if one.whole is not None]
+    measured = sorted({int(n) for whole in wholes for n in whole.n[whole.runs() > 0]}) or study.steps
+    low, high = min(one.fit.n_min for one in fitted.curves), max(one.fit.n_max for one in fitted.curves)
+    out = left_out_warning(study.kinks, measured, low, high) if measured else None
+    return warnings_between(study.kinks, study.steps, largest) + ([out] if out else [])
+
+
+def doubts_of(study: Study) -> list[dict[str, Any]]:
+    """Return what looks wrong with the data of a study."""
+    return doubts(study.dataset, study.doubts)
+
+
+def doubts(dataset: str, found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what looks wrong with a dataset, as warnings of who works with it.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    found : iterable of mapping
+        As `DatasetInfo.warnings` has it: each a `code` and a `detail`.
+    """
+    return [
+        {**_warning(one["code"], None, None, f"Dataset {dataset}: {one['detail']}."), "dataset": dataset}
+        for one in found
+    ]
 
 
 def left_out(metric: str, why: str) -> dict[str, Any]:
@@ -53,5 +88,5 @@ def _shared(code: str, metric: str, places: Sequence[tuple[ClassLabel, str]]) ->
     return _warning(code, metric, label, detail)
 
 
-def _warning(code: str, metric: str, label: ClassLabel, detail: str) -> dict[str, Any]:
+def _warning(code: str, metric: str | None, label: ClassLabel, detail: str) -> dict[str, Any]:
     return {"code": code, "metric": metric, "class": label, "detail": detail}

@@ -1,11 +1,11 @@
 """The command line as one: its groups of commands, put together. Heavy modules are imported by those that need them."""
 
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from sufficiency import exits
-from sufficiency.cli import datasets, demo, jobs, plugins, results, service
+from sufficiency.cli import datasets, demo, fit, jobs, plugins, results, service
 
 app = typer.Typer(
     name="sufficiency",
@@ -17,10 +17,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (service, jobs, results, demo):
+for group in (service, jobs, results, fit, demo):
     app.add_typer(group.commands)
 app.add_typer(datasets.commands, name="datasets")
 app.add_typer(plugins.commands, name="plugins")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sufficiency import __version__
+
+        typer.echo(f"sufficiency {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what goes before any command."""
 
 
 def main() -> NoReturn:
@@ -29,6 +46,6 @@ def main() -> NoReturn:
 
 
 def _explained(error: Exception) -> exits.CommandError | None:
-    from sufficiency.cli.terminal import explain
+    from sufficiency.cli.remedies import explain
 
     return explain(error)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sufficiency.cli.options import JobId, Json, StartAnew, Url
-from sufficiency.cli.printing import client_of, print_json, time_text
+from sufficiency.cli.printing import client_of, print_json, print_warnings, time_text
+from sufficiency.client.progress import cells_text
 from sufficiency.exits import MISUSED, CommandError
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def submit(
         print_json(job)
     elif wait:
         typer.echo(f"Job {job['id']} {job['state']}")
+        print_warnings(job)
     else:
+        print_warnings(job)
         typer.echo(job["id"])
         typer.echo(f"Watch it with `sufficiency watch {job['id']}`.", err=True)
     if wait:
@@ -99,7 +102,7 @@ def jobs(
         spec, progress = item["spec"], item["progress"]
         made.add_row(
             *(item["id"], item["state"], spec["model"]["name"], spec["dataset"]),
-            f"{progress['cells_done']}/{progress['cells_total']}",
+            cells_text(progress).replace(" cells", "", 1),
             time_text(item["created_at"]),
         )
     stdout().print(made if items else "No such job: submit one with `sufficiency submit`.")
@@ -127,6 +130,7 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
             print_json(job)
         else:
             print_plots(client, id)
+            print_warnings(job)
     require_completed(job)
 
 
@@ -143,11 +147,12 @@ def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 @commands.command()
 def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
-    """Queue a failed or cancelled job again.
+    """Try again what an ended job has not measured.
 
-    What it has measured stays and is not measured again. If a plugin's version or the data have changed since, that
-    would mix two things, and is refused: --start-anew drops what is measured and measures all of it, of a completed job
-    too.
+    A failed or cancelled job, or a completed one with cells that could not be measured, is queued again.
+    What it has measured stays and is not measured again; what could not be measured is tried again. If a plugin's
+    version or the data have changed since, that would mix two things, and is refused: --start-anew drops what is
+    measured and measures all of it, of a completed job too.
 
     \b
     Example:
@@ -266,6 +271,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         typer.echo("cost: " + ", ".join(cost))
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)
 
 
 def _print_extension(plan: Mapping[str, Any]) -> None:
@@ -284,3 +290,4 @@ def _print_extension(plan: Mapping[str, Any]) -> None:
         typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
+    print_warnings(plan)

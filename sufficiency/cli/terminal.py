@@ -1,4 +1,4 @@
-"""What the command line prints: tables of answers, the bar of a running job, and errors that say what to do."""
+"""What the command line prints: tables of answers, and the bar of a running job."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sufficiency.client.client import Client
-from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
-from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
+from sufficiency.client.progress import cells_text
+from sufficiency.exits import CommandError
 from sufficiency.schemas.words import ENDED
 
 NO_VALUE = "–"
@@ -23,52 +23,6 @@ def stdout() -> Console:
     """Return the console for answers; tables are not cut where nobody's terminal sets a width."""
     console = Console(highlight=False, soft_wrap=False)
     return console if console.is_terminal else Console(highlight=False, width=200)
-
-
-def explain(error: Exception) -> CommandError | None:
-    """Return a client's error as what the user is told, or None for an error that is not the client's."""
-    if isinstance(error, ServiceUnreachable):
-        return CommandError(
-            f"no answer from the service ({error.reason})",
-            error.url,
-            "start it with `sufficiency standalone`, or name another with --url or SUFFICIENCY_URL",
-            UNREACHABLE,
-        )
-    if isinstance(error, BadUrl):
-        return CommandError(str(error), "--url or SUFFICIENCY_URL", "name one like http://127.0.0.1:8000", MISUSED)
-    if isinstance(error, ApiError):
-        where = [error.request]
-        for field in error.errors:
-            line = f"{field['pointer']}: {field['detail']}"
-            if line not in error.detail:  # a single bad field is told in the detail already
-                where.append(field["pointer"] if field["detail"] in error.detail else line)
-        what = ": ".join(part for part in (error.title, error.detail) if part)
-        return CommandError(what, "\n".join(where), _remedy(error))
-    if isinstance(error, WaitTimeout):
-        return CommandError(str(error), do="wait on, or see `sufficiency workers`")
-    if isinstance(error, ClientError):
-        return CommandError(str(error))
-    return None
-
-
-def _remedy(error: ApiError) -> str:
-    if error.status == 404:
-        for part, command in (("/jobs", "jobs"), ("/datasets", "datasets list"), ("/plugins", "plugins")):
-            if part in error.request:
-                return f"see what there is with `sufficiency {command}`"
-    if error.status == 422:
-        return "correct what is named above; `--help` of the command shows an example"
-    if error.code in ("plugin_changed", "dataset_changed"):
-        return "add --start-anew to the command to measure all of it again, or bring back what was there before"
-    if error.code == "job_completed":
-        return "add runs or steps with `sufficiency extend ID`, or measure all of it again with --start-anew"
-    if error.status == 409:
-        return "see the state of the job with `sufficiency jobs`, or wait for it with `sufficiency watch ID`"
-    if error.code == "extra_missing":
-        return "install it there, and start the API again"
-    if error.status >= 500:
-        return "look into the service's log, then try again"
-    return ""
 
 
 # Tables
@@ -274,9 +228,12 @@ class _Bar:
             self._progress.update(
                 self._task,
                 completed=_fraction(data),
-                cells=f"{data['cells_done']}/{data['cells_total']} cells",
+                cells=cells_text(data),
                 last=_measured(data),
             )
+        elif event.type == "not_measurable":
+            self._progress.update(self._task, completed=_fraction(data), cells=cells_text(data))
+            self._progress.console.print(_not_measurable(data), markup=False)
         elif event.type == "warning":
             self._progress.console.print(f"warning: {_warning(data)}", markup=False)
         elif event.type == "discarded":
@@ -307,7 +264,9 @@ class _Lines:
             done = _fraction(data)
             if done >= self._shown + 0.05 or data["cells_done"] == data["cells_total"]:
                 self._shown = done
-                self._print(f"{done:4.0%}  {data['cells_done']}/{data['cells_total']} cells  {_measured(data)}")
+                self._print(f"{done:4.0%}  {cells_text(data)}  {_measured(data)}")
+        elif event.type == "not_measurable":
+            self._print(_not_measurable(data))
         elif event.type == "warning":
             self._print(f"warning: {_warning(data)}")
         elif event.type == "discarded":
@@ -323,6 +282,12 @@ class _Lines:
 
 def _fraction(data: Mapping[str, Any]) -> float:
     return data["work_done"] / data["work_total"] if data["work_total"] else 0.0
+
+
+def _not_measurable(data: Mapping[str, Any]) -> str:
+    error = data.get("error") or {}
+    why = error.get("exception") or error.get("detail") or "see the job's warnings"
+    return f"not measurable: run {data['run']}, n {data['n']}: {why}"
 
 
 def _measured(data: Mapping[str, Any]) -> str:

@@ -45,12 +45,13 @@ class Reply(dict[str, Any], Generic[M]):
         """
         from pydantic import ValidationError
 
+        from sufficiency.schemas.faults import worded
         from sufficiency.schemas.fields import read
 
         try:
             return read(self._model, self)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
+            wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {worded(one)}" for one in error.errors()[:3])
             raise UnknownShape(
                 f"the service answers otherwise than this client knows {self._model.__name__} ({wrong}): "
                 "are they of the same version? The answer is there as a dictionary."

@@ -1,7 +1,7 @@
 """The measured values of one metric, by run and step."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -63,6 +63,11 @@ class Series:
     values: NDArray[np.float64]
     direction: Direction
     bounds: Bounds
+
+    def within(self, low: float, high: float) -> "Series":
+        """Return what was measured at sizes from `low` to `high`, both included."""
+        inside = (self.n >= low) & (self.n <= high)
+        return self if inside.all() else replace(self, n=self.n[inside], values=self.values[:, inside])
 
     def runs(self) -> NDArray[np.int64]:
         """Return the number of values at each step, shape (K,)."""

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.schedule import LEAST_PER_CLASS
+from sufficiency.schemas.words import Sampling
+
 # Streams of one job seed; cells take (run, step), so a run's own streams need keys that no cell has.
 _ORDER_STREAM = 2**32 - 1
 _STUDY_STREAM = 2**32 - 2
@@ -22,7 +25,9 @@ def _run_generator(seed: int, run: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(run, _ORDER_STREAM)))
 
 
-def nested_order(size: int, labels: NDArray[np.int64] | None, seed: int, run: int) -> NDArray[np.int64]:
+def nested_order(
+    size: int, labels: NDArray[np.int64] | None, seed: int, run: int, rule: Sampling = 1
+) -> NDArray[np.int64]:
     """Return a run's permutation of the training items; its subset of n items is the first n.
 
     Parameters
@@ -33,6 +38,9 @@ def nested_order(size: int, labels: NDArray[np.int64] | None, seed: int, run: in
         With labels every prefix holds the classes in about the proportions of the whole split.
     seed, run : int
         Of the job, and the run.
+    rule : {1, 2}
+        Under 2 a prefix holds two items of every class (or the one that there is) before a third of any. Rule 1 is kept
+        for what was begun under it.
 
     Returns
     -------
@@ -42,7 +50,8 @@ def nested_order(size: int, labels: NDArray[np.int64] | None, seed: int, run: in
     -----
     Item j of a shuffled class of c items gets the place (j + u) / c, u uniform and one a class; sorting by place
     spreads each class evenly (systematic sampling), so that a prefix has each class within one item of its share
-    of places.
+    of places. Rule 2 draws the same places, and puts the first item of every class in front, then the second of every
+    class: where rule 1 has two of each class in a prefix, rule 2 has the same items in it.
     """
     generator = _run_generator(seed, run)
     shuffled = generator.permutation(size)
@@ -53,7 +62,9 @@ def nested_order(size: int, labels: NDArray[np.int64] | None, seed: int, run: in
     rank = np.empty(size)
     rank[by_class] = np.arange(size) - np.repeat(np.cumsum(counts) - counts, counts)
     place = (rank + generator.random(len(counts))[classes]) / counts[classes]
-    return shuffled[np.argsort(place, kind="stable")].astype(np.int64)
+    if rule == 1:
+        return shuffled[np.argsort(place, kind="stable")].astype(np.int64)
+    return shuffled[np.lexsort((place, np.minimum(rank, LEAST_PER_CLASS)))].astype(np.int64)
 
 
 def with_replacement_order(size: int, seed: int, run: int) -> NDArray[np.int64]:

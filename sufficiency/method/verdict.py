@@ -122,6 +122,7 @@ def judge(
     items: int | None = None,
     min_gain: float | None = None,
     level: float = DEFAULT_LEVEL,
+    void: str | None = None,
 ) -> Verdict:
     """Judge whether more data is worth it.
 
@@ -139,6 +140,8 @@ def judge(
         the metric's best value, or of the range measured where it has none; at least the test split's own noise.
     level : float
         Of the intervals.
+    void : str, optional
+        Why the values say nothing, whatever they are, as of a test split of one class. Nothing is then judged by them.
 
     Raises
     ------
@@ -163,6 +166,10 @@ def judge(
     ceiling = _ceiling(series, fit, level, worthwhile)
     worth: Worth = "yes" if more[0].probability >= SURE else "no" if more[0].probability <= 1 - SURE else "unclear"
     drivers = find_drivers(series, sizes[-1])
+    if void is not None:
+        limits = [Limitation("data", f"{void[:1].upper()}{void[1:]}.", "Correct the dataset, and measure anew.")]
+        sentence = _void_sentence(series, now, void)
+        return Verdict("unclear", worthwhile, now, more, ceiling, limits, test_sd, drivers, sentence)
     limits = _limits(flags, more, drivers, test_sd, worth, level)
     sentence = _sentence(series, now, more[0], ceiling, worth, worthwhile, level)
     return Verdict(worth, worthwhile, now, more, ceiling, limits, test_sd, drivers, sentence)
@@ -260,6 +267,13 @@ def text(value: float, difference: float = np.inf) -> str:
         return f"{value:.3g}"
     digits = 3 if difference >= 1e-3 or difference <= 0 else min(math.ceil(-math.log10(difference)), 9)
     return f"{value:.{digits}f}"
+
+
+def _void_sentence(series: Series, now: ProjectedPoint, void: str) -> str:
+    return (
+        f"{series.metric} is {text(now.value)} at n = {now.n:,.0f}, which says nothing about whether more data is "
+        f"worth it: {void}."
+    )
 
 
 def _sentence(

@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sufficiency.data.foreign import materialise
+from sufficiency.plugins.margins import one_against_rest
+from sufficiency.plugins.sklearn_names import TASKS
+
+# A job is measured with one version: 0.2.0 takes labels from `predict`, and scores as the estimator gives them.
+__version__ = "0.2.0"
 
 _LEAST = 1e-12
 
 
 class EstimatorModel(nn.Module):
     """An estimator that is called like a network: it returns log-probabilities, or numbers where it is a regressor.
+
+    What it decides is the estimator's own `predict`: the largest score need not be it (a threshold that was moved, the
+    votes of pairs of classes, priors).
 
     Parameters
     ----------
@@ -33,14 +41,55 @@ class EstimatorModel(nn.Module):
         self.estimator = estimator
         self.num_classes = num_classes
         self._exact = False  # whether it was fitted to targets that only float64 holds
+        self._labels: NDArray[np.int64] | None = None  # what it was fitted to, where these are classes
+        self._numbered_anew = False  # whether it knows them as 0 … k−1
 
     def fit(self, x: NDArray[np.float32], y: NDArray[Any]) -> None:
-        """Fit the estimator, from nothing, to items of any shape."""
-        from sklearn.base import clone
+        """Fit the estimator, from nothing, to items of any shape.
 
-        self.estimator = clone(self.estimator)
+        Raises
+        ------
+        TypeError
+            When it is a classifier and the targets are numbers.
+
+        Notes
+        -----
+        An estimator that refuses labels with a gap is given them as 0 … k−1, and what it answers is given back its
+        labels; one that takes them keeps them, since its parameters may name them (`class_weight`).
+        """
+        self.reset_parameters()
         self._exact = y.dtype == np.float64
-        self.estimator.fit(self._rows(x), y)
+        rows = self._rows(x)
+        if y.dtype.kind == "f":
+            self.expect("regression")
+            self.estimator.fit(rows, y)
+            return
+        self._labels = np.unique(y).astype(np.int64)
+        has_gap = not np.array_equal(self._labels, np.arange(len(self._labels)))
+        try:
+            self.estimator.fit(rows, y)
+        except Exception as refused:
+            if not has_gap:
+                raise
+            self.estimator = _fresh(self.estimator)
+            try:
+                self.estimator.fit(rows, np.searchsorted(self._labels, y))
+            except Exception:
+                raise refused from None  # the gap was not what it minded
+            self._numbered_anew = True
+
+    def expect(self, task: str) -> None:
+        """Look whether the estimator is for a task, as far as it says.
+
+        Raises
+        ------
+        TypeError
+        """
+        name = type(self.estimator).__name__
+        if task == "regression" and _is("classifier", self.estimator):
+            raise TypeError(f"{name} is a classifier, and the dataset's targets are numbers: use a regressor")
+        if task == "classification" and _is("regressor", self.estimator):
+            raise TypeError(f"{name} is a regressor, and the dataset's targets are classes: use a classifier")
 
     def _rows(self, x: NDArray[np.float32]) -> NDArray[Any]:
         # Many estimators cast their targets, and answer, in the type of their items.
@@ -48,33 +97,86 @@ class EstimatorModel(nn.Module):
 
     def reset_parameters(self) -> None:
         """Forget what was learnt."""
-        from sklearn.base import clone
+        self.estimator = _fresh(self.estimator)
+        self._labels, self._numbered_anew = None, False
 
-        self.estimator = clone(self.estimator)
+    @property
+    def classifies(self) -> bool:
+        """Whether it was fitted to classes, and is no regressor."""
+        return self._labels is not None and not _is("regressor", self.estimator)
+
+    @property
+    def _known(self) -> NDArray[np.int64]:
+        """The classes that it knows, in the order of its scores."""
+        assert self._labels is not None
+        own = getattr(self.estimator, "classes_", None)
+        if own is None:
+            return self._labels
+        own = np.asarray(own).astype(np.int64)
+        return self._labels[own] if self._numbered_anew else own
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return what the estimator itself answers, shape (N,): classes as int64, or numbers as float64."""
+        answers = np.asarray(self.estimator.predict(self._rows(x.detach().cpu().numpy())))
+        if not self.classifies:
+            return torch.from_numpy(answers.astype(np.float64).reshape(-1))
+        labels = answers.reshape(len(x), -1)[:, 0].astype(np.int64)  # some libraries answer in a column
+        assert self._labels is not None
+        return torch.from_numpy(self._labels[labels] if self._numbered_anew else labels)
+
+    def probabilities(self, x: Tensor) -> Tensor | None:
+        """Return the estimator's own, shape (N, classes), 0 for classes that it does not know; None if it has none."""
+        if not callable(getattr(self.estimator, "predict_proba", None)):
+            return None
+        own = np.asarray(self.estimator.predict_proba(self._rows(x.detach().cpu().numpy())))
+        return torch.from_numpy(self._of_all_classes(own, 0.0))
+
+    def margins(self, x: Tensor) -> Tensor | None:
+        """Return the estimator's `decision_function`, each class against the rest, shape (N, classes), or None.
+
+        Classes that it does not know have −∞.
+        """
+        if not callable(getattr(self.estimator, "decision_function", None)):
+            return None
+        own = self.estimator.decision_function(self._rows(x.detach().cpu().numpy()))
+        return torch.from_numpy(self._of_all_classes(one_against_rest(own, len(self._known), self.estimator), -np.inf))
+
+    def _of_all_classes(self, own: NDArray[Any], otherwise: float) -> NDArray[Any]:
+        known = self._known
+        if own.ndim != 2 or own.shape[1] != len(known):
+            name = type(self.estimator).__name__
+            raise ValueError(f"{name} gave scores of shape {own.shape} for the {len(known)} classes that it knows")
+        scores = np.full((len(own), self.num_classes), otherwise, own.dtype)
+        scores[:, known] = own
+        return scores
 
     def forward(self, x: Tensor) -> Tensor:
         """Return log-probabilities, shape (N, classes), or numbers, shape (N, 1)."""
-        rows = self._rows(x.detach().cpu().numpy())
-        known = getattr(self.estimator, "classes_", None)
-        if known is None:
-            answers = np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(-1, 1)
-            return torch.from_numpy(answers).to(x.device, torch.float64 if self._exact else torch.float32)
-        scores = np.full((len(rows), self.num_classes), math.log(_LEAST))
-        scores[:, np.asarray(known, dtype=np.int64)] = _log_probabilities(self.estimator, rows)
-        return torch.from_numpy(scores).float().to(x.device)
+        if not self.classifies:
+            return self.predict(x).reshape(-1, 1).to(x.device, torch.float64 if self._exact else torch.float32)
+        if (probabilities := self.probabilities(x)) is not None:
+            scores = probabilities.double().clamp(_LEAST, 1.0).log()
+        elif (margins := self.margins(x)) is not None:
+            scores = margins.double().log_softmax(dim=1).clamp(min=math.log(_LEAST))
+        else:
+            decided = nn.functional.one_hot(self.predict(x), self.num_classes)
+            scores = decided.double().clamp(_LEAST, 1.0).log()
+        return scores.float().to(x.device)
 
 
-def _log_probabilities(estimator: Any, rows: NDArray[np.float32]) -> Any:
-    if hasattr(estimator, "predict_proba"):
-        return np.log(np.clip(np.asarray(estimator.predict_proba(rows), dtype=np.float64), _LEAST, 1.0))
-    classes = estimator.classes_
-    if hasattr(estimator, "decision_function"):
-        margins = np.asarray(estimator.decision_function(rows), dtype=np.float64)
-        if margins.ndim == 1:  # two classes have one margin between them
-            margins = np.stack([-margins, margins], axis=1) / 2
-        return np.asarray(margins - np.logaddexp.reduce(margins, axis=1, keepdims=True), dtype=np.float64)
-    answers = np.asarray(estimator.predict(rows))[:, None] == np.asarray(classes)[None]
-    return np.log(np.clip(answers.astype(np.float64), _LEAST, 1.0))
+def _fresh(estimator: Any) -> Any:
+    from sklearn.base import clone
+
+    return clone(estimator, safe=False)  # copied where it is of a library that has no get_params()
+
+
+def _is(kind: str, estimator: Any) -> bool:
+    from sklearn.base import is_classifier, is_regressor
+
+    try:
+        return bool((is_classifier if kind == "classifier" else is_regressor)(estimator))
+    except Exception:  # of a library that has no tags: it does not say
+        return False
 
 
 def sklearn_model(num_classes: int, estimator: str, settings: dict[str, Any] = {}) -> EstimatorModel:  # noqa: B006
@@ -102,8 +204,21 @@ def sklearn_model(num_classes: int, estimator: str, settings: dict[str, Any] = {
     return EstimatorModel(known[estimator](**settings), num_classes)
 
 
+# What it is for goes by the estimator.
+sklearn_model.tasks = ("classification", "regression")  # type: ignore[attr-defined]
+sklearn_model.tasks_by = {"param": "estimator", "tasks": TASKS}  # type: ignore[attr-defined]
+
+
 class FitEstimator:
     """Fit a scikit-learn estimator to the subset, all of it at once."""
+
+    tasks = ("classification", "regression")
+    trains = ("estimator",)
+
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether the estimator is of the kind that the dataset's targets ask for."""
+        if isinstance(model, EstimatorModel):
+            model.expect(materialise(dataset).task)
 
     def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> None:
         """Fit `model` to the items that `indices` names."""

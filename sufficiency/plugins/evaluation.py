@@ -9,6 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins.answers import Answers, answers_of
+from sufficiency.plugins.estimators import EstimatorModel
+from sufficiency.plugins.outputs import expect_logits, expect_task
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -32,6 +35,7 @@ class Classification:
     model, however good, could then come near 1.
     """
 
+    tasks = ("classification",)
     metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
         "Accuracy": {**_UNIT, "proportion_of": "items"},
         "AUROC": _UNIT,
@@ -51,38 +55,57 @@ class Classification:
         self.fpr = fpr
         self.batch_size = batch_size
 
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether an untrained model answers logits of the dataset's classes."""
+        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
+        if isinstance(model, EstimatorModel):
+            model.expect("classification")
+        # The largest probability is the largest logit's: only for what goes by scores do they differ.
+        expect_logits(model, dataset, scale=bool({"auroc", "tpr_at_fpr", "log_loss"} & set(self.metrics)))
+
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, Any]:
-        """Return each metric asked for; a class that the test split lacks has NaN for its recall."""
+        """Return each metric asked for; a class that the test split lacks has NaN for its recall.
+
+        An estimator is asked for its own `predict` where labels count, and for its scores where their order does; the
+        AUROC of one that has no scores is NaN.
+        """
+        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
         x, y = tensors(dataset, device_of(model))
         model.eval()
-        with torch.inference_mode():
-            logits = torch.cat([model(batch) for batch in x.split(self.batch_size)]).float().cpu()
+        answers = answers_of(model, lambda: x.split(self.batch_size))
         target = y.cpu()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.inference_mode():
             # A class without test items is answered by NaN or left out of an average; no need to say so each time.
             warnings.simplefilter("ignore", UserWarning)
-            return {name: value for metric in self.metrics for name, value in self._measure(metric, logits, target)}
+            return {name: value for metric in self.metrics for name, value in self._measure(metric, answers, target)}
 
-    def _measure(self, metric: str, logits: Tensor, target: Tensor) -> list[tuple[str, Any]]:
+    def _measure(self, metric: str, answers: Answers, target: Tensor) -> list[tuple[str, Any]]:
         # Imported when first used: it takes seconds, and a trainer should be ready before.
         from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
 
-        classes = logits.shape[1]
-        scores = logits.softmax(dim=1)
+        classes = answers.classes
         match metric:
             case "accuracy":
-                return [("Accuracy", float((logits.argmax(dim=1) == target).double().mean()))]
+                return [("Accuracy", float((answers.labels == target).double().mean()))]
             case "auroc":
-                by_class = multiclass_auroc(scores, target, num_classes=classes, average="none")
+                if answers.scores is None:
+                    return [("AUROC", math.nan)]
+                by_class = multiclass_auroc(answers.scores, target, num_classes=classes, average="none")
                 return [("AUROC", float(by_class[_measurable(target, classes)].mean()))]
             case "tpr_at_fpr":
-                return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, scores, target))]
+                if answers.scores is None:
+                    raise TypeError(
+                        answers.lacks("tpr_at_fpr", "scores other than NaN, by predict_proba or decision_function")
+                    )
+                return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, answers.scores, target))]
             case "f1":
-                return [("F1", float(multiclass_f1_score(logits, target, num_classes=classes, average="macro")))]
+                return [
+                    ("F1", float(multiclass_f1_score(answers.labels, target, num_classes=classes, average="macro")))
+                ]
             case "log_loss":
-                return [("LogLoss", float(nn.functional.cross_entropy(logits.double(), target)))]
+                return [("LogLoss", answers.log_loss(target))]
             case _:
-                hits = torch.bincount(target[logits.argmax(dim=1) == target], minlength=classes).double()
+                hits = torch.bincount(target[answers.labels == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]
 
 

@@ -12,6 +12,7 @@ from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import chosen_rows
+from sufficiency.data.suspicions import cut_off
 from sufficiency.data.tables.columns import Column, counts_rows
 from sufficiency.data.tables.dataset import Table, TableDataset
 from sufficiency.data.tables.encoding import Choices, Dates, Missing
@@ -156,10 +157,12 @@ def load_tabular(
         order = np.random.default_rng(seed).permutation(len(rows))
         cut = round(len(rows) * test_fraction)
         rows = rows[order[:cut] if split == "test" else order[cut:]]
-    rows = rows[chosen_rows(len(rows), start, limit)]
+    taken = chosen_rows(len(rows), start, limit)
+    doubts = tuple(cut_off(y[rows], taken, class_names, path))
+    rows = rows[taken]
     table = Table(used, spare, Choices(missing, dates, tuple(text), text_features), features is not None).take(rows)
     grouped = {name: groups_of(column)[rows] for name, column in about.items()}
-    return TableDataset(table, y[rows], class_names, path, grouped, Description(tuple(notes), missing=handled))
+    return TableDataset(table, y[rows], class_names, path, grouped, Description(tuple(notes), doubts, missing=handled))
 
 
 def _features(

@@ -13,7 +13,10 @@ from sufficiency.schemas.words import Device, JobState
 class ProgressView(BaseModel):
     """How far a job is."""
 
-    cells_done: int
+    cells_done: int = Field(description="measured")
+    cells_not_measurable: int = Field(
+        0, description="ended without a value, every try having failed; the curves are without them; retry tries again"
+    )
     cells_total: int = Field(description="0 until the steps are known")
     fraction: float = Field(description="of the training items over all cells")
     eta_seconds: float | None = Field(description="what its running slots still need, by the cells so far")
@@ -50,7 +53,13 @@ class JobView(BaseModel):
                     "device": "cpu",
                     "dataset_fingerprint": "sha256:9f86d081884c7d65",
                     "plugin_versions": {"model:tutorial-cnn": "0.1.0"},
-                    "progress": {"cells_done": 20, "cells_total": 50, "fraction": 0.62, "eta_seconds": 41.0},
+                    "progress": {
+                        "cells_done": 20,
+                        "cells_not_measurable": 0,
+                        "cells_total": 50,
+                        "fraction": 0.62,
+                        "eta_seconds": 41.0,
+                    },
                     "labels": {"team": "vision"},
                     "priority": 0,
                     "created_at": "2026-11-23T12:00:00Z",
@@ -101,7 +110,9 @@ class JobView(BaseModel):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     error: dict[str, Any] | None = Field(description="why it failed: code, detail, where, exception, traceback")
-    warnings: list[dict[str, Any]] = Field(description="what gives reason to doubt the values: code, metric, detail")
+    warnings: list[dict[str, Any]] = Field(
+        description="what gives reason to doubt the values: code, metric or dataset, detail"
+    )
     links: Links
 
 
@@ -122,6 +133,7 @@ class PlanView(BaseModel):
                     "sgd_steps": 39100,
                     "estimated_slot_seconds": 132.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -139,6 +151,11 @@ class PlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="what gives reason to doubt what it would measure, and what of its learner changes with the number "
+        "of training items: code, detail, and dataset, or kink and n",
+    )
 
 
 class NewExtension(Strict):
@@ -175,6 +192,7 @@ class ExtensionPlanView(BaseModel):
                     "training_items": 18600,
                     "estimated_slot_seconds": 79.0,
                     "queued_reason": None,
+                    "warnings": [],
                 }
             ]
         }
@@ -194,3 +212,6 @@ class ExtensionPlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    warnings: list[dict[str, Any]] = Field(
+        description="settings of the learner that change with the size of the training set: code, kink, n, detail"
+    )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
-from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, ProportionOf, Protocol
+from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, ProportionOf, Protocol, Sampling
 
 
 class PluginRef(Strict):
@@ -45,6 +45,11 @@ class JobSpec(Strict):
     substeps: int = Field(10, ge=1, le=10_000, description="steps of the geometric schedule; unused with another one")
     schedule: list[Size] | PluginRef | None = Field(None, description="null: geometric; or sizes; or a schedule plugin")
     protocol: Protocol = "independent"
+    sampling: Sampling | None = Field(
+        None,
+        description="the rule by which subsets are drawn; 2, which a new job is given: two items of every class before "
+        "a third of any; 1, which a job of before the field has and keeps: the classes in proportion",
+    )
     metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"

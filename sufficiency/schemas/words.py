@@ -14,13 +14,16 @@ ENDED: frozenset[str] = frozenset(get_args(EndedState))
 OpenUnitState = Literal["queued", "leased"]
 OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
 
-JobEventType = Literal["state", "planned", "cell", "warning", "versions", "discarded", "pruned"]
+JobEventType = Literal["state", "planned", "cell", "not_measurable", "warning", "versions", "discarded", "pruned"]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
 
 Protocol = Literal["independent", "dataeval"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
+# The rule by which a run's subsets are drawn; see `sufficiency.method.sampling`.
+Sampling = Literal[1, 2]
+NEWEST_SAMPLING: Sampling = 2
 ProportionOf = Literal["items", "class_items"]
 # What a metric can take; None: unbounded on that side.
 Bounds = tuple[float | None, float | None]
@@ -32,6 +35,14 @@ SCALAR = -1
 PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
 PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 DatasetStatus = Literal["verifying", "ready", "invalid"]
+# By what a dataset is known again: all that it holds, or its sizes and labels alone.
+FingerprintOf = Literal["content", "structure"]
+# What a dataset holds to be predicted, and what a plugin is for; "any": for whatever there is, or it does not say.
+PluginTask = Literal["classification", "regression", "multilabel", "detection", "any"]
+PLUGIN_TASKS: tuple[PluginTask, ...] = get_args(PluginTask)
+# What a model is, and what a training strategy trains. A LightningModule is a network too.
+Family = Literal["network", "lightning", "estimator"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 # Answers
 
@@ -41,7 +52,7 @@ DEFAULT_METHOD: Method = "calibrated"
 Of = Literal["mean", "training"]
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
-Limit = Literal["steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+Limit = Literal["data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
 MeasurementsView = Literal["cells", "averages"]
 ExportFormat = Literal["dataeval", "csv"]
 PictureKind = Literal["svg", "png"]

@@ -7,15 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from sufficiency.schemas.words import FingerprintOf
+
 
 @dataclass(frozen=True)
 class UnitCell:
-    """A cell to measure; `done` ones are recorded already."""
+    """A cell to measure.
+
+    Attributes
+    ----------
+    done : bool
+        It is recorded already.
+    failed_in : str or None
+        It ended as not measurable, and in this phase; None of any other.
+    """
 
     run: int
     step: int
     n: int
     done: bool = False
+    failed_in: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has yet to end, measured or not measurable."""
+        return not self.done and self.failed_in is None
 
     @property
     def place(self) -> dict[str, int]:
@@ -25,7 +41,17 @@ class UnitCell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one cell measured: `values` are (metric, class index or −1 for a scalar, value or None where missing)."""
+    """What one cell measured.
+
+    Attributes
+    ----------
+    values : list of (str, int, float or None)
+        Metric, class index or −1 for a scalar, and the value, None where it is missing.
+    details : dict
+        What its learner settled by itself, as JSON; see `training.details`.
+    learner : dict or None
+        What that is made of, as JSON: said with a unit's first cell.
+    """
 
     run: int
     step: int
@@ -33,17 +59,35 @@ class CellResult:
     seconds: float
     device: str
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    learner: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class CellFailure:
+    """A cell that ends as not measurable: each try failed. `error` is the last one's, as `training.faults` makes it."""
+
+    run: int
+    step: int
+    error: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class SplitPart:
-    """Which part of one source a split is, and how the source is cut."""
+    """Which part of one source a split is, and how the source is cut.
+
+    Attributes
+    ----------
+    rule : int
+        Which version of the rule cuts it; one that was registered before there were two has the first.
+    """
 
     name: Literal["train", "test"]
     test_fraction: float = 0.2
     seed: int = 0
     stratify: bool = True
     group_by: str | None = None
+    rule: int = 1
 
 
 @dataclass(frozen=True)
@@ -60,12 +104,18 @@ class SplitSource:
         None: all that it loads.
     standardise : bool
         Whether features are put on the scale of the training split.
+    fingerprint : {"content", "structure"}
+        By what the dataset is known again.
+    seed : int
+        Of what is random in how it is read.
     """
 
     loader: str
     params: dict[str, Any] = field(default_factory=dict)
     part: SplitPart | None = None
     standardise: bool = False
+    fingerprint: FingerprintOf = "content"
+    seed: int = 0
 
     @classmethod
     def registered(cls, split: Mapping[str, Any]) -> Self:
@@ -76,6 +126,8 @@ class SplitSource:
             params=dict(split.get("params") or {}),
             part=SplitPart(**part) if part else None,
             standardise=bool(split.get("standardise")),
+            fingerprint=split.get("fingerprint", "content"),
+            seed=int(split.get("seed", 0)),
         )
 
 
@@ -88,7 +140,8 @@ class PluginDescription:
     params_schema : dict
         JSON Schema of its parameters.
     capabilities : dict
-        An evaluation's "metrics"; and, of any plugin, what is "missing" where it runs.
+        An evaluation's "metrics"; the "tasks" of a model or a strategy, "tasks_by" where they go by a parameter, and
+        the "families" that a model is of or a training trains; of any plugin, what is "missing" where it runs.
     """
 
     kind: str

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from sufficiency import moved
 from sufficiency.plugins import BUILT_IN
+from sufficiency.schemas.faults import worded
 from sufficiency.schemas.words import PLUGIN_KINDS
 from sufficiency.schemas.work import PluginDescription, PluginFailure
 from sufficiency.training.faults import describe, storable
@@ -48,7 +49,10 @@ class PluginError(Exception):
 
 @dataclass(frozen=True)
 class DatasetContext:
-    """What a plugin may be told of the dataset: the shape of one item, and the number of classes."""
+    """What a plugin may be told of the dataset: the shape of one item, and the number of classes.
+
+    The shape is empty where the items are not of one.
+    """
 
     input_shape: tuple[int, ...]
     num_classes: int
@@ -97,6 +101,27 @@ class Registry:
             said = "; ".join(filter(None, (describe(error), moved.hint(error))))
             self.errors.append(PluginFailure(storable(spec), said, lines))
 
+    def hold(self, kind: str, name: str, target: Any) -> None:
+        """Have an object at hand as a plugin, in place of any other of its kind and name.
+
+        Raises
+        ------
+        TypeError
+            When it has not the shape of its kind.
+        """
+        module = getattr(target, "__module__", None) or type(target).__module__
+        plugin = Plugin(kind, name, target, str(module))
+        plugin.check_shape()
+        self._plugins[kind, name] = plugin
+
+    def plugin(self, kind: str, name: str) -> Plugin | None:
+        """Return a plugin, or None where there is none of that name."""
+        return self._plugins.get((kind, name))
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the plugins of a kind."""
+        return sorted(name for of_kind, name in self._plugins if of_kind == kind)
+
     def target(self, kind: str, name: str) -> Any:
         """Return the class, function or instance that a plugin is."""
         return self._plugins[kind, name].target
@@ -125,14 +150,23 @@ class Registry:
         try:
             checked = plugin.params_model.model_validate(dict(params))
         except ValidationError as error:
-            faults = [f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:5]]
+            faults = [f"{'/'.join(map(str, fault['loc']))}: {worded(fault)}" for fault in error.errors()[:5]]
             raise PluginError(kind, name, "params", f"{kind}:{name} refuses its params: {'; '.join(faults)}") from error
         if plugin.is_ready_made:
             return plugin.target
         arguments = given(checked)
         signature = inspect.signature(plugin.target)
         if context is not None:
-            arguments |= {key: getattr(context, key) for key in INJECTED if key in signature.parameters}
+            asked = [key for key in INJECTED if key in signature.parameters]
+            if "input_shape" in asked and not context.input_shape:
+                if signature.parameters["input_shape"].default is inspect.Parameter.empty:
+                    message = (
+                        f"{kind}:{name} asks for the shape of an item (input_shape), and the items of this dataset are "
+                        "not of one shape; take a model that does not need it, or bring the items to one shape"
+                    )
+                    raise PluginError(kind, name, "build", message)
+                asked.remove("input_shape")
+            arguments |= {key: getattr(context, key) for key in asked}
         bound = inspect.BoundArguments(signature, OrderedDict(arguments))
         try:
             return plugin.target(*bound.args, **bound.kwargs)

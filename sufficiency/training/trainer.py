@@ -17,16 +17,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import torch
 
 from sufficiency.data.preview import contact_sheet
-from sufficiency.method.schedule import ScheduleError, check_steps
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
-from sufficiency.training.build import build
 from sufficiency.training.channel import Channel, ChannelClosed
-from sufficiency.training.faults import Fault, blamed_on, fault, storable
+from sufficiency.training.examining import examined
+from sufficiency.training.faults import Fault, storable
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
     Answer,
@@ -35,6 +33,7 @@ from sufficiency.training.messages import (
     Failed,
     Introduction,
     Measured,
+    NotMeasurable,
     Request,
     RunUnit,
     Started,
@@ -44,9 +43,9 @@ from sufficiency.training.messages import (
     Worn,
     read_request,
 )
-from sufficiency.training.protocols import Schedule
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
+from sufficiency.training.schedules import named_steps
 from sufficiency.training.splits import SplitReader, Splits
 from sufficiency.training.state.guard import Guard
 from sufficiency.training.study import JobStudy
@@ -115,7 +114,7 @@ class Trainer:
         make_repeatable()
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
-        unit = UnitPlan(seed=spec.seed, protocol=spec.protocol, device=request.device, cells=list(request.cells))
+        unit = UnitPlan.of(spec, request.device, request.cells)
         reporter = _Reporter(request, self._send, partial(self._check_unwritten, splits, request))
         try:
             run_cells(unit, JobStudy(self._registry, spec, splits), reporter)
@@ -127,7 +126,7 @@ class Trainer:
         self._splits.check_unwritten(splits, request.train, request.test, request.spec.dataset)
 
     def _verify(self, request: VerifyDataset) -> None:
-        splits = self._splits.read_anew(request.train, request.test)
+        splits = examined(self._splits, self._registry, request.train, request.test)
         try:
             picture = contact_sheet(splits.train)
         except Exception:  # somebody's items may be anything, and a picture is no reason to refuse a dataset
@@ -138,16 +137,7 @@ class Trainer:
         )
 
     def _ask_schedule(self, request: AskSchedule) -> None:
-        plugin = f"schedule:{request.plugin.name}"
-        where = {"plugin": plugin, "phase": "schedule"}
-        schedule: Schedule = build(self._registry, "schedule", request.plugin)
-        with blamed_on(plugin, "schedule"):
-            named = schedule.get_steps(request.size)
-            try:
-                steps = check_steps(_whole_numbers(named), request.size)
-            except (ScheduleError, ValueError) as error:
-                detail = f"{plugin} names no usable steps for {request.size} training items: {error}."
-                raise Fault(fault("schedule_invalid", detail, where)) from error
+        steps = named_steps(self._registry, request.plugin, request.size)
         self._send(Steps(**_signed(request), steps=steps))
 
 
@@ -168,18 +158,15 @@ class _Reporter:
         self._check()
         self._send(Measured(**_signed(self._request), result=result))
 
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Say that a cell cannot be measured; whether the rest is worth a try is the supervisor's to say."""
+        failure = CellFailure(cell.run, cell.step, fault.error)
+        self._send(NotMeasurable(**_signed(self._request), failure=failure))
+
 
 def _signed(request: Request) -> dict[str, Any]:
     """Return what every answer says: what it is about, and which process says it, which may be a plugin's fork."""
     return {"subject": request.subject, "attempt": request.attempt, "pid": os.getpid()}
-
-
-def _whole_numbers(steps: object) -> list[int]:
-    array = np.atleast_1d(np.asarray(steps))
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"get_steps returned {type(steps).__name__} {steps!r:.100}, not a sequence of whole numbers")
-    numbers: list[int] = array.tolist()
-    return numbers
 
 
 def _read_requests(channel: Channel, requests: "queue.SimpleQueue[Request]") -> None:

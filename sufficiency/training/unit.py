@@ -1,13 +1,16 @@
 """What the loop is given: the cells of a unit, what they are measured with, and whom to tell."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas import words
+from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.faults import Fault
 from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStrategy, TrainingStrategy
 
 
@@ -19,6 +22,14 @@ class UnitPlan:
     protocol: words.Protocol
     device: str
     cells: list[UnitCell] = field(default_factory=list)
+    sampling: words.Sampling = 1
+
+    @classmethod
+    def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
+        """Return cells of a job as they are to be run, whoever runs them."""
+        return cls(
+            seed=spec.seed, protocol=spec.protocol, device=device, sampling=spec.sampling or 1, cells=list(cells)
+        )
 
 
 class Study(Protocol):
@@ -71,4 +82,11 @@ class Recorder(Protocol):
 
     def record(self, result: CellResult) -> None:
         """Keep what a cell measured."""
+        ...
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Keep that a cell cannot be measured: how its last try failed.
+
+        Whoever keeps it also decides whether there is any hope for the rest (`method.hope`); raising ends the loop.
+        """
         ...

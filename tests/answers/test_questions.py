@@ -71,6 +71,23 @@ def test_a_verdict_knows_the_noise_of_the_test_split_where_it_knows_its_items() 
     assert {one.test_sd for of_metric in unknown.values() for one in of_metric} == {None}
 
 
+@pytest.mark.parametrize(("code", "void"), [("one_class", True), ("one_target", True), ("single_item", False)])
+def test_no_verdict_stands_on_data_that_say_nothing(code: str, void: bool) -> None:
+    # Not even where the curve is perfectly level at its best value, as it is with one class.
+    level = fitted(lambda run, n: {("Accuracy", SCALAR): 1.0}, doubts=[{"code": code, "detail": "all are alike"}])
+    told = verdict(level)
+    [one] = told.metrics["Accuracy"]
+    assert told.warnings[0]["code"] == code
+    assert told.warnings[0]["detail"] == "Dataset small: all are alike."
+    if void:
+        assert one.worth == "unclear"
+        assert [limit.code for limit in one.limits] == ["data"]
+        assert "says nothing about whether more data is worth it: all are alike" in one.sentence
+    else:
+        assert one.worth == "no"
+        assert "hardly worth it" in one.sentence
+
+
 def test_only_studies_known_to_share_their_subsets_are_paired() -> None:
     def pairs(first: Any, second: Any) -> int:
         two = [fitted(scalars, number=k, subsets=subsets) for k, subsets in enumerate((first, second))]

@@ -6,6 +6,8 @@ import pytest
 
 from app.catalog.plugins import advertise
 from app.catalog.verification import dataset_ready
+from app.db.tables import Dataset
+from sufficiency.schemas.work import SplitSource
 from tests.support.service import INFO, PLUGINS, Service, pointers, problem
 
 SOURCE = {"name": "one", "source": {"loader": "npz", "params": {"path": "all.npz"}}}
@@ -17,7 +19,7 @@ def test_one_source_becomes_two_parts_with_every_default_written_out(service: Se
     assert created.status_code == 201, created.text
     dataset = created.json()
     for name in ("train", "test"):
-        assert dataset[name]["part"] == {"name": name, "seed": 0, "stratify": True, **rule}
+        assert dataset[name]["part"] == {"name": name, "seed": 0, "stratify": True, **rule, "rule": 2}
         assert dataset[name]["standardise"] is True
         assert dataset[name]["loader"] == "npz"
     again = service.client.post("/datasets", json=SOURCE | {"split": rule | {"seed": 0}, "standardise": True})
@@ -26,6 +28,42 @@ def test_one_source_becomes_two_parts_with_every_default_written_out(service: Se
     whole = service.client.post("/datasets", json=SOURCE | {"name": "two"}).json()
     assert whole["train"]["part"]["test_fraction"] == 0.2
     assert "standardise" not in whole["train"]
+
+
+def test_a_source_that_was_registered_under_the_first_rule_is_the_same_and_keeps_it(service: Service) -> None:
+    first = service.client.post("/datasets", json=SOURCE).json()
+    with service.database.transaction() as session:
+        old = session.get_one(Dataset, first["id"])
+        for split in ("train", "test"):
+            kept = getattr(old, split)
+            part = {key: value for key, value in kept["part"].items() if key != "rule"}
+            setattr(old, split, {**kept, "part": part})
+    again = service.client.post("/datasets", json=SOURCE)
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    assert "rule" not in again.json()["train"]["part"]
+    assert SplitSource.registered(again.json()["train"]).part.rule == 1
+
+
+def test_what_looks_wrong_with_the_data_is_said_wherever_a_job_on_them_is(service: Service) -> None:
+    doubt = {"code": "class_not_trained", "detail": "the training split has no item of 'hen'"}
+    service.dataset("odd", info={**INFO, "warnings": [doubt]})
+    told = {**doubt, "detail": f"Dataset odd: {doubt['detail']}.", "metric": None, "class": None, "dataset": "odd"}
+    plan = service.client.post("/jobs?dry_run=true", json=service.spec(dataset="odd")).json()
+    assert plan["warnings"] == [told]
+    job = service.submit(dataset="odd")
+    assert job["warnings"] == [told]
+    assert service.client.get(f"/jobs/{job['id']}").json()["warnings"] == [told]
+    assert service.client.get("/jobs").json()["items"][0]["warnings"] == [told]
+    service.work(job["id"])
+    verdict = service.client.get(f"/jobs/{job['id']}/verdict").json()
+    assert told in verdict["warnings"]
+    assert "data" not in {limit["code"] for limit in verdict["metrics"]["Accuracy"][0]["limits"]}
+    # Another set under the name: what a job measured is what it is warned of.
+    service.client.post("/datasets/odd/verify")
+    with service.database.transaction() as session:
+        dataset_ready(session, service.client.get("/datasets/odd").json()["id"], INFO, "sha256:other")
+    assert service.client.get(f"/jobs/{job['id']}").json()["warnings"] == [told]
+    assert service.client.post("/jobs?dry_run=true", json=service.spec(dataset="odd")).json()["warnings"] == []
 
 
 SPLIT = SOURCE["source"]
@@ -38,7 +76,7 @@ SPLIT = SOURCE["source"]
         ({"train": SPLIT}, "give both", "#"),
         ({"train": SPLIT, "test": SPLIT, "source": SPLIT}, "not both", "#"),
         ({"train": SPLIT, "test": SPLIT, "split": {}}, "there is none", "#"),
-        ({"source": SPLIT, "split": {"test_fraction": 1}}, "less than 1", "#/split/test_fraction"),
+        ({"source": SPLIT, "split": {"test_fraction": 1}}, "must be below 1", "#/split/test_fraction"),
         ({"source": SPLIT, "split": {"fraction": 0.5}}, "", "#/split/fraction"),
         ({"source": {"loader": "npzz"}}, "npz", "#/source/loader"),
         ({"source": {"loader": "npz", "params": {"path": 3}}}, "string", "#/source/params/path"),

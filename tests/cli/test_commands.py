@@ -90,6 +90,14 @@ def test_a_command_of_the_service_is_carried_out_there_with_all_that_it_is_given
     assert (told["serve"][0], "`sufficiency serve --help` shows how" in told["serve"][2]) == (2, True)
 
 
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version(sufficiency: Run, option: str) -> None:
+    from sufficiency import __version__
+
+    outcome = sufficiency(option)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"sufficiency {__version__}\n", "")
+
+
 def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run) -> None:
     for group in ((), ("datasets",), ("plugins",)):
         listed = sufficiency(*group, "--help").out.partition("Commands:\n")[2]
@@ -98,7 +106,7 @@ def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run
 
 
 def test_every_command_that_asks_the_service_is_in_the_list_below() -> None:
-    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune", "plugins new", "plugins check"}
+    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune", "plugins new", "plugins check", "fit"}
     listed = {" ".join(a[:2]) if a[0] == "datasets" else "plugins show" if a[0] == "plugins" else a[0] for a in ASKING}
     assert listed == {" ".join(path) for path in commands()} - local
 

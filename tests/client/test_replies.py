@@ -76,7 +76,7 @@ def test_a_view_of_what_is_not_there_says_so(script: Script) -> None:
     with Client(script.url) as client:
         job = client.job(EXAMPLE["id"])
     assert job.state == "queued"
-    with pytest.raises(UnknownShape, match=r"JobView \(.*Field required.*same version"):
+    with pytest.raises(UnknownShape, match=r"JobView \(.*is required.*same version"):
         _ = job.view
 
 

@@ -19,8 +19,9 @@ from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.pairing import verify_splits
 from sufficiency.data.preview import contact_sheet
 from sufficiency.data.splitting import part_of, standardised
-from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npy, load_npz
+from sufficiency.plugins.datasets import load_digits, load_npy, load_npz
 from sufficiency.plugins.evaluation import Classification
+from sufficiency.plugins.image_folder import load_image_folder
 from sufficiency.plugins.models import Linear
 from sufficiency.plugins.tabular import load_tabular
 from sufficiency.plugins.training import SGDClassifier
@@ -67,6 +68,29 @@ def test_rare_classes_keep_their_share_only_where_asked() -> None:
     source = ArrayDataset(np.arange(200)[:, None], y, "ab")
     assert [int(part_of(source, "test", seed=s).y.sum()) for s in range(10)] == [2] * 10
     assert len({int(part_of(source, "test", seed=s, stratify=False).y.sum()) for s in range(10)}) > 1
+
+
+@pytest.mark.parametrize("fraction", [0.3, 0.9])
+@pytest.mark.parametrize("counts", [[100, 99, 1], [60, 1, 1, 2, 3], [1, 1, 1, 1, 1, 1], [2, 2, 2, 2]])
+def test_a_single_item_is_trained_on_and_rare_classes_are_in_both_parts(counts: list[int], fraction: float) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    source = ArrayDataset(np.arange(len(y))[:, None], y, [str(k) for k in range(len(counts))])
+    for seed in range(8):
+        train, test = (part_of(source, name, test_fraction=fraction, seed=seed, rule=2) for name in ("train", "test"))
+        assert items(train) | items(test) == items(source)
+        assert not items(train) & items(test)
+        assert len(test) == round(len(y) * fraction)
+        in_train, in_test = (np.bincount(part.y, minlength=len(counts)) for part in (train, test))
+        if len(train) >= len(counts):
+            assert (in_train > 0).all()
+        if len(test) >= np.count_nonzero(np.array(counts) > 1) and len(train) > len(counts):
+            assert (in_test[np.array(counts) > 1] > 0).all()
+
+
+def test_the_first_rule_cuts_as_it_always_did() -> None:
+    source = ArrayDataset(np.arange(200)[:, None], np.r_[np.arange(199) % 2, 2], "abc")
+    where = [int(part_of(source, "test", test_fraction=0.3, seed=s).y.max()) for s in range(8)]
+    assert where == [2, 1, 2, 1, 1, 2, 2, 1]
 
 
 def test_groups_stay_whole_and_the_parts_near_their_share() -> None:

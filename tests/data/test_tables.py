@@ -204,8 +204,8 @@ def test_gaps_are_filled_by_the_training_split_alone(table: Any) -> None:
         {"name": "a", "value": 3.0, "train": 1, "test": 1, "flagged": True},
         {"name": "c", "value": "u", "train": 1, "test": 1, "flagged": False},
     ]
-    assert [warning["code"] for warning in info["warnings"]] == ["unseen_category"]
-    assert "'w'" in info["warnings"][0]["detail"]
+    assert [warning["code"] for warning in info["warnings"]] == ["test_items_in_train", "unseen_category"]
+    assert "'w'" in info["warnings"][-1]["detail"]
     changed = table(["a,c,label", ",,x", "-900,u,y"], name="other.csv", missing="impute")
     assert np.array_equal(finished(train, changed)[0].x, first.x)
     assert finished(train, changed)[1].x[0].tolist() == [3, 1, 1, 0]

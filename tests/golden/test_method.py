@@ -56,6 +56,14 @@ def test_order_of_items() -> None:
         if kind == "no_labels"
     }
     check("method_order", {"nested": nested, "with_replacement": with_replacement})
+    of_rule_2 = {
+        f"{size} items, {kind}, seed {seed}, run {run}": digest(
+            subjects.nested_order(size, labels(size, kind), seed, run, 2)
+        )
+        for size, kind, seed, run in places
+        if kind != "no_labels"
+    }
+    check("method_order_of_rule_2", of_rule_2)
 
 
 def test_cell_seeds() -> None:

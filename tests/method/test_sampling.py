@@ -20,6 +20,32 @@ def test_every_prefix_has_the_classes_in_proportion(n: int) -> None:
         assert np.abs(counts - n * np.bincount(LABELS) / 1000).max() <= 2
 
 
+@pytest.mark.parametrize("rare", [1, 2, 3, 40])
+def test_rule_2_has_two_of_every_class_before_a_third_of_any(rare: int) -> None:
+    labels = np.random.default_rng(1).permutation(np.repeat(np.arange(10), [900, *[60] * 8, rare]))
+    floor = np.minimum(np.bincount(labels), 2)
+    for run in range(20):
+        order = nested_order(len(labels), labels, 3, run, 2)
+        assert sorted(order) == list(range(len(labels)))
+        for n in (floor.sum(), floor.sum() + 1, 50, 200):
+            assert (np.bincount(labels[order[:n]], minlength=10) >= floor).all()
+        assert (np.bincount(labels[order[:10]], minlength=10) == 1).all()
+
+
+def test_rule_2_has_the_items_of_rule_1_wherever_that_has_two_of_each_class() -> None:
+    same = 0
+    for n in range(4, 1000, 7):
+        one, two = (nested_order(1000, LABELS, 7, 3, rule)[:n] for rule in (1, 2))
+        if np.bincount(LABELS[one], minlength=4).min() >= 2:
+            assert set(one) == set(two)
+            same += 1
+    assert same > 100
+
+
+def test_rule_2_without_labels_is_rule_1() -> None:
+    assert (nested_order(1000, None, 0, 0, 2) == nested_order(1000, None, 0, 0)).all()
+
+
 def test_runs_differ_and_seeds_repeat() -> None:
     first = nested_order(1000, LABELS, 0, 0)
     assert (first == nested_order(1000, LABELS, 0, 0)).all()

@@ -26,7 +26,7 @@ GUIDES = ("data.md", "plugins.md", "tutorial.md")
 
 def blocks(guide: str) -> Iterator[tuple[str, str, str | None]]:
     """Yield each fenced block: its language, its text, and the file that the prose before it calls it."""
-    text = (ROOT / "docs" / guide).read_text()
+    text = (ROOT / ("README.md" if guide == "README.md" else f"docs/{guide}")).read_text()
     end = 0
     for found in FENCE.finditer(text):
         named = FILE.findall(text[end : found.start()])
@@ -90,6 +90,21 @@ def run(line: str, folder: Path, environment: dict[str, str]) -> str:
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def test_the_readme_over_http(reader: tuple[Path, dict[str, str]]) -> None:
+    """Block for block as printed, but for the address: it waits for what it asks for."""
+    folder, environment = reader
+    address = environment["SUFFICIENCY_URL"].removeprefix("http://")
+    printed = [text for language, text, _ in blocks("README.md") if language == "bash" and "curl" in text]
+    script = "\n".join(["set -e", *printed]).replace("localhost:8000", address).replace('"runs": 5', '"runs": 2')
+    said = run(script, folder, environment)
+    assert '"status":"ready"' in said
+    assert re.search(r'"state": ?"completed"', said)
+    assert said.count("event: cell") == 16
+    assert '"provisional":false' in said
+    assert "Accuracy" in said
+    assert "</svg>" in said
 
 
 def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:

@@ -22,7 +22,8 @@ from app.settings import Settings
 from app.standalone import binaries
 from app.standalone.errors import StandaloneError
 from app.standalone.servers import EmbeddedServers
-from app.standalone.service import Standalone
+from app.standalone.service import Standalone, webhook_addresses
+from sufficiency.running import RunningStandalone, running_standalones
 from tests.support.running import Running
 
 DIGITS = {
@@ -89,6 +90,14 @@ def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
     assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
     family = first.family()
     assert {"postgres", "redis-server"} <= names(family)
+    assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    command = [sys.executable, "-m", "sufficiency.cli"]
+    healthy = subprocess.run([*command, "doctor"], capture_output=True, text=True, check=False)
+    assert healthy.returncode == 0, healthy.stdout
+    assert healthy.stderr == f"The standalone in {data_dir}:\n"
+    assert f"{first.url} is ready" in healthy.stdout
+    pruned = subprocess.run([*command, "prune", "--older-than", "30d"], capture_output=True, text=True, check=False)
+    assert (pruned.returncode, pruned.stdout[:16]) == (0, "Dropped 0 events")
 
     began = time.monotonic()
     assert first.end(signal.SIGINT) == 0, first.output
@@ -97,6 +106,8 @@ def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
     assert stopping == ["worker", "API", "Redis", "PostgreSQL"]
     wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 5, "no process is left")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+    assert running_standalones() == []
 
     second = run()
     second.wait_for("answers at")
@@ -271,3 +282,24 @@ def test_trainers_that_cannot_run_are_said_before_anything_is_made(data_dir: Pat
     with pytest.raises(StandaloneError, match=r"SUFFICIENCY_TRAINER_PYTHON is /no/such/python, which cannot be run"):
         Standalone(settings, data_dir / "never", port=0).start()
     assert not (data_dir / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "settings", "reach"),
+    [
+        ("127.0.0.1", {}, "loopback"),
+        ("::1", {}, "loopback"),
+        ("localhost", {}, "loopback"),
+        ("127.0.0.1", {"webhook_addresses": "public"}, "public"),
+        ("127.0.0.1", {"webhook_addresses": "private"}, "private"),
+        ("0.0.0.0", {}, "private"),
+        ("::", {}, "private"),
+        ("", {}, "private"),
+        ("10.0.0.5", {}, "private"),
+        ("lab-1", {}, "private"),
+    ],
+)
+def test_webhooks_reach_this_machine_where_only_its_users_can_register_one(
+    host: str, settings: dict[str, str], reach: str
+) -> None:
+    assert webhook_addresses(Settings.model_validate(settings), host) == reach

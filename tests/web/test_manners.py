@@ -15,6 +15,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+import sufficiency
 from app.db.tables import Job
 from app.main import create_app
 from app.openapi import specification
@@ -158,6 +159,39 @@ def test_health_and_numbers(service: Service) -> None:
         'sufficiency_http_requests_total{method="GET",route="/jobs/{job_id}",status="200"} 1.0',
     ):
         assert line in answer.text, line
+
+
+def test_the_version_is_the_one_that_the_command_line_prints(standing: Service) -> None:
+    assert standing.client.get("/version").json() == {"version": sufficiency.__version__, "api": "1"}
+
+
+def test_bad_fields_are_told_in_the_service_s_words(standing: Service) -> None:
+    spec = {"modle": {}, "model": [], "training": {"name": "a", "parms": {}}, "runs": 0, "schedule": 5, "labels": []}
+    told = problem(standing.client.post("/jobs", json=spec | {"protocol": "x"}), 422)["errors"]
+    assert {error["pointer"]: error["detail"] for error in told} == {
+        "#/modle": "there is no such field; nearest: model",
+        "#/model": "must be an object, not a list",
+        "#/training/parms": "there is no such field; nearest: params",
+        "#/evaluation": "is required",
+        "#/dataset": "is required",
+        "#/runs": "must be at least 1, not 0",
+        "#/schedule": "must be a list, or an object, not 5",
+        "#/labels": "must be an object, not a list",
+        "#/protocol": "must be 'independent' or 'dataeval', not 'x'",
+    }
+    spec = {"schedule": {"nam": "halves"}, "metrics": {"A": {"bounds": [1, 0]}, "B": {"dirction": 1}}}
+    told = {e["pointer"]: e["detail"] for e in problem(standing.client.post("/jobs", json=spec), 422)["errors"]}
+    assert told["#/schedule/nam"] == "there is no such field; nearest: name"
+    assert told["#/metrics/A"] == "the lower bound must be below the upper bound"
+    assert told["#/metrics/B/dirction"] == "there is no such field; nearest: direction"
+    [named] = problem(standing.client.post("/datasets", json={"name": "a b"}), 422)["errors"]
+    assert named["detail"].startswith("must be of letters, digits, `.`, `_` and `-`")
+    assert problem(standing.client.post("/jobs", content=b"", headers=JSON), 422)["detail"] == "#: a body is required"
+    told = problem(standing.client.get("/jobs/none/project?n=0&level=2"), 422)["errors"]
+    assert [error["detail"] for error in told if error["pointer"] != "job_id"] == [
+        "must be at least 1, not 0",
+        "must be at most 0.999999, not 2",
+    ]
 
 
 def test_the_specification_is_the_committed_one() -> None:

@@ -1,6 +1,6 @@
 """A table's rows before they are numbers, and two splits of them as numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -113,6 +113,14 @@ class TableDataset(StoredItems):
     def settled(self, moves: Mapping[int, Move], description: Description) -> ArrayDataset:
         """Return the items as numbers, some of them moved."""
         return self._alone.settled(moves, description)
+
+    def renumbered(self, names: Sequence[str], place: NDArray[np.int64]) -> StoredItems:
+        """Return the items as numbers, with other classes."""
+        return self._alone.renumbered(names, place)
+
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> ArrayDataset:
+        """Return the items as numbers, all of them scaled."""
+        return self._alone.rescaled(scaling)
 
 
 def encoded(train: TableDataset, test: TableDataset) -> tuple[ArrayDataset, ArrayDataset]:

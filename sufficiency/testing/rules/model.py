@@ -1,13 +1,19 @@
 """What is asked of a model."""
 
+import math
 from typing import Any
 
 import torch
 
+from sufficiency.data.foreign import contents
+from sufficiency.method.kinks.between import everywhere
+from sufficiency.method.kinks.learner import Component, Data, Learner
+from sufficiency.method.kinks.rules import met_by
 from sufficiency.testing.findings import Advice, Broken
 from sufficiency.testing.seeding import reseeding_is_noticed, seed
 from sufficiency.testing.setting import weights
 from sufficiency.testing.trial import Trial
+from sufficiency.training.learners import known_of
 
 
 def starts_from_fresh_weights(trial: Trial) -> None:
@@ -59,6 +65,22 @@ def is_the_same_under_the_same_seed(trial: Trial) -> None:
         raise Broken(
             "Two models that were built under the same seed differ: a cell could not be repeated. Draw from torch's, "
             "NumPy's or Python's global generators, not from one of your own or from the clock."
+        )
+
+
+def settings_stay_the_same_at_every_size(trial: Trial) -> None:
+    """What its estimators do by default does not change with the number of training items."""
+    known = known_of(trial.build())
+    components = tuple(Component.from_dict(one) for one in known.get("components") or ())
+    context = trial.setting.context
+    classes = context.num_classes if contents(trial.setting.train).class_names else 0
+    # As though there were as many of each class: a rarer one meets its thresholds later.
+    data = Data(math.prod(context.input_shape), classes, 1 / classes if classes else 0.0)
+    if said := everywhere(met_by(Learner(components), data)):
+        raise Advice(
+            "A learning curve has a kink where the learner changes with the size of its training set, and a projection "
+            f"across it takes that for the data's. {'. '.join(said)}. Pin what the job's sizes lie around; see "
+            "docs/size-dependent-defaults.md."
         )
 
 
