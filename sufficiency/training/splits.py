@@ -2,7 +2,7 @@
 
 import weakref
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,8 @@ class Splits:
     info: dict[str, Any]
     fingerprint: str
     context: DatasetContext
-    stamps: Stamps
-    seals: tuple[Seal, ...]
+    stamps: Stamps = field(default_factory=Stamps)
+    seals: tuple[Seal, ...] = ()
 
     @property
     def is_stored(self) -> bool:
