@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
 from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.details import Watched, details_of, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.learners import known_of
 from sufficiency.training.metrics import InvalidMetrics, normalise
@@ -56,11 +57,12 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         indices = _subset(order_of(cell.run), cell)
         seed_everything(cell_seed(unit.seed, cell.run, cell.step))
         model = models.model(cell)
-        _train(study, model, indices, cell)
+        seen = _train(study, model, indices, cell)
+        details = details_of(model, seen)
         values = _evaluate(study, model, cell)
         seconds = time.perf_counter() - began
         learner, told = (None if told else known_of(model)), True
-        recorder.record(_result(cell, indices, values, seconds, unit.device, learner))
+        recorder.record(_result(cell, indices, values, seconds, unit.device, details, learner))
         del model  # its memory is wanted for the next one
 
 
@@ -80,13 +82,14 @@ def _cumulative_runs(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
             recorder.started(cell)
             began = time.perf_counter()
             indices = _subset(order, cell)
-            _train(study, model, indices, cell)
+            seen = _train(study, model, indices, cell)
+            details = {} if cell.done else details_of(model, seen)
             # A recorded step is gone through again whole, since the evaluation too may draw random numbers or
             # switch the model's mode: so a resumed run measures what an uninterrupted one would have.
             values = _evaluate(study, model, cell)
             if not cell.done:
                 seconds = time.perf_counter() - began
-                recorder.record(_result(cell, indices, values, seconds, unit.device, known_of(model)))
+                recorder.record(_result(cell, indices, values, seconds, unit.device, details, known_of(model)))
         del model
 
 
@@ -105,9 +108,10 @@ def _subset(order: NDArray[np.int64], cell: UnitCell) -> list[int]:
     return indices
 
 
-def _train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> None:
-    with blamed_on(study.names["training"], "training", cell.place):
+def _train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watched:
+    with watched(model) as seen, blamed_on(study.names["training"], "training", cell.place):
         study.training.train(model, study.train, indices)
+    return seen
 
 
 def _evaluate(study: Study, model: Any, cell: UnitCell) -> list[tuple[str, int, float | None]]:
@@ -130,6 +134,7 @@ def _result(
     values: list[tuple[str, int, float | None]],
     seconds: float,
     device: str,
+    details: dict[str, Any],
     learner: dict[str, Any] | None,
 ) -> CellResult:
     return CellResult(
@@ -139,5 +144,6 @@ def _result(
         seconds=seconds,
         device=device,
         values=values,
+        details=details,
         learner=learner or None,
     )
