@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sufficiency.data.paths import resolve_inside
     from sufficiency.plugins.estimators import EstimatorModel
     from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+    from sufficiency.study.errors import Interrupted, InvalidStudy, StudyError, StudyFailed
+    from sufficiency.study.result import StudyResult, load
+    from sufficiency.study.running import run
 
     __version__: str
 
@@ -31,6 +34,8 @@ _HOMES = {
     "Client": "client.client",
     "ClientError": "client.errors",
     "EstimatorModel": "plugins.estimators",
+    "Interrupted": "study.errors",
+    "InvalidStudy": "study.errors",
     "Job": "client.job",
     "JobEvent": "client.events",
     "JobSpec": "schemas.spec",
@@ -39,10 +44,18 @@ _HOMES = {
     "Reply": "client.replies",
     "Rows": "client.frames",
     "ServiceUnreachable": "client.errors",
+    "StudyError": "study.errors",
+    "StudyFailed": "study.errors",
+    "StudyResult": "study.result",
     "UnknownShape": "client.errors",
     "WaitTimeout": "client.errors",
+    "load": "study.result",
     "resolve_inside": "data.paths",
+    "run": "study.running",
 }
+
+# What a name takes beside the base installation, where that is more than the method.
+_EXTRAS = {"plugins.estimators": "study", "study.running": "study"}
 
 __all__ = [
     "ApiError",
@@ -50,6 +63,8 @@ __all__ = [
     "Client",
     "ClientError",
     "EstimatorModel",
+    "Interrupted",
+    "InvalidStudy",
     "Job",
     "JobEvent",
     "JobSpec",
@@ -58,10 +73,15 @@ __all__ = [
     "Reply",
     "Rows",
     "ServiceUnreachable",
+    "StudyError",
+    "StudyFailed",
+    "StudyResult",
     "UnknownShape",
     "WaitTimeout",
     "__version__",
+    "load",
     "resolve_inside",
+    "run",
 ]
 
 
@@ -72,7 +92,7 @@ def __getattr__(name: str) -> object:
         value: object = version("sufficiency")
     elif name in _HOMES:
         home = _HOMES[name]
-        with needs("worker" if home.startswith("plugins.") else "local"):
+        with needs(_EXTRAS.get(home, "local")):
             value = getattr(import_module(f"{__name__}.{home}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

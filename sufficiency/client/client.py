@@ -76,9 +76,9 @@ class Client(Calls["Job"]):
         str
             Id of the job's run in MLflow; the job's own runs are its children.
         """
-        from sufficiency.client.mlflow import export_job
+        from sufficiency.client.mlflow import export_study
 
-        return export_job(self, str(id), tracking_uri, experiment)
+        return export_study(self, str(id), tracking_uri, experiment)
 
     def _seen(self, answer: Mapping[str, Any]) -> "Job":
         from sufficiency.client.job import Job

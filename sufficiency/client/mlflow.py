@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sufficiency.client.calls import Calls, J
+from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ApiError, ClientError
 from sufficiency.client.frames import by_metric
 from sufficiency.client.replies import Reply
@@ -32,7 +32,7 @@ class MlflowError(ClientError):
     """Why nothing, or not all, was written to MLflow."""
 
 
-def export_job(client: Calls[J], id: str, tracking_uri: str, experiment: str) -> str:
+def export_study(client: Answering, id: str, tracking_uri: str, experiment: str) -> str:
     """Write an ended job to MLflow and return the id of its run there.
 
     What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
@@ -49,7 +49,7 @@ def export_job(client: Calls[J], id: str, tracking_uri: str, experiment: str) ->
         raise MlflowError(f"MLflow at {tracking_uri} said no: {error.message}") from error
 
 
-def _export(client: Calls[J], job: "Reply[JobView]", mlflow: "MlflowClient", experiment: str) -> str:
+def _export(client: Answering, job: "Reply[JobView]", mlflow: "MlflowClient", experiment: str) -> str:
     experiment_id = _experiment(mlflow, experiment)
     name = f"{job['spec']['model']['name']} on {job['spec']['dataset']}"
     parent, children = _earlier(mlflow, experiment_id, job["id"])
@@ -138,7 +138,7 @@ def _log(
     mlflow.set_terminated(run_id, STATUS[job["state"]], at)
 
 
-def _job_points(client: Calls[J], job: "Reply[JobView]") -> Points:
+def _job_points(client: Answering, job: "Reply[JobView]") -> Points:
     """Return the means and their standard deviations, and where the curve goes from there."""
     keys = _Keys()
     points: Points = {}
@@ -160,7 +160,7 @@ def _job_points(client: Calls[J], job: "Reply[JobView]") -> Points:
     return points
 
 
-def _run_points(client: Calls[J], job: "Reply[JobView]") -> dict[int, Points]:
+def _run_points(client: Answering, job: "Reply[JobView]") -> dict[int, Points]:
     keys = _Keys()
     runs: dict[int, Points] = {}
     for row in client.measurements(job["id"], "cells")["items"]:
@@ -208,7 +208,7 @@ def _params(spec: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _note(client: Calls[J], job: "Reply[JobView]") -> str:
+def _note(client: Answering, job: "Reply[JobView]") -> str:
     """Return the run's description: the verdict of each metric, or why there is none."""
     if job["error"]:
         return str(job["error"].get("detail", ""))
@@ -221,7 +221,7 @@ def _note(client: Calls[J], job: "Reply[JobView]") -> str:
         return ""
 
 
-def _files(client: Calls[J], job: "Reply[JobView]") -> Iterable[tuple[str, str]]:
+def _files(client: Answering, job: "Reply[JobView]") -> Iterable[tuple[str, str]]:
     """Yield the files that the service can make of the job."""
     makers: dict[str, Callable[[], str]] = {
         "measurements.csv": lambda: client.export(job["id"], "csv").decode(),
@@ -239,11 +239,11 @@ def _files(client: Calls[J], job: "Reply[JobView]") -> Iterable[tuple[str, str]]
                 raise
 
 
-def _figure(client: Calls[J], id: str, metric: str) -> str:
+def _figure(client: Answering, id: str, metric: str) -> str:
     return json.dumps(client.figure(id, metric=metric))
 
 
-def _picture(client: Calls[J], id: str, metric: str) -> str:
+def _picture(client: Answering, id: str, metric: str) -> str:
     return client.plot(id, "svg", metric=metric).decode()
 
 

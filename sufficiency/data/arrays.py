@@ -3,9 +3,10 @@
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,16 @@ class StoredItems(ABC):
         description : Description
             What then stands on the dataset.
         """
+
+    @abstractmethod
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> "StoredItems":
+        """Return the dataset with all numbers of its items scaled, before float32 rounds them."""
+
+    def described(self, more: Description) -> Self:
+        """Return the same dataset with more that stands on it."""
+        same = copy(self)
+        same.description = self.description.joined(more)
+        return same
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -263,6 +274,15 @@ class ArrayDataset(StoredItems):
             for place, move in moves.items():
                 x.reshape(len(x), -1)[:, place] = move(self.feature(place))
         return ArrayDataset(x, self.y, self._names, self.source, self.feature_names, self.item_metadata, description)
+
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> "ArrayDataset":
+        """Return the dataset with all numbers of its items scaled."""
+        x = np.empty_like(self.x)
+        for k, part in self.rows_in_parts():
+            rows = slice(k, k + len(part))
+            x[rows] = scaling(self._given[rows])
+        about = (self.source, self.feature_names, self.item_metadata, self.description)
+        return ArrayDataset(x, self.y, self._names, *about)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 MOST_FEATURES_LISTED = 100
+
+Scale = Literal["auto", "range", "none"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,15 @@ class Description:
         The columns of a table that a model gets.
     missing : mapping, optional
         What became of missing values.
+    scale : {"auto", "range", "none"}
+        How pixels are to be scaled when the splits are brought together; see `sufficiency.data.scaling`.
     """
 
     notes: tuple[Remark, ...] = ()
     warnings: tuple[Remark, ...] = ()
     features: tuple[Feature, ...] = ()
     missing: Mapping[str, Any] | None = None
+    scale: Scale = "auto"
 
     def joined(self, other: "Description") -> "Description":
         """Return what stands on either; features and missing values are those of the first that has them."""
@@ -61,6 +66,7 @@ class Description:
             tuple(dict.fromkeys((*self.warnings, *other.warnings))),
             self.features or other.features,
             self.missing or other.missing,
+            self.scale,
         )
 
     def as_info(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import materialise, task_of
 from sufficiency.data.precision import TOLERATED, TOLERATED_STANDARDISED, moves_for, remark_on
+from sufficiency.data.scaling import scaled
 from sufficiency.data.splitting import standardised
 from sufficiency.data.tables.dataset import TableDataset, encoded
 
@@ -14,9 +15,9 @@ from sufficiency.data.tables.dataset import TableDataset, encoded
 def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, Any]:
     """Return both splits ready for a model.
 
-    The rows of tables become numbers. Features that float32 does not hold are moved by the training split's median,
-    and, where asked for, every feature is put at mean 0 and SD 1 of the training split. What was done stands on the
-    splits' description.
+    The rows of tables become numbers. Pixels without a range of their own are scaled by the training split's. Features
+    that float32 does not hold are moved by the training split's median, and, where asked for, every feature is put at
+    mean 0 and SD 1 of the training split. What was done stands on the splits' description.
 
     Parameters
     ----------
@@ -34,8 +35,17 @@ def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, 
         train, test = encoded(train, test)
     elif isinstance(test, TableDataset) and test.table.choices.missing == "impute":
         raise DatasetError(f"{test.source}: what fills a missing value is learnt from a training split that is a table")
+    elif not standardise:
+        train, test = _on_one_scale(train, test)
     pair = _told_apart(train, test, TOLERATED_STANDARDISED if standardise else TOLERATED)
     return standardised(*pair) if standardise else pair
+
+
+def _on_one_scale(train: Any, test: Any) -> tuple[Any, Any]:
+    # Somebody's own dataset stays what it is for their strategies; splits of two shapes are refused where compared.
+    if not (isinstance(train, StoredItems) and isinstance(test, StoredItems)) or train.input_shape != test.input_shape:
+        return train, test
+    return scaled(train, test)
 
 
 def _told_apart(train: Any, test: Any, tolerated: float) -> tuple[Any, Any]:

@@ -1,6 +1,6 @@
 """Datasets that stay in their files and are read by memory map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sufficiency.data.precision import Move
 
 
 class MappedDataset(StoredItems):
-    """Items that stay in their file and are read when they are wanted; bytes are scaled to [0, 1] as they are read.
+    """Items that stay in their file and are read when they are wanted; pixels are scaled to [0, 1] as they are read.
 
     Parameters
     ----------
@@ -25,6 +25,9 @@ class MappedDataset(StoredItems):
         As `StoredItems` has them, of the N items.
     moves : mapping from int to Move, optional
         What is done to some numbers of an item as it is read, by their place along the flattened item.
+    scaling : callable, optional
+        What is done to all of them; bytes, and images of 16 bits, are put on [0, 1] where it is not given and the
+        description does not say otherwise.
 
     Raises
     ------
@@ -43,27 +46,37 @@ class MappedDataset(StoredItems):
         description: Description | None = None,
         *,
         moves: Mapping[int, Move] | None = None,
+        scaling: Callable[[NDArray[Any]], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(y, class_names, source, (), item_metadata, description, size=len(rows))
         self._store, self._rows, self._moves = store, rows, dict(moves or {})
+        self._scaling = scaling
         self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read these items, shape (len(rows), ...)."""
         items = self._store[self._rows[rows]]
         with np.errstate(over="ignore"):
-            taken: NDArray[np.float32] = as_unit(items).astype(np.float32, copy=bool(self._moves))
+            taken: NDArray[np.float32] = self._scaled(items).astype(np.float32, copy=bool(self._moves), order="C")
         for place, move in self._moves.items():
             taken.reshape(len(taken), -1)[:, place] = move(items.reshape(len(items), -1)[:, place])
         return taken
 
     def exact(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Return these items as they stand in the file, shape (len(rows), ...)."""
-        return np.asarray(self._store[self._rows[rows]])
+        """Return these items as they stand in the file, or as they were scaled, shape (len(rows), ...)."""
+        items = np.asarray(self._store[self._rows[rows]])
+        return items if self._scaling is None else self._scaled(items).astype(np.float32)
 
     def feature(self, place: int) -> NDArray[Any]:
-        """Return one number of every item as it stands in the file, shape (N,)."""
-        return np.asarray(self._store.reshape(len(self._store), -1)[:, place])[self._rows]
+        """Return one number of every item as `exact` has it, shape (N,)."""
+        at: Any = (slice(None), *map(int, np.unravel_index(place, self.input_shape)))
+        values = np.asarray(self._store[at])[self._rows]
+        return values if self._scaling is None else self._scaled(values).astype(np.float32)
+
+    def _scaled(self, items: NDArray[Any]) -> NDArray[Any]:
+        if self._scaling is not None:
+            return self._scaling(items)
+        return as_unit(items) if self.description.scale == "auto" else items
 
     def select(self, rows: NDArray[np.int64]) -> "MappedDataset":
         """Return a dataset of these items."""
@@ -71,13 +84,21 @@ class MappedDataset(StoredItems):
         return MappedDataset(
             *(self._store, self._rows[rows], self.y[rows], self._names, self.source, about, self.description),
             moves=self._moves,
+            scaling=self._scaling,
         )
 
     def settled(self, moves: Mapping[int, Move], description: Description) -> "MappedDataset":
         """Return the dataset with some numbers of its items moved as they are read."""
         return MappedDataset(
-            *(self._store, self._rows, self.y, self._names, self.source, self.item_metadata, description), moves=moves
+            *(self._store, self._rows, self.y, self._names, self.source, self.item_metadata, description),
+            moves=moves,
+            scaling=self._scaling,
         )
+
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> "MappedDataset":
+        """Return the dataset with all numbers of its items scaled as they are read."""
+        about = (self.y, self._names, self.source, self.item_metadata, self.description)
+        return MappedDataset(self._store, self._rows, *about, scaling=scaling)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

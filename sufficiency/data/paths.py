@@ -1,10 +1,25 @@
 """Which files a dataset may be read from: those inside the data roots, links resolved."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sufficiency.data.errors import DatasetError
 from sufficiency.settings import get_settings
+
+# Who runs a study in a process of their own may read what that process may: the roots keep a service's callers out.
+_own_process: ContextVar[bool] = ContextVar("own_process", default=False)
+
+
+@contextmanager
+def own_files() -> Iterator[None]:
+    """Let paths name any file where no data roots are set, relative ones from the working directory on."""
+    token = _own_process.set(True)
+    try:
+        yield
+    finally:
+        _own_process.reset(token)
 
 
 def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
@@ -20,7 +35,10 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
     DatasetError
         When it lies outside every root, or is not there.
     """
-    allowed = [Path(root).resolve() for root in (get_settings().data_roots if roots is None else roots)]
+    wanted = get_settings().data_roots if roots is None else roots
+    if roots is None and not wanted and _own_process.get():
+        wanted = [Path.cwd(), Path(Path.cwd().anchor)]
+    allowed = [Path(root).resolve() for root in wanted]
     if not allowed:
         raise DatasetError("no data root is set: start the service with SUFFICIENCY_DATA_ROOTS=/path/to/data")
     if "\0" in path:

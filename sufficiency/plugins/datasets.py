@@ -1,31 +1,29 @@
-"""Loaders of datasets in common forms: scikit-learn's digits, NPZ archives, folders of images."""
+"""Loaders of datasets in common forms: scikit-learn's digits, and arrays in NPZ and NPY files."""
 
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset, Task
-from sufficiency.data.description import Description
+from sufficiency.data.description import Description, Remark, Scale
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.labels import numbered_classes
+from sufficiency.data.labels import targets_of
+from sufficiency.data.layout import Layout, channels_first
 from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]
 
 DIGITS_TEST_ITEMS = 297
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def load_digits(
@@ -61,6 +59,10 @@ def load_npz(
     limit: Limit = None,
     classes: list[str] | None = None,
     task: Task = "classification",
+    x: str = "x",
+    y: str = "y",
+    layout: Layout = "auto",
+    scale: Scale = "auto",
 ) -> ArrayDataset:
     """Load arrays `x` (items first) and `y` (labels 0 … C−1, or numbers to predict) from an NPZ file.
 
@@ -73,43 +75,48 @@ def load_npz(
     start, limit : int
         Take `limit` items from `start` on.
     classes : list of str
-        Class names; numbers up to the largest label where not given.
+        Class names, in order; numbers up to the largest label where not given, the texts themselves where labels are
+        text.
     task : {"classification", "regression"}
         Whether `y` holds classes, or numbers to predict.
+    x, y : str
+        What the arrays are called in the file, such as ``x_train`` and ``y_train``.
+    layout : {"auto", "chw", "hwc"}
+        Where images have their channels: first, or last, from where they are moved first; "auto" moves those whose
+        shape can only mean that. With "chw" or "hwc", images without channels become images of one channel.
+    scale : {"auto", "range", "none"}
+        How pixels are brought to [0, 1]: bytes and 16-bit images by the range of their type, other images beyond what
+        trains well by the training split's range; "range" any numbers by the training split's range; "none" not at all.
     """
     file = resolve_inside(path)
+    left_out: list[Remark] = []
     try:
         with file.open("rb") as opened:  # NumPy would leave a damaged file open
             archive = np.load(opened, allow_pickle=False)
             if isinstance(archive, np.ndarray):
                 raise DatasetError(f"{path} is a single array; save both as an archive: np.savez(file, x=..., y=...)")
             with archive:
-                x, y = _member(archive, "x", path), _member(archive, "y", path)
-                about = {name: _member(archive, name, path) for name in archive.files if name not in ("x", "y")}
+                items, targets = (_member(archive, name, path, what) for name, what in ((x, "x"), (y, "y")))
+                about = _metadata(archive, {x, y}, path, left_out)
     except DatasetError:
         raise
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path} is not a readable NPZ file: {error}") from error
-    if x.ndim == 0 or y.ndim == 0:
-        raise DatasetError(f"{path}: x and y must hold one entry an item, got shapes {x.shape} and {y.shape}")
-    if x.dtype.kind not in "buif" or y.dtype.kind not in "buif":
-        raise DatasetError(f"{path}: x and y must be numeric, got {x.dtype} and {y.dtype}")
-    if len(x) != len(y):
-        raise DatasetError(f"{path} has {len(x)} items but {len(y)} labels")
-    if classes is None and task == "classification":
-        classes = numbered_classes(y, path)
-    about = {name: values for name, values in about.items() if values.shape == (len(x),)}
-    rows = chosen_rows(len(x), start, limit)
+    if items.ndim == 0 or targets.ndim == 0:
+        raise DatasetError(f"{path}: x and y must hold one entry an item, got shapes {items.shape} and {targets.shape}")
+    if items.dtype.kind not in "buif":
+        raise DatasetError(f"{path}: {x} must be numeric, got {items.dtype}")
+    if len(items) != len(targets):
+        raise DatasetError(f"{path} has {len(items)} items but {len(targets)} labels")
+    labels, names = targets_of(targets, classes, task, path)
+    about = {name: values for name, values in about.items() if values.shape == (len(items),)}
+    rows = chosen_rows(len(items), start, limit)
     about = {name: values[rows] for name, values in about.items()}
-    names = _names(classes, task)
-    cut = Description(warnings=tuple(cut_off(y, rows, names, path)))
-    return ArrayDataset(as_unit(x[rows]), y[rows], names, path, item_metadata=about, description=cut)
-
-
-def _names(classes: list[str] | None, task: Task) -> list[str] | None:
-    if task == "regression" and classes is not None:
-        raise DatasetError("a regression has no classes; leave them out, or make the task a classification")
-    return classes
+    items, description = channels_first(items[rows], layout, path)
+    description = replace(description, notes=(*description.notes, *left_out), scale=scale)
+    description = description.joined(Description(warnings=tuple(cut_off(labels, rows, names, path))))
+    pixels = as_unit(items) if scale == "auto" else items
+    return ArrayDataset(pixels, labels[rows], names, path, item_metadata=about, description=description)
 
 
 def load_npy(
@@ -121,6 +128,8 @@ def load_npy(
     task: Task = "classification",
     start: Start = 0,
     limit: Limit = None,
+    layout: Layout = "auto",
+    scale: Scale = "auto",
 ) -> MappedDataset:
     """Load a large set from NPY files by memory map: items are read when they are trained on, bytes scaled to [0, 1].
 
@@ -135,20 +144,26 @@ def load_npy(
     metadata : list of str
         Further files with one value an item, by which the items can be grouped; called by their names without ``.npy``.
     classes : list of str
-        Class names; numbers up to the largest label where not given.
+        Class names, in order; numbers up to the largest label where not given, the texts themselves where labels are
+        text.
     task : {"classification", "regression"}
         Whether `y` holds classes, or numbers to predict.
     start, limit : int
         Take `limit` items from `start` on.
+    layout : {"auto", "chw", "hwc"}
+        Where images have their channels: first, or last, from where they are moved first; "auto" moves those whose
+        shape can only mean that. With "chw" or "hwc", images without channels become images of one channel.
+    scale : {"auto", "range", "none"}
+        How pixels are brought to [0, 1]: bytes and 16-bit images by the range of their type, other images beyond what
+        trains well by the training split's range; "range" any numbers by the training split's range; "none" not at all.
     """
-    store, targets = _mapped(path, x), np.asarray(_mapped(path, y))
-    if store.ndim < 2 or targets.ndim != 1 or len(store) != len(targets):
+    store, targets = _mapped(path, x), np.asarray(_mapped(path, y, numeric=False))
+    if store.ndim < 2 or targets.ndim == 0 or len(store) != len(targets):
         raise DatasetError(
             f"{path}: {x} must hold at least one number an item and {y} one for each, got shapes {store.shape} and "
             f"{targets.shape}"
         )
-    if classes is None and task == "classification":
-        classes = numbered_classes(targets, f"{path}/{y}")
+    labels, names = targets_of(targets, classes, task, f"{path}/{y}")
     rows = chosen_rows(len(store), start, limit)
     about = {}
     for name in metadata:
@@ -156,9 +171,10 @@ def load_npy(
         if values.shape != (len(store),):
             raise DatasetError(f"{path}: {name} must hold one value an item, got shape {values.shape}")
         about[name.removesuffix(".npy")] = values[rows]
-    names = _names(classes, task)
-    cut = Description(warnings=tuple(cut_off(targets, rows, names, path)))
-    return MappedDataset(store, rows, targets[rows], names, path, about, cut)
+    store, description = channels_first(store, layout, path)
+    cut = Description(warnings=tuple(cut_off(labels, rows, names, path)))
+    description = replace(description, scale=scale).joined(cut)
+    return MappedDataset(store, rows, labels[rows], names, path, about, description)
 
 
 def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
@@ -166,6 +182,8 @@ def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
+        if _of_objects(error):
+            raise DatasetError(f"{path}/{name} {_OBJECTS}: np.save(file, {_AS_NUMBERS})") from error
         raise DatasetError(f"{path}/{name} is not a readable NPY file: {error}; write it with np.save") from error
     if not isinstance(array, np.ndarray):
         raise DatasetError(f"{path}/{name} is an archive; it must be one array, as np.save writes it")
@@ -174,83 +192,41 @@ def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
     return array
 
 
-def _member(archive: Any, name: str, path: str) -> NDArray[Any]:
+def _member(archive: Any, name: str, path: str, what: str) -> NDArray[Any]:
     if name not in archive:
-        raise DatasetError(f"{path} has no array {name!r}; it has {', '.join(archive.files[:10]) or 'none'}")
-    array: NDArray[Any] = archive[name]
+        known = ", ".join(archive.files[:10]) or "none"
+        raise DatasetError(f"{path} has no array {name!r}; it has {known}: say which it is with {what}=NAME")
+    try:
+        array: NDArray[Any] = archive[name]
+    except ValueError as error:
+        if not _of_objects(error):
+            raise
+        plain = _AS_NUMBERS if what == "x" else "np.asarray(list(y))"
+        raise DatasetError(f"{path}: the array {name!r} {_OBJECTS}: np.savez(file, {name}={plain}, ...)") from error
     return array
 
 
-def load_image_folder(
-    path: str,
-    size: Annotated[int, Field(ge=1, le=1024)] = 32,
-    grayscale: bool = False,
-    classes: list[str] | None = None,
-    group_before: Annotated[str | None, Field(min_length=1)] = None,
-    start: Start = 0,
-    limit: Limit = None,
-) -> ArrayDataset:
-    """Load images from one folder a class: ``path/CLASS/*.png``.
+_OBJECTS = (
+    "holds Python objects (dtype object), which only allow_pickle=True would read, and that runs whatever code is in "
+    "the file; save it as a plain array"
+)
+_AS_NUMBERS = "np.stack([np.asarray(item, dtype=np.float32) for item in x])"
 
-    Parameters
-    ----------
-    path : str
-        Folder inside a data root.
-    size : int
-        Images are resized to size × size.
-    grayscale : bool
-        One channel in place of three.
-    classes : list of str
-        Names of all classes, in order; those of the sub-folders where not given. For a split that lacks some of them.
-    group_before : str
-        Text that ends the part of a file's name by which images belong together: with "_", ``patient7_left.png`` and
-        ``patient7_right.png`` are in group ``patient7``. A split by ``group`` then keeps them on one side.
-    start, limit : int
-        Take `limit` images from `start` on, in an order that mixes the classes and never changes.
-    """
-    from PIL import Image
 
-    folder = resolve_inside(path)
-    if not folder.is_dir():
-        raise DatasetError(f"{path} is not a folder")
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not found:
-        raise DatasetError(f"{path} has no sub-folders; it needs one a class")
-    names = found if classes is None else classes
-    if extra := [name for name in found if name not in names]:
-        raise DatasetError(f"{path} has a folder {extra[0]!r} that is not among the classes {', '.join(names[:20])}")
-    files = [
-        (image, names.index(name))
-        for name in found
-        for image in sorted((folder / name).iterdir())
-        if image.suffix.lower() in IMAGE_SUFFIXES
-    ]
-    if not files:
-        raise DatasetError(f"{path} has no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    order = np.random.default_rng(0).permutation(len(files))
-    chosen, _ = select(order, order, start, limit)
-    x = np.empty((len(chosen), 1 if grayscale else 3, size, size), np.float32)
-    for row, index in enumerate(chosen):
-        file = resolve_inside(str(files[index][0]))  # a link may lead out of the roots
+def _of_objects(error: Exception) -> bool:
+    return "allow_pickle" in str(error) or "Python objects" in str(error)
+
+
+def _metadata(archive: Any, but: set[str], path: str, left_out: list[Remark]) -> dict[str, NDArray[Any]]:
+    about = {}
+    for name in archive.files:
+        if name in but:
+            continue
         try:
-            with Image.open(file) as image:
-                pixels = _eight_bits(image).convert("L" if grayscale else "RGB").resize((size, size))
-        except Exception as error:  # the decoders of damaged files raise nearly anything, SyntaxError among it
-            raise DatasetError(f"{path}: {file.parent.name}/{file.name} is not a readable image: {error}") from error
-        x[row] = np.asarray(pixels, np.float32).reshape(size, size, -1).transpose(2, 0, 1) / 255.0
-    about = {"file": np.array([f"{files[index][0].parent.name}/{files[index][0].name}" for index in chosen])}
-    if group_before is not None:
-        about["group"] = np.array([files[index][0].stem.split(group_before)[0] for index in chosen])
-    y = np.array([files[index][1] for index in chosen], dtype=np.int64)
-    return ArrayDataset(x, y, names, path, item_metadata=about)
-
-
-def _eight_bits(image: "Image.Image") -> "Image.Image":
-    """Return an image whose pixels have eight bits a channel; Pillow by itself would cut deeper ones off at white."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(f"its pixels are {image.mode!r}, of unknown range; save it with 8 or 16 bits a channel")
-    return image
+            about[name] = archive[name]
+        except ValueError as error:
+            if not _of_objects(error):
+                raise
+            said = f"{path}: the array {name!r} {_OBJECTS}, such as {name}.astype(str); it is no metadata of the items"
+            left_out.append(Remark("array_left_out", said))
+    return about

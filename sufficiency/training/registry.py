@@ -98,6 +98,27 @@ class Registry:
             said = "; ".join(filter(None, (describe(error), moved.hint(error))))
             self.errors.append(PluginFailure(storable(spec), said, lines))
 
+    def hold(self, kind: str, name: str, target: Any) -> None:
+        """Have an object at hand as a plugin, in place of any other of its kind and name.
+
+        Raises
+        ------
+        TypeError
+            When it has not the shape of its kind.
+        """
+        module = getattr(target, "__module__", None) or type(target).__module__
+        plugin = Plugin(kind, name, target, str(module))
+        plugin.check_shape()
+        self._plugins[kind, name] = plugin
+
+    def plugin(self, kind: str, name: str) -> Plugin | None:
+        """Return a plugin, or None where there is none of that name."""
+        return self._plugins.get((kind, name))
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the plugins of a kind."""
+        return sorted(name for of_kind, name in self._plugins if of_kind == kind)
+
     def target(self, kind: str, name: str) -> Any:
         """Return the class, function or instance that a plugin is."""
         return self._plugins[kind, name].target

@@ -15,16 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from sufficiency.data.preview import contact_sheet
-from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.settings import get_settings
-from sufficiency.training.build import build
 from sufficiency.training.channel import Channel, ChannelClosed
-from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
     Answer,
@@ -41,9 +38,9 @@ from sufficiency.training.messages import (
     VerifyDataset,
     read_request,
 )
-from sufficiency.training.protocols import Schedule
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
+from sufficiency.training.schedules import named_steps
 from sufficiency.training.splits import SplitReader
 from sufficiency.training.study import JobStudy
 from sufficiency.training.unit import UnitPlan
@@ -99,13 +96,7 @@ class Trainer:
         make_repeatable()
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
-        unit = UnitPlan(
-            seed=spec.seed,
-            protocol=spec.protocol,
-            device=request.device,
-            sampling=spec.sampling or 1,
-            cells=list(request.cells),
-        )
+        unit = UnitPlan.of(spec, request.device, request.cells)
         run_cells(unit, JobStudy(self._registry, spec, splits), _Reporter(request, self._send))
         self._send(Done(**_signed(request)))
 
@@ -121,16 +112,7 @@ class Trainer:
         )
 
     def _ask_schedule(self, request: AskSchedule) -> None:
-        plugin = f"schedule:{request.plugin.name}"
-        where = {"plugin": plugin, "phase": "schedule"}
-        schedule: Schedule = build(self._registry, "schedule", request.plugin)
-        with blamed_on(plugin, "schedule"):
-            named = schedule.get_steps(request.size)
-            try:
-                steps = check_steps(_whole_numbers(named), request.size)
-            except (ScheduleError, ValueError) as error:
-                detail = f"{plugin} names no usable steps for {request.size} training items: {error}."
-                raise Fault(fault("schedule_invalid", detail, where)) from error
+        steps = named_steps(self._registry, request.plugin, request.size)
         self._send(Steps(**_signed(request), steps=steps))
 
 
@@ -153,14 +135,6 @@ class _Reporter:
 def _signed(request: Request) -> dict[str, Any]:
     """Return what every answer says: what it is about, and which process says it, which may be a plugin's fork."""
     return {"subject": request.subject, "attempt": request.attempt, "pid": os.getpid()}
-
-
-def _whole_numbers(steps: object) -> list[int]:
-    array = np.atleast_1d(np.asarray(steps))
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"get_steps returned {type(steps).__name__} {steps!r:.100}, not a sequence of whole numbers")
-    numbers: list[int] = array.tolist()
-    return numbers
 
 
 def _read_requests(channel: Channel, requests: "queue.SimpleQueue[Request]") -> None:

@@ -1,12 +1,14 @@
 """What the loop is given: the cells of a unit, what they are measured with, and whom to tell."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas import words
+from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStrategy, TrainingStrategy
 
@@ -20,6 +22,13 @@ class UnitPlan:
     device: str
     sampling: words.Sampling = 1
     cells: list[UnitCell] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
+        """Return cells of a job as they are to be run, whoever runs them."""
+        return cls(
+            seed=spec.seed, protocol=spec.protocol, device=device, sampling=spec.sampling or 1, cells=list(cells)
+        )
 
 
 class Study(Protocol):

@@ -17,23 +17,12 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import materialise
 from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins import idx
-from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npz
+from sufficiency.plugins.datasets import load_digits, load_npz
 from sufficiency.plugins.idx import load_idx
+from sufficiency.plugins.image_folder import load_image_folder
 from sufficiency.plugins.tabular import load_tabular
-from sufficiency.settings import get_settings
 
 MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist"
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The first of two data roots of the test's own; the second is `second` in it."""
-    (tmp_path / "first").mkdir()
-    (tmp_path / "second").mkdir()
-    monkeypatch.setenv("SUFFICIENCY_DATA_ROOTS", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
-    get_settings.cache_clear()
-    yield tmp_path / "first"
-    get_settings.cache_clear()
 
 
 class Items:
@@ -255,7 +244,8 @@ def test_deep_images_keep_their_shades(root: Path) -> None:
         x = load_image_folder("deep", size=8, grayscale=grayscale).x[0, 0]
         assert x == pytest.approx(shades / 65535, abs=0.01)
     picture(root / "float" / "a", "1.tif", shades.astype(np.float32))
-    with pytest.raises(DatasetError, match="8 or 16 bits"):
+    picture(root / "float" / "a", "2.png", shades)
+    with pytest.raises(DatasetError, match="1 of 2 images hold floats"):
         load_image_folder("float")
 
 

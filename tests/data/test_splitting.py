@@ -19,8 +19,9 @@ from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.pairing import verify_splits
 from sufficiency.data.preview import contact_sheet
 from sufficiency.data.splitting import part_of, standardised
-from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npy, load_npz
+from sufficiency.plugins.datasets import load_digits, load_npy, load_npz
 from sufficiency.plugins.evaluation import Classification
+from sufficiency.plugins.image_folder import load_image_folder
 from sufficiency.plugins.models import Linear
 from sufficiency.plugins.tabular import load_tabular
 from sufficiency.plugins.training import SGDClassifier

@@ -15,9 +15,10 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import materialise
 from sufficiency.data.pairing import verify_splits
 from sufficiency.data.paths import resolve_inside
-from sufficiency.plugins.datasets import load_digits, load_image_folder, load_npz
+from sufficiency.plugins.datasets import load_digits, load_npz
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.idx import load_idx
+from sufficiency.plugins.image_folder import load_image_folder
 from sufficiency.plugins.models import MLP, Linear, SmallResNet
 from sufficiency.plugins.reset import DeepCopy, ResetParameters
 from sufficiency.plugins.tabular import load_tabular

@@ -1,6 +1,6 @@
 """A table's rows before they are numbers, and two splits of them as numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -113,6 +113,10 @@ class TableDataset(StoredItems):
     def settled(self, moves: Mapping[int, Move], description: Description) -> ArrayDataset:
         """Return the items as numbers, some of them moved."""
         return self._alone.settled(moves, description)
+
+    def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> ArrayDataset:
+        """Return the items as numbers, all of them scaled."""
+        return self._alone.rescaled(scaling)
 
 
 def encoded(train: TableDataset, test: TableDataset) -> tuple[ArrayDataset, ArrayDataset]:

@@ -1,0 +1,172 @@
+"""A study in Python's hands: what is known of it, with the questions that it can be asked, and a face in notebooks."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from sufficiency.client.asking import Answering
+from sufficiency.client.errors import ClientError
+from sufficiency.client.frames import Rows, by_metric, means_table
+from sufficiency.client.progress import summary
+from sufficiency.client.replies import Reply
+from sufficiency.schemas.jobs import JobView, ProgressView
+from sufficiency.schemas.paging import Page
+from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKind
+
+if TYPE_CHECKING:
+    from sufficiency.answers.dataeval import SufficiencyOutput
+    from sufficiency.schemas.results import (
+        AverageMeasurement,
+        CellMeasurement,
+        Curves,
+        InverseProjection,
+        Projection,
+        Verdicts,
+    )
+
+
+class Handle(Reply[JobView]):
+    """A study as the API shows it (``study["state"]``, ``study.view.state``), and what can be asked of it.
+
+    Parameters
+    ----------
+    asked : Answering
+        Who answers.
+    seen : mapping
+        What is known of the study.
+    """
+
+    def __init__(self, asked: Answering, seen: Mapping[str, Any]) -> None:
+        super().__init__(seen, JobView)
+        self._asked = asked
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self["id"])
+
+    @property
+    def state(self) -> str:
+        """Its state when it was last looked at; of a newer service, maybe one that this client does not know."""
+        return str(self["state"])
+
+    @property
+    def progress(self) -> ProgressView:
+        """How far it was when it was last looked at."""
+        return self.view.progress
+
+    def _see(self, seen: Mapping[str, Any]) -> Self:
+        self.clear()
+        self.update(seen)
+        self.__dict__.pop("view", None)
+        return self
+
+    # Results
+
+    @overload
+    def measurements(self, view: Literal["averages"] = ...) -> "Rows[Page[AverageMeasurement]]": ...
+
+    @overload
+    def measurements(self, view: Literal["cells"]) -> "Rows[Page[CellMeasurement]]": ...
+
+    def measurements(
+        self, view: MeasurementsView = "averages"
+    ) -> "Rows[Page[AverageMeasurement]] | Rows[Page[CellMeasurement]]":
+        """Return what was measured: every cell's values, or mean and standard deviation a step."""
+        if view == "cells":
+            cells = self._asked.measurements(self.id, view)
+            return Rows(cells["items"], cells)
+        averages = self._asked.measurements(self.id, view)
+        return Rows(averages["items"], averages)
+
+    def project(self, *n: float, **options: Any) -> "Rows[Projection]":
+        """Return what the metrics are expected to be at training-set sizes; the options are `Client.project`'s."""
+        return by_metric(self._asked.project(self.id, n, **options))
+
+    def inv_project(self, *targets: float | str, **options: Any) -> "Rows[InverseProjection]":
+        """Return how many training items the targets need; the options are `Client.inv_project`'s."""
+        return by_metric(self._asked.inv_project(self.id, targets, **options))
+
+    def verdict(self, **options: Any) -> "Rows[Verdicts]":
+        """Return whether more data is worth it, a row a metric; the options are `Client.verdict`'s."""
+        return by_metric(self._asked.verdict(self.id, **options))
+
+    def curves(self, **options: Any) -> "Reply[Curves]":
+        """Return the fitted curves with their back-test; the options are `Client.curves`'s."""
+        return self._asked.curves(self.id, **options)
+
+    def figure(self, **options: Any) -> Any:
+        """Return the figure: a ``plotly.graph_objects.Figure`` where plotly is installed, else its JSON as a dict.
+
+        Parameters
+        ----------
+        **options
+            ``metric``, ``class``, ``target``, ``theme``.
+        """
+        figure = self._asked.figure(self.id, **options)
+        try:
+            return import_module("plotly.graph_objects").Figure(figure)
+        except ImportError:
+            return figure
+
+    @overload
+    def plot(self, kind: Literal["svg"] = ..., **options: Any) -> str: ...
+
+    @overload
+    def plot(self, kind: Literal["png"], **options: Any) -> bytes: ...
+
+    def plot(self, kind: PictureKind = "svg", **options: Any) -> str | bytes:
+        """Return the figure as a picture: SVG as text, PNG as bytes.
+
+        Parameters
+        ----------
+        kind : {"svg", "png"}
+            Which.
+        **options
+            ``metric``, ``class``, ``target``, ``theme``.
+        """
+        picture = self._asked.plot(self.id, kind, **options)
+        return picture.decode() if kind == "svg" else picture
+
+    def table(self, view: str, params: Mapping[str, Any] | None = None) -> str:
+        """Return ``measurements``, ``project`` or ``inv_project`` as CSV: the wide form of DataEval's data frames."""
+        return self._asked.table(self.id, view, params)
+
+    def export(self, format: ExportFormat = "dataeval") -> bytes:
+        """Return the results as a file; see `Client.export`."""
+        return self._asked.export(self.id, format)
+
+    def to_dataeval(self) -> "SufficiencyOutput":
+        """Return what DataEval's ``Sufficiency`` would have returned; ``dataeval_plots.plot`` draws it."""
+        from sufficiency.answers.dataeval import SufficiencyOutput
+
+        return SufficiencyOutput.of(json.loads(self.export()))
+
+    def to_mlflow(self, tracking_uri: str, experiment: str = "sufficiency") -> str:
+        """Write the results to MLflow, once however often it is called; return the id of the job's run there."""
+        from sufficiency.client.mlflow import export_study
+
+        return export_study(self._asked, self.id, tracking_uri, experiment)
+
+    # How it looks
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {summary(self)}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """Show the figure; a table where there is none, be it that the service or the job has none yet."""
+        shown = {"text/plain": repr(self)}
+        try:
+            return {**shown, "image/svg+xml": self.plot()}
+        except ClientError:
+            return {**shown, "text/html": self._html()}
+
+    # Not _repr_html_: notebooks would prefer it to the figure.
+    def _html(self) -> str:
+        head = f"<p><b>{type(self).__name__} {escape(self.id)}</b>: {escape(summary(self))}</p>"
+        try:
+            return head + (means_table(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
+        except ClientError as error:
+            return head + f"<p>{escape(str(error))}</p>"

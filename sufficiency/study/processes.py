@@ -1,0 +1,133 @@
+"""Has a study's cells measured by several processes at a time."""
+
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import cloudpickle
+
+from sufficiency.schemas.work import UnitCell
+from sufficiency.study.errors import InvalidStudy
+from sufficiency.study.process import DONE, FAILED, MEASURED
+from sufficiency.study.recipe import Recipe
+from sufficiency.training.faults import Fault, describe, fault
+from sufficiency.training.unit import Recorder
+
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from sufficiency.study.process import main; main(int(sys.argv[1]))"
+)
+
+
+def measure(recipe: Recipe, device: str, tasks: Sequence[list[UnitCell]], workers: int, recorder: Recorder) -> None:
+    """Measure cells, several at a time; which process measures which makes no difference to the values.
+
+    Parameters
+    ----------
+    tasks : sequence of list of UnitCell
+        What one process measures at a time.
+
+    Raises
+    ------
+    InvalidStudy
+        When the study cannot be sent to another process.
+    Fault
+        When a cell cannot be measured; its cause is what was raised.
+    """
+    try:
+        sent = cloudpickle.dumps((recipe, device))
+    except Exception as error:
+        detail = (
+            f"the study cannot be sent to other processes ({describe(error)}): give classes or factories in place of "
+            "the objects that cannot, or take workers=1"
+        )
+        raise InvalidStudy([{"pointer": "workers", "detail": detail}]) from error
+    waiting = deque(tasks)
+    crew: list[_Helper] = []
+    try:
+        crew += [_Helper(sent) for _ in range(min(workers, len(tasks)))]
+        for helper in crew:
+            helper.give(waiting.popleft())
+        while any(helper.cells for helper in crew):
+            ready = wait([helper.connection for helper in crew if helper.cells])
+            for helper in crew:
+                if helper.connection in ready and helper.answered(recorder) and waiting:
+                    helper.give(waiting.popleft())
+    finally:
+        for helper in crew:
+            helper.end()
+
+
+class _Helper:
+    """A process, and what it has in hand."""
+
+    def __init__(self, study: bytes) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # ^C is for the process that runs the study
+            )
+        self.connection: Connection[Any, Any] = Connection(ours.detach())
+        self.cells: list[UnitCell] = []
+        self._send(study)
+
+    def give(self, cells: list[UnitCell]) -> None:
+        """Ask for cells."""
+        self.cells = cells
+        self._send(pickle.dumps(cells))
+
+    def answered(self, recorder: Recorder) -> bool:
+        """Take an answer; return whether nothing is in hand any more.
+
+        Raises
+        ------
+        Fault
+        """
+        try:
+            answer = self.connection.recv()
+        except (EOFError, OSError):
+            raise Fault(self._died()) from None
+        if answer[0] == MEASURED:
+            recorder.record(answer[1])
+        elif answer[0] == FAILED:
+            told, raised = answer[1:]
+            cause = None
+            with suppress(Exception):  # its class may not be importable here
+                cause = pickle.loads(raised) if raised else None
+            raise Fault(told) from cause
+        elif answer[0] == DONE:
+            self.cells = []
+        return not self.cells
+
+    def end(self) -> None:
+        """Have the process, and what it started, gone."""
+        self.connection.close()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _send(self, message: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has died, which is told when its answer is read
+            self.connection.send_bytes(message)
+
+    def _died(self) -> dict[str, Any]:
+        code = self._process.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        first = self.cells[0]
+        detail = (
+            f"A process that measured run {first.run}, n = {first.n} {how}; is there too little memory for so many "
+            "workers? Take fewer, and go on with resume."
+        )
+        return fault("worker_died", detail, {**first.place, "phase": "training"})

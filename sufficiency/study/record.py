@@ -1,0 +1,260 @@
+"""What a study has measured, in memory and in one file: a line for the study, then one for each cell."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Self
+from uuid import UUID
+
+from sufficiency.answers.measured import CellValue
+from sufficiency.answers.study import Study
+from sufficiency.answers.warnings import doubts
+from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.schemas.jobs import Links
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.work import CellResult
+from sufficiency.study.errors import InvalidStudy
+
+FORMAT, VERSION = "sufficiency.study", 1
+
+
+@dataclass
+class Record:
+    """A study and its cells.
+
+    Attributes
+    ----------
+    id : UUID
+    spec : dict
+        As run.
+    steps : list of int
+        Training-set sizes by step number.
+    metrics : dict
+        How each declared metric reads.
+    device : str
+    fingerprint : str
+        Of the dataset.
+    info : dict
+        What was found in the dataset.
+    versions : dict
+        Of the plugins.
+    imprints : dict
+        Of the objects that were given in place of plugins' names.
+    created_at : str
+    cells : dict
+        Results by run and step.
+    state : str
+    error : dict or None
+        Why it failed.
+    warnings : list of dict
+    """
+
+    id: UUID
+    spec: dict[str, Any]
+    steps: list[int]
+    metrics: dict[str, Any]
+    device: str = "cpu"
+    fingerprint: str = ""
+    info: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    imprints: dict[str, str] = field(default_factory=dict)
+    created_at: str = field(default_factory=lambda: now())
+    finished_at: str | None = None
+    cells: dict[tuple[int, int], CellResult] = field(default_factory=dict)
+    state: str = "queued"
+    error: dict[str, Any] | None = None
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+
+    # What it is
+
+    @property
+    def total(self) -> int:
+        """How many cells there are to be."""
+        return int(self.spec["runs"]) * len(self.steps)
+
+    @property
+    def fraction(self) -> float:
+        """How far it is, of the training items over all cells."""
+        whole = int(self.spec["runs"]) * sum(self.steps)
+        return sum(self.steps[step] for _, step in self.cells) / whole if whole else 0.0
+
+    def complete(self) -> bool:
+        """Return whether every cell is measured."""
+        return len(self.cells) >= self.total
+
+    def specs(self) -> dict[str, MetricSpec]:
+        """Return how each declared metric reads."""
+        return {name: MetricSpec.model_validate(one) for name, one in self.metrics.items()}
+
+    def rows(self) -> Iterable[tuple[int, int, int, str, int, float | None]]:
+        """Yield run, step, size, metric, class index and value of everything measured."""
+        for (run, step), cell in sorted(self.cells.items()):
+            for metric, class_index, value in cell.values:
+                yield run, step, self.steps[step], metric, class_index, value
+
+    def series(self) -> list[Series]:
+        """Return what is measured, a series a metric and class."""
+        return series_from_rows(self.rows(), self.specs())
+
+    def values(self) -> list[CellValue]:
+        """Return every measurement with its cell."""
+        return [
+            CellValue(
+                *(run, step, n, self.cells[run, step].n_unique, metric, class_index, value),
+                *(self.cells[run, step].seconds, self.cells[run, step].device, 1),
+            )
+            for run, step, n, metric, class_index, value in sorted(self.rows(), key=lambda row: row[:2] + row[3:5])
+        ]
+
+    def study(self) -> Study:
+        """Return what answers take of it beside its values."""
+        test = self.info.get("test") or {}
+        return Study(
+            id=self.id,
+            state=self.state,
+            model=self.spec["model"]["name"],
+            dataset=self.spec["dataset"],
+            cells_done=len(self.cells),
+            cells_total=self.total,
+            metrics=self.specs(),
+            class_names=[str(name) for name in self.info.get("class_names") or []],
+            steps=self.steps,
+            test_size=test.get("size"),
+            test_class_counts=test.get("class_counts") or [],
+            subsets=self._subsets(),
+            doubts=self.info.get("warnings") or [],
+        )
+
+    def _subsets(self) -> tuple[Any, ...] | None:
+        if not self.fingerprint:
+            return None
+        return self.fingerprint, self.spec["seed"], self.spec["protocol"], self.spec.get("sampling") or 1
+
+    def progress(self) -> dict[str, Any]:
+        """Return how far it is, as a job says it."""
+        return {
+            "cells_done": len(self.cells),
+            "cells_total": self.total,
+            "fraction": 1.0 if self.state == "completed" else self.fraction,
+            "eta_seconds": self._seconds_left(),
+        }
+
+    def _seconds_left(self) -> float | None:
+        done = sum(self.steps[step] for _, step in self.cells)
+        left = int(self.spec["runs"]) * sum(self.steps) - done
+        return sum(cell.seconds for cell in self.cells.values()) / done * left if done and left else None
+
+    def seen(self) -> dict[str, Any]:
+        """Return it as the API shows a job."""
+        return {
+            "id": str(self.id),
+            "state": self.state,
+            "queued_reason": None,
+            "spec": self.spec,
+            "steps": self.steps,
+            "metrics": self.metrics,
+            "device": self.device,
+            "dataset_fingerprint": self.fingerprint,
+            "plugin_versions": self.versions,
+            "progress": self.progress(),
+            "labels": self.spec.get("labels") or {},
+            "priority": self.spec.get("priority") or 0,
+            "created_at": self.created_at,
+            "started_at": self.created_at,
+            "finished_at": self.finished_at,
+            "error": self.error,
+            "warnings": [*doubts(self.spec["dataset"], self.info.get("warnings") or []), *self.warnings],
+            "links": dict.fromkeys(Links.model_fields, ""),
+        }
+
+    # Its file
+
+    def header(self) -> dict[str, Any]:
+        """Return the first line of its file."""
+        told = {f.name: getattr(self, f.name) for f in _HEADER}
+        return {"format": FORMAT, "version": VERSION, **told, "id": str(self.id)}
+
+    def line(self, cell: CellResult) -> str:
+        """Return a cell's line of the file."""
+        return json.dumps({"cell": asdict(cell)}, allow_nan=False) + "\n"
+
+    def write(self, file: IO[str]) -> None:
+        """Write all of it."""
+        file.write(json.dumps(self.header(), allow_nan=False) + "\n")
+        for _, cell in sorted(self.cells.items()):
+            file.write(self.line(cell))
+        if self.state != "queued":
+            file.write(self.ending())
+
+    def ending(self) -> str:
+        """Return the line that says how it ended."""
+        told = {"state": self.state, "finished_at": self.finished_at, "error": self.error, "warnings": self.warnings}
+        return json.dumps({"ended": told}, allow_nan=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a study's file; a last line that was cut off while it was written is left out.
+
+        Raises
+        ------
+        InvalidStudy
+            When it cannot be read, or is no study's.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise unreadable(path, f"cannot be read: {error}") from error
+        record = cls._begun(path, lines[0])
+        whole = len(lines) - 1  # what follows the last end of line is nothing, or cut off
+        for number, text in enumerate(lines[1:whole], start=2):
+            try:
+                entry = json.loads(text)
+                record._take(entry)
+            except (KeyError, TypeError, ValueError) as error:
+                raise unreadable(path, f"line {number} is damaged: {type(error).__name__}: {error}") from error
+        return record
+
+    @classmethod
+    def _begun(cls, path: Path, text: str) -> Self:
+        try:
+            header = json.loads(text)
+        except ValueError as error:
+            raise unreadable(path, "is no study that was saved here: its first line is not JSON") from error
+        if not isinstance(header, Mapping) or header.get("format") != FORMAT:
+            raise unreadable(path, "is no study that was saved here")
+        if header.get("version") != VERSION:
+            other = header.get("version")
+            raise unreadable(path, f"was written by another version ({other}); this one reads {VERSION}")
+        try:
+            told = {f.name: header[f.name] for f in _HEADER if f.name in header}
+            return cls(**{**told, "id": UUID(header["id"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise unreadable(path, f"its first line is damaged: {error}") from error
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        if (cell := entry.get("cell")) is not None:
+            values = [(str(metric), int(index), value) for metric, index, value in cell["values"]]
+            result = CellResult(**{**cell, "values": values})
+            if not 0 <= result.step < len(self.steps):
+                raise ValueError(f"there is no step {result.step}")
+            self.cells[result.run, result.step] = result
+            self.state = "queued"  # an ending that stands before it is one that was gone on from
+        if (ended := entry.get("ended")) is not None:
+            self.state, self.finished_at = str(ended["state"]), ended["finished_at"]
+            self.error, self.warnings = ended["error"], list(ended["warnings"])
+
+
+_LATER = ("cells", "state", "finished_at", "error", "warnings")
+_HEADER = [f for name, f in Record.__dataclass_fields__.items() if name not in _LATER]
+
+
+def unreadable(path: Path, why: str) -> InvalidStudy:
+    """Return the error about a file."""
+    return InvalidStudy([{"pointer": str(path), "detail": why}])
+
+
+def now() -> str:
+    """Return the present time as the API writes it."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
