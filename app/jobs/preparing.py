@@ -14,6 +14,7 @@ from app.curves.kinks import known_learner, met_on
 from app.db.tables import Dataset, Plugin
 from app.errors import Conflict, FieldError, Invalid, field_error, pointer
 from app.jobs import repository
+from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
 from sufficiency.answers.warnings import doubts
@@ -134,6 +135,8 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
             plugins[f"{field}:{ref.name}"] = plugin
     dataset, found = dataset_for_job(session, spec.dataset)
     errors.extend(found)
+    if dataset is not None and dataset.status == "ready" and len(plugins) == len(named):
+        errors.extend(misfits(session, configured, plugins, dataset, settings))
     if errors:
         raise invalid(errors)
     assert dataset is not None

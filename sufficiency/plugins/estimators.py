@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sufficiency.data.foreign import materialise
 from sufficiency.plugins.margins import one_against_rest
+from sufficiency.plugins.sklearn_names import TASKS
 
 # A job is measured with one version: 0.2.0 takes labels from `predict`, and scores as the estimator gives them.
 __version__ = "0.2.0"
@@ -60,9 +61,7 @@ class EstimatorModel(nn.Module):
         self._exact = y.dtype == np.float64
         rows = self._rows(x)
         if y.dtype.kind == "f":
-            if _is("classifier", self.estimator):
-                name = type(self.estimator).__name__
-                raise TypeError(f"{name} is a classifier, and the dataset's targets are numbers: use a regressor")
+            self.expect("regression")
             self.estimator.fit(rows, y)
             return
         self._labels = np.unique(y).astype(np.int64)
@@ -78,6 +77,19 @@ class EstimatorModel(nn.Module):
             except Exception:
                 raise refused from None  # the gap was not what it minded
             self._numbered_anew = True
+
+    def expect(self, task: str) -> None:
+        """Look whether the estimator is for a task, as far as it says.
+
+        Raises
+        ------
+        TypeError
+        """
+        name = type(self.estimator).__name__
+        if task == "regression" and _is("classifier", self.estimator):
+            raise TypeError(f"{name} is a classifier, and the dataset's targets are numbers: use a regressor")
+        if task == "classification" and _is("regressor", self.estimator):
+            raise TypeError(f"{name} is a regressor, and the dataset's targets are classes: use a classifier")
 
     def _rows(self, x: NDArray[np.float32]) -> NDArray[Any]:
         # Many estimators cast their targets, and answer, in the type of their items.
@@ -192,8 +204,21 @@ def sklearn_model(num_classes: int, estimator: str, settings: dict[str, Any] = {
     return EstimatorModel(known[estimator](**settings), num_classes)
 
 
+# What it is for goes by the estimator.
+sklearn_model.tasks = ("classification", "regression")  # type: ignore[attr-defined]
+sklearn_model.tasks_by = {"param": "estimator", "tasks": TASKS}  # type: ignore[attr-defined]
+
+
 class FitEstimator:
     """Fit a scikit-learn estimator to the subset, all of it at once."""
+
+    tasks = ("classification", "regression")
+    trains = ("estimator",)
+
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether the estimator is of the kind that the dataset's targets ask for."""
+        if isinstance(model, EstimatorModel):
+            model.expect(materialise(dataset).task)
 
     def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> None:
         """Fit `model` to the items that `indices` names."""

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.answers import Answers, answers_of
+from sufficiency.plugins.estimators import EstimatorModel
+from sufficiency.plugins.outputs import expect_logits, expect_task
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -33,6 +35,7 @@ class Classification:
     model, however good, could then come near 1.
     """
 
+    tasks = ("classification",)
     metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
         "Accuracy": {**_UNIT, "proportion_of": "items"},
         "AUROC": _UNIT,
@@ -52,12 +55,21 @@ class Classification:
         self.fpr = fpr
         self.batch_size = batch_size
 
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether an untrained model answers logits of the dataset's classes."""
+        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
+        if isinstance(model, EstimatorModel):
+            model.expect("classification")
+        # The largest probability is the largest logit's: only for what goes by scores do they differ.
+        expect_logits(model, dataset, scale=bool({"auroc", "tpr_at_fpr", "log_loss"} & set(self.metrics)))
+
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, Any]:
         """Return each metric asked for; a class that the test split lacks has NaN for its recall.
 
         An estimator is asked for its own `predict` where labels count, and for its scores where their order does; the
         AUROC of one that has no scores is NaN.
         """
+        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
         x, y = tensors(dataset, device_of(model))
         model.eval()
         answers = answers_of(model, lambda: x.split(self.batch_size))

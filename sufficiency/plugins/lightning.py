@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.extras import install
+from sufficiency.plugins.models import FOR_ALL_ARRAYS
 
 REQUIRES = {"pytorch_lightning": install("lightning")}
 
@@ -25,6 +26,9 @@ class LightningFit:
     gradient_clip : float
         Largest norm of the gradients; not clipped where not given.
     """
+
+    tasks = FOR_ALL_ARRAYS
+    trains = ("lightning",)
 
     def __init__(
         self,

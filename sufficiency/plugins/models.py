@@ -8,6 +8,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Whatever an item's target is, as many outputs as the dataset asks for.
+FOR_ALL_ARRAYS = ("classification", "regression", "multilabel")
+
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -20,6 +23,8 @@ def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 class TutorialCNN(nn.Module):
     """The CNN of DataEval's tutorial: two 5×5 convolutions and three dense layers, for images from 9×9 on."""
+
+    tasks = FOR_ALL_ARRAYS
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
@@ -55,6 +60,8 @@ class MLP(nn.Module):
         Share of hidden activations dropped in training.
     """
 
+    tasks = FOR_ALL_ARRAYS
+
     def __init__(
         self,
         input_shape: tuple[int, ...],
@@ -80,6 +87,8 @@ class MLP(nn.Module):
 
 class Linear(nn.Module):
     """Multinomial logistic regression on the flattened item."""
+
+    tasks = FOR_ALL_ARRAYS
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
@@ -118,6 +127,8 @@ class SmallResNet(nn.Module):
     blocks : int
         Residual blocks in a stage.
     """
+
+    tasks = FOR_ALL_ARRAYS
 
     def __init__(
         self,

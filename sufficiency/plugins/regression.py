@@ -9,7 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins.outputs import expect_numbers, expect_task
 from sufficiency.plugins.training import GradientDescent
+
+_INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or register it with task=regression"
 
 Metric = Literal["mae", "rmse", "r2"]
 
@@ -37,11 +40,17 @@ class SGDRegressor(GradientDescent):
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
     """
 
+    tasks = ("regression",)
+
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether an untrained model answers one number an item."""
+        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
+        expect_numbers(model, dataset)
+
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""
+        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
         _, y = tensors(dataset, device_of(model))
-        if not y.is_floating_point():
-            raise TypeError("sgd-regressor needs a dataset of numbers to predict: register it with task=regression")
         unit: TargetUnit | None = getattr(model, "target_unit", None)
         if unit is None:
             chosen = y[torch.as_tensor(indices, device=y.device)]
@@ -90,6 +99,7 @@ class Regression:
         Items in a forward pass.
     """
 
+    tasks = ("regression",)
     metric_properties: ClassVar[dict[str, dict[str, Any]]] = {
         "MAE": {"direction": "minimize", "bounds": [0.0, None]},
         "RMSE": {"direction": "minimize", "bounds": [0.0, None]},
@@ -104,8 +114,14 @@ class Regression:
         self.metrics = metrics
         self.batch_size = batch_size
 
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether an untrained model answers one number an item."""
+        expect_task("regression", dataset, "the evaluation regression", "classification or multilabel")
+        expect_numbers(model, dataset)
+
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, float]:
         """Return each metric asked for; R² is NaN where all targets are equal."""
+        expect_task("regression", dataset, "the evaluation regression", "classification or multilabel")
         x, y = tensors(dataset, device_of(model))
         model.eval()
         with torch.inference_mode():

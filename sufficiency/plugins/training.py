@@ -13,6 +13,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins.outputs import expect_logits, expect_task
 
 
 class GradientDescent(ABC):
@@ -20,6 +21,8 @@ class GradientDescent(ABC):
 
     The parameters are those of `SGDClassifier` and `SGDRegressor`, which say what each is for.
     """
+
+    trains = ("network",)
 
     def __init__(
         self,
@@ -105,8 +108,16 @@ class SGDClassifier(GradientDescent):
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
     """
 
+    tasks = ("classification",)
+
+    def check_model(self, model: Any, dataset: Any) -> None:
+        """Look whether an untrained model answers logits of the dataset's classes."""
+        expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
+        expect_logits(model, dataset, scale=True)
+
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""
+        expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
         self.descend(model, dataset, indices)
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:

@@ -25,7 +25,7 @@ class PluginView(BaseModel):
                         "additionalProperties": False,
                         "properties": {"lr": {"type": "number", "default": 0.01, "description": "learning rate"}},
                     },
-                    "capabilities": {},
+                    "capabilities": {"tasks": ["classification"], "families": ["network"]},
                     "devices": ["cpu"],
                     "available": True,
                     "unavailable_reason": None,
@@ -39,7 +39,11 @@ class PluginView(BaseModel):
     version: str
     summary: str
     params_schema: dict[str, Any] = Field(description="JSON Schema of the parameters")
-    capabilities: dict[str, Any] = Field(description="an evaluation: its metrics with direction and bounds")
+    capabilities: dict[str, Any] = Field(
+        description="`tasks` that it is for (classification, regression, multilabel, detection, any), or `tasks_by` "
+        "the value of a parameter; `families` that a model is of or a training trains (network, lightning, "
+        "estimator); an evaluation's `metrics` with direction and bounds"
+    )
     devices: list[str]
     available: bool = Field(description="a live worker offers it")
     unavailable_reason: str | None = Field(None, description="why no live worker offers it, and what to do")

@@ -35,6 +35,12 @@ SCALAR = -1
 PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
 PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 DatasetStatus = Literal["verifying", "ready", "invalid"]
+# What a dataset holds to be predicted, and what a plugin is for; "any": for whatever there is, or it does not say.
+PluginTask = Literal["classification", "regression", "multilabel", "detection", "any"]
+PLUGIN_TASKS: tuple[PluginTask, ...] = get_args(PluginTask)
+# What a model is, and what a training strategy trains. A LightningModule is a network too.
+Family = Literal["network", "lightning", "estimator"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 # Answers
 

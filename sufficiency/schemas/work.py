@@ -107,7 +107,8 @@ class PluginDescription:
     params_schema : dict
         JSON Schema of its parameters.
     capabilities : dict
-        An evaluation's "metrics"; and, of any plugin, what is "missing" where it runs.
+        An evaluation's "metrics"; the "tasks" of a model or a strategy, "tasks_by" where they go by a parameter, and
+        the "families" that a model is of or a training trains; of any plugin, what is "missing" where it runs.
     """
 
     kind: str

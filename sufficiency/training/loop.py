@@ -13,6 +13,7 @@ from sufficiency.method.sampling import cell_seed, nested_order, with_replacemen
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.details import Watched, details_of, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
 from sufficiency.training.metrics import InvalidMetrics, normalise
 from sufficiency.training.models import FreshModels
@@ -46,6 +47,7 @@ def run_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
 def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
     """Give each cell a model of its own, on a subset that the run's larger ones hold."""
     models = FreshModels(unit, study)
+    check_model(unit, study, models)
     size, labels = len(study.train), study.labels
     order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
     told = False
@@ -69,6 +71,7 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
 def _cumulative_runs(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
     """Give each run one model, trained on from step to step: DataEval's protocol."""
     models = FreshModels(unit, study)
+    check_model(unit, study, models)
     cells = sorted(unit.cells, key=lambda cell: (cell.run, cell.step))
     for run, sequence in groupby(cells, key=lambda cell: cell.run):
         steps = _up_to_last_open(sequence)

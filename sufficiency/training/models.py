@@ -40,6 +40,17 @@ class FreshModels:
                 raise TypeError("it returned None; a reset strategy must return the model")
             return self._placed(model)
 
+    def specimen(self) -> Any:
+        """Return an untrained model that is no cell's, to be looked at, or None where none can be had.
+
+        No reset strategy is asked: it may count the models that it is given.
+        """
+        try:
+            made = self._study.model()
+            return self._placed(copy.deepcopy(made) if self._is_ready_made else made)
+        except Exception:  # the first cell says so, and where
+            return None
+
     def _reset_copy(self) -> Any:
         model = copy.deepcopy(self._study.model())
         if callable(modules := getattr(model, "modules", None)):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
+from sufficiency.training.declared import declared
 from sufficiency.training.learners import known_of_plugin
 from sufficiency.training.parameters import no_params_model, params_model
 
@@ -65,15 +66,16 @@ class Plugin:
         schema.pop("title", None)
         for entry in schema.get("properties", {}).values():
             entry.pop("title", None)
-        declared = getattr(self.target, "metric_properties", None) if self.kind == "evaluation" else None
-        metrics = {str(name): _metric(str(name), properties) for name, properties in dict(declared or {}).items()}
+        measured = getattr(self.target, "metric_properties", None) if self.kind == "evaluation" else None
+        metrics = {str(name): _metric(str(name), properties) for name, properties in dict(measured or {}).items()}
         return PluginDescription(
             kind=self.kind,
             name=self.name,
             version=_version(self.module),
             summary=_summary(self.target),
             params_schema=schema,
-            capabilities=({"metrics": metrics} if metrics else {})
+            capabilities=declared(self.kind, self.target)
+            | ({"metrics": metrics} if metrics else {})
             | ({"missing": self.missing} if self.missing else {})
             | ({"learner": known} if self.kind == "model" and (known := known_of_plugin(self.target)) else {}),
             devices=["cpu"] if self.kind in ("dataset", "schedule") else ["cpu", "cuda"],

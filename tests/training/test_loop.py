@@ -222,7 +222,7 @@ def test_a_finished_run_is_not_trained_again() -> None:
 
 def test_the_cell_in_hand_is_announced() -> None:
     log = Log()
-    run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(), log)
+    run_cells(UnitPlan(5, "independent", "cpu", cells=CELLS[:2]), Parts(), log)
     assert [(type(one), one.step) for one in log.told] == [
         *((UnitCell, 0), (CellResult, 0)),
         *((UnitCell, 1), (CellResult, 1)),
@@ -284,5 +284,5 @@ def test_what_was_measured_before_a_fault_stands() -> None:
 
     log = Log()
     with pytest.raises(Fault):
-        run_cells(UnitPlan(5, "independent", "cpu", CELLS[:2]), Parts(training=Later()), log)
+        run_cells(UnitPlan(5, "independent", "cpu", cells=CELLS[:2]), Parts(training=Later()), log)
     assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell]

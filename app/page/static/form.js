@@ -113,6 +113,9 @@ export class PluginChoice {
     this.holder = h("div");
     this.wrongText = h("p", { class: "field" });
     this.node = h("div", { class: "stack" }, h("div", { class: "field" }, h("label", { for: this.select.id }, label), this.select), this.summary, this.wrongText, this.holder);
+    this.chosen = Boolean(value);
+    // Before the form hears of it.
+    this.select.addEventListener("input", () => (this.chosen = true));
     this.select.addEventListener("change", () => {
       this.draw({});
       onchange?.();
@@ -120,8 +123,27 @@ export class PluginChoice {
     this.draw(value?.params ?? {});
   }
 
+  get plugin() {
+    return this.plugins.find((one) => one.name === this.select.value);
+  }
+
+  // Take another one, which nobody chose by hand.
+  propose(plugin) {
+    if (!plugin || plugin.name === this.select.value) return;
+    this.select.value = plugin.name;
+    this.draw({});
+  }
+
+  // Say of those that are left out why they are.
+  label(remark) {
+    for (const option of this.select.options) {
+      const plugin = this.plugins.find((one) => one.name === option.value);
+      if (plugin) option.textContent = [plugin.name, ...(plugin.available ? [] : ["(no worker offers it now)"]), remark(plugin)].filter(Boolean).join(" ");
+    }
+  }
+
   draw(values) {
-    const plugin = this.plugins.find((one) => one.name === this.select.value);
+    const plugin = this.plugin;
     this.fields = fields(plugin?.params_schema, values);
     replace(this.summary, prose(plugin?.summary ?? ""));
     replace(this.holder, this.fields.empty ? null : this.fields.node);

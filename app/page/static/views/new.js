@@ -1,6 +1,7 @@
 // A new job: a form from what the workers offer, with the plan beside it before anything is spent.
 
 import { get, getAll, post } from "../api.js";
+import { combination, isFor, tasksOf } from "../combination.js";
 import { count, duration, h, plural, problemBox, replace } from "../dom.js";
 import { byKind, field, PluginChoice, pointerPath } from "../form.js";
 
@@ -33,6 +34,16 @@ export async function view({ holder, signal, query, attach }) {
     labels: field("labels", { type: "array", items: { type: "string" }, default: [], description: "name:value, separated by commas." }, { value: Object.entries(like.labels ?? {}).map(([k, v]) => `${k}:${v}`), label: "Labels" }),
   };
   const sizes = like.schedule && !Array.isArray(like.schedule) ? like.schedule : undefined;
+
+  // What nobody has chosen by hand follows the dataset, so that the form begins with a job that runs.
+  const choices = { model, training, evaluation };
+  function settle() {
+    const task = ready.find((one) => one.name === dataset.read())?.info?.task;
+    for (const one of Object.values(choices)) one.label((plugin) => !isFor(plugin, task) && `(for ${tasksOf(plugin).join(", ")})`);
+    const kept = Object.fromEntries(Object.entries(choices).filter(([, one]) => one.chosen).map(([kind, one]) => [kind, one.plugin]));
+    const proposed = combination(kinds, task, kept);
+    for (const [kind, one] of Object.entries(choices)) if (!one.chosen) one.propose(proposed[kind]);
+  }
 
   const plan = h("div", { class: "stack", role: "status" }, h("p", { class: "muted" }, "Working out the plan…"));
   const submit = h("button", { type: "submit", class: "main", disabled: true }, "Submit the job");
@@ -76,6 +87,7 @@ export async function view({ holder, signal, query, attach }) {
   let key = null;
   let asked = "";
   function changed() {
+    settle();
     const now = JSON.stringify(body());
     // Leaving a field is a change too, though nothing is new: the button that is being pressed must stay as it is.
     if (now === asked) return;
