@@ -57,7 +57,6 @@ ASKING = [
             "curves",
             "verdict",
             "plot",
-            "export",
         )
     ),
     ["export", JOB],
