@@ -43,7 +43,7 @@ def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
     found = []
     if info["task"] == "classification":
         found += _one_class(names, train, test)
-    if info["task"] == "classification" and (void := np.flatnonzero((train == 0) & (test == 0))).size:
+    if info["task"] == "classification" and not found and (void := np.flatnonzero((train == 0) & (test == 0))).size:
         counted = void.tolist() == [0] and names[0] == "0"
         why = "labels that count from 1 leave it over" if counted else "it is named, and nothing is of it"
         found.append(
