@@ -1,24 +1,44 @@
 """Reads the two splits of a dataset, and keeps those that were read last."""
 
+import weakref
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
-from sufficiency.data.foreign import materialise
+from sufficiency.data.foreign import forget_materialised, labels_of, let_go
 from sufficiency.data.pairing import verify_splits
+from sufficiency.data.seal import Seal
 from sufficiency.data.splitting import part_of
+from sufficiency.data.stamps import Stamps, stamps_of_what_is_read
+from sufficiency.data.tensors import forget_tensors, written_tensors
 from sufficiency.schemas.spec import PluginRef
 from sufficiency.schemas.work import SplitPart, SplitSource
 from sufficiency.training.build import build
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.registry import DatasetContext, Registry
+from sufficiency.training.repeatable import drawing_from
 
 KEPT_DATASETS = 3
+
+SPLITS = ("training", "test")
+# Streams of a dataset's seed: the building of either split has its number.
+_READING = 2
+
+# Where a dataset is not the same each time, this is what can be done.
+WAY_OUT = (
+    "Augment in the training strategy, whose random numbers are seeded cell by cell; or register the dataset with "
+    'fingerprint "structure", by which it is known again by its sizes and labels alone.'
+)
+_STRUCTURE = (
+    "it is known again by its sizes and labels alone (fingerprint: structure), so that it goes unnoticed when its "
+    "items have changed"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,18 @@ class Splits:
     info: dict[str, Any]
     fingerprint: str
     context: DatasetContext
+    stamps: Stamps = field(default_factory=Stamps)
+    seals: tuple[Seal, ...] = ()
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether what they hold is known, and not somebody's own object."""
+        return all(isinstance(split, StoredItems) for split in (self.train, self.test))
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all that a cell is given has been read."""
+        return all(isinstance(split, ArrayDataset) for split in (self.train, self.test))
 
 
 class SplitReader:
@@ -45,6 +77,39 @@ class SplitReader:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._kept: OrderedDict[str, Splits] = OrderedDict()
+
+    def forget_strangers(self) -> None:
+        """Have somebody's own datasets built anew, and all others moved to their device anew, for another job."""
+        self._kept = OrderedDict((key, splits) for key, splits in self._kept.items() if splits.is_stored)
+        forget_materialised()
+        forget_tensors()
+
+    def check_unwritten(self, splits: Splits, train: SplitSource, test: SplitSource, name: str) -> None:
+        """Look whether what a cell was measured on is still what was verified, as far as that is seen at once.
+
+        Raises
+        ------
+        Fault
+            When a strategy has changed it in place, or its file has been written to while it was read from.
+        """
+        if written_tensors(splits.train) or written_tensors(splits.test):
+            raise Fault(_altered(name, ["its tensors"]))
+        if not splits.is_in_memory and splits.stamps.changed():
+            self.verified(train, test, splits.fingerprint, name)
+            splits.stamps.renew()  # they hold what they held
+
+    def mend(self, splits: Splits, name: str) -> None:
+        """Have kept splits as they were read, or not keep them.
+
+        Raises
+        ------
+        Fault
+            When their arrays were written to.
+        """
+        if written := [array for seal in splits.seals for array in seal.mended()]:
+            self._kept = OrderedDict((key, kept) for key, kept in self._kept.items() if kept is not splits)
+            forget_tensors()
+            raise Fault(_altered(name, sorted(set(written))))
 
     def verified(self, train: SplitSource, test: SplitSource, fingerprint: str, name: str) -> Splits:
         """Return a dataset that was verified before, if it is still what it was.
@@ -64,11 +129,18 @@ class SplitReader:
         splits = self._read_once(train, test)
         if splits.fingerprint != fingerprint:
             # The files may have changed, and been verified again, since this process read them.
-            splits = self.read_anew(train, test)
+            first, splits = splits.fingerprint, self.read_anew(train, test)
+            if splits.fingerprint not in (fingerprint, first):
+                detail = (
+                    f"The data of dataset {name!r} are others whenever they are read (fingerprints "
+                    f"{_short(fingerprint)}, {_short(first)}, {_short(splits.fingerprint)}): its loader draws at "
+                    f"random. {WAY_OUT}"
+                )
+                raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
         if splits.fingerprint != fingerprint:
             detail = (
                 f"The data of dataset {name!r} are not those that were verified (fingerprint "
-                f"{splits.fingerprint[:12]}…, then {fingerprint[:12]}…). Restore them; or have the "
+                f"{_short(splits.fingerprint)}, then {_short(fingerprint)}). Restore them; or have the "
                 "dataset verified again, and start the job anew."
             )
             raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
@@ -83,10 +155,14 @@ class SplitReader:
             When it cannot be read, or the two splits do not belong together.
         """
         self._kept.pop(_key(train, test), None)
+        forget_materialised()
         return self._read_once(train, test)
 
     def _read_once(self, train: SplitSource, test: SplitSource) -> Splits:
         key = _key(train, test)
+        if key in self._kept and self._kept[key].stamps.changed():
+            del self._kept[key]  # its files were written since
+            forget_materialised()
         if key not in self._kept:
             while len(self._kept) >= KEPT_DATASETS:
                 self._kept.popitem(last=False)
@@ -95,29 +171,39 @@ class SplitReader:
         return self._kept[key]
 
     def _read(self, train: SplitSource, test: SplitSource) -> Splits:
-        built = self._both(train, test)
+        with stamps_of_what_is_read() as stamps:
+            built = self._both(train, test)
+        made = [id(split) for split in built]
         try:
-            built = finished(*built, standardise=train.standardise)
-            info, fingerprint = verify_splits(*built)
+            with drawing_from(seed_of(train.seed, _READING)):
+                built = finished(*built, standardise=train.standardise)
+                info, fingerprint = verify_splits(*built, train.fingerprint)
         except Exception as error:
+            let_go(*made)
             detail = f"The dataset cannot be used: {_said(error)}"
             where = {"plugin": f"dataset:{train.loader}", "phase": "dataset"}
             raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
         # A regression has one output, and no classes to keep the proportions of.
         classes = len(info["class_names"]) or int(info["task"] == "regression")
         context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
-        labels = materialise(built[0]).y if info["task"] == "classification" else None
-        return Splits(built[0], built[1], labels, info, fingerprint, context)
+        if train.fingerprint == "structure":
+            info.setdefault("notes", []).append({"code": "fingerprint_of_structure", "detail": _STRUCTURE})
+        seals = tuple(Seal(split) for split in built)
+        splits = Splits(built[0], built[1], labels_of(built[0]), info, fingerprint, context, stamps, seals)
+        weakref.finalize(splits, let_go, *made)
+        return splits
 
     def _both(self, train: SplitSource, test: SplitSource) -> tuple[Any, Any]:
         built: list[Any] = []
         whole: dict[str, Any] = {}  # both parts of one source are cut from one reading of it
-        for split, source in (("train", train), ("test", test)):
+        for split, source in zip(SPLITS, (train, test), strict=True):
             loader = PluginRef(name=source.loader, params=source.params)
             try:
-                if (key := loader.model_dump_json()) not in whole:
-                    whole[key] = build(self._registry, "dataset", loader)
-                built.append(_part(whole[key], source.part, f"dataset:{loader.name}"))
+                # Of both splits the same noise would be no noise.
+                with drawing_from(seed_of(source.seed, SPLITS.index(split))):
+                    if (key := loader.model_dump_json()) not in whole:
+                        whole[key] = build(self._registry, "dataset", loader)
+                    built.append(_part(whole[key], source.part, f"dataset:{loader.name}"))
             except Fault as error:
                 if error.error["code"] == "plugin_unavailable":
                     raise
@@ -137,8 +223,25 @@ def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:
         raise Fault(fault("dataset_invalid", _said(error), where, exception=error)) from error
 
 
+def _altered(name: str, what: list[str]) -> dict[str, Any]:
+    detail = (
+        f"A strategy changed dataset {name!r} in place ({', '.join(what)}), so that every cell after it would train or "
+        "be tested on something else. Work on a copy (x = x.clone(), or x.copy()), then retry the job."
+    )
+    return fault("dataset_altered", detail, {"phase": "dataset"})
+
+
 def _said(error: Exception) -> str:
     return str(error) if isinstance(error, DatasetError) else describe(error)
+
+
+def seed_of(seed: int, stream: int) -> np.random.SeedSequence:
+    """Return the seed of one stream of a dataset's."""
+    return np.random.SeedSequence(entropy=seed, spawn_key=(stream,))
+
+
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint.removeprefix('structure:')[:12]}…"
 
 
 def _key(train: SplitSource, test: SplitSource) -> str:
