@@ -48,7 +48,10 @@ def main() -> None:
                     job = {
                         "model": {"name": "mlp"},
                         "training": {"name": "sleepy", "params": {"seconds": options.seconds}},
-                        **{"evaluation": {"name": "size"}, "dataset": "first", "runs": 1, "schedule": [100]},
+                        "evaluation": {"name": "size"},
+                        "dataset": "first",
+                        "runs": 1,
+                        "schedule": [100],
                     }
                     job_id = api.post("/jobs", json=job).raise_for_status().json()["id"]
                     while api.get(f"/jobs/{job_id}").json()["state"] == "queued":
