@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.curves.series import gaps_of, load_series, study_of
-from app.curves.values import spread_of, value_warnings
+from app.curves.values import value_warnings
+from sufficiency.answers.values import spread_of
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
     FittedCurve,

@@ -76,7 +76,19 @@ def load_series(session: Session, job: Job) -> list[Series]:
         .where(Cell.job_id == job.id)
         .order_by(Measurement.metric, Measurement.class_index, Cell.run, Cell.step)
     )
-    return series_from_rows((row for row in rows), _metric_specs(job))
+    measured = [tuple(row) for row in rows]
+    specs = _metric_specs(job)
+    if job.state == "completed" and any(row[3] not in specs for row in measured):
+        specs = _kept_specs(session, job) | specs
+    return series_from_rows(measured, specs)
+
+
+def _kept_specs(session: Session, job: Job) -> dict[str, MetricSpec]:
+    """Return how the metrics of a completed job were read at completion, which its kept curves go by."""
+    readings = session.scalar(select(Job.readings).where(Job.id == job.id)) or {}
+    return {
+        one["metric"]: MetricSpec(direction=one["direction"], bounds=one["bounds"]) for one in readings.get("series", [])
+    }
 
 
 def cell_values(

@@ -11,7 +11,7 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.curves.values import Spread
+from sufficiency.answers.values import Spread
 from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Unit
 
 NEWEST = 500

@@ -7,6 +7,8 @@ from typing import Any
 
 # Classes that a sentence lists.
 _LISTED = 6
+# Indices are below it where nobody knows how many classes there are.
+_MOST = 10_000
 
 
 class InvalidClasses(ValueError):
@@ -21,8 +23,8 @@ def vector_problem(size: int, class_names: Sequence[str]) -> str | None:
     if not class_names or size == len(class_names):
         return None
     return (
-        f"holds {size} values, and the dataset has {len(class_names)} classes ({_listed(class_names)}), so that it cannot "
-        f"be told which they are of. Give {len(class_names)} values in the classes' order, NaN where a class has none "
+        f"holds {size} values, and the dataset has {len(class_names)} classes ({_listed(class_names)}), so that it "
+        f"cannot be told which they are of. Give {len(class_names)} values in the classes' order, NaN where a class has none "
         f"(of scikit-learn's metrics: labels=range({len(class_names)})), or a mapping from class to value; values that "
         "are of no class take names of their own"
     )
@@ -68,7 +70,7 @@ def _index(key: Any, class_names: Sequence[str], names: Counter[str]) -> int:
         number = None if isinstance(key, bool) else operator.index(key)
     except TypeError:
         number = None
-    if number is None or not 0 <= number < (len(class_names) or 10**6):
+    if number is None or not 0 <= number < (len(class_names) or _MOST):
         if len(of_name) == 1 and not isinstance(key, bool):
             return of_name[0]
         raise InvalidClasses(_no_class(key, class_names))
@@ -87,8 +89,8 @@ def _no_class(key: Any, class_names: Sequence[str]) -> str:
             f"such as 'metric/{key}'"
         )
     return (
-        f"is a mapping with the key {key!r}, which is no class of the dataset ({_listed(class_names)}). Give a mapping from "
-        f"class to value; or, where it is a group of metrics, one metric each, such as 'group/{key}'"
+        f"is a mapping with the key {key!r}, which is no class of the dataset ({_listed(class_names)}). Give a mapping "
+        f"from class to value; or, where it is a group of metrics, one metric each, such as 'group/{key}'"
     )
 
 

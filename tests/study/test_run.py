@@ -279,7 +279,7 @@ def test_cells_that_cannot_be_measured_are_left_out_and_said(tmp_path: Path, wor
     for seen in (study, sufficiency.load(file)):
         [warning] = gaps(seen)
         assert "n = 10 (runs 0, 1): training:TooSmall raised ValueError: 15 neighbours of 10 items" in warning["detail"]
-        assert gaps(seen.project([1000]).answer) == [warning]
+        assert gaps(seen.project(1000).answer) == [warning]
         assert seen.to_dataeval().steps.tolist() == [20, 40, 80, 160]
     assert {row[2] for row in values(study)} == {20, 40, 80, 160}
     mended = sufficiency.run(**given | {"training": Train()}, resume=None)
