@@ -35,6 +35,8 @@ SCALAR = -1
 PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
 PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 DatasetStatus = Literal["verifying", "ready", "invalid"]
+# By what a dataset is known again: all that it holds, or its sizes and labels alone.
+FingerprintOf = Literal["content", "structure"]
 # What a dataset holds to be predicted, and what a plugin is for; "any": for whatever there is, or it does not say.
 PluginTask = Literal["classification", "regression", "multilabel", "detection", "any"]
 PLUGIN_TASKS: tuple[PluginTask, ...] = get_args(PluginTask)

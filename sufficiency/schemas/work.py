@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from sufficiency.schemas.words import FingerprintOf
+
 
 @dataclass(frozen=True)
 class UnitCell:
@@ -102,12 +104,18 @@ class SplitSource:
         None: all that it loads.
     standardise : bool
         Whether features are put on the scale of the training split.
+    fingerprint : {"content", "structure"}
+        By what the dataset is known again.
+    seed : int
+        Of what is random in how it is read.
     """
 
     loader: str
     params: dict[str, Any] = field(default_factory=dict)
     part: SplitPart | None = None
     standardise: bool = False
+    fingerprint: FingerprintOf = "content"
+    seed: int = 0
 
     @classmethod
     def registered(cls, split: Mapping[str, Any]) -> Self:
@@ -118,6 +126,8 @@ class SplitSource:
             params=dict(split.get("params") or {}),
             part=SplitPart(**part) if part else None,
             standardise=bool(split.get("standardise")),
+            fingerprint=split.get("fingerprint", "content"),
+            seed=int(split.get("seed", 0)),
         )
 
 

@@ -21,6 +21,7 @@ from sufficiency.data.preview import contact_sheet
 from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.examining import examined
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
@@ -102,7 +103,7 @@ class Trainer:
         self._send(Done(**_signed(request)))
 
     def _verify(self, request: VerifyDataset) -> None:
-        splits = self._splits.read_anew(request.train, request.test)
+        splits = examined(self._splits, self._registry, request.train, request.test)
         try:
             picture = contact_sheet(splits.train)
         except Exception:  # somebody's items may be anything, and a picture is no reason to refuse a dataset
