@@ -22,8 +22,8 @@ from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move
 from app.queue.outbox import enqueue
-from app.units.shapes import wrong_shape
 from app.units.picking import jobs_in_turn, next_unit
+from app.units.shapes import wrong_shape
 from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import CellResult, UnitCell

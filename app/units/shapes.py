@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Job, Measurement
 from sufficiency.method.shapes import shape_error, shapes_of
-from sufficiency.schemas.work import CellResult
 from sufficiency.schemas.words import SCALAR
+from sufficiency.schemas.work import CellResult
 
 
 def wrong_shape(session: Session, job: Job, result: CellResult, n: int) -> dict[str, Any] | None:

@@ -122,8 +122,8 @@ def _alike(metrics: Iterable[str]) -> list[dict[str, Any] | None]:
             "code": "names_alike",
             "metric": names[0],
             "class": None,
-            "detail": f"{', '.join(map(repr, names))} are {len(names)} metrics to the service, each with a curve of its "
-            "own. If they are meant to be one, let the evaluation write its name always in the same way.",
+            "detail": f"{', '.join(map(repr, names))} are {len(names)} metrics here, each with a curve of its own. "
+            "If they are meant to be one, let the evaluation write its name always in the same way.",
         }
         for names in groups.values()
         if len(names) > 1
@@ -137,8 +137,8 @@ def _unmeasured(name: str, metrics: Collection[str]) -> dict[str, Any]:
         "code": "metric_not_measured",
         "metric": name,
         "class": None,
-        "detail": f"{name!r} is declared under `metrics` of the job, and the evaluation does not measure it: {instead}. "
-        "What is declared goes by the exact name.",
+        "detail": f"{name!r} is declared under `metrics` of the job, and the evaluation does not measure it: "
+        f"{instead}. What is declared goes by the exact name.",
     }
 
 

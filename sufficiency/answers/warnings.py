@@ -36,7 +36,9 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
 
 def _assumptions(fitted: FittedStudy[Reading]) -> list[dict[str, Any]]:
     """Return how the metrics are read that nobody has declared."""
-    readings = {one.metric: one for one in [*(one.reading for one in fitted.curves), *(one for one, _ in fitted.skipped)]}
+    readings = {
+        one.metric: one for one in [*(one.reading for one in fitted.curves), *(one for one, _ in fitted.skipped)]
+    }
     told = [
         assumption(metric, one.direction, one.bounds)
         for metric, one in readings.items()

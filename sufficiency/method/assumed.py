@@ -14,8 +14,8 @@ _Kind = Literal["share", "rate", "error", "perplexity", "r2", "signed", "unbound
 
 _SHARE = (
     "acc accuracy f1 f2 fbeta fscore fmeasure precision recall sensitivity specificity selectivity tpr tnr ppv npv "
-    "auc auroc rocauc aucroc auprc prauc aucpr aupr ap ar map mar iou miou dice jaccard bleu rouge meteor chrf ndcg mrr "
-    "hit hits hitrate top ssim msssim pq nmi ami purity homogeneity"
+    "auc auroc rocauc aucroc auprc prauc aucpr aupr ap ar map mar iou miou dice jaccard bleu rouge meteor chrf ndcg "
+    "mrr hit hits hitrate top ssim msssim pq nmi ami purity homogeneity"
 )
 _RATE = "fpr fnr frr eer ece mce hter acer apcer bpcer ber"
 _ERROR = (

@@ -40,8 +40,8 @@ def shape_error(known: Mapping[str, int], found: Mapping[str, int], place: Mappi
     if not told:
         return None
     detail = (
-        f"In run {place['run']}, step {place['step']} (n = {place['n']}) {'; '.join(told)}, so that it cannot be told which "
-        "classes the values are of. Give one value for every class in every cell, NaN where a class has none (of "
+        f"In run {place['run']}, step {place['step']} (n = {place['n']}) {'; '.join(told)}, so that it cannot be told "
+        "which classes the values are of. Give one value for every class in every cell, NaN where a class has none (of "
         "scikit-learn's metrics: labels=…), or a mapping from class to value."
     )
     return {"code": "invalid_metrics", "detail": detail, "where": {**place, "phase": "evaluation"}}

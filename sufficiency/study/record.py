@@ -11,6 +11,7 @@ from uuid import UUID
 from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
+from sufficiency.answers.values import spread_of, value_warnings
 from sufficiency.answers.warnings import doubts
 from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.schemas.jobs import Links
@@ -196,7 +197,10 @@ class Record:
     def _warnings(self) -> list[dict[str, Any]]:
         gaps = gaps_warning(self.missing(), self.total)
         of_data = doubts(self.spec["dataset"], self.info.get("warnings") or [])
-        return [*of_data, *([gaps] if gaps else []), *self.warnings]
+        of_values = value_warnings(
+            map(spread_of, self.series()), len(self.cells), self.specs(), self.spec.get("metrics") or {}
+        )
+        return [*of_data, *([gaps] if gaps else []), *of_values, *self.warnings]
 
     # Its file
 

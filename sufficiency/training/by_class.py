@@ -24,9 +24,9 @@ def vector_problem(size: int, class_names: Sequence[str]) -> str | None:
         return None
     return (
         f"holds {size} values, and the dataset has {len(class_names)} classes ({_listed(class_names)}), so that it "
-        f"cannot be told which they are of. Give {len(class_names)} values in the classes' order, NaN where a class has none "
-        f"(of scikit-learn's metrics: labels=range({len(class_names)})), or a mapping from class to value; values that "
-        "are of no class take names of their own"
+        f"cannot be told which they are of. Give {len(class_names)} values in the classes' order, NaN where a class "
+        f"has none (of scikit-learn's metrics: labels=range({len(class_names)})), or a mapping from class to value; "
+        "values that are of no class take names of their own"
     )
 
 

@@ -133,7 +133,7 @@ def _on_host(value: Any) -> Any:
     if isinstance(value, Decimal) or (isinstance(value, Real) and not isinstance(value, int | float | np.generic)):
         return float(value)
     if isinstance(value, np.ma.MaskedArray):
-        return value.astype(np.float64).filled(np.nan)
+        return np.ma.filled(value.astype(np.float64), np.nan)
     if callable(detach := getattr(value, "detach", None)):
         tensor = detach().cpu()
         # NumPy has no bfloat16; every floating type fits into float64.
