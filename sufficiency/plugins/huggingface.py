@@ -56,7 +56,7 @@ def load_huggingface(
     target : str
         Column to predict; the names of a ClassLabel are the classes.
     split : str
-        Which split, where the folder holds a DatasetDict.
+        Which split, where the folder holds a DatasetDict of several.
     task : {"classification", "regression"}
         Whether the target's values are classes, or numbers to predict.
     size : int
@@ -90,6 +90,7 @@ def load_huggingface(
             f"{path} is not what save_to_disk writes: {type(error).__name__}: {error}{_other_form(folder)}"
         ) from error
     if isinstance(found, datasets.DatasetDict):
+        split = next(iter(found)) if split is None and len(found) == 1 else split
         if split not in found:
             raise DatasetError(
                 f"{path} has the splits {', '.join(map(str, found))}; choose one with split, not {split!r}"

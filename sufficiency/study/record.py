@@ -45,6 +45,10 @@ class Record:
     imprints : dict
         Of the objects that were given in place of plugins' names.
     created_at : str
+    elsewhere : bool
+        Its values were measured elsewhere.
+    planned : int or None
+        How many cells there are to be, where it is not every run at every step.
     cells : dict
         Results by run and step.
     gaps : dict
@@ -65,6 +69,8 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     imprints: dict[str, str] = field(default_factory=dict)
     created_at: str = field(default_factory=lambda: now())
+    elsewhere: bool = False
+    planned: int | None = None
     finished_at: str | None = None
     cells: dict[tuple[int, int], CellResult] = field(default_factory=dict)
     gaps: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
@@ -77,7 +83,7 @@ class Record:
     @property
     def total(self) -> int:
         """How many cells there are to be."""
-        return int(self.spec["runs"]) * len(self.steps)
+        return int(self.spec["runs"]) * len(self.steps) if self.planned is None else self.planned
 
     @property
     def fraction(self) -> float:

@@ -156,6 +156,10 @@ def test_splits_that_were_numbered_apart_are_brought_together_by_name(root: Path
         verify_splits(*finished(*(load_huggingface("d", "image", "label", split=split) for split in ("test", "train"))))
 
 
+def test_the_only_split_need_not_be_named(root: Path) -> None:
+    assert len(load(root, datasets.DatasetDict(train=table()))) == N
+
+
 def test_classes_can_be_given(root: Path) -> None:
     numbers([3, 0] * 3).save_to_disk(root / "d")
     dataset = load_huggingface("d", "image", "label", classes=["3", "1", "0"])
