@@ -333,7 +333,13 @@ class Sentences:
 
 
 def test_items_that_are_no_arrays_are_for_their_own_strategies() -> None:
-    study = sufficiency.run(**parts(train=Sentences(), test=Sentences(), schedule=[6, 12, 60]))
+    class OfThree(Evaluate):
+        """With a value for each of three classes."""
+
+        def evaluate(self, model: Mean, dataset: Any) -> dict[str, Any]:
+            return {"Recall": [0.5] * 3}
+
+    study = sufficiency.run(**parts(train=Sentences(), test=Sentences(), schedule=[6, 12, 60], evaluation=OfThree()))
     assert study.state == "completed"
     assert study.record.info["class_names"] == ["0", "1", "2"]
     assert study.record.info["train"]["class_counts"] == [20, 20, 20]

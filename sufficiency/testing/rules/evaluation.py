@@ -64,7 +64,7 @@ def declares_its_metrics(trial: Trial) -> None:
             assumed = assume(name, value, value)
             told = assumed.spec.model_dump(mode="json", include={"direction", "bounds"})
             raise Advice(
-                f"{name} is not in metric_properties: it is read by its {'name' if assumed.by_name else 'values'} only. "
+                f"{name} is not in metric_properties: it is read by its {'name' if assumed.by_name else 'values'}. "
                 f"Declare it: metric_properties = {{{name!r}: {told}}}."
             )
         low, high = MetricSpec.model_validate(declared[name]).bounds
