@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from sufficiency.cli.terminal import stdout
-from sufficiency.client.client import Client
+from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ApiError
 from sufficiency.schemas.text import short_count
 
@@ -144,7 +144,7 @@ def _ticks(width: int, x: Callable[[float], float], low: float, high: float, n_m
 
 
 def plots(
-    client: Client,
+    client: Answering,
     id: str,
     width: int,
     *,
@@ -181,7 +181,7 @@ def plots(
     return made
 
 
-def print_plots(client: Client, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
+def print_plots(client: Answering, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
     """Draw the curves, for people: a pipe gets the numbers alone."""
     console = stdout()
     if console.is_terminal:

@@ -43,6 +43,11 @@ class Handle(Reply[JobView]):
         self._asked = asked
 
     @property
+    def asked(self) -> Answering:
+        """Who answers questions about it."""
+        return self._asked
+
+    @property
     def id(self) -> str:
         """Its id."""
         return str(self["id"])

@@ -53,13 +53,40 @@ def targets_of(
         if classes is not None:
             raise DatasetError("a regression has no classes; leave them out, or make the task a classification")
         return y, None
-    if classes is not None and (twice := [name for k, name in enumerate(classes) if name in classes[:k]]):
-        raise DatasetError(f"{source}: two of the classes are called {twice[0]!r}; give each a name of its own")
+    told_apart(classes or (), source)
     if y.dtype.kind in "US" and y.ndim == 1:
         return _named(y.astype(str), classes, source)
     if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1 and _one_hot(y):
         return y.argmax(axis=1), [str(k) for k in range(y.shape[1])] if classes is None else list(classes)
     return y, numbered_classes(y, source) if classes is None else list(classes)
+
+
+def told_apart(classes: Sequence[str], source: str) -> None:
+    """Raise a DatasetError where two classes have one name: nobody could tell their figures apart."""
+    if twice := [name for k, name in enumerate(classes) if name in classes[:k]]:
+        raise DatasetError(f"{source}: two of the classes are called {twice[0]!r}; give each a name of its own")
+
+
+def classes_by_name(
+    labels: NDArray[np.int64], names: Sequence[str], classes: Sequence[str] | None, source: str
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the classes' names and the labels in the order of `classes`, where that is given.
+
+    Raises
+    ------
+    DatasetError
+        For an item whose class is not among the `classes`, or two classes of one name.
+    """
+    told_apart(names if classes is None else classes, source)
+    if classes is None:
+        return list(names), labels
+    place = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.int64)
+    if (unknown := np.flatnonzero(place[labels] < 0)).size:
+        raise DatasetError(
+            f"{source}: item {unknown[0]} is of class {names[labels[unknown[0]]]!r}, which is not among the classes "
+            f"{', '.join(classes[:20])}"
+        )
+    return list(classes), place[labels]
 
 
 def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> tuple[NDArray[Any], list[str]]:

@@ -43,6 +43,15 @@ def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
     found = []
     if info["task"] == "classification":
         found += _one_class(names, train, test)
+    if info["task"] == "classification" and not found and (void := np.flatnonzero((train == 0) & (test == 0))).size:
+        counted = void.tolist() == [0] and names[0] == "0"
+        why = "labels that count from 1 leave it over" if counted else "it is named, and nothing is of it"
+        found.append(
+            Remark(
+                "class_without_items",
+                f"neither split has an item of {_named(names, void)}: {why}; a model has an output for it all the same",
+            )
+        )
     if (missing := np.flatnonzero((train == 0) & (test > 0))).size:
         items = int(test[missing].sum())
         found.append(
@@ -60,8 +69,8 @@ def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
                 "nothing can be held back of it; collect more, or leave the class out",
             )
         )
-    void = bool(found) and found[0].code == "one_class"
-    if not void and (untested := np.flatnonzero((train > 0) & (test == 0))).size:
+    alone = bool(found) and found[0].code == "one_class"
+    if not alone and (untested := np.flatnonzero((train > 0) & (test == 0))).size:
         found.append(
             Remark(
                 "class_not_tested",

@@ -19,7 +19,7 @@ WORTH: dict[Worth, str] = {
     "unclear": "whether more data is worth it cannot be told yet",
 }
 STATUS: dict[TargetStatus, str] = {
-    "reached": "already measured",
+    "reached": "measured",
     "needs": "more than is measured",
     "beyond_horizon": "more than is looked for",
     "unreachable": "out of reach",

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import numbered_classes
+from sufficiency.data.layout import channels_first
 from sufficiency.data.pixels import as_unit
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import JobSpec, PluginRef
@@ -170,8 +171,9 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
         raise DatasetError(f"x must hold numbers, got {x.dtype}; encode text and categories before")
     if y.ndim == 2:
         y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    x, moved = channels_first(x, "auto", name)
     if (task or ("regression" if y.dtype.kind == "f" else "classification")) == "regression":
-        return ArrayDataset(as_unit(x), y, None, name)
+        return ArrayDataset(as_unit(x), y, None, name, description=moved)
     names = classes
     if y.dtype.kind not in "buif" or (y.size and y.min() < 0):
         names = [str(one) for one in (classes or np.unique(y.astype(str) if y.dtype.kind not in "iu" else y))]
@@ -179,7 +181,7 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
         if unknown := sorted({str(one) for one in y} - set(names)):
             raise DatasetError(f"y has {', '.join(unknown[:5])}, which `classes` does not name")
         y = np.array([places[str(one)] for one in y], dtype=np.int64)
-    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name)
+    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name, description=moved)
 
 
 def _is_pair(value: Any) -> bool:

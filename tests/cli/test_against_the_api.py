@@ -31,7 +31,7 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert "1 − (" in printed("curves", measured, "--method", "power_law")
     assert "through 5 steps" in printed("curves", measured)
     needed = printed("inv-project", measured, "0.8", "Accuracy:0.95")
-    assert "(already measured)" in needed
+    assert "(measured)" in needed
     assert " % likely)" in needed
     assert "out of reach" in printed("inv-project", measured, "Accuracy:0.995", "--method", "power_law")
     verdict = printed("verdict", measured, "--metric", "Accuracy")

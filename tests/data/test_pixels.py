@@ -168,6 +168,7 @@ def npz(root: Path, x: Any, y: Any = LABELS, **params: Any) -> ArrayDataset:
         BYTES.astype(">i2"),
         BYTES.astype(np.float32),
         BYTES.astype(np.uint16) * 257,
+        (BYTES.astype(np.uint16) * 257).astype(">u2"),
         BYTES.astype(np.float64) / 255,
         np.asfortranarray(BYTES),
         BYTES.transpose(0, 2, 3, 1),

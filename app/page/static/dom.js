@@ -29,7 +29,7 @@ export function replace(node, ...children) {
 // Words and numbers, by the rules of the command line: sufficiency/schemas/text.py has the same.
 
 export const WORTH = { yes: "more data is worth it", no: "more data is hardly worth it", unclear: "whether more data is worth it cannot be told yet" };
-export const STATUS = { reached: "already measured", unreachable: "out of reach", undetermined: "cannot be told" };
+export const STATUS = { reached: "measured", unreachable: "out of reach", undetermined: "cannot be told" };
 
 export function sentenceCase(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
