@@ -183,7 +183,7 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
         error = dataset["error"] or {}
         raise CommandError(
             f"dataset {dataset['name']} is invalid: {error.get('detail', '')}",
-            do=f"correct it, `sufficiency datasets remove {dataset['name']}`, and add it again",
+            do="correct it, and add it again under the same name",
         )
     if as_json:
         return

@@ -143,6 +143,13 @@ def test_labels_that_are_none_are_left_to_who_checks_them() -> None:
         assert not cut_off(y, np.arange(1), ["a", "b"], "x")
 
 
+def test_classes_of_one_name_are_named() -> None:
+    named = [
+        ArrayDataset(np.arange(k, k + 8)[:, None], np.arange(8) % 4, ["crane", "duck", "crane", "hen"]) for k in (0, 50)
+    ]
+    assert "'crane' (0, 2)" in warnings(*named)["class_names_twice"]
+
+
 def test_a_class_that_nothing_is_of_is_named() -> None:
     from_one = split([1, 2] * 15, "012")
     assert "labels that count from 1 leave it over" in warnings(from_one, from_one)["class_without_items"]
