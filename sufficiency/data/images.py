@@ -95,9 +95,15 @@ class Decoder:
 
     def read(self, content: bytes) -> NDArray[np.float32]:
         """Return the pixels of a picture's file."""
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
 
-        with Image.open(io.BytesIO(content)) as image:
+        if not content:
+            raise ValueError("it is empty")
+        try:
+            opened = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError as error:  # which speaks of the place in memory
+            raise ValueError(f"it is no image that Pillow reads; it begins with {content[:8]!r}") from error
+        with opened as image:
             return self(image)
 
     def description(self, source: str) -> Description:

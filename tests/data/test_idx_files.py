@@ -68,7 +68,7 @@ def test_what_is_in_a_file_counts_and_not_its_suffix(root: Path) -> None:
         (b"PK\3\4rest", "zip archive"),
         (b"", "it is empty"),
         (idx(X)[:-1], "4815 bytes where its header announces 4816"),
-        (b"\x89PNG\r\n", "begins with 89 50 4e 47"),
+        (b"\x89PNG\r\n", "magic number is 89 50 4e 47"),
     ],
 )
 def test_what_is_no_idx_file_is_called_what_it_is(root: Path, raw: bytes, says: str) -> None:

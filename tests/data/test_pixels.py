@@ -236,6 +236,9 @@ def test_numbers_that_may_be_no_pixels_stay_and_are_named(root: Path) -> None:
     left = npz(root, series)
     assert left.x.tolist() == series.tolist()
     assert codes(left, "warnings") == ["pixels_unscaled"]
+    flat = npz(root, BYTES.reshape(12, -1).astype(np.int64))
+    assert (flat.x.max(), codes(flat, "warnings")) == (BYTES.max(), ["pixels_unscaled"])
+    assert codes(npz(root, np.full((12, 15), 99)), "warnings") == []  # a few numbers are a table's
     signed = npz(root, RNG.normal(0, 1000, (12, 1, 16, 16)))  # as of a scanner
     assert (signed.x.min(), signed.x.max()) == pytest.approx((0, 1), abs=1e-6)
 
@@ -259,6 +262,40 @@ def test_labels_as_people_keep_them(root: Path) -> None:
         npz(root, BYTES, texts, classes=["9", "10"])
     with pytest.raises(DatasetError, match="two of the classes are called 'a'"):
         npz(root, BYTES, LABELS, classes=["a", "b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "says"),
+    [
+        (BYTES, np.where(LABELS == 0, -1, 1), "label -1, outside 0 … 1 .* classes count from 0"),
+        (BYTES, np.array(["a", " ", "b"])[LABELS], "item 1 has an empty label .4 such"),
+        (BYTES.transpose(1, 2, 3, 0), LABELS, r"last axis has 12: save np\.moveaxis"),
+    ],
+)
+def test_arrays_that_mislead_are_refused_with_the_way_out(root: Path, x: Any, y: Any, says: str) -> None:
+    with pytest.raises(DatasetError, match=says):
+        npz(root, x, y)
+
+
+class Last:
+    """Somebody's own dataset of images with their channels last."""
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.images[index], LABELS[index], {}
+
+
+def test_somebodys_channels_stay_where_they_are_and_are_named() -> None:
+    first, last = Last(BYTES), Last(BYTES.transpose(0, 2, 3, 1))
+    assert finished(last, last)[0] is last
+    assert "channels_last" in [warning["code"] for warning in verify_splits(last, last)[0]["warnings"]]
+    finished(first, first)
+    assert "channels_last" not in [warning["code"] for warning in verify_splits(first, first)[0]["warnings"]]
 
 
 def test_arrays_of_objects_say_how_to_save_them(root: Path) -> None:
