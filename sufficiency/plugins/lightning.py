@@ -59,7 +59,7 @@ class LightningFit:
         loader = DataLoader(TensorDataset(x[chosen], y[chosen]), batch_size=self.batch_size, shuffle=True)
         batches, batch_size = len(loader), self.batch_size
 
-        class Weighted(Callback):  # type: ignore[misc]
+        class Weighted(Callback):
             """Has the gradients of a smaller last batch count for its items; its loss is a mean over these."""
 
             def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:

@@ -159,7 +159,7 @@ def reestimate(model: nn.Module, x: Tensor, sizes: Sequence[int]) -> None:
     model.eval()
     for one in normalising:
         one.reset_running_stats()
-        one.momentum = None  # type: ignore[assignment]  # the average of all batches
+        one.momentum = None  # the average of all batches
         one.train()
     for batch in x.split(list(sizes)):
         model(batch)
