@@ -144,6 +144,7 @@ class Job(Base):
     work_done: Mapped[int] = mapped_column(server_default="0")
     event_seq: Mapped[int] = mapped_column(server_default="0")
     deaths: Mapped[int] = mapped_column(server_default="0")  # of trainers and workers, since a cell was last recorded
+    shapes: Mapped[dict[str, Any] | None]  # metric -> number of classes, -1 where it is one number: in all cells
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     learner: Mapped[dict[str, Any] | None]  # what its model is made of, as the catalog or its first cell told
