@@ -5,7 +5,7 @@ from typing import Any
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.foreign import materialise, task_of
+from sufficiency.data.foreign import ARRAY_TASKS, materialise, task_of
 from sufficiency.data.precision import TOLERATED, TOLERATED_STANDARDISED, moves_for, remark_on
 from sufficiency.data.scaling import scaled
 from sufficiency.data.splitting import standardised
@@ -50,7 +50,7 @@ def _on_one_scale(train: Any, test: Any) -> tuple[Any, Any]:
 
 def _told_apart(train: Any, test: Any, tolerated: float) -> tuple[Any, Any]:
     """Return both splits with every number where float32 tells it from its neighbours."""
-    if not all(isinstance(s, StoredItems) or task_of(s) in ("classification", "regression") for s in (train, test)):
+    if not all(isinstance(s, StoredItems) or task_of(s) in ARRAY_TASKS for s in (train, test)):
         return train, test
     first, second = materialise(train), materialise(test)
     if first.input_shape != second.input_shape:

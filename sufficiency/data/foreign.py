@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.labels import numbered_classes
+from sufficiency.data.labels import numbered_classes, of_rows
+
+# Of what the items' targets are numbers of one shape.
+ARRAY_TASKS = ("classification", "regression", "multilabel")
 
 # By identity, since somebody's dataset need be neither hashable nor weakly referable.
 # The dataset is kept with it, so that its id stays its own.
@@ -22,7 +25,8 @@ _KEPT = 6
 def materialise(dataset: Any) -> StoredItems:
     """Return any dataset of ``(array, target, ...)`` items as arrays, read once; one that is stored already, as it is.
 
-    A target is a label, a one-hot label, or a number where the dataset's `metadata` has ``"task": "regression"``.
+    A target is a label, a one-hot label, rows of 0 and 1 where items have several labels, or a number where the
+    dataset's `metadata` has ``"task": "regression"``.
 
     Raises
     ------
@@ -47,10 +51,7 @@ def materialise(dataset: Any) -> StoredItems:
     if _declared_task(dataset) == "regression":
         names, y = None, labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     elif labels.ndim == 2 and labels.shape[1] > 1:
-        # Probabilities will do as well, but a row must say something.
-        if (bad := np.flatnonzero(~(np.isfinite(labels).all(axis=1) & (labels > 0).any(axis=1)))).size:
-            raise DatasetError(f"the dataset: item {bad[0]} has the label {labels[bad[0]]}, which names no class")
-        names, y = [str(k) for k in range(labels.shape[1])], labels.argmax(axis=1)
+        names, y = [str(k) for k in range(labels.shape[1])], of_rows(labels, _declared_task(dataset), "the dataset")
     else:
         y = labels[:, 0] if labels.ndim == 2 else labels  # a label in an array of its own is still a label
         names = numbered_classes(y, "the dataset")
@@ -80,12 +81,13 @@ def _index2label(dataset: Any) -> Mapping[int, Any]:
 
 def _declared_task(dataset: Any) -> str:
     declared = str(_metadata(dataset).get("task") or "")
-    known = [task for task in ("classification", "regression") if task in declared.lower()]
+    plain = declared.lower().replace("-", "").replace("_", "").replace(" ", "")
+    known = [task for task in ("multilabel", "classification", "regression") if task in plain]
     return known[0] if known else declared  # MAITE's users write image-classification too
 
 
 def task_of(dataset: Any) -> str:
-    """Return what a dataset is for: "classification", "regression", or what only its own strategies understand.
+    """Return what a dataset is for: one of `ARRAY_TASKS`, or what only its own strategies understand.
 
     Its `metadata` may say so under "task"; items whose targets have boxes and labels are "object-detection".
     """
@@ -123,8 +125,8 @@ class Opaque:
 
 
 def contents(dataset: Any) -> StoredItems | Opaque:
-    """Return a dataset as arrays, or as an opaque one where its task is neither a classification nor a regression."""
-    if isinstance(dataset, StoredItems) or (task := task_of(dataset)) in ("classification", "regression"):
+    """Return a dataset as arrays, or as an opaque one where its task is none of `ARRAY_TASKS`."""
+    if isinstance(dataset, StoredItems) or (task := task_of(dataset)) in ARRAY_TASKS:
         return materialise(dataset)
     index2label = _index2label(dataset)
     names = tuple(str(index2label.get(k, k)) for k in range(max(map(int, index2label), default=-1) + 1))

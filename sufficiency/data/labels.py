@@ -34,12 +34,119 @@ def numbered_classes(y: Any, source: str) -> list[str]:
     return [str(k) for k in range(largest + 1)]
 
 
+def several_labels(y: Any, classes: int, source: str) -> NDArray[np.float32]:
+    """Return targets of several labels an item, 0 or 1 for each, shape (N, classes).
+
+    Raises
+    ------
+    DatasetError
+        For another shape, or other values.
+    """
+    labels = np.asarray(y)
+    if labels.ndim != 2 or labels.shape[1] != classes:
+        raise DatasetError(
+            f"{source}: with several labels an item, targets must be rows of 0 and 1, one number for each of the "
+            f"{classes} classes; got {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.dtype.kind not in "buif" or (bad := np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))).size:
+        where = f"item {bad[0]} has {labels[bad[0]]}" if labels.dtype.kind in "buif" else f"got {labels.dtype}"
+        raise DatasetError(f"{source}: with several labels an item, targets must be 0 or 1 for each; {where}")
+    return np.ascontiguousarray(labels, dtype=np.float32)
+
+
+def of_rows(rows: NDArray[Any], task: str, source: str) -> NDArray[Any]:
+    """Return what rows of one number a class say: the label of each item, or the rows where items have several.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, C)
+        One-hot, or probabilities, of which the largest is the label; or 0 and 1 for several labels an item.
+    task : str
+        What is declared: "classification", "multilabel", or nothing, by which rows with several ones are the latter.
+
+    Raises
+    ------
+    DatasetError
+        For rows that are none of these.
+    """
+    if rows.dtype.kind not in "buif":
+        raise DatasetError(f"{source}: labels in rows must be numbers, got {rows.dtype}")
+    values = rows.astype(np.float64)
+    sums, binary = values.sum(axis=1), ((values == 0) | (values == 1)).all(axis=1)
+    if task == "multilabel" or (not task and binary.all() and (sums > 1).any()):
+        return several_labels(rows, rows.shape[1], source)
+    if (bad := np.flatnonzero(binary & (sums > 1))).size:
+        raise DatasetError(
+            f"{source}: item {bad[0]} has {int(sums[bad[0]])} labels ({rows[bad[0]]}), which a classification has not; "
+            "if items may have several labels, make the task multilabel"
+        )
+    if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1) | ~(values > 0).any(axis=1))).size:
+        raise DatasetError(
+            f"{source}: item {bad[0]} has the label {rows[bad[0]]}, which names no class; if items may have several "
+            "labels or none, make the task multilabel"
+        )
+    one_positive = (values > 0).sum(axis=1) == 1
+    probable = (values >= 0).all(axis=1) & (np.abs(sums - 1) < 0.01)
+    if (bad := np.flatnonzero(~(one_positive | probable))).size:
+        raise DatasetError(
+            f"{source}: item {bad[0]} has the target {rows[bad[0]]}, which is neither one-hot, nor probabilities that "
+            "sum to 1, nor 0 and 1 for several labels"
+        )
+    labels: NDArray[np.int64] = rows.argmax(axis=1)
+    return labels
+
+
+def several_of_lists(
+    lists: Sequence[Sequence[Any]], names: Sequence[str] | None, task: str, source: str
+) -> tuple[list[str], NDArray[Any]]:
+    """Return the classes' names, and the targets, of lists of labels: their numbers, their names, or rows of 0 and 1.
+
+    Parameters
+    ----------
+    names : sequence of str, or None
+        Of the classes that numbers stand for.
+    task : str
+        As `of_rows` has it.
+
+    Raises
+    ------
+    DatasetError
+        For lists of anything else.
+    """
+    held = {value for one in lists for value in one}
+    lengths = {len(one) for one in lists}
+    wanted = len(names) if names is not None else None
+    if len(lengths) == 1 and held <= {0, 1} and min(lengths) == (wanted or min(lengths)) > 1:
+        return list(names or map(str, range(min(lengths)))), of_rows(np.asarray(lists), task, source)
+    if all(isinstance(value, str) for value in held):
+        names = in_order(sorted(held))
+        number: dict[Any, int] = {name: k for k, name in enumerate(names)}
+    elif all(isinstance(value, int | np.integer) and value >= 0 for value in held):
+        names = list(names or map(str, range(max(held, default=-1) + 1)))
+        number = {k: k for k in range(len(names))}
+    else:
+        raise DatasetError(
+            f"{source} holds lists that are neither labels by number or name, nor rows of 0 and 1 of one length"
+        )
+    if not names or (unknown := [value for value in held if value not in number]):
+        raise DatasetError(
+            f"{source} names {'no label at all' if not held else f'the label {unknown[0]!r}, which is none'}"
+        )
+    if len(names) > MOST_CLASSES:
+        raise DatasetError(f"{source} has {len(names)} labels; at most {MOST_CLASSES} are allowed")
+    rows = np.zeros((len(lists), len(names)), np.float32)
+    for row, one in zip(rows, lists, strict=True):
+        row[[number[value] for value in one]] = 1.0
+    return list(names), rows
+
+
 def targets_of(
     y: NDArray[Any], classes: Sequence[str] | None, task: str, source: str
 ) -> tuple[NDArray[Any], list[str] | None]:
-    """Return the targets of an array in one dimension, and the classes' names; None for a regression.
+    """Return the targets of an array, and the classes' names; None for a regression.
 
-    A column is as good as a row; one-hot rows are labels; texts are the names of their classes.
+    A column is as good as a row; one-hot rows are labels, and rows of 0 and 1 with several ones several labels an item;
+    texts are the names of their classes.
 
     Raises
     ------
@@ -57,8 +164,15 @@ def targets_of(
         raise DatasetError(f"{source}: two of the classes are called {twice[0]!r}; give each a name of its own")
     if y.dtype.kind in "US" and y.ndim == 1:
         return _named(y.astype(str), classes, source)
-    if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1 and _one_hot(y):
-        return y.argmax(axis=1), [str(k) for k in range(y.shape[1])] if classes is None else list(classes)
+    if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1:
+        # Every loader's task is a classification where nobody says what it is.
+        declared = "" if task == "classification" else task
+        return of_rows(y, declared, source), [str(k) for k in range(y.shape[1])] if classes is None else list(classes)
+    if task == "multilabel":
+        raise DatasetError(
+            f"{source}: with several labels an item, targets must be rows of 0 and 1, one number a class; got "
+            f"{y.dtype} of shape {y.shape}"
+        )
     return y, numbered_classes(y, source) if classes is None else list(classes)
 
 
@@ -71,10 +185,6 @@ def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> t
             f"{', '.join(names[:20])}"
         )
     return np.array([number[text] for text in texts.tolist()], dtype=np.int64), names
-
-
-def _one_hot(y: NDArray[Any]) -> bool:
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def in_order(names: Sequence[str]) -> list[str]:

@@ -25,7 +25,10 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
     """
     first, second = contents(train), contents(test)
     if first.task != second.task:
-        raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}")
+        hint = ""
+        if {first.task, second.task} == {"classification", "multilabel"}:
+            hint = "; items of the one have several labels: make the task of both multilabel"
+        raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}{hint}")
     if unknown := [name for name in second.class_names if name not in first.class_names]:
         raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}")
     if first.class_names[: len(second.class_names)] != second.class_names:
@@ -70,6 +73,8 @@ def _counts(split: StoredItems | Opaque, class_names: Sequence[str]) -> dict[str
         low, middle, high = np.quantile(split.y.astype(np.float64), [0, 0.5, 1]).tolist()
         spread = {"mean": float(split.y.mean(dtype=np.float64)), "sd": float(split.y.std(dtype=np.float64))}
         return {"size": len(split), "class_counts": [], "target": {"min": low, "median": middle, "max": high, **spread}}
+    if split.task == "multilabel":
+        return {"size": len(split), "class_counts": split.y.sum(axis=0, dtype=np.int64).tolist()}
     return {"size": len(split), "class_counts": np.bincount(split.y, minlength=len(class_names)).tolist()}
 
 

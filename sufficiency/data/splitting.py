@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.foreign import materialise, task_of
+from sufficiency.data.foreign import ARRAY_TASKS, materialise, task_of
 from sufficiency.method.sampling import nested_order
 
 # A stream of its own: run 0 of a job with the same seed must not go through the items in this order.
@@ -57,7 +57,7 @@ def part_of(
     DatasetError
         When a part would be empty, or an item has no such metadata.
     """
-    arrays = materialise(dataset) if task_of(dataset) in ("classification", "regression") else None
+    arrays = materialise(dataset) if task_of(dataset) in ARRAY_TASKS else None
     labels = arrays.y if stratify and arrays is not None and arrays.task == "classification" else None
     size = len(dataset)
     if group_by is None:
@@ -147,7 +147,7 @@ def standardised(train: Any, test: Any) -> tuple[ArrayDataset, ArrayDataset]:
         For items that are no arrays, or that are memory-mapped.
     """
     for split in (train, test):
-        if task_of(split) not in ("classification", "regression"):
+        if task_of(split) not in ARRAY_TASKS:
             raise DatasetError(f"items for {task_of(split)} cannot be standardised; leave it to the strategy")
     first, second = materialise(train), materialise(test)
     if not (isinstance(first, ArrayDataset) and isinstance(second, ArrayDataset)):

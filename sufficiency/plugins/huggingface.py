@@ -9,6 +9,7 @@ from pydantic import Field
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.labels import several_of_lists
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
@@ -41,11 +42,12 @@ def load_huggingface(
     item : str
         Column of the items: images, text, or lists of numbers of one shape.
     target : str
-        Column to predict; the names of a ClassLabel are the classes.
+        Column to predict; the names of a ClassLabel are the classes. Lists of labels, or rows of 0 and 1, are several
+        labels an item.
     split : str
         Which split, where the folder holds a DatasetDict.
-    task : {"classification", "regression"}
-        Whether the target's values are classes, or numbers to predict.
+    task : {"classification", "regression", "multilabel"}
+        Whether the target's values are classes, numbers to predict, or lists of several labels.
     size : int
         Images are resized to size × size.
     grayscale : bool
@@ -129,6 +131,10 @@ def _targets(found: Any, target: str, path: str, task: Task) -> tuple[list[str] 
         raise DatasetError(f"{path}: column {target!r} has {gaps} empty values; drop those rows")
     if task == "regression":
         return None, np.asarray(values)
+    if isinstance(values[0], list | tuple | np.ndarray):
+        inner = getattr(found.features[target], "feature", None)
+        names = list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
+        return several_of_lists(values, names, "" if task == "classification" else task, f"{path}: column {target!r}")
     if isinstance(feature := found.features[target], datasets.ClassLabel):
         return list(feature.names), np.asarray(values, dtype=np.int64)
     ordered = sorted(set(values))
