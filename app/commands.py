@@ -17,6 +17,7 @@ import typer
 from sufficiency import exits
 from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
 from sufficiency.extras import needs
+from sufficiency.running import running_standalones
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -39,7 +40,7 @@ DataDir = Annotated[
 ]
 DataDirOf = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Of a running standalone; else the settings say where the servers are."),
+    typer.Option("--data-dir", help="Of a standalone; else the service of the settings, or the standalone that runs."),
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
@@ -142,8 +143,10 @@ def migrate() -> None:
 def doctor(data_dir: DataDirOf = None, url: Url = None, as_json: JsonFindings = False) -> None:
     """Say what is wrong with a live service, and the remedy.
 
-    It looks at settings, PostgreSQL, Redis, API, workers, plugins, jobs and what they left behind, directly and without
-    changing anything; so it works while the API is down. Exit code 0: nothing is wrong; 1: something is.
+    Without settings it is the standalone that runs on this machine.
+
+    It looks at settings, PostgreSQL, Redis, API, workers, plugins, jobs and what they left behind, directly and
+    without changing anything; so it works while the API is down. Exit code 0: nothing is wrong; 1: something is.
 
     \b
     Example:
@@ -156,10 +159,10 @@ def doctor(data_dir: DataDirOf = None, url: Url = None, as_json: JsonFindings = 
     with needs("service"):
         from app.doctor.examination import examine
 
-    settings = _settings_of(data_dir)
+    settings, place = _settings_of(data_dir)
     if url is not None:
         settings = settings.model_copy(update={"url": url})
-    findings = examine(settings, data_dir or Path(tempfile.gettempdir()))
+    findings = examine(settings, place or Path(tempfile.gettempdir()))
     wrong = sum(finding.level == "wrong" for finding in findings)
     if as_json:
         _print_json({"wrong": wrong, "findings": [asdict(finding) for finding in findings]})
@@ -187,7 +190,7 @@ def prune(
 
     It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
     measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
-    of the settings, in short transactions, while the service runs.
+    of the settings, or else of the standalone that runs on this machine, in short transactions, while it runs.
 
     \b
     Example:
@@ -201,8 +204,9 @@ def prune(
         from app.jobs.retention import prune as drop
 
     age = _age(older_than)
+    settings, _ = _settings_of(data_dir)
     with _database_errors():
-        database = Database(_settings_of(data_dir).database_url, pool_size=1)
+        database = Database(settings.database_url, pool_size=1)
         try:
             dropped = drop(database, age, dry_run=dry_run)
         finally:
@@ -234,17 +238,35 @@ def _database_errors(what: str = "used") -> Iterator[None]:
         ) from error
 
 
-def _settings_of(data_dir: Path | None) -> "Settings":
-    """Return the settings, with the servers of the standalone that keeps its data there if one is named."""
+def _settings_of(data_dir: Path | None) -> "tuple[Settings, Path | None]":
+    """Return the settings of the service that is meant, and its data directory if it is a standalone.
+
+    That is the standalone that keeps its data there, if one is named; the service that the settings name, if they do;
+    else the standalone that this user runs on this machine.
+    """
     from app.settings import get_settings
 
+    settings = get_settings()
+    found = running_standalones()
     if data_dir is None:
-        return get_settings()
+        if settings.model_fields_set & {"database_url", "redis_url"} or not found:
+            return settings, None
+        if len(found) > 1:
+            listed = "\n".join(f"{one.data_dir} ({one.url})" for one in found)
+            raise CommandError(
+                f"{len(found)} standalones run on this machine", listed, "name one with --data-dir", MISUSED
+            )
+        data_dir = found[0].data_dir
+        typer.echo(f"The standalone in {data_dir}:", err=True)
     with needs("standalone"):
         from app.standalone.servers import running_servers
 
     database_url, redis_url = running_servers(data_dir)
-    return get_settings().model_copy(update={"database_url": database_url, "redis_url": redis_url})
+    url = next((one.url for one in found if one.data_dir == data_dir.expanduser().resolve()), settings.url)
+    if "url" in settings.model_fields_set:
+        url = settings.url
+    update = {"database_url": database_url, "redis_url": redis_url, "url": url}
+    return settings.model_copy(update=update), data_dir
 
 
 def _age(text: str) -> timedelta:

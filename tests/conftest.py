@@ -12,6 +12,14 @@ from app.standalone.servers import EmbeddedServers
 from tests.support.servers import TEMPLATE, Servers, new_database, run_sql, url_of
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home() -> Iterator[Path]:
+    """A state directory of the tests' own: no test finds a standalone that somebody runs on this machine."""
+    with tempfile.TemporaryDirectory(prefix="sufficiency-state-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", directory)
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """PostgreSQL and Redis for the whole session."""

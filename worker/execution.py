@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.db.engine import Database, is_away
 from app.settings import Settings
+from app.units.giving_up import give_up_cell
 from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, surrender_unit
-from sufficiency.schemas.work import CellResult, SplitSource
+from sufficiency.schemas.work import CellFailure, CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Done, Failed, Measured, RunUnit, Started
+from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started
 from worker.deaths import TrainerLost, timed_out
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
@@ -40,7 +41,7 @@ class Work:
     claim: ClaimedUnit
     verdict: Literal["held", "cancelled", "lost"] = "held"  # set by the heartbeat, read by the slot's thread
     place: dict[str, Any] = field(default_factory=lambda: STARTING)
-    unwritten: deque[CellResult] = field(default_factory=deque)
+    unwritten: deque[CellResult | CellFailure] = field(default_factory=deque)
     recorded: int = 0
 
 
@@ -52,8 +53,8 @@ class Results:
         self._work = work
         self._next_try, self._pause = 0.0, AWAY_RETRY_SECONDS[0]
 
-    def take(self, result: CellResult) -> None:
-        """Have one more result written next."""
+    def take(self, result: CellResult | CellFailure) -> None:
+        """Have what became of one more cell written next."""
         self._work.unwritten.append(result)
         if len(self._work.unwritten) == 1:
             self._next_try = 0.0
@@ -66,7 +67,7 @@ class Results:
         try:
             while work.unwritten:
                 with self._database.transaction() as session:
-                    is_ours = record_cell(session, work.claim.unit_id, work.claim.attempt, work.unwritten[0])
+                    is_ours = _written(session, work.claim, work.unwritten[0])
                 if not is_ours:
                     work.verdict = "lost"
                 work.unwritten.popleft()
@@ -144,6 +145,8 @@ class Execution:
                     deadline = time.monotonic() + limit
                 case Measured(result=result):
                     results.take(result)
+                case NotMeasurable(failure=failure):
+                    results.take(failure)
                 case Done():
                     return Ending("finished")
                 case Failed(error=error):
@@ -161,7 +164,7 @@ class Execution:
         """Write what has not been written of a unit, and how it ended."""
         unit_id, attempt = work.claim.unit_id, work.claim.attempt
         for result in work.unwritten:
-            record_cell(session, unit_id, attempt, result)
+            _written(session, work.claim, result)
         if ending.way == "finished":
             finish_unit(session, unit_id, attempt)
         elif ending.way == "failed":
@@ -176,6 +179,13 @@ class Execution:
                 max_attempts=self._settings.max_attempts,
                 max_deaths=self._settings.max_deaths,
             )
+
+
+def _written(session: Session, claim: ClaimedUnit, ended: CellResult | CellFailure) -> bool:
+    """Write what became of a cell; return whether the unit is the worker's still."""
+    if isinstance(ended, CellFailure):
+        return give_up_cell(session, claim.unit_id, claim.attempt, ended)
+    return record_cell(session, claim.unit_id, claim.attempt, ended)
 
 
 def log_end(work: Work, ending: Ending, seconds: float) -> None:

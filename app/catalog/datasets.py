@@ -37,6 +37,10 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
             splits[split]["part"] = {"name": split, **(new.split or SplitRule()).model_dump(), "rule": SPLIT_RULE}
         if new.standardise:
             splits[split]["standardise"] = True
+        if new.fingerprint != "content":
+            splits[split]["fingerprint"] = new.fingerprint
+        if new.seed:
+            splits[split]["seed"] = new.seed
         errors.extend(error for error in found if error not in errors)
     if errors:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)

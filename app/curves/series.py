@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.curves.kinks import dataset_info, met_on
 from app.db.tables import Cell, Job, Measurement
+from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
 from sufficiency.method.measurements import Series, series_from_rows
@@ -17,6 +18,22 @@ from sufficiency.schemas.spec import MetricSpec
 CellKey = tuple[int, int, str, int]
 
 _OF_CELL = (Measurement.job_id == Cell.job_id) & (Measurement.run == Cell.run) & (Measurement.step == Cell.step)
+
+
+# A cell that could not be measured. The version before measures such a one, and leaves the error.
+GIVEN_UP = and_(Cell.error.is_not(None), Cell.finished_at.is_(None))
+
+
+def gaps_of(session: Session, job: Job) -> list[Gap]:
+    """Return the cells of a job that could not be measured, and why, by size and run."""
+    if not job.cells_not_measurable:
+        return []
+    rows = session.execute(
+        select(Cell.run, Cell.step, Cell.n, Cell.error)
+        .where(Cell.job_id == job.id, GIVEN_UP)
+        .order_by(Cell.n, Cell.run, Cell.step)
+    )
+    return [Gap(run, step, n, error or {}) for run, step, n, error in rows]
 
 
 def study_of(session: Session, job: Job) -> Study:
@@ -35,6 +52,7 @@ def study_of(session: Session, job: Job) -> Study:
         steps=job.steps or [],
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
+        gaps=gaps_of(session, job),
         subsets=(
             job.dataset_fingerprint,
             *(job.spec[name] for name in ("seed", "protocol")),

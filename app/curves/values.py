@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from app.db.tables import Job
+from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.method.measurements import Series, bounds_text, key
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import SCALAR
@@ -30,8 +31,14 @@ def spread_of(series: Series) -> Spread:
     return Spread(*key(series), values.size, least, most)
 
 
-def value_warnings(job: Job, spreads: Iterable[Spread]) -> list[dict[str, Any]]:
-    """Return what the values themselves give reason to doubt: missing ones, and ones that cannot be."""
+def value_warnings(job: Job, spreads: Iterable[Spread], gaps: Sequence[Gap] = ()) -> list[dict[str, Any]]:
+    """Return what the values themselves give reason to doubt: missing ones, and ones that cannot be.
+
+    Parameters
+    ----------
+    gaps : sequence of Gap
+        The cells that could not be measured.
+    """
     by_metric: dict[str, list[Spread]] = {}
     for spread in spreads:
         by_metric.setdefault(spread.metric, []).append(spread)
@@ -40,7 +47,7 @@ def value_warnings(job: Job, spreads: Iterable[Spread]) -> list[dict[str, Any]]:
         for metric, of_metric in sorted(by_metric.items())
         for warning in (_missing(job, metric, of_metric), _outside(job, metric, of_metric))
     ]
-    return [warning for warning in found if warning is not None]
+    return [warning for warning in (gaps_warning(gaps, job.cells_total), *found) if warning is not None]
 
 
 def _missing(job: Job, metric: str, spreads: Sequence[Spread]) -> dict[str, Any] | None:

@@ -139,6 +139,7 @@ class Job(Base):
     priority: Mapped[int]
     cells_total: Mapped[int] = mapped_column(server_default="0")
     cells_done: Mapped[int] = mapped_column(server_default="0")
+    cells_not_measurable: Mapped[int] = mapped_column(server_default="0")  # ended without a value, beside those done
     work_total: Mapped[int] = mapped_column(server_default="0")  # training items over all cells: what progress is of
     work_done: Mapped[int] = mapped_column(server_default="0")
     event_seq: Mapped[int] = mapped_column(server_default="0")
@@ -167,7 +168,11 @@ class Job(Base):
         CheckConstraint("(state = 'failed') = COALESCE(jsonb_typeof(error) = 'object', false)", name="error_of_failed"),
         CheckConstraint("work_done BETWEEN 0 AND work_total", name="work_done"),
         CheckConstraint("steps IS NOT NULL OR cells_total = 0", name="cells_of_steps"),
-        CheckConstraint("state <> 'completed' OR (cells_done = cells_total AND cells_total > 0)", name="completed"),
+        CheckConstraint("cells_not_measurable >= 0", name="cells_not_measurable"),
+        CheckConstraint(
+            "state <> 'completed' OR (cells_done + cells_not_measurable >= cells_total AND cells_done > 0)",
+            name="completed",
+        ),
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
         CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
@@ -220,7 +225,8 @@ class Unit(Base):
 class Cell(Base):
     """One (run, step): the grain of resuming and of results. `finished_at` is null until it is measured.
 
-    A measured cell outlives its unit, which `prune` drops.
+    One that is not has an `error` once it is given up as not measurable; until then it is open. A measured cell
+    outlives its unit, which `prune` drops.
     """
 
     __tablename__ = "cell"
@@ -235,6 +241,7 @@ class Cell(Base):
     device: Mapped[str | None]
     attempt: Mapped[int | None]
     finished_at: Mapped[datetime | None]
+    error: Mapped[dict[str, Any] | None]
     details: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # what its learner settled by itself
 
     __table_args__ = (

@@ -10,6 +10,8 @@ from app.doctor.findings import Check, Finding, listed
 from app.settings import Settings
 from sufficiency.schemas.words import ENDED, OPEN_UNIT_STATES
 
+_given_up = and_(Cell.finished_at.is_(None), Cell.error.is_not(None))
+
 
 def _counters(session: Session, settings: Settings) -> Iterator[Finding]:
     of_cells = (
@@ -17,8 +19,9 @@ def _counters(session: Session, settings: Settings) -> Iterator[Finding]:
             Cell.job_id,
             func.count().label("total"),
             func.count(Cell.finished_at).label("done"),
+            func.count().filter(_given_up).label("given_up"),
             func.sum(Cell.n).label("work"),
-            func.coalesce(func.sum(Cell.n).filter(Cell.finished_at.is_not(None)), 0).label("work_done"),
+            func.coalesce(func.sum(Cell.n).filter(or_(Cell.finished_at.is_not(None), _given_up)), 0).label("work_done"),
         )
         .group_by(Cell.job_id)
         .subquery()
@@ -26,6 +29,7 @@ def _counters(session: Session, settings: Settings) -> Iterator[Finding]:
     kept = [
         (Job.cells_total, of_cells.c.total),
         (Job.cells_done, of_cells.c.done),
+        (Job.cells_not_measurable, of_cells.c.given_up),
         (Job.work_total, of_cells.c.work),
         (Job.work_done, of_cells.c.work_done),
     ]

@@ -20,6 +20,7 @@ from app.jobs import repository
 from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
+from app.jobs.not_measurable import open_again
 from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
 from app.jobs.reuse import Changed, changes, refuse_mixing
@@ -74,7 +75,9 @@ class ExtensionPlan:
 
 
 def retry(session: Session, job_id: UUID, settings: Settings, *, anew: bool = False) -> Job:
-    """Queue a failed or cancelled job again; what is measured stays.
+    """Queue a failed or cancelled job again, or a completed one with cells that could not be measured.
+
+    What is measured stays; cells that could not be measured are tried again.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def retry(session: Session, job_id: UUID, settings: Settings, *, anew: bool = Fa
     if job.state not in ENDED:
         detail = f"The job is {job.state}: only a failed or cancelled job can be tried again."
         raise Conflict(detail, code="job_not_ended")
-    if job.state == "completed" and not anew:
+    if job.state == "completed" and not anew and not job.cells_not_measurable:
         detail = (
             "The job is completed: all its cells are measured. POST …/extend adds runs or steps to it, and "
             "POST …/retry?start_anew=true drops what is measured and measures all of it again."
@@ -167,7 +170,7 @@ def plan_extension(
     kept = 0 if extended.anew else job.cells_done
     to_measure = items = None
     if extended.units is not None:
-        left = 0 if extended.anew else job.cells_total - job.cells_done
+        left = 0 if extended.anew else job.cells_total - job.cells_done - job.cells_not_measurable
         to_measure = left + sum(len(cells) for cells in extended.units)
         items = (0 if extended.anew else job.work_total - job.work_done) + sum(work(cells) for cells in extended.units)
     dumped = spec.model_dump(mode="json")
@@ -254,7 +257,10 @@ def _bad_steps(job: Job, spec: JobSpec, added: Sequence[int], size: int, anew: b
 
 def _resume(session: Session, job: Job) -> None:
     """Queue a locked job again; recorded cells stay, unfinished units start with a clean slate."""
-    move(session, job, "queued")
+    again = job.cells_not_measurable
+    move(session, job, "queued", data={"retried": {"cells": again}} if again else None)
+    if again:
+        open_again(session, job)
     if job.steps is None:
         ask_for_plan(session, job)
     elif not _reopen_units(session, job):  # every cell was there already
@@ -270,7 +276,9 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     add_cells(session, job, extended.spec, extended.steps)
     _reopen_units(session, job)
     session.flush()
-    if job.cells_done == job.cells_total:  # the same data under another name, and nothing new to measure
+    if (
+        job.cells_done + job.cells_not_measurable >= job.cells_total
+    ):  # the same data under another name, and nothing new to measure
         complete(session, job)
 
 
@@ -299,7 +307,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     session.flush()
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
-    job.cells_done = job.cells_total = job.work_done = job.work_total = 0
+    job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0
     job.steps = None
     move(session, job, "queued")
     emit(session, job, "discarded", dropped)

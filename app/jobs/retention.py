@@ -15,6 +15,9 @@ from sufficiency.schemas.words import ENDED
 BATCH = 20
 
 
+_is_measured = and_(Job.state == "completed", Job.cells_not_measurable == 0)
+
+
 @dataclass(frozen=True)
 class Dropped:
     """How much was dropped, or would be, and of how many jobs.
@@ -25,7 +28,7 @@ class Dropped:
     events : int
         All but each job's last, which says how it ended.
     units : int
-        Of completed jobs: nothing is handed out of them again.
+        Of completed jobs without a cell that could not be measured: nothing is handed out of them again.
     keys : int
         Idempotency keys of extensions.
     messages : int
@@ -46,7 +49,7 @@ def prune(database: Database, older_than: timedelta, *, dry_run: bool = False) -
     """Drop what jobs that ended before `older_than` ago no longer need.
 
     Jobs, cells, measurements and curves stay: they can be read, exported and extended as before. Failed and cancelled
-    jobs keep their units too, so that they can be retried.
+    jobs, and completed ones with cells that could not be measured, keep their units too, so that they can be retried.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def prune(database: Database, older_than: timedelta, *, dry_run: bool = False) -
 
 def _batch(session: Session, older_than: timedelta, after: UUID | None, *, lock: bool) -> list[UUID]:
     has_events = exists().where(Event.job_id == Job.id, Event.seq < Job.event_seq)
-    has_units = and_(Job.state == "completed", exists().where(Unit.job_id == Job.id))
+    has_units = and_(_is_measured, exists().where(Unit.job_id == Job.id))
     has_keys = exists().where(Extension.job_id == Job.id)
     statement = (
         select(Job.id)
@@ -84,7 +87,7 @@ def _batch(session: Session, older_than: timedelta, after: UUID | None, *, lock:
 
 def _conditions(jobs: list[UUID]) -> list[tuple[type[Event | Unit | Extension], ColumnElement[bool]]]:
     last = select(Job.event_seq).where(Job.id == Event.job_id).scalar_subquery()
-    completed = select(Job.id).where(Job.id.in_(jobs), Job.state == "completed")
+    completed = select(Job.id).where(Job.id.in_(jobs), _is_measured)
     return [
         (Event, and_(Event.job_id.in_(jobs), Event.seq < last)),
         (Unit, Unit.job_id.in_(completed)),

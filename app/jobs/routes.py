@@ -65,6 +65,7 @@ def _view(info: service.JobInfo) -> JobView:
         plugin_versions=job.plugin_versions,
         progress=ProgressView(
             cells_done=progress.cells_done,
+            cells_not_measurable=progress.cells_not_measurable,
             cells_total=progress.cells_total,
             fraction=progress.fraction,
             eta_seconds=progress.eta_seconds,
@@ -184,7 +185,9 @@ def cancel_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobV
 
 @router.post("/jobs/{job_id}/retry", status_code=202, responses=documented(404, 409))
 def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_anew: StartAnew = False) -> JobView:
-    """Queue a failed or cancelled job again. What is measured stays; only the rest is run.
+    """Queue a failed or cancelled job again, or a completed one with cells that could not be measured.
+
+    What is measured stays; only the rest is run, and what could not be measured is tried again.
 
     Refused when a plugin's version or the dataset's fingerprint is not what the job was measured with, except with
     `start_anew`, which a completed job may be asked for too.
@@ -271,8 +274,8 @@ def _existing_job(request: Request, job_id: UUID) -> UUID:
     response_class=EventSourceResponse,
     responses={
         200: {
-            "description": "Events of type state, planned, cell, warning, versions and discarded; `id` is the event's "
-            "number. An event of type pruned stands for numbers that are no longer kept",
+            "description": "Events of type state, planned, cell, not_measurable, warning, versions and discarded; "
+            "`id` is the event's number. An event of type pruned stands for numbers that are no longer kept",
             "content": {
                 "text/event-stream": {
                     "example": 'event: cell\ndata: {"run": 0, "step": 9, "n": 2500, "metrics": {"Accuracy": 0.944}, '

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.curves.series import gaps_of
 from app.curves.values import value_warnings
 from app.db.tables import Event, Job
 from app.errors import Conflict
@@ -31,6 +32,7 @@ class Progress:
     """How far a job is; `fraction` is of training items, so that a large cell weighs what it costs."""
 
     cells_done: int
+    cells_not_measurable: int
     cells_total: int
     fraction: float
     eta_seconds: float | None
@@ -152,7 +154,11 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
             warnings=[
                 *job.warnings,
                 *doubts(job.spec["dataset"], found[job.id]),
-                *(value_warnings(job, spreads.get(job.id, [])) if job.value_warnings is None else job.value_warnings),
+                *(
+                    value_warnings(job, spreads.get(job.id, []), gaps_of(session, job))
+                    if job.value_warnings is None
+                    else job.value_warnings
+                ),
             ],
         )
         for job in jobs
@@ -164,7 +170,7 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     eta = None
     if seconds is not None and job.work_done:
         eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
-    return Progress(job.cells_done, job.cells_total, fraction, eta)
+    return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
 
 
 def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:

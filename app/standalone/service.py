@@ -25,6 +25,7 @@ from app.standalone.children import Child
 from app.standalone.errors import StandaloneError
 from app.standalone.leftovers import remember
 from app.standalone.servers import EmbeddedServers
+from sufficiency import running
 from sufficiency.settings import default_data_dir
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ class Standalone:
             for child in [*self._programs, *self.servers.children]:
                 self._announce(f"Stopping {child.name}")
                 child.stop()
+            running.forget(self.data_dir)
             self.servers.stop()
             self._ended.set()
 
@@ -195,6 +197,10 @@ class Standalone:
         for child in self._programs:
             child.start()
         remember(self.data_dir, [*self.servers.children, *self._programs])
+        try:
+            running.note(self.data_dir, self.url)
+        except OSError as error:
+            logger.warning("commands will need --data-dir: %s cannot be written (%s)", running.state_dir(), error)
 
     def _watch(self, database_url: str) -> None:
         worker, api = self._programs

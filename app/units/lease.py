@@ -59,7 +59,7 @@ def _in(seconds: float) -> Any:
     return func.now() + timedelta(seconds=seconds)
 
 
-def _held(session: Session, unit_id: UUID, attempt: int) -> tuple[Job, Unit] | None:
+def held(session: Session, unit_id: UUID, attempt: int) -> tuple[Job, Unit] | None:
     """Return a unit with its job, which is locked, if the lease of this attempt still stands."""
     job_id = session.scalar(select(Unit.job_id).where(Unit.id == unit_id))
     if job_id is None or (job := lock_job(session, job_id)) is None:
@@ -123,7 +123,7 @@ def claim_of(session: Session, job_id: UUID, worker_id: UUID, lease_seconds: flo
     """Take the next unit of a job under a lease, or return None where it has none for the worker."""
     worker = session.get_one(Worker, worker_id)
     job = lock_job(session, job_id)
-    unit_id = next_unit(session, job_id, worker) if job is not None else None
+    unit_id = next_unit(session, job, worker) if job is not None else None
     if job is None or unit_id is None:
         return None
     _agree_on_versions(session, job, worker)
@@ -141,7 +141,7 @@ def _claimed_anew(
         .where(Unit.worker_id == worker.id, tuple_(Unit.id, Unit.attempt).not_in(known))
         .limit(1)
     ).first()
-    found = _held(session, *unanswered) if unanswered is not None else None
+    found = held(session, *unanswered) if unanswered is not None else None
     if found is None or found[0].state != "running":
         return None
     return _leased(session, *found, worker.id, lease_seconds)
@@ -164,8 +164,14 @@ def _leased(session: Session, job: Job, unit: Unit, worker_id: UUID, lease_secon
         dataset_train=dataset.train,
         dataset_test=dataset.test,
         fingerprint=job.dataset_fingerprint,
-        cells=[UnitCell(c.run, c.step, c.n, c.finished_at is not None) for c in cells],
+        cells=[_cell_of(cell) for cell in cells],
     )
+
+
+def _cell_of(cell: Cell) -> UnitCell:
+    done = cell.finished_at is not None
+    given_up = (cell.error or {}).get("where", {}).get("phase", "cell") if cell.error is not None else None
+    return UnitCell(cell.run, cell.step, cell.n, done, None if done else given_up)
 
 
 def _agree_on_versions(session: Session, job: Job, worker: Worker) -> None:
@@ -200,7 +206,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
 
     A cell that is recorded already is left as it is: the same cell gives the same measurements.
     """
-    found = _held(session, unit_id, attempt)
+    found = held(session, unit_id, attempt)
     if found is None:
         return False
     job, unit = found
@@ -213,10 +219,14 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     job.deaths = 0
     job.cells_done += 1
     job.work_done += n
-    progress = {name: getattr(job, name) for name in ("cells_done", "cells_total", "work_done", "work_total")}
-    told = {"run": result.run, "step": result.step, "n": n, "metrics": _by_metric(result), **progress}
+    told = {"run": result.run, "step": result.step, "n": n, "metrics": _by_metric(result), **progress(job)}
     emit(session, job, "cell", told)
     return True
+
+
+def progress(job: Job) -> dict[str, int]:
+    """Return how far a job is, as the events of its cells say it."""
+    return {name: getattr(job, name) for name in ("cells_done", "cells_total", "work_done", "work_total")}
 
 
 def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None:
@@ -229,6 +239,7 @@ def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None
             Cell.step == result.step,
             Cell.unit_id == unit.id,
             Cell.finished_at.is_(None),
+            Cell.error.is_(None),
         )
         .values(
             n_unique=result.n_unique,
@@ -277,13 +288,15 @@ def _by_metric(result: CellResult) -> dict[str, Any]:
 
 
 def finish_unit(session: Session, unit_id: UUID, attempt: int) -> None:
-    """Close a unit all of whose cells are recorded; the last one completes the job and keeps its curves."""
-    found = _held(session, unit_id, attempt)
+    """Close a unit all of whose cells have ended; the last one completes the job and keeps its curves."""
+    found = held(session, unit_id, attempt)
     if found is None:
         return
     job, unit = found
     open_cells = session.scalar(
-        select(func.count()).select_from(Cell).where(Cell.unit_id == unit_id, Cell.finished_at.is_(None))
+        select(func.count())
+        .select_from(Cell)
+        .where(Cell.unit_id == unit_id, Cell.finished_at.is_(None), Cell.error.is_(None))
     )
     unit.lease_expires_at = None
     unit.worker_id = None
@@ -295,17 +308,17 @@ def finish_unit(session: Session, unit_id: UUID, attempt: int) -> None:
     session.flush()
     if job.state == "cancelling":
         settle_cancel(session, job)
-    elif job.state == "running" and job.cells_done == job.cells_total:
+    elif job.state == "running" and job.cells_done + job.cells_not_measurable >= job.cells_total:
         complete(session, job)
 
 
 def fail_unit(session: Session, unit_id: UUID, attempt: int, error: dict[str, Any]) -> None:
     """End the job with the fault that its plugin, data or limits have: trying again would give the same."""
-    found = _held(session, unit_id, attempt)
+    found = held(session, unit_id, attempt)
     if found is None:
         return
     job, unit = found
-    _end_lease(unit, "failed", error)
+    end_lease(unit, "failed", error)
     session.flush()
     fail(session, job, error)
 
@@ -336,7 +349,7 @@ def surrender_unit(
         The job fails too when so many units of it have died in a row, without a cell being recorded in between: what
         kills every trainer must not kill `max_attempts` of them for every unit.
     """
-    found = _held(session, unit_id, attempt)
+    found = held(session, unit_id, attempt)
     if found is None:
         return
     job, unit = found
@@ -365,7 +378,7 @@ def expire_lease(
 
     The parameters are those of `surrender_unit`.
     """
-    found = _held(session, unit_id, attempt)
+    found = held(session, unit_id, attempt)
     if found is None:
         return False
     job, unit = found
@@ -406,7 +419,7 @@ def _give_back(
     is_patient: bool = True,
 ) -> None:
     if job.state == "cancelling":
-        _end_lease(unit, "cancelled", error)
+        end_lease(unit, "cancelled", error)
         session.flush()
         settle_cancel(session, job)
         return
@@ -417,7 +430,7 @@ def _give_back(
             job.deaths += 1
     exhausted = _exhausted(job, unit, max_attempts, max_deaths) if counts else None
     if exhausted is not None:
-        _end_lease(unit, "failed", error)
+        end_lease(unit, "failed", error)
         session.flush()
         last = f"{exhausted} The last one: {cause.get('detail', 'its worker went silent.')}"
         fail(session, job, {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last})
@@ -435,7 +448,7 @@ def _exhausted(job: Job, unit: Unit, max_attempts: int, max_deaths: int) -> str 
     return None
 
 
-def _end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
+def end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
     unit.state, unit.error, unit.lease_expires_at, unit.worker_id = state, error, None, None
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db.tables import Worker
+from app.db.tables import Job, Worker
 
 # Several, so that who finds the first one taken need not ask again.
 CANDIDATES = 8
@@ -19,13 +19,13 @@ CANDIDATES = 8
 # A job with a unit that is due, whose plugins the worker has. They must be of the versions that the job is measured
 # with, once it is; a worker too old to tell is trusted, and a schedule measures nothing. The unit is looked for beside
 # each job, and not among all that wait: so the first jobs in order are enough, however many there are behind them.
-_OPEN_TO_WORKER = """
+_TEMPLATE = """
     FROM job
     JOIN dataset ON dataset.id = job.dataset_id
     CROSS JOIN LATERAL (
         SELECT id FROM unit
         WHERE unit.job_id = job.id AND unit.state = 'queued' AND (unit.not_before IS NULL OR unit.not_before <= now())
-        ORDER BY unit.ordinal
+        ORDER BY unit.ordinal {way}
         LIMIT 1
     ) AS next
     WHERE job.state IN ('queued', 'running')
@@ -44,6 +44,7 @@ _OPEN_TO_WORKER = """
             )
       )
 """
+_OPEN_TO_WORKER = _TEMPLATE.format(way="ASC")
 _JOBS = text(
     f"""
     SELECT job.id
@@ -57,7 +58,7 @@ _JOBS = text(
     LIMIT :candidates
     """
 )
-_UNIT = text(f"SELECT next.id {_OPEN_TO_WORKER} AND job.id = :job_id")
+_FIRST, _LAST = (text(f"SELECT next.id {_TEMPLATE.format(way=way)} AND job.id = :job_id") for way in ("ASC", "DESC"))
 
 
 def jobs_in_turn(session: Session, worker: Worker, queues: Sequence[str]) -> list[UUID]:
@@ -72,9 +73,14 @@ def jobs_in_turn(session: Session, worker: Worker, queues: Sequence[str]) -> lis
     return list(session.scalars(_JOBS, asked))
 
 
-def next_unit(session: Session, job_id: UUID, worker: Worker) -> UUID | None:
-    """Return the unit of a job that is the worker's to take, or None."""
-    unit_id: UUID | None = session.scalar(_UNIT, {"job_id": job_id, **_offer(worker)})
+def next_unit(session: Session, job: Job, worker: Worker) -> UUID | None:
+    """Return the unit of a job that is the worker's to take, or None.
+
+    Where cells have failed and none is measured yet, it is the last one, of the smallest cells: whether the plugin can
+    do anything at all is cheapest to learn from the other end.
+    """
+    statement = _LAST if job.cells_not_measurable and not job.cells_done else _FIRST
+    unit_id: UUID | None = session.scalar(statement, {"job_id": job.id, **_offer(worker)})
     return unit_id
 
 

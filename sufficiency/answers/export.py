@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sufficiency.answers.errors import Unanswerable
+from sufficiency.answers.gaps import gaps_warning
 from sufficiency.answers.study import Study
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.measurements import Key, Series, key
@@ -27,7 +28,12 @@ def dataeval_export(study: Study, series: Sequence[Series], kept: Mapping[Key, F
     Raises
     ------
     Unanswerable
-        When cells are still missing, or every metric has missing values: DataEval's arrays have no holes.
+        When cells are still missing, or every metric lacks values in measured cells: DataEval's arrays have no holes.
+
+    Notes
+    -----
+    A cell that could not be measured is null in `measures`, and the averages are over the other runs; a step without
+    any measured cell is left out.
     """
     if study.provisional:
         raise Unanswerable(
@@ -49,20 +55,26 @@ def dataeval_export(study: Study, series: Sequence[Series], kept: Mapping[Key, F
         },
         unit_interval=all(one.bounds == (0.0, 1.0) for group in whole.values() for one in group),
         params={metric: _each(group, [_params(one, kept) for one in group]) for metric, group in whole.items()},
-        warnings=[
-            {"code": "missing_values", "metric": metric, "detail": f"{metric} has missing values and is left out."}
-            for metric in sorted(holes)
-        ],
+        warnings=_warnings(study, holes),
     )
 
 
+def _warnings(study: Study, holes: set[str]) -> list[dict[str, Any]]:
+    gaps = gaps_warning(study.gaps, study.cells_total)
+    missing = [
+        {"code": "missing_values", "metric": metric, "detail": f"{metric} has missing values and is left out."}
+        for metric in sorted(holes)
+    ]
+    return [*([gaps] if gaps else []), *missing]
+
+
 def _without_holes(study: Study, series: Sequence[Series]) -> tuple[dict[str, list[Series]], set[str]]:
-    """Return the series of every metric without missing values, and the names of the other metrics."""
+    """Return the series of every metric with a value in each measured cell, and the names of the other metrics."""
     groups: dict[str, list[Series]] = {}
     holes = set()
     for one in series:
         groups.setdefault(one.metric, []).append(one)
-        if np.isnan(one.values).any() or one.values.size != study.cells_total:
+        if int(one.runs().sum()) != study.cells_done:
             holes.add(one.metric)
     return {metric: group for metric, group in groups.items() if metric not in holes}, holes
 
@@ -78,7 +90,9 @@ def _per_class(group: Sequence[Series]) -> bool:
 
 def _measures(group: Sequence[Series]) -> list[Any]:
     array = np.stack([one.values for one in group], axis=-1) if _per_class(group) else group[0].values
-    nested: list[Any] = array.tolist()
+    holed = array.astype(object)
+    holed[np.isnan(array)] = None
+    nested: list[Any] = holed.tolist()
     return nested
 
 

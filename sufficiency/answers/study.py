@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
+from sufficiency.answers.gaps import Gap
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag, diagnose
@@ -41,6 +42,8 @@ class Study:
         Items in the test split.
     test_class_counts : sequence of int
         Of them, by class.
+    gaps : sequence of Gap
+        The cells that could not be measured.
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
@@ -61,6 +64,7 @@ class Study:
     steps: Sequence[int] = ()
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
+    gaps: Sequence[Gap] = ()
     subsets: Hashable = None
     kinks: Sequence[Met] = ()
     doubts: Sequence[Mapping[str, Any]] = ()
@@ -73,7 +77,8 @@ class Study:
     @property
     def progress(self) -> str:
         """How much is measured, for a sentence."""
-        return f"{self.cells_done} of {self.cells_total} cells are measured"
+        given_up = f", {len(self.gaps)} could not be" if self.gaps else ""
+        return f"{self.cells_done} of {self.cells_total} cells are measured{given_up}"
 
     def label(self, class_index: int | None) -> ClassLabel:
         """Return the name of a class, its index where it has none, or None for a scalar."""

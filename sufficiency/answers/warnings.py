@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sufficiency.answers.gaps import gaps_warning
 from sufficiency.answers.study import FittedStudy, Study
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
@@ -12,7 +13,7 @@ from sufficiency.schemas.words import ClassLabel
 
 
 def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> list[dict[str, Any]]:
-    """Return what could not be fitted and why, and what is odd about the curves.
+    """Return what could not be measured or fitted and why, and what is odd about the curves.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
         for flag in [*one.flags, *_far(one.fit, largest)]:
             found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
     told = [_shared(code, metric, places) for (metric, code), places in found.items()]
-    return [*skipped, *told, *_kinks(fitted, largest)]
+    gaps = gaps_warning(fitted.study.gaps, fitted.study.cells_total)
+    return [*([gaps] if gaps else []), *skipped, *told, *_kinks(fitted, largest)]
 
 
 def _kinks(fitted: FittedStudy[Reading], largest: float | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import typer
 from sufficiency.cli.options import Json, Url
 from sufficiency.cli.printing import client_of, print_json
 from sufficiency.exits import MISUSED, CommandError
+from sufficiency.schemas.words import FingerprintOf
 
 commands = typer.Typer(
     help="Register, list, show, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
@@ -34,6 +35,11 @@ def add(
     ] = None,
     no_stratify: Annotated[bool, typer.Option("--no-stratify", help="Split without regard to classes.")] = False,
     standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
+    fingerprint: Annotated[
+        FingerprintOf,
+        typer.Option("--fingerprint", metavar="OF", help="structure: of sizes and labels alone; for items at random."),
+    ] = "content",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what its loaders draw at random.")] = 0,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
     url: Url = None,
     as_json: Json = False,
@@ -62,6 +68,8 @@ def add(
             source=splits.get("source"),
             split=rule or None,
             standardise=standardise,
+            fingerprint=fingerprint,
+            seed=seed,
         )
         if wait and dataset["status"] == "verifying":
             dataset = client.wait_dataset(name, timeout=120)

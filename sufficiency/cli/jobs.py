@@ -12,6 +12,7 @@ import typer
 
 from sufficiency.cli.options import JobId, Json, StartAnew, Url
 from sufficiency.cli.printing import client_of, print_json, print_warnings, time_text
+from sufficiency.client.progress import cells_text
 from sufficiency.exits import MISUSED, CommandError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def jobs(
         spec, progress = item["spec"], item["progress"]
         made.add_row(
             *(item["id"], item["state"], spec["model"]["name"], spec["dataset"]),
-            f"{progress['cells_done']}/{progress['cells_total']}",
+            cells_text(progress).replace(" cells", "", 1),
             time_text(item["created_at"]),
         )
     stdout().print(made if items else "No such job: submit one with `sufficiency submit`.")
@@ -146,11 +147,12 @@ def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 @commands.command()
 def retry(id: JobId, start_anew: StartAnew = False, url: Url = None, as_json: Json = False) -> None:
-    """Queue a failed or cancelled job again.
+    """Try again what an ended job has not measured.
 
-    What it has measured stays and is not measured again. If a plugin's version or the data have changed since, that
-    would mix two things, and is refused: --start-anew drops what is measured and measures all of it, of a completed job
-    too.
+    A failed or cancelled job, or a completed one with cells that could not be measured, is queued again.
+    What it has measured stays and is not measured again; what could not be measured is tried again. If a plugin's
+    version or the data have changed since, that would mix two things, and is refused: --start-anew drops what is
+    measured and measures all of it, of a completed job too.
 
     \b
     Example:

@@ -108,15 +108,17 @@ def check(context: typer.Context) -> None:
     Options:
       --kind KIND         of the plugin, where its methods do not tell
       --params JSON       of the plugin
-      --model M:A         a model to try strategies with; a small network else
-      --dataset M:A       a dataset to try with; random images else
-      --shape 3,32,32     of a random item; 1,8,8 unless given
-      --classes N         of the random items, 3 unless given; 0: numbers to predict
+      --model M:A         a model to try strategies with; else the module's own, or a small network
+      --dataset NAME      shape and classes of this registered dataset; with M:A a loader to try with
+      --url URL           the service that has the dataset
+      --shape 3,32,32     of a random item; else what the model takes, or 1,8,8
+      --classes N         of the random items; else what the model answers, or 3; 0: numbers to predict
       --json              print the findings as JSON
 
     \b
     Example:
       sufficiency plugins check mystudy
+      sufficiency plugins check mystudy --dataset digits
       sufficiency plugins check mystudy:Adam --model mystudy:Net
     """
     for name in ("numpy", "torch"):

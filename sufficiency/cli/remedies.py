@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
 from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
+from sufficiency.running import running_standalones
 
 # By the problem's code; `{name}` and `{id}` are of the dataset or job that was asked about.
 BY_CODE = {
@@ -35,10 +36,13 @@ LISTS = {"jobs": "jobs", "datasets": "datasets list", "plugins": "plugins", "wor
 def explain(error: Exception) -> CommandError | None:
     """Return a client's error as what the user is told, or None for an error that is not the client's."""
     if isinstance(error, ServiceUnreachable):
+        # That of the user's own may listen on another port.
+        elsewhere = [one.url for one in running_standalones() if one.url != error.url]
+        another = f"name another with --url or SUFFICIENCY_URL{f': {elsewhere[0]} answers' if elsewhere else ''}"
         return CommandError(
             f"no answer from the service ({error.reason})",
             error.url,
-            "start it with `sufficiency standalone`, or name another with --url or SUFFICIENCY_URL",
+            f"start it with `sufficiency standalone`, or {another}",
             UNREACHABLE,
         )
     if isinstance(error, BadUrl):

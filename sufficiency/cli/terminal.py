@@ -12,6 +12,7 @@ from rich.table import Table
 from sufficiency.client.client import Client
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
+from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
 from sufficiency.schemas.words import ENDED
 
@@ -227,9 +228,12 @@ class _Bar:
             self._progress.update(
                 self._task,
                 completed=_fraction(data),
-                cells=f"{data['cells_done']}/{data['cells_total']} cells",
+                cells=cells_text(data),
                 last=_measured(data),
             )
+        elif event.type == "not_measurable":
+            self._progress.update(self._task, completed=_fraction(data), cells=cells_text(data))
+            self._progress.console.print(_not_measurable(data), markup=False)
         elif event.type == "warning":
             self._progress.console.print(f"warning: {_warning(data)}", markup=False)
         elif event.type == "discarded":
@@ -260,7 +264,9 @@ class _Lines:
             done = _fraction(data)
             if done >= self._shown + 0.05 or data["cells_done"] == data["cells_total"]:
                 self._shown = done
-                self._print(f"{done:4.0%}  {data['cells_done']}/{data['cells_total']} cells  {_measured(data)}")
+                self._print(f"{done:4.0%}  {cells_text(data)}  {_measured(data)}")
+        elif event.type == "not_measurable":
+            self._print(_not_measurable(data))
         elif event.type == "warning":
             self._print(f"warning: {_warning(data)}")
         elif event.type == "discarded":
@@ -276,6 +282,12 @@ class _Lines:
 
 def _fraction(data: Mapping[str, Any]) -> float:
     return data["work_done"] / data["work_total"] if data["work_total"] else 0.0
+
+
+def _not_measurable(data: Mapping[str, Any]) -> str:
+    error = data.get("error") or {}
+    why = error.get("exception") or error.get("detail") or "see the job's warnings"
+    return f"not measurable: run {data['run']}, n {data['n']}: {why}"
 
 
 def _measured(data: Mapping[str, Any]) -> str:

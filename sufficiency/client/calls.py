@@ -9,7 +9,7 @@ from uuid import UUID
 from sufficiency.client.connection import Connection, segment
 from sufficiency.client.replies import Reply
 from sufficiency.client.waiting import wait_until
-from sufficiency.schemas.words import ENDED, ExportFormat, MeasurementsView, PictureKind
+from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, MeasurementsView, PictureKind
 
 # A client is made in a moment: what it takes to send a request, and the models of the answers, are imported by the
 # first call that needs them.
@@ -111,6 +111,8 @@ class Calls(ABC, Generic[J]):
         source: Mapping[str, Any] | None = None,
         split: Mapping[str, Any] | None = None,
         standardise: bool = False,
+        fingerprint: FingerprintOf = "content",
+        seed: int = 0,
     ) -> "Reply[DatasetView]":
         """Register a pair of splits; a worker then reads and verifies it.
 
@@ -126,13 +128,25 @@ class Calls(ABC, Generic[J]):
             How: of ``{"test_fraction": 0.2, "seed": 0, "stratify": True, "group_by": None}`` what differs.
         standardise : bool
             Put every feature at mean 0 and SD 1 of the training split.
+        fingerprint : {"content", "structure"}
+            By what it is known again: all that it holds; or its sizes and labels alone, for items that are another
+            whenever they are read.
+        seed : int
+            Of what its loaders draw at random.
 
         Returns
         -------
         Reply of DatasetView
             As registered, usually still ``verifying``; see `wait_dataset`.
         """
-        asked = {"train": train, "test": test, "source": source, "split": split, "standardise": standardise or None}
+        asked: dict[str, Any] = {
+            "train": train,
+            "test": test,
+            "source": source,
+            "split": split,
+            "standardise": standardise or None,
+        }
+        asked |= {"fingerprint": None if fingerprint == "content" else fingerprint, "seed": seed or None}
         body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}
         return self._dataset(self._connection.json("POST", "/datasets", body=body))
 

@@ -1,7 +1,7 @@
 """How far a job is: in a line, and as a bar on a terminal or in a notebook for who waits."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from importlib import import_module
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 def summary(job: "Reply[JobView]") -> str:
     """Return in a line how far a job is, and why no farther."""
     done = job.get("progress") or {}
-    cells = f"{done.get('cells_done', 0)}/{done.get('cells_total', 0)} cells"
+    cells = cells_text(done)
     why = job.get("queued_reason") or (job.get("error") or {}).get("detail")
     return f"{job['state']}, {cells}" + (f": {why}" if why else "")
+
+
+def cells_text(progress: Mapping[str, Any]) -> str:
+    """Return how many cells are measured, and how many could not be, such as "47/50 cells, 3 not measurable"."""
+    given_up = progress.get("cells_not_measurable") or 0
+    text = f"{progress.get('cells_done', 0)}/{progress.get('cells_total', 0)} cells"
+    return f"{text}, {given_up} not measurable" if given_up else text
 
 
 @contextmanager
@@ -41,8 +48,7 @@ def progress_bar(wanted: bool | None) -> "Iterator[Callable[[Reply[JobView]], No
 
             def show(job: "Reply[JobView]") -> None:
                 done = job["progress"]
-                cells = f"{done['cells_done']}/{done['cells_total']} cells"
-                progress.update(task, description=job["state"], completed=done["fraction"], cells=cells)
+                progress.update(task, description=job["state"], completed=done["fraction"], cells=cells_text(done))
 
             yield show
     else:

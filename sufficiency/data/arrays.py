@@ -126,6 +126,12 @@ class StoredItems(ABC):
         same.description = self.description.joined(more)
         return same
 
+    def renumbered(self, names: Sequence[str], place: NDArray[np.int64]) -> "StoredItems":
+        """Return the same items with other classes: `place` has the new number of each old one, shape (C,)."""
+        same = copy(self)
+        same.class_names, same.y = tuple(names), place[self.y]
+        return same
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """What each number of an item is, where that is known."""

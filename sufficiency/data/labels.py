@@ -54,15 +54,15 @@ def several_labels(y: Any, classes: int, source: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(labels, dtype=np.float32)
 
 
-def of_rows(rows: NDArray[Any], task: str, source: str) -> NDArray[Any]:
+def of_rows(rows: NDArray[Any], declared: str, source: str) -> NDArray[Any]:
     """Return what rows of one number a class say: the label of each item, or the rows where items have several.
 
     Parameters
     ----------
     rows : ndarray, shape (N, C)
         One-hot, or probabilities, of which the largest is the label; or 0 and 1 for several labels an item.
-    task : str
-        What is declared: "classification", "multilabel", or nothing, by which rows with several ones are the latter.
+    declared : str
+        "classification" or "multilabel"; empty: the latter if an item has several labels.
 
     Raises
     ------
@@ -71,33 +71,70 @@ def of_rows(rows: NDArray[Any], task: str, source: str) -> NDArray[Any]:
     """
     if rows.dtype.kind not in "buif":
         raise DatasetError(f"{source}: labels in rows must be numbers, got {rows.dtype}")
-    values = rows.astype(np.float64)
-    sums, binary = values.sum(axis=1), ((values == 0) | (values == 1)).all(axis=1)
-    if task == "multilabel" or (not task and binary.all() and (sums > 1).any()):
-        return several_labels(rows, rows.shape[1], source)
-    if (bad := np.flatnonzero(binary & (sums > 1))).size:
-        raise DatasetError(
-            f"{source}: item {bad[0]} has {int(sums[bad[0]])} labels ({rows[bad[0]]}), which a classification has not; "
-            "if items may have several labels, make the task multilabel"
-        )
-    if (bad := np.flatnonzero(~np.isfinite(values).all(axis=1) | ~(values > 0).any(axis=1))).size:
-        raise DatasetError(
-            f"{source}: item {bad[0]} has the label {rows[bad[0]]}, which names no class; if items may have several "
-            "labels or none, make the task multilabel"
-        )
-    one_positive = (values > 0).sum(axis=1) == 1
-    probable = (values >= 0).all(axis=1) & (np.abs(sums - 1) < 0.01)
-    if (bad := np.flatnonzero(~(one_positive | probable))).size:
-        raise DatasetError(
-            f"{source}: item {bad[0]} has the target {rows[bad[0]]}, which is neither one-hot, nor probabilities that "
-            "sum to 1, nor 0 and 1 for several labels"
-        )
-    labels: NDArray[np.int64] = rows.argmax(axis=1)
-    return labels
+    if declared != "multilabel" and bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()):
+        return np.asarray(rows.argmax(axis=1), dtype=np.int64)
+    said = [said_by(row, declared, f"{source}: item {k}") for k, row in enumerate(rows)]
+    return settled_rows(said, rows.shape[1], declared, source)
+
+
+# A label; a float where its row was of probabilities or another scale; the labels where they are not one.
+Said = int | float | tuple[int, ...]
+
+
+def said_by(row: NDArray[Any], declared: str, item: str) -> Said:
+    """Return what one row says, as `of_rows` reads it; `item` is what an error calls it.
+
+    Raises
+    ------
+    DatasetError
+        For a row that is neither one-hot, nor probabilities that sum to 1, nor 0 and 1.
+    """
+    binary = bool(((row == 0) | (row == 1)).all())
+    ones = np.flatnonzero(row > 0)
+    if declared == "multilabel":
+        if not binary:
+            raise DatasetError(f"{item} has {row}; with several labels an item, targets must be 0 or 1 for each")
+        return tuple(ones.tolist())
+    if not np.isfinite(row).all() or not (ones.size or binary):
+        raise DatasetError(f"{item} has the label {row}, which names no class")
+    if ones.size == 1:
+        return int(ones[0]) if binary else float(ones[0])
+    if binary:
+        return tuple(ones.tolist())
+    if (row >= 0).all() and abs(float(row.astype(np.float64).sum()) - 1) < 0.01:
+        return float(row.argmax())
+    raise DatasetError(
+        f"{item} has the target {row}, which is neither one-hot, nor probabilities that sum to 1, nor 0 and 1 for "
+        "several labels"
+    )
+
+
+def settled_rows(said: Sequence[Said], classes: int, declared: str, source: str) -> NDArray[Any]:
+    """Return the labels, shape (N,), or rows of several, shape (N, classes), of what every row says.
+
+    Raises
+    ------
+    DatasetError
+        For several labels, or none, where one is to be.
+    """
+    several = [isinstance(one, tuple) and len(one) > 1 for one in said]
+    soft = any(isinstance(one, float) for one in said)
+    if declared == "multilabel" or (not declared and not soft and any(several)):
+        rows = np.zeros((len(said), classes), np.float32)
+        for row, one in zip(rows, said, strict=True):
+            row[list(one) if isinstance(one, tuple) else int(one)] = 1.0
+        return rows
+    for k, one in enumerate(said):
+        if isinstance(one, tuple):
+            has = f"has {len(one)} labels {one}, which a classification has not" if one else "names no class"
+            raise DatasetError(
+                f"{source}: item {k} {has}; if items may have several labels or none, make the task multilabel"
+            )
+    return np.array([int(one) for one in said if not isinstance(one, tuple)], dtype=np.int64)
 
 
 def several_of_lists(
-    lists: Sequence[Sequence[Any]], names: Sequence[str] | None, task: str, source: str
+    lists: Sequence[Sequence[Any]], names: Sequence[str] | None, declared: str, source: str
 ) -> tuple[list[str], NDArray[Any]]:
     """Return the classes' names, and the targets, of lists of labels: their numbers, their names, or rows of 0 and 1.
 
@@ -105,7 +142,7 @@ def several_of_lists(
     ----------
     names : sequence of str, or None
         Of the classes that numbers stand for.
-    task : str
+    declared : str
         As `of_rows` has it.
 
     Raises
@@ -117,7 +154,7 @@ def several_of_lists(
     lengths = {len(one) for one in lists}
     wanted = len(names) if names is not None else None
     if len(lengths) == 1 and held <= {0, 1} and min(lengths) == (wanted or min(lengths)) > 1:
-        return list(names or map(str, range(min(lengths)))), of_rows(np.asarray(lists), task, source)
+        return list(names or map(str, range(min(lengths)))), of_rows(np.asarray(lists), declared, source)
     if all(isinstance(value, str) for value in held):
         names = in_order(sorted(held))
         number: dict[Any, int] = {name: k for k, name in enumerate(names)}
@@ -160,8 +197,7 @@ def targets_of(
         if classes is not None:
             raise DatasetError("a regression has no classes; leave them out, or make the task a classification")
         return y, None
-    if classes is not None and (twice := [name for k, name in enumerate(classes) if name in classes[:k]]):
-        raise DatasetError(f"{source}: two of the classes are called {twice[0]!r}; give each a name of its own")
+    told_apart(classes or (), source)
     if y.dtype.kind in "US" and y.ndim == 1:
         return _named(y.astype(str), classes, source)
     if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1:
@@ -174,6 +210,34 @@ def targets_of(
             f"{y.dtype} of shape {y.shape}"
         )
     return y, numbered_classes(y, source) if classes is None else list(classes)
+
+
+def told_apart(classes: Sequence[str], source: str) -> None:
+    """Raise a DatasetError where two classes have one name: nobody could tell their figures apart."""
+    if twice := [name for k, name in enumerate(classes) if name in classes[:k]]:
+        raise DatasetError(f"{source}: two of the classes are called {twice[0]!r}; give each a name of its own")
+
+
+def classes_by_name(
+    labels: NDArray[np.int64], names: Sequence[str], classes: Sequence[str] | None, source: str
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the classes' names and the labels in the order of `classes`, where that is given.
+
+    Raises
+    ------
+    DatasetError
+        For an item whose class is not among the `classes`, or two classes of one name.
+    """
+    told_apart(names if classes is None else classes, source)
+    if classes is None:
+        return list(names), labels
+    place = np.array([classes.index(name) if name in classes else -1 for name in names], dtype=np.int64)
+    if (unknown := np.flatnonzero(place[labels] < 0)).size:
+        raise DatasetError(
+            f"{source}: item {unknown[0]} is of class {names[labels[unknown[0]]]!r}, which is not among the classes "
+            f"{', '.join(classes[:20])}"
+        )
+    return list(classes), place[labels]
 
 
 def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> tuple[NDArray[Any], list[str]]:

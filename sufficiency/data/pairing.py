@@ -10,12 +10,18 @@ import numpy as np
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.foreign import Opaque, contents
+from sufficiency.data.foreign import Opaque, contents, materialise, reading_of
 from sufficiency.data.suspicions import suspicions
+from sufficiency.schemas.words import FingerprintOf
 
 
-def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
+def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content") -> tuple[dict[str, Any], str]:
     """Check that two splits belong together; return what is in them, and their fingerprint.
+
+    Parameters
+    ----------
+    fingerprint : {"content", "structure"}
+        Of all that they hold; or of their sizes and labels alone, for items that are another whenever they are read.
 
     Raises
     ------
@@ -42,13 +48,27 @@ def verify_splits(train: Any, test: Any) -> tuple[dict[str, Any], str]:
     }
     if isinstance(first, StoredItems) and isinstance(second, StoredItems):
         _check_features(first, second)
-        info["test_items_in_train"] = _shared(first, second)
+        info["test_items_in_train"] = _shared(train, test)
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
-    stands = [split.description for split in (first, second) if isinstance(split, StoredItems)]
+    elif isinstance(first, StoredItems) or isinstance(second, StoredItems):
+        info["input_shape"] = []  # of one shape here and of several there is of several
+    stands = [split.description for split in (first, second)]
     info |= reduce(Description.joined, stands, Description(warnings=tuple(suspicions(info)))).as_info()
-    digest = hashlib.sha256(f"{first.fingerprint()}{second.fingerprint()}".encode())
-    return info, digest.hexdigest()
+    marks = [structure(split) if fingerprint == "structure" else split.fingerprint() for split in (first, second)]
+    digest = hashlib.sha256("".join(marks).encode()).hexdigest()
+    return info, f"structure:{digest}" if fingerprint == "structure" else digest
+
+
+def structure(split: StoredItems | Opaque) -> str:
+    """Return the SHA-256 of a split's size, classes and labels, and of its items' shape where they have one."""
+    shape = split.input_shape if isinstance(split, StoredItems) else ()
+    digest = hashlib.sha256(repr((split.task, len(split), tuple(split.class_names), shape)).encode())
+    if split.y is not None:
+        digest.update(np.ascontiguousarray(split.y).data)
+    elif isinstance(split, Opaque):
+        digest.update(b"".join(split.target_stamps))
+    return digest.hexdigest()
 
 
 MOST_FEATURES_NAMED = 100
@@ -67,19 +87,25 @@ def _check_features(first: StoredItems, second: StoredItems) -> None:
 
 
 def _counts(split: StoredItems | Opaque, class_names: Sequence[str]) -> dict[str, Any]:
-    if isinstance(split, Opaque):
+    if isinstance(split, Opaque) and split.task != "regression":
         return {"size": len(split), "class_counts": split.class_counts + [0] * (len(class_names) - split.num_classes)}
     if split.task == "regression":
+        assert split.y is not None, "a regression has numbers to predict"
         low, middle, high = np.quantile(split.y.astype(np.float64), [0, 0.5, 1]).tolist()
         spread = {"mean": float(split.y.mean(dtype=np.float64)), "sd": float(split.y.std(dtype=np.float64))}
         return {"size": len(split), "class_counts": [], "target": {"min": low, "median": middle, "max": high, **spread}}
+    assert isinstance(split, StoredItems), "an opaque one has its counts"
     if split.task == "multilabel":
         return {"size": len(split), "class_counts": split.y.sum(axis=0, dtype=np.int64).tolist()}
     return {"size": len(split), "class_counts": np.bincount(split.y, minlength=len(class_names)).tolist()}
 
 
-def _shared(train: StoredItems, test: StoredItems) -> int:
+def _shared(train: Any, test: Any) -> int:
     """Return how many test items are, number by number, training items too."""
+    ours, theirs = reading_of(train), reading_of(test)
+    if ours is not None and theirs is not None:
+        stamped = set(ours.stamps)
+        return sum(one in stamped for one in theirs.stamps)
 
     def digests(split: StoredItems) -> list[bytes]:
         return [
@@ -88,5 +114,5 @@ def _shared(train: StoredItems, test: StoredItems) -> int:
             for row in part
         ]
 
-    known = set(digests(train))
-    return sum(digest in known for digest in digests(test))
+    known = set(digests(materialise(train)))
+    return sum(digest in known for digest in digests(materialise(test)))

@@ -7,25 +7,13 @@ from numpy.typing import NDArray
 
 from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.foreign import ARRAY_TASKS, materialise, task_of
+from sufficiency.data.foreign import labels_of, materialise, task_of
+from sufficiency.data.parts import PartOf
+from sufficiency.data.reading import ARRAY_TASKS
 from sufficiency.method.sampling import nested_order
 
 # A stream of its own: run 0 of a job with the same seed must not go through the items in this order.
 _SPLIT_RUN = 2**31
-
-
-class PartOf:
-    """Some items of somebody's dataset, as it gives them."""
-
-    def __init__(self, dataset: Any, rows: NDArray[np.int64]) -> None:
-        self._dataset, self._rows = dataset, rows
-        self.metadata = getattr(dataset, "metadata", {})
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Any:
-        return self._dataset[int(self._rows[index])]
 
 
 def part_of(
@@ -57,8 +45,7 @@ def part_of(
     DatasetError
         When a part would be empty, or an item has no such metadata.
     """
-    arrays = materialise(dataset) if task_of(dataset) in ARRAY_TASKS else None
-    labels = arrays.y if stratify and arrays is not None and arrays.task == "classification" else None
+    labels = labels_of(dataset) if stratify else None
     size = len(dataset)
     if group_by is None:
         order = nested_order(size, labels, seed, _SPLIT_RUN)

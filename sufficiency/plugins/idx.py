@@ -1,10 +1,9 @@
 """The IDX files of MNIST and its kin, local or downloaded."""
 
-import gzip
 import hashlib
 import os
+import string
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -13,17 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.arrays import ArrayDataset
-from sufficiency.data.description import Description
+from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.labels import numbered_classes
+from sufficiency.data.idx_files import Pair, find_pair, read_idx
+from sufficiency.data.labels import targets_of
+from sufficiency.data.layout import channels_first
 from sufficiency.data.paths import resolve_inside
+from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
 from sufficiency.settings import get_settings
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-_IMAGES, _LABELS = 2051, 2049
+_QMNIST_COLUMNS = 8
+_MERGED = [*string.digits, *string.ascii_uppercase, *"abdefghnqrt"]
+_EMNIST = {
+    "byclass": [*string.digits, *string.ascii_uppercase, *string.ascii_lowercase],
+    "bymerge": _MERGED,
+    "balanced": _MERGED,
+    "letters": [*string.ascii_lowercase],
+    "digits": [*string.digits],
+    "mnist": [*string.digits],
+}
 # MNIST never changes; these are the sums that its distributors publish.
 _MD5 = {
     "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -35,37 +46,76 @@ _MD5 = {
 
 def load_idx(
     path: str,
-    split: Literal["train", "t10k"] = "train",
+    split: Literal["train", "t10k", "test"] = "train",
     start: Start = 0,
     limit: Limit = None,
     download: bool = False,
+    name: str | None = None,
+    transpose: bool | None = None,
 ) -> ArrayDataset:
-    """Load images and labels from IDX files, as MNIST has them, gzipped or not.
+    """Load images and labels from IDX files, as MNIST and its kin have them, packed or not, by any of their names.
 
     Parameters
     ----------
     path : str
-        Folder inside a data root with ``train-images-idx3-ubyte[.gz]`` and so on.
-    split : {"train", "t10k"}
-        Which pair of files.
+        Folder inside a data root with ``train-images-idx3-ubyte[.gz]`` and so on, in it or in folders in it.
+    split : {"train", "t10k", "test"}
+        Which pair of files; the last two are the same.
     start, limit : int
         Take `limit` images from `start` on.
     download : bool
         Fetch MNIST's files into the folder when they are not there, and check that they are MNIST's.
+    name : str
+        What the files' names begin with, where the folder has several sets, such as ``emnist-letters``.
+    transpose : bool
+        Whether the images lie on their side; EMNIST's do, and are set upright where nothing is said.
     """
     if download:
-        _fetch(path, split)
+        _fetch(path, "train" if split == "train" else "t10k")
     folder = resolve_inside(path)
-    images = _read(folder, f"{split}-images-idx3-ubyte", path, _IMAGES)
-    labels = _read(folder, f"{split}-labels-idx1-ubyte", path, _LABELS)
+    if not folder.is_dir():
+        raise DatasetError(f"{path} is not a folder; give the one that holds the files")
+    pair = find_pair(folder, path, split, name)
+    source = f"{path} ({split})"
+    images = read_idx(pair.images, f"{path}/{pair.images.name}")
+    labels, names, notes = _labels(read_idx(pair.labels, f"{path}/{pair.labels.name}"), pair, path)
+    if images.ndim < 2:
+        raise DatasetError(f"{path}/{pair.images.name} has {images.ndim} dimension; images need two at least")
     if len(images) != len(labels):
         raise DatasetError(f"{path}: the {split} files hold {len(images)} images but {len(labels)} labels")
-    classes = max(10, len(numbered_classes(labels, path)))
-    names, source = [str(k) for k in range(classes)], f"{path} ({split})"
     rows = chosen_rows(len(images), start, limit)
-    cut = Description(warnings=tuple(cut_off(labels, rows, names, source)))
-    x = images[rows][:, None].astype(np.float32) / 255.0
-    return ArrayDataset(x, labels[rows], names, source, description=cut)
+    cut = Description(tuple(notes), tuple(cut_off(labels, rows, names, source)))
+    taken, moved = channels_first(images[rows], "chw" if images.ndim == 3 else "auto", source)
+    if images.ndim == 3:
+        moved = Description()  # what every such file is needs no saying
+    if (_is_emnist(pair) if transpose is None else transpose) and taken.ndim == 4:
+        taken = taken.swapaxes(2, 3)
+        said = f"{source}: images that lie on their side, as EMNIST's do, are set upright"
+        cut = cut.joined(Description((Remark("images_transposed", said),)))
+    return ArrayDataset(as_unit(taken), labels[rows], names, source, description=cut.joined(moved))
+
+
+def _labels(found: NDArray[np.generic], pair: Pair, path: str) -> tuple[NDArray[np.generic], list[str], list[Remark]]:
+    """Return one label an item, and the classes' names."""
+    what, notes = f"{path}/{pair.labels.name}", []
+    if found.ndim == 2 and found.shape[1] == _QMNIST_COLUMNS:
+        notes.append(Remark("label_column", f"{what}: of its {_QMNIST_COLUMNS} columns the first is the class"))
+        found = found[:, 0]
+    labels, numbered = targets_of(found, None, "classification", what)
+    names = _emnist_classes(pair) or numbered
+    assert names is not None, "a classification has classes"
+    if pair.prefix.lower().endswith("letters") and _is_emnist(pair) and labels.size and labels.min() >= 1:
+        notes.append(Remark("labels_shifted", f"{what}: its labels 1 … 26 are the classes a … z"))
+        labels = labels.astype(np.int64) - 1
+    return labels, names, notes
+
+
+def _is_emnist(pair: Pair) -> bool:
+    return pair.prefix.lower().startswith("emnist")
+
+
+def _emnist_classes(pair: Pair) -> list[str] | None:
+    return _EMNIST.get(pair.prefix.lower().removeprefix("emnist-")) if _is_emnist(pair) else None
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -73,26 +123,6 @@ def _find(folder: Path, name: str) -> Path | None:
         if candidate.exists():
             return resolve_inside(str(candidate))
     return None
-
-
-def _read(folder: Path, name: str, path: str, magic: int) -> NDArray[np.uint8]:
-    file = _find(folder, name)
-    if file is None:
-        raise DatasetError(f"{path} has neither {name}.gz nor {name}; set download to fetch MNIST where there is a net")
-    try:
-        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{path}/{file.name} is damaged: {error}") from error
-    dimensions = magic & 0xFF
-    header = 4 + 4 * dimensions
-    found = int.from_bytes(raw[:4], "big")
-    if len(raw) < header or found != magic:
-        raise DatasetError(f"{path}/{file.name} is no IDX file of that kind: magic number {found}, not {magic}")
-    shape = tuple(int.from_bytes(raw[k : k + 4], "big") for k in range(4, header, 4))
-    expected = header + int(np.prod(shape, dtype=object))
-    if len(raw) != expected:
-        raise DatasetError(f"{path}/{file.name} has {len(raw)} bytes where its header announces {expected}")
-    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
 
 
 def _fetch(path: str, split: str) -> None:

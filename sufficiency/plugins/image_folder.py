@@ -13,6 +13,7 @@ from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.images import Background, Decoder
+from sufficiency.data.labels import told_apart
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import select
 from sufficiency.plugins.datasets import Limit, Start
@@ -69,6 +70,7 @@ def load_image_folder(
     folder = resolve_inside(path)
     if not folder.is_dir():
         raise DatasetError(f"{path} is not a folder; give the folder that holds one folder of images a class")
+    told_apart(classes or (), path)
     decode = Decoder(size, grayscale, background)
     found = {entry.name: _below(entry) for entry in sorted(folder.iterdir()) if entry.is_dir() and not _junk(entry)}
     holding = [name for name, below in found.items() if below.images]

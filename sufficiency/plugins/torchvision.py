@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 
 from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.images import Background, Decoder
+from sufficiency.data.labels import classes_by_name
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
@@ -28,6 +29,8 @@ def load_torchvision(
     size: Annotated[int | None, Field(ge=1, le=1024)] = None,
     start: Start = 0,
     limit: Limit = None,
+    classes: list[str] | None = None,
+    background: Background = "white",
 ) -> ArrayDataset:
     """Load a dataset that torchvision knows, from a folder that holds it; nothing is downloaded.
 
@@ -43,6 +46,10 @@ def load_torchvision(
         Images are resized to size × size; needed where they are of different sizes.
     start, limit : int
         Take `limit` images from `start` on.
+    classes : list of str
+        Names of all classes, in order; the dataset's own where not given.
+    background : str
+        Colour behind what is transparent.
     """
     try:
         from torchvision import datasets
@@ -61,25 +68,35 @@ def load_torchvision(
     except RuntimeError as error:
         said = str(error).split(". ")[0]  # then it speaks of a download, which is not for a worker to do
         raise DatasetError(f"{path} does not hold torchvision's {name}: {said}; download it there first") from error
+    return as_arrays(found, name, size, start, limit, classes, Decoder(size, grayscale=None, background=background))
+
+
+def as_arrays(
+    found: Any, name: str, size: int | None, start: int, limit: int | None, classes: list[str] | None, decode: Decoder
+) -> ArrayDataset:
+    """Return a dataset of (picture, label) as torchvision's have them as arrays.
+
+    Raises
+    ------
+    DatasetError
+        For a picture that cannot be read, or pictures of different sizes where no size is given.
+    """
     rows = chosen_rows(len(found), start, limit)
     images, labels = [], np.empty(len(rows), np.int64)
     for at, row in enumerate(rows.tolist()):
-        image, label = found[row]
+        try:
+            image, label = found[row]
+            images.append(decode(image))
+        except Exception as error:  # the decoders of damaged files raise nearly anything
+            raise DatasetError(f"{name}: item {row} cannot be read: {error}") from error
         labels[at] = int(label)
-        images.append(_pixels(image, size))
     if len({image.shape for image in images}) > 1:
-        raise DatasetError(f"{name} has images of different sizes: give size")
+        raise DatasetError(f"{name} has images of different sizes or kinds: give size, and have all grey or coloured")
     known = [str(one) for one in getattr(found, "classes", [])]
     names = known or [str(k) for k in range(int(labels.max(initial=-1)) + 1)]
     # Most keep the labels of all their items at hand; those that do not are taken as they come.
     whole = next((np.asarray(y) for key in ("targets", "labels") if (y := getattr(found, key, None)) is not None), None)
     cut = Description(warnings=tuple(cut_off(whole, rows, names, name)) if whole is not None else ())
     x = np.stack(images) if images else np.empty((0, 1, 1, 1))
-    return ArrayDataset(x, labels, names, name, description=cut)
-
-
-def _pixels(image: Any, size: int | None) -> NDArray[np.float32]:
-    if size is not None:
-        image = image.resize((size, size))
-    pixels = np.asarray(image, np.float32) / 255.0
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    names, labels = classes_by_name(labels, names, classes, name)
+    return ArrayDataset(x, labels, names, name, description=decode.description(name).joined(cut))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from sufficiency.schemas.fields import Name, Strict, Timestamp, Word
-from sufficiency.schemas.words import DatasetStatus
+from sufficiency.schemas.words import DatasetStatus, FingerprintOf
 
 
 class Split(Strict):
@@ -43,6 +43,12 @@ class NewDataset(Strict):
     standardise: bool = Field(
         False, description="put every feature at mean 0 and standard deviation 1 of the training split"
     )
+    fingerprint: FingerprintOf = Field(
+        "content",
+        description="by what it is known again: all that it holds; or its sizes and labels alone, for items that are "
+        "another whenever they are read",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of what its loaders draw at random")
 
     @model_validator(mode="after")
     def _one_way(self) -> "NewDataset":

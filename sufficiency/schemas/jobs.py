@@ -13,7 +13,10 @@ from sufficiency.schemas.words import Device, JobState
 class ProgressView(BaseModel):
     """How far a job is."""
 
-    cells_done: int
+    cells_done: int = Field(description="measured")
+    cells_not_measurable: int = Field(
+        0, description="ended without a value, every try having failed; the curves are without them; retry tries again"
+    )
     cells_total: int = Field(description="0 until the steps are known")
     fraction: float = Field(description="of the training items over all cells")
     eta_seconds: float | None = Field(description="what its running slots still need, by the cells so far")
@@ -50,7 +53,13 @@ class JobView(BaseModel):
                     "device": "cpu",
                     "dataset_fingerprint": "sha256:9f86d081884c7d65",
                     "plugin_versions": {"model:tutorial-cnn": "0.1.0"},
-                    "progress": {"cells_done": 20, "cells_total": 50, "fraction": 0.62, "eta_seconds": 41.0},
+                    "progress": {
+                        "cells_done": 20,
+                        "cells_not_measurable": 0,
+                        "cells_total": 50,
+                        "fraction": 0.62,
+                        "eta_seconds": 41.0,
+                    },
                     "labels": {"team": "vision"},
                     "priority": 0,
                     "created_at": "2026-11-23T12:00:00Z",

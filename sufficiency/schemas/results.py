@@ -418,7 +418,9 @@ class DataevalExport(BaseModel):
     )
 
     steps: list[int]
-    measures: dict[str, list[Any]] = Field(description="[runs][steps], or [runs][steps][classes]")
+    measures: dict[str, list[Any]] = Field(
+        description="[runs][steps], or [runs][steps][classes]; null where a cell could not be measured"
+    )
     averaged_measures: dict[str, list[Any]] = Field(description="[steps], or [classes][steps]")
     unit_interval: bool
     params: dict[str, list[Any] | None] = Field(description="[scale, exponent, error_asymptote], one a class")

@@ -14,7 +14,7 @@ ENDED: frozenset[str] = frozenset(get_args(EndedState))
 OpenUnitState = Literal["queued", "leased"]
 OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
 
-JobEventType = Literal["state", "planned", "cell", "warning", "versions", "discarded", "pruned"]
+JobEventType = Literal["state", "planned", "cell", "not_measurable", "warning", "versions", "discarded", "pruned"]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
 
 Protocol = Literal["independent", "dataeval"]
@@ -35,6 +35,8 @@ SCALAR = -1
 PluginKind = Literal["model", "training", "evaluation", "reset", "dataset", "schedule"]
 PLUGIN_KINDS: tuple[PluginKind, ...] = get_args(PluginKind)
 DatasetStatus = Literal["verifying", "ready", "invalid"]
+# By what a dataset is known again: all that it holds, or its sizes and labels alone.
+FingerprintOf = Literal["content", "structure"]
 # What a dataset holds to be predicted, and what a plugin is for; "any": for whatever there is, or it does not say.
 PluginTask = Literal["classification", "regression", "multilabel", "detection", "any"]
 PLUGIN_TASKS: tuple[PluginTask, ...] = get_args(PluginTask)

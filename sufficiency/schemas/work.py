@@ -7,15 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+from sufficiency.schemas.words import FingerprintOf
+
 
 @dataclass(frozen=True)
 class UnitCell:
-    """A cell to measure; `done` ones are recorded already."""
+    """A cell to measure.
+
+    Attributes
+    ----------
+    done : bool
+        It is recorded already.
+    failed_in : str or None
+        It ended as not measurable, and in this phase; None of any other.
+    """
 
     run: int
     step: int
     n: int
     done: bool = False
+    failed_in: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has yet to end, measured or not measurable."""
+        return not self.done and self.failed_in is None
 
     @property
     def place(self) -> dict[str, int]:
@@ -45,6 +61,15 @@ class CellResult:
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     learner: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class CellFailure:
+    """A cell that ends as not measurable: each try failed. `error` is the last one's, as `training.faults` makes it."""
+
+    run: int
+    step: int
+    error: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,12 +104,18 @@ class SplitSource:
         None: all that it loads.
     standardise : bool
         Whether features are put on the scale of the training split.
+    fingerprint : {"content", "structure"}
+        By what the dataset is known again.
+    seed : int
+        Of what is random in how it is read.
     """
 
     loader: str
     params: dict[str, Any] = field(default_factory=dict)
     part: SplitPart | None = None
     standardise: bool = False
+    fingerprint: FingerprintOf = "content"
+    seed: int = 0
 
     @classmethod
     def registered(cls, split: Mapping[str, Any]) -> Self:
@@ -95,6 +126,8 @@ class SplitSource:
             params=dict(split.get("params") or {}),
             part=SplitPart(**part) if part else None,
             standardise=bool(split.get("standardise")),
+            fingerprint=split.get("fingerprint", "content"),
+            seed=int(split.get("seed", 0)),
         )
 
 

@@ -203,7 +203,13 @@ class OwnAnswers:
 
     def _fitted(self, asked: Question) -> FittedStudy[Series]:
         """Return the curves that are asked for; those that were fitted stay so until more is measured."""
-        place = (len(self._record.cells), asked.method, tuple(_names(asked.metric)), tuple(_names(asked.class_)))
+        place = (
+            len(self._record.cells),
+            len(self._record.gaps),
+            asked.method,
+            tuple(_names(asked.metric)),
+            tuple(_names(asked.class_)),
+        )
         if place not in self._kept:
             study = self._record.study()
             chosen = choose(study, self._record.series(), _names(asked.metric), _names(asked.class_))

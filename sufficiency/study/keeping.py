@@ -49,6 +49,10 @@ class Keeper:
         """Keep a cell."""
         self.keep(record.line(result))
 
+    def gap(self, record: Record, cell: tuple[int, int]) -> None:
+        """Keep that a cell could not be measured."""
+        self.keep(record.gap_line(cell))
+
     def end(self, record: Record) -> None:
         """Keep how the study ended."""
         self.keep(record.ending())

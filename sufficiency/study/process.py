@@ -20,7 +20,7 @@ from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.repeatable import make_repeatable
 
-MEASURED, DONE, FAILED = "measured", "done", "failed"
+MEASURED, GIVEN_UP, DONE, FAILED = "measured", "given up", "done", "failed"
 
 
 class _Reporter:
@@ -35,6 +35,10 @@ class _Reporter:
     def record(self, result: CellResult) -> None:
         """Send what a cell measured."""
         self._connection.send((MEASURED, result))
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Send that a cell cannot be measured."""
+        self._connection.send((GIVEN_UP, cell, *_told(fault)))
 
 
 def serve(connection: "Connection[Any, Any]", requests: "queue.SimpleQueue[bytes]") -> None:

@@ -17,7 +17,7 @@ import cloudpickle
 
 from sufficiency.schemas.work import UnitCell
 from sufficiency.study.errors import InvalidStudy
-from sufficiency.study.process import DONE, FAILED, MEASURED
+from sufficiency.study.process import DONE, FAILED, GIVEN_UP, MEASURED
 from sufficiency.study.recipe import Recipe
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.unit import Recorder
@@ -101,12 +101,10 @@ class _Helper:
             raise Fault(self._died()) from None
         if answer[0] == MEASURED:
             recorder.record(answer[1])
+        elif answer[0] == GIVEN_UP:
+            recorder.give_up(answer[1], _fault(*answer[2:]))
         elif answer[0] == FAILED:
-            told, raised = answer[1:]
-            cause = None
-            with suppress(Exception):  # its class may not be importable here
-                cause = pickle.loads(raised) if raised else None
-            raise Fault(told) from cause
+            raise _fault(*answer[1:])
         elif answer[0] == DONE:
             self.cells = []
         return not self.cells
@@ -131,3 +129,11 @@ class _Helper:
             "workers? Take fewer, and go on with resume."
         )
         return fault("worker_died", detail, {**first.place, "phase": "training"})
+
+
+def _fault(told: dict[str, Any], raised: bytes | None) -> Fault:
+    """Return a fault as another process told it, with what was raised there as its cause."""
+    error = Fault(told)
+    with suppress(Exception):  # its class may not be importable here
+        error.__cause__ = pickle.loads(raised) if raised else None
+    return error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 from uuid import UUID
 
+from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
 from sufficiency.answers.warnings import doubts
@@ -45,6 +46,8 @@ class Record:
     created_at : str
     cells : dict
         Results by run and step.
+    gaps : dict
+        Errors of the cells that could not be measured, by run and step.
     state : str
     error : dict or None
         Why it failed.
@@ -63,6 +66,7 @@ class Record:
     created_at: str = field(default_factory=lambda: now())
     finished_at: str | None = None
     cells: dict[tuple[int, int], CellResult] = field(default_factory=dict)
+    gaps: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     state: str = "queued"
     error: dict[str, Any] | None = None
     warnings: list[dict[str, Any]] = field(default_factory=list)
@@ -78,11 +82,29 @@ class Record:
     def fraction(self) -> float:
         """How far it is, of the training items over all cells."""
         whole = int(self.spec["runs"]) * sum(self.steps)
-        return sum(self.steps[step] for _, step in self.cells) / whole if whole else 0.0
+        return sum(self.steps[step] for _, step in (*self.cells, *self.gaps)) / whole if whole else 0.0
 
     def complete(self) -> bool:
-        """Return whether every cell is measured."""
-        return len(self.cells) >= self.total
+        """Return whether every cell has ended, measured or not measurable."""
+        return len(self.cells) + len(self.gaps) >= self.total
+
+    def without_what_follows_gaps(self) -> dict[tuple[int, int], CellResult]:
+        """Return the cells that stand when those that could not be measured are tried again.
+
+        Under the `dataeval` protocol a run measured what comes after a step that it had to leave out without it.
+        """
+        if self.spec["protocol"] != "dataeval":
+            return dict(self.cells)
+        first: dict[int, int] = {}
+        for (run, step), error in self.gaps.items():
+            if (error.get("where") or {}).get("phase") != "evaluation":
+                first[run] = min(step, first.get(run, step))
+        return {(run, step): cell for (run, step), cell in self.cells.items() if step < first.get(run, step + 1)}
+
+    def missing(self) -> list[Gap]:
+        """Return the cells that could not be measured, by size and run."""
+        found = [Gap(run, step, self.steps[step], error) for (run, step), error in self.gaps.items()]
+        return sorted(found, key=lambda gap: (gap.n, gap.run))
 
     def specs(self) -> dict[str, MetricSpec]:
         """Return how each declared metric reads."""
@@ -121,6 +143,7 @@ class Record:
             metrics=self.specs(),
             class_names=[str(name) for name in self.info.get("class_names") or []],
             steps=self.steps,
+            gaps=self.missing(),
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
             subsets=self._subsets(),
@@ -136,6 +159,7 @@ class Record:
         """Return how far it is, as a job says it."""
         return {
             "cells_done": len(self.cells),
+            "cells_not_measurable": len(self.gaps),
             "cells_total": self.total,
             "fraction": 1.0 if self.state == "completed" else self.fraction,
             "eta_seconds": self._seconds_left(),
@@ -143,7 +167,7 @@ class Record:
 
     def _seconds_left(self) -> float | None:
         done = sum(self.steps[step] for _, step in self.cells)
-        left = int(self.spec["runs"]) * sum(self.steps) - done
+        left = int(self.spec["runs"]) * sum(self.steps) - done - sum(self.steps[step] for _, step in self.gaps)
         return sum(cell.seconds for cell in self.cells.values()) / done * left if done and left else None
 
     def seen(self) -> dict[str, Any]:
@@ -165,9 +189,14 @@ class Record:
             "started_at": self.created_at,
             "finished_at": self.finished_at,
             "error": self.error,
-            "warnings": [*doubts(self.spec["dataset"], self.info.get("warnings") or []), *self.warnings],
+            "warnings": self._warnings(),
             "links": dict.fromkeys(Links.model_fields, ""),
         }
+
+    def _warnings(self) -> list[dict[str, Any]]:
+        gaps = gaps_warning(self.missing(), self.total)
+        of_data = doubts(self.spec["dataset"], self.info.get("warnings") or [])
+        return [*of_data, *([gaps] if gaps else []), *self.warnings]
 
     # Its file
 
@@ -180,11 +209,17 @@ class Record:
         """Return a cell's line of the file."""
         return json.dumps({"cell": asdict(cell)}, allow_nan=False) + "\n"
 
+    def gap_line(self, cell: tuple[int, int]) -> str:
+        """Return the line of a cell that could not be measured."""
+        run, step = cell
+        return json.dumps({"gap": {"run": run, "step": step, "error": self.gaps[cell]}}, allow_nan=False) + "\n"
+
     def write(self, file: IO[str]) -> None:
         """Write all of it."""
         file.write(json.dumps(self.header(), allow_nan=False) + "\n")
         for _, cell in sorted(self.cells.items()):
             file.write(self.line(cell))
+        file.writelines(self.gap_line(cell) for cell in sorted(self.gaps))
         if self.state != "queued":
             file.write(self.ending())
 
@@ -240,13 +275,17 @@ class Record:
             if not 0 <= result.step < len(self.steps):
                 raise ValueError(f"there is no step {result.step}")
             self.cells[result.run, result.step] = result
+            self.gaps.pop((result.run, result.step), None)
             self.state = "queued"  # an ending that stands before it is one that was gone on from
+        if (gap := entry.get("gap")) is not None:
+            self.gaps[int(gap["run"]), int(gap["step"])] = dict(gap["error"])
+            self.state = "queued"
         if (ended := entry.get("ended")) is not None:
             self.state, self.finished_at = str(ended["state"]), ended["finished_at"]
             self.error, self.warnings = ended["error"], list(ended["warnings"])
 
 
-_LATER = ("cells", "state", "finished_at", "error", "warnings")
+_LATER = ("cells", "gaps", "state", "finished_at", "error", "warnings")
 _HEADER = [f for name, f in Record.__dataclass_fields__.items() if name not in _LATER]
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import torch
 
 from sufficiency.client.progress import progress_bar
+from sufficiency.method.hope import is_hopeless
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 from sufficiency.schemas.words import NEWEST_SAMPLING
@@ -233,7 +234,7 @@ class Begun:
         runs = max(int(mine.spec["runs"]), 1 + max((run for run, _ in other.cells), default=0))
         mine.spec = {**mine.spec, "runs": runs}
         self._made.spec = self._made.spec.model_copy(update={"runs": runs})
-        mine.id, mine.created_at, mine.cells = other.id, other.created_at, dict(other.cells)
+        mine.id, mine.created_at, mine.cells = other.id, other.created_at, other.without_what_follows_gaps()
 
     def measure(self, path: Path | None, workers: int, progress: bool | None) -> StudyResult:
         """Measure what is not measured yet."""
@@ -294,6 +295,17 @@ class _Recorder:
         """Keep a cell."""
         self._kept.cell(self._record, result)
         self._record.cells[result.run, result.step] = result
+        self.tell()
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Keep that a cell cannot be measured; end the study where there is no hope for the rest."""
+        record = self._record
+        record.gaps[cell.run, cell.step] = fault.error
+        self._kept.gap(record, (cell.run, cell.step))
+        steps = record.steps
+        largest = max(range(len(steps)), key=steps.__getitem__)
+        if is_hopeless(list(record.gaps), len(record.cells), record.total, len(steps), largest, fault.error):
+            raise fault
         self.tell()
 
 

@@ -2,12 +2,15 @@
 
 import unittest
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sufficiency.testing.findings import Advice, Broken, Finding
+from sufficiency.testing.fitting import fitting_setting
 from sufficiency.testing.found import found_plugins
-from sufficiency.testing.rules import Rule, name_of, needed_before, rules_of
+from sufficiency.testing.rules import UNTOLD, Rule, name_of, needed_before, rules_of
 from sufficiency.testing.seeding import as_in_a_trainer
 from sufficiency.testing.setting import Setting, sample_setting
 from sufficiency.testing.trial import Trial
@@ -86,7 +89,13 @@ class PluginCheck:
             self.rule(self.trial)
 
 
-def plugin_checks(target: str, kind: str | None = None, setting: Setting | None = None) -> list[PluginCheck]:
+def plugin_checks(
+    target: str,
+    kind: str | None = None,
+    setting: Setting | None = None,
+    *,
+    params: Mapping[str, Any] | None = None,
+) -> list[PluginCheck]:
     """Return every check of a plugin, or of all plugins of a module.
 
     Parameters
@@ -96,24 +105,61 @@ def plugin_checks(target: str, kind: str | None = None, setting: Setting | None 
     kind : str, optional
         Of the plugin, where it cannot be told by its methods.
     setting : Setting, optional
-        What to try it with; sixty random images of three classes by default.
+        What to try it with. By default random items that a model takes, of as many classes as it answers, and for what
+        is no model the first network of the module; where there is none, sixty random images of three classes and a
+        small network.
+    params : mapping, optional
+        Of the plugin, where there is no `setting`, which has them too.
 
     Raises
     ------
     LookupError
         When there is no such module or attribute, or nothing in it that looks like a plugin.
     """
-    checks: list[PluginCheck] = []
-    for name, path, its_kind in found_plugins(target, kind):
-        trial = Trial(its_kind, name, path, setting or sample_setting())
-        checks += [PluginCheck(trial, rule) for rule in rules_of(its_kind)]
-    return checks
+    base = setting or sample_setting(params=params)
+    trials = [Trial(its_kind, name, path, base) for name, path, its_kind in found_plugins(target, kind)]
+    untold = [trial for trial in trials if ":" not in target and not base.params and _required(trial)]
+    tried = [trial for trial in trials if trial not in untold]
+    if setting is None:
+        network = _network(target.partition(":")[0])
+        tried = [_fitted(trial, network) for trial in tried]
+    checks = [PluginCheck(trial, rule) for trial in tried for rule in rules_of(trial.kind)]
+    return [*checks, *(PluginCheck(trial, UNTOLD) for trial in untold)]
+
+
+def _required(trial: Trial) -> list[str]:
+    return [] if trial.failure else list(trial.description.params_schema.get("required") or [])
+
+
+def _network(module: str) -> Trial | None:
+    """Return the first model of a module that is a network and can be had without parameters, and what it takes."""
+    with suppress(LookupError):
+        for name, path, kind in found_plugins(module, "model"):
+            trial = Trial(kind, name, path, sample_setting())
+            if not trial.failure and not _required(trial) and (fit := fitting_setting(trial)) is not None:
+                return trial.tried_with(fit)
+    return None
+
+
+def _fitted(trial: Trial, network: Trial | None) -> Trial:
+    """Have a model tried with items that it takes, and a strategy with the network beside it."""
+    fit: Setting | None = None
+    if trial.kind == "model" and not trial.failure:
+        fit = network.setting if network is not None and network.path == trial.path else fitting_setting(trial)
+    elif trial.kind in ("training", "evaluation", "reset") and network is not None:
+        fit = replace(network.setting, model=network.build)
+    return trial if fit is None else trial.tried_with(replace(fit, params=trial.setting.params))
 
 
 def check_module(target: str, kind: str | None = None, setting: Setting | None = None) -> list[Finding]:
     """Check a plugin, or all plugins of a module; the parameters and errors are those of `plugin_checks`."""
+    return findings_of(plugin_checks(target, kind, setting))
+
+
+def findings_of(checks: Iterable[PluginCheck]) -> list[Finding]:
+    """Try each, and return what was found; what cannot be tried for what was found before is left out."""
     findings: list[Finding] = []
-    for check in plugin_checks(target, kind, setting):
+    for check in checks:
         try:
             findings.append(check.finding())
         except Untried:  # what is in its way has been found

@@ -1,14 +1,24 @@
 """Finds what looks like a plugin in a module, and of what kind it is."""
 
 import inspect
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 
 from sufficiency import moved
 from sufficiency.schemas.words import PLUGIN_KINDS
 from sufficiency.training.faults import describe
+from sufficiency.training.parameters import INJECTED
+
+METHODS = {"train": "training", "evaluate": "evaluation", "get_steps": "schedule"}
+MODEL_NAMES = ("model", "net", "network", "module")
+RESET_WORDS = ("reset", "init", "fresh", "forget")
+PLAIN_TYPES = (str, bytes, int, float, bool, dict, list, tuple, Path)
+# They have a length and items, and hold no labelled data.
+CONTAINERS = (tuple, list, Mapping, str, bytes, set, frozenset)
 
 
 def found_plugins(target: str, kind: str | None = None) -> list[tuple[str, str, str]]:
@@ -28,16 +38,13 @@ def found_plugins(target: str, kind: str | None = None) -> list[tuple[str, str, 
     """
     module_name, _, attribute = target.partition(":")
     module = _imported(module_name)
-    found = {attribute: _attribute(module, attribute)} if attribute else _plugins_in(module)
-    plugins: list[tuple[str, str, str]] = []
-    for name, value in found.items():
-        its_kind = kind or _kind_of(value)
-        if its_kind is None:
-            raise LookupError(
-                f"{target} could be any kind of plugin; say which with --kind ({', '.join(PLUGIN_KINDS)})"
-            )
-        plugins.append((name, f"{module_name}:{name}", its_kind))
-    return plugins
+    if not attribute:
+        return [(name, f"{module_name}:{name}", its_kind) for name, its_kind in _plugins_in(module, kind)]
+    value = _attribute(module, attribute)
+    kinds = [kind] if kind else kinds_of(value, named=True)
+    if not kinds:
+        raise LookupError(f"{target} could be any kind of plugin; say which with --kind ({', '.join(PLUGIN_KINDS)})")
+    return [(attribute, f"{module_name}:{attribute}", its_kind) for its_kind in kinds]
 
 
 def _imported(name: str) -> Any:
@@ -48,17 +55,20 @@ def _imported(name: str) -> Any:
         raise LookupError(f"the module {name!r} cannot be imported ({describe(error)}); {do}") from error
 
 
-def _plugins_in(module: Any) -> dict[str, Any]:
+def _plugins_in(module: Any, kind: str | None) -> list[tuple[str, str]]:
+    """Return the names and kinds of what looks like a plugin among what a module itself defines."""
     name = module.__name__
-    found = {
-        attribute: value
+    found = [
+        (attribute, its_kind)
         for attribute, value in vars(module).items()
-        if not attribute.startswith("_") and getattr(value, "__module__", None) == name and _kind_of(value)
-    }
+        if not attribute.startswith("_") and getattr(value, "__module__", None) == name
+        for its_kind in kinds_of(value, named=False)
+        if kind in (None, its_kind)
+    ]
     if not found:
         raise LookupError(
-            f"nothing in {name!r} looks like a plugin; name it with its kind: "
-            f"sufficiency plugins check {name}:ATTRIBUTE --kind model"
+            f"nothing in {name!r} looks like a {kind or 'plugin'}; name it with its kind: "
+            f"sufficiency plugins check {name}:ATTRIBUTE --kind {kind or 'model'}"
         )
     return found
 
@@ -73,24 +83,90 @@ def _attribute(module: Any, attribute: str) -> Any:
     return value
 
 
-def _kind_of(value: Any) -> str | None:
-    """Tell a plugin's kind by its methods, or by its signature where it is a function."""
-    for method, kind in (("train", "training"), ("evaluate", "evaluation"), ("get_steps", "schedule")):
-        # Every torch module has a train(), which only switches its mode.
-        if callable(getattr(value, method, None)) and not _is_module(value):
-            return kind
+def kinds_of(value: Any, *, named: bool) -> list[str]:
+    """Tell of what kinds a plugin is: by its methods, or by its signature where it is a function.
+
+    Parameters
+    ----------
+    value : object
+        A class, a function or an instance.
+    named : bool
+        Somebody says that it is a plugin. Else it may as well be a helper beside them.
+    """
     if _is_module(value):
-        return "model"
-    if all(callable(getattr(value, method, None)) for method in ("__len__", "__getitem__")):
-        return "dataset"
-    if inspect.isfunction(value):
-        names = inspect.signature(value).parameters
-        returned = value.__annotations__.get("return")
-        if "input_shape" in names or "num_classes" in names or (inspect.isclass(returned) and _is_module(returned)):
-            return "model"
-        return "reset" if list(names) == ["model"] else None
-    return "reset" if inspect.isclass(value) and "__call__" in vars(value) else None
+        return ["model"]  # every torch module has a train(), which only switches its mode
+    if inspect.isroutine(value):
+        return _kinds_of_function(value, named)
+    # A protocol or an abstract class is what plugins are made after.
+    if inspect.isclass(value) and (inspect.isabstract(value) or getattr(value, "_is_protocol", False)):
+        return []
+    if kinds := [kind for method, kind in METHODS.items() if _has(value, method)]:
+        return kinds
+    if _has(value, "__len__") and _has(value, "__getitem__") and not _is_container(value):
+        return ["dataset"]
+    if inspect.isclass(value) and "__call__" in vars(value) and _resets(vars(value)["__call__"], 1, named=named):
+        return ["reset"]
+    return []
+
+
+def _kinds_of_function(function: Any, named: bool) -> list[str]:
+    if not inspect.isfunction(function):
+        return []
+    if _resets(function, 0, named=named):
+        return ["reset"]
+    hints = _hints(function)
+    makes_one = _is_module_type(hints.pop("return", None)) and not any(map(_is_module_type, hints.values()))
+    return ["model"] if makes_one or set(INJECTED) & set(inspect.signature(function).parameters) else []
+
+
+def _resets(function: Any, bound: int, *, named: bool) -> bool:
+    """Return whether a function takes a model and returns one: a reset strategy, and no maker of models.
+
+    Parameters
+    ----------
+    bound : int
+        How many of its first parameters are given already, such as `self`.
+    named : bool
+        Somebody says that it is a plugin; else, without annotations, its name must tell.
+    """
+    parameters = list(inspect.signature(function).parameters.values())[bound:]
+    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if len(needed) != 1 or needed[0].kind is needed[0].KEYWORD_ONLY:
+        return False
+    hints = _hints(function)
+    taken, given = hints.get(needed[0].name), hints.get("return")
+    takes_a_model = _is_module_type(taken) or (needed[0].name in MODEL_NAMES and taken not in PLAIN_TYPES)
+    if "return" in hints:
+        return takes_a_model and (_is_module_type(given) or given is Any or (taken is not None and given is taken))
+    return takes_a_model and (named or bound > 0 or any(word in function.__name__.lower() for word in RESET_WORDS))
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """Return a function's annotations, those written as strings resolved; what cannot be resolved is left out."""
+    try:
+        return get_type_hints(function)
+    except Exception:  # whatever evaluating somebody's annotations raises
+        return {name: hint for name, hint in function.__annotations__.items() if not isinstance(hint, str)}
+
+
+def _has(value: Any, method: str) -> bool:
+    """Return whether it has a method of its own or its bases': that of a metaclass, as of an enumeration, is none."""
+    kind = value if inspect.isclass(value) else type(value)
+    return any(callable(vars(base).get(method)) or _is_bound(vars(base).get(method)) for base in kind.__mro__)
+
+
+def _is_bound(value: Any) -> bool:
+    return isinstance(value, staticmethod | classmethod)
+
+
+def _is_container(value: Any) -> bool:
+    return issubclass(value if inspect.isclass(value) else type(value), CONTAINERS)
 
 
 def _is_module(value: Any) -> bool:
     return issubclass(value if inspect.isclass(value) else type(value), torch.nn.Module)
+
+
+def _is_module_type(hint: Any) -> bool:
+    bound = hint.__bound__ if isinstance(hint, TypeVar) else hint
+    return inspect.isclass(bound) and issubclass(bound, torch.nn.Module)

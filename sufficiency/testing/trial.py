@@ -26,7 +26,7 @@ class Trial:
 
     def __init__(self, kind: str, name: str, path: str, setting: Setting) -> None:
         self.kind, self.name, self.setting = kind, name, setting
-        self._path = path
+        self.path = path
         self._kept: set[Callable[[Trial], None]] = set()
 
     @property
@@ -54,6 +54,10 @@ class Trial:
         """Build it, as the service does for each cell."""
         return self._registry.build(self.kind, self.name, self.setting.params or {}, context=self.setting.context)
 
+    def tried_with(self, setting: Setting) -> "Trial":
+        """Return the same plugin, tried with something else."""
+        return Trial(self.kind, self.name, self.path, setting)
+
     def keep(self, rule: "Callable[[Trial], None]") -> None:
         """Hold it to a rule, once; what it breaks is raised each time."""
         if rule not in self._kept:
@@ -63,5 +67,5 @@ class Trial:
     @cached_property
     def _registry(self) -> Registry:
         registry = Registry()
-        registry.add(f"{self.kind}:{self.name}={self._path}")
+        registry.add(f"{self.kind}:{self.name}={self.path}")
         return registry

@@ -20,7 +20,7 @@ def check_model(unit: UnitPlan, study: Study, models: FreshModels) -> None:
     """
     if unit.sampling == 1:
         return  # a job of version 0.1 is continued as it was begun
-    cells = [cell for cell in unit.cells if not cell.done and cell.run == 0]
+    cells = [cell for cell in unit.cells if cell.is_open and cell.run == 0]
     checks = [
         (study.names[kind], check, split)
         for kind, strategy, split in (

@@ -1,27 +1,23 @@
 """What a unit does, cell by cell: subset → train → evaluate → record."""
 
 import time
-from collections.abc import Iterable
-from functools import lru_cache
-from itertools import groupby
-from typing import Any
+from functools import lru_cache, partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sufficiency.method.sampling import cell_seed, nested_order, with_replacement_order
+from sufficiency.method.sampling import cell_seed, nested_order
 from sufficiency.schemas.work import CellResult, UnitCell
-from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.faults import Fault
 from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
-from sufficiency.training.metrics import InvalidMetrics, normalise
 from sufficiency.training.models import FreshModels
 from sufficiency.training.repeatable import seed_everything
+from sufficiency.training.sequences import run_sequences
+from sufficiency.training.tries import tried
 from sufficiency.training.unit import Recorder, Study, UnitPlan
 
 
 def run_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
-    """Measure the cells of a unit that are not done yet.
+    """Measure the cells of a unit that are open. One at which a plugin keeps raising is given up, and the others go on.
 
     Parameters
     ----------
@@ -35,12 +31,13 @@ def run_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
     Raises
     ------
     Fault
-        When a plugin raised, or an evaluation returned no measurements. What was recorded before stands.
+        When a model cannot even be built, an evaluation returned what is no measurement, or the data are others now.
+        What was recorded before stands.
     """
     if unit.protocol == "independent":
         _independent_cells(unit, study, recorder)
     else:
-        _cumulative_runs(unit, study, recorder)
+        run_sequences(unit, study, recorder)
 
 
 def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
@@ -49,98 +46,27 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     check_model(unit, study, models)
     size, labels = len(study.train), study.labels
     order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
+
     told = False
-    for cell in unit.cells:
-        if cell.done:
-            continue
+
+    def measured(cell: UnitCell) -> CellResult:
+        nonlocal told
         recorder.started(cell)
         began = time.perf_counter()
-        indices = _subset(order_of(cell.run), cell)
+        indices = subset_of(order_of(cell.run), cell)
         seed_everything(cell_seed(unit.seed, cell.run, cell.step))
         model = models.model(cell)
-        _train(study, model, indices, cell)
-        values = _evaluate(study, model, cell)
+        train(study, model, indices, cell)
+        values = evaluate(study, model, cell)
         seconds = time.perf_counter() - began
         learner, told = (None if told else known_of(model)), True
-        recorder.record(_result(cell, indices, values, seconds, unit.device, learner))
-        del model  # its memory is wanted for the next one
+        return result_of(cell, indices, values, seconds, unit.device, learner)
 
-
-def _cumulative_runs(unit: UnitPlan, study: Study, recorder: Recorder) -> None:
-    """Give each run one model, trained on from step to step: DataEval's protocol."""
-    models = FreshModels(unit, study)
-    check_model(unit, study, models)
-    cells = sorted(unit.cells, key=lambda cell: (cell.run, cell.step))
-    for run, sequence in groupby(cells, key=lambda cell: cell.run):
-        steps = _up_to_last_open(sequence)
-        if not steps:
+    for cell in unit.cells:
+        if not cell.is_open:
             continue
-        order = with_replacement_order(len(study.train), unit.seed, run)
-        seed_everything(cell_seed(unit.seed, run, 0))
-        recorder.started(steps[0])
-        model = models.model(steps[0])
-        for cell in steps:
-            recorder.started(cell)
-            began = time.perf_counter()
-            indices = _subset(order, cell)
-            _train(study, model, indices, cell)
-            # A recorded step is gone through again whole, since the evaluation too may draw random numbers or
-            # switch the model's mode: so a resumed run measures what an uninterrupted one would have.
-            values = _evaluate(study, model, cell)
-            if not cell.done:
-                seconds = time.perf_counter() - began
-                recorder.record(_result(cell, indices, values, seconds, unit.device, known_of(model)))
-        del model
-
-
-def _up_to_last_open(cells: Iterable[UnitCell]) -> list[UnitCell]:
-    sequence = list(cells)
-    while sequence and sequence[-1].done:
-        sequence.pop()
-    return sequence
-
-
-def _subset(order: NDArray[np.int64], cell: UnitCell) -> list[int]:
-    if cell.n > len(order):
-        detail = f"The cell asks for {cell.n} training items, but the dataset now has {len(order)}. Register it anew."
-        raise Fault(fault("dataset_changed", detail, {**cell.place, "phase": "subset"}))
-    indices: list[int] = order[: cell.n].tolist()
-    return indices
-
-
-def _train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> None:
-    with blamed_on(study.names["training"], "training", cell.place):
-        study.training.train(model, study.train, indices)
-
-
-def _evaluate(study: Study, model: Any, cell: UnitCell) -> list[tuple[str, int, float | None]]:
-    plugin = study.names["evaluation"]
-    with blamed_on(plugin, "evaluation", cell.place):
-        try:
-            return normalise(study.evaluation.evaluate(model, study.test))
-        except InvalidMetrics as error:
-            detail = (
-                f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
-                "Make evaluate() return a mapping from metric name to one number, or to one number a class."
-            )
-            where = {**cell.place, "plugin": plugin, "phase": "evaluation"}
-            raise Fault(fault("invalid_metrics", detail, where)) from error
-
-
-def _result(
-    cell: UnitCell,
-    indices: list[int],
-    values: list[tuple[str, int, float | None]],
-    seconds: float,
-    device: str,
-    learner: dict[str, Any] | None,
-) -> CellResult:
-    return CellResult(
-        run=cell.run,
-        step=cell.step,
-        n_unique=len(set(indices)),
-        seconds=seconds,
-        device=device,
-        values=values,
-        learner=learner or None,
-    )
+        ended = tried(partial(measured, cell))
+        if isinstance(ended, Fault):
+            recorder.give_up(cell, ended)
+        else:
+            recorder.record(ended)

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from sufficiency.schemas.spec import JobSpec, PluginRef
-from sufficiency.schemas.work import CellResult, PluginDescription, PluginFailure, SplitSource, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, PluginDescription, PluginFailure, SplitSource, UnitCell
 
 
 class Message(BaseModel):
@@ -40,7 +40,7 @@ class _Request(Message):
 
 
 class RunUnit(_Request):
-    """Measure the cells of a unit that are not done; answered cell by cell, and by `Done` or `Failed`."""
+    """Measure the cells of a unit that are open; answered cell by cell, and by `Done` or `Failed`."""
 
     type: Literal["run"] = "run"
     spec: JobSpec
@@ -106,8 +106,17 @@ class Measured(_Answer):
     result: CellResult
 
 
+class NotMeasurable(_Answer):
+    """Each try at a cell failed: it ends without a value, and the unit goes on."""
+
+    is_last = False
+
+    type: Literal["not_measurable"] = "not_measurable"
+    failure: CellFailure
+
+
 class Done(_Answer):
-    """All cells of the unit are finished."""
+    """All cells of the unit have ended."""
 
     type: Literal["done"] = "done"
 
@@ -144,7 +153,7 @@ class Steps(_Answer):
 
 
 Request = RunUnit | VerifyDataset | AskSchedule
-Answer = Started | Measured | Done | Failed | Verified | Steps
+Answer = Started | Measured | NotMeasurable | Done | Failed | Verified | Steps
 
 _request: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _from_trainer: TypeAdapter[Introduction | Answer] = TypeAdapter(

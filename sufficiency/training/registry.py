@@ -49,7 +49,10 @@ class PluginError(Exception):
 
 @dataclass(frozen=True)
 class DatasetContext:
-    """What a plugin may be told of the dataset: the shape of one item, and the number of classes."""
+    """What a plugin may be told of the dataset: the shape of one item, and the number of classes.
+
+    The shape is empty where the items are not of one.
+    """
 
     input_shape: tuple[int, ...]
     num_classes: int
@@ -154,7 +157,16 @@ class Registry:
         arguments = given(checked)
         signature = inspect.signature(plugin.target)
         if context is not None:
-            arguments |= {key: getattr(context, key) for key in INJECTED if key in signature.parameters}
+            asked = [key for key in INJECTED if key in signature.parameters]
+            if "input_shape" in asked and not context.input_shape:
+                if signature.parameters["input_shape"].default is inspect.Parameter.empty:
+                    message = (
+                        f"{kind}:{name} asks for the shape of an item (input_shape), and the items of this dataset are "
+                        "not of one shape; take a model that does not need it, or bring the items to one shape"
+                    )
+                    raise PluginError(kind, name, "build", message)
+                asked.remove("input_shape")
+            arguments |= {key: getattr(context, key) for key in asked}
         bound = inspect.BoundArguments(signature, OrderedDict(arguments))
         try:
             return plugin.target(*bound.args, **bound.kwargs)

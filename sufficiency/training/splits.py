@@ -1,5 +1,6 @@
 """Reads the two splits of a dataset, and keeps those that were read last."""
 
+import weakref
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
-from sufficiency.data.foreign import materialise
+from sufficiency.data.foreign import forget_materialised, labels_of, let_go
 from sufficiency.data.pairing import verify_splits
 from sufficiency.data.splitting import part_of
 from sufficiency.schemas.spec import PluginRef
@@ -17,8 +18,23 @@ from sufficiency.schemas.work import SplitPart, SplitSource
 from sufficiency.training.build import build
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.registry import DatasetContext, Registry
+from sufficiency.training.repeatable import drawing_from
 
 KEPT_DATASETS = 3
+
+SPLITS = ("training", "test")
+# Streams of a dataset's seed: the building of either split has its number.
+_READING = 2
+
+# Where a dataset is not the same each time, this is what can be done.
+WAY_OUT = (
+    "Augment in the training strategy, whose random numbers are seeded cell by cell; or register the dataset with "
+    'fingerprint "structure", by which it is known again by its sizes and labels alone.'
+)
+_STRUCTURE = (
+    "it is known again by its sizes and labels alone (fingerprint: structure), so that it goes unnoticed when its "
+    "items have changed"
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +80,18 @@ class SplitReader:
         splits = self._read_once(train, test)
         if splits.fingerprint != fingerprint:
             # The files may have changed, and been verified again, since this process read them.
-            splits = self.read_anew(train, test)
+            first, splits = splits.fingerprint, self.read_anew(train, test)
+            if splits.fingerprint not in (fingerprint, first):
+                detail = (
+                    f"The data of dataset {name!r} are others whenever they are read (fingerprints "
+                    f"{_short(fingerprint)}, {_short(first)}, {_short(splits.fingerprint)}): its loader draws at "
+                    f"random. {WAY_OUT}"
+                )
+                raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
         if splits.fingerprint != fingerprint:
             detail = (
                 f"The data of dataset {name!r} are not those that were verified (fingerprint "
-                f"{splits.fingerprint[:12]}…, then {fingerprint[:12]}…). Restore them; or have the "
+                f"{_short(splits.fingerprint)}, then {_short(fingerprint)}). Restore them; or have the "
                 "dataset verified again, and start the job anew."
             )
             raise Fault(fault("dataset_changed", detail, {"phase": "dataset"}))
@@ -83,6 +106,7 @@ class SplitReader:
             When it cannot be read, or the two splits do not belong together.
         """
         self._kept.pop(_key(train, test), None)
+        forget_materialised()
         return self._read_once(train, test)
 
     def _read_once(self, train: SplitSource, test: SplitSource) -> Splits:
@@ -96,28 +120,36 @@ class SplitReader:
 
     def _read(self, train: SplitSource, test: SplitSource) -> Splits:
         built = self._both(train, test)
+        made = [id(split) for split in built]
         try:
-            built = finished(*built, standardise=train.standardise)
-            info, fingerprint = verify_splits(*built)
+            with drawing_from(seed_of(train.seed, _READING)):
+                built = finished(*built, standardise=train.standardise)
+                info, fingerprint = verify_splits(*built, train.fingerprint)
         except Exception as error:
+            let_go(*made)
             detail = f"The dataset cannot be used: {_said(error)}"
             where = {"plugin": f"dataset:{train.loader}", "phase": "dataset"}
             raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
         # A regression has one output, and no classes to keep the proportions of.
         classes = len(info["class_names"]) or int(info["task"] == "regression")
         context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
-        labels = materialise(built[0]).y if info["task"] == "classification" else None
-        return Splits(built[0], built[1], labels, info, fingerprint, context)
+        if train.fingerprint == "structure":
+            info.setdefault("notes", []).append({"code": "fingerprint_of_structure", "detail": _STRUCTURE})
+        splits = Splits(built[0], built[1], labels_of(built[0]), info, fingerprint, context)
+        weakref.finalize(splits, let_go, *made)
+        return splits
 
     def _both(self, train: SplitSource, test: SplitSource) -> tuple[Any, Any]:
         built: list[Any] = []
         whole: dict[str, Any] = {}  # both parts of one source are cut from one reading of it
-        for split, source in (("train", train), ("test", test)):
+        for split, source in zip(SPLITS, (train, test), strict=True):
             loader = PluginRef(name=source.loader, params=source.params)
             try:
-                if (key := loader.model_dump_json()) not in whole:
-                    whole[key] = build(self._registry, "dataset", loader)
-                built.append(_part(whole[key], source.part, f"dataset:{loader.name}"))
+                # Of both splits the same noise would be no noise.
+                with drawing_from(seed_of(source.seed, SPLITS.index(split))):
+                    if (key := loader.model_dump_json()) not in whole:
+                        whole[key] = build(self._registry, "dataset", loader)
+                    built.append(_part(whole[key], source.part, f"dataset:{loader.name}"))
             except Fault as error:
                 if error.error["code"] == "plugin_unavailable":
                     raise
@@ -139,6 +171,15 @@ def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:
 
 def _said(error: Exception) -> str:
     return str(error) if isinstance(error, DatasetError) else describe(error)
+
+
+def seed_of(seed: int, stream: int) -> np.random.SeedSequence:
+    """Return the seed of one stream of a dataset's."""
+    return np.random.SeedSequence(entropy=seed, spawn_key=(stream,))
+
+
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint.removeprefix('structure:')[:12]}…"
 
 
 def _key(train: SplitSource, test: SplitSource) -> str:

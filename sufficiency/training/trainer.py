@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from sufficiency.data.preview import contact_sheet
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.examining import examined
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
@@ -30,6 +31,7 @@ from sufficiency.training.messages import (
     Failed,
     Introduction,
     Measured,
+    NotMeasurable,
     Request,
     RunUnit,
     Started,
@@ -101,7 +103,7 @@ class Trainer:
         self._send(Done(**_signed(request)))
 
     def _verify(self, request: VerifyDataset) -> None:
-        splits = self._splits.read_anew(request.train, request.test)
+        splits = examined(self._splits, self._registry, request.train, request.test)
         try:
             picture = contact_sheet(splits.train)
         except Exception:  # somebody's items may be anything, and a picture is no reason to refuse a dataset
@@ -130,6 +132,11 @@ class _Reporter:
     def record(self, result: CellResult) -> None:
         """Say what a cell measured."""
         self._send(Measured(**_signed(self._request), result=result))
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Say that a cell cannot be measured; whether the rest is worth a try is the supervisor's to say."""
+        failure = CellFailure(cell.run, cell.step, fault.error)
+        self._send(NotMeasurable(**_signed(self._request), failure=failure))
 
 
 def _signed(request: Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sufficiency.schemas import words
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.faults import Fault
 from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStrategy, TrainingStrategy
 
 
@@ -20,8 +21,8 @@ class UnitPlan:
     seed: int
     protocol: words.Protocol
     device: str
-    sampling: words.Sampling = 1
     cells: list[UnitCell] = field(default_factory=list)
+    sampling: words.Sampling = 1
 
     @classmethod
     def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
@@ -81,4 +82,11 @@ class Recorder(Protocol):
 
     def record(self, result: CellResult) -> None:
         """Keep what a cell measured."""
+        ...
+
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        """Keep that a cell cannot be measured: how its last try failed.
+
+        Whoever keeps it also decides whether there is any hope for the rest (`method.hope`); raising ends the loop.
+        """
         ...

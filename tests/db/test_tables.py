@@ -19,6 +19,11 @@ FORBIDDEN = [
     ("job_cells_done", "UPDATE job SET cells_done = cells_total + 1"),
     ("job_cells_of_steps", "UPDATE job SET steps = NULL"),
     ("job_completed", "UPDATE job SET state = 'completed', finished_at = now(), cells_done = 1"),
+    ("job_cells_not_measurable", "UPDATE job SET cells_not_measurable = -1"),
+    (
+        "job_completed",
+        "UPDATE job SET state = 'completed', finished_at = now(), cells_done = 0, cells_not_measurable = 6",
+    ),
     ("job_finished", "UPDATE job SET finished_at = now()"),
     ("job_finished", "UPDATE job SET state = 'cancelled'"),
     ("job_error_of_failed", "UPDATE job SET error = '{}'"),

@@ -244,14 +244,65 @@ def test_what_is_wrong_is_told_all_at_once() -> None:
         sufficiency.run(**parts(train=(np.array([[1.0], [np.nan]]), np.array([0, 1]))))
 
 
-def test_a_cell_that_fails_ends_the_study_with_what_was_measured(tmp_path: Path) -> None:
+def test_a_study_of_which_nothing_can_be_measured_ends_with_what_was_raised(tmp_path: Path) -> None:
     file = tmp_path / "study.jsonl"
-    with pytest.raises(StudyFailed, match="StopAfter raised ValueError: stop in run 0, step 3") as failed:
-        sufficiency.run(**parts(evaluation=StopAfter(3, ValueError)), resume=file)
+    with pytest.raises(StudyFailed, match="StopAfter raised ValueError: stop in run 0, step 4") as failed:
+        sufficiency.run(**parts(evaluation=StopAfter(0, ValueError)), resume=file)
     assert isinstance(failed.value.__cause__, ValueError)
     assert (failed.value.error["code"], failed.value.study.state) == ("plugin_raised", "failed")
-    assert sufficiency.load(file)["error"]["where"]["n"] == 80
+    assert sufficiency.load(file)["error"]["where"]["n"] == 160
     assert sufficiency.run(**parts(evaluation=StopAfter(99)), resume=file).state == "completed"
+
+
+def gaps(answer: Any) -> list[dict[str, Any]]:
+    return [one for one in answer["warnings"] if one["code"] == "cells_not_measurable"]
+
+
+class TooSmall(Train):
+    """Cannot train on few items."""
+
+    def train(self, model: Mean, dataset: Any, indices: list[int]) -> None:
+        if len(indices) < 20:
+            raise ValueError(f"15 neighbours of {len(indices)} items")
+        super().train(model, dataset, indices)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_cells_that_cannot_be_measured_are_left_out_and_said(tmp_path: Path, workers: int, protocol: str) -> None:
+    file = tmp_path / "study.jsonl"
+    given = parts(training=TooSmall(), protocol=protocol, workers=workers)
+    study = sufficiency.run(**given, resume=file)
+    assert (study.state, study["progress"]["cells_done"], study["progress"]["cells_not_measurable"]) == (
+        *("completed", 8, 2),
+    )
+    for seen in (study, sufficiency.load(file)):
+        [warning] = gaps(seen)
+        assert "n = 10 (runs 0, 1): training:TooSmall raised ValueError: 15 neighbours of 10 items" in warning["detail"]
+        assert gaps(seen.project([1000]).answer) == [warning]
+        assert seen.to_dataeval().steps.tolist() == [20, 40, 80, 160]
+    assert {row[2] for row in values(study)} == {20, 40, 80, 160}
+    mended = sufficiency.run(**given | {"training": Train()}, resume=None)
+    assert len(values(mended)) == 10 * 3
+
+
+def test_a_resumed_study_tries_them_again(tmp_path: Path) -> None:
+    class Fickle(Train):
+        """Raises while a file is there."""
+
+        def train(self, model: Mean, dataset: Any, indices: list[int]) -> None:
+            if len(indices) == 40 and (tmp_path / "full").exists():
+                raise OSError("no space left on device")
+            super().train(model, dataset, indices)
+
+    file = tmp_path / "study.jsonl"
+    (tmp_path / "full").touch()
+    given = parts(training=Fickle(), resume=file)
+    assert sufficiency.run(**given)["progress"]["cells_not_measurable"] == 2
+    (tmp_path / "full").unlink()
+    study = sufficiency.run(**given)
+    assert (study["progress"]["cells_done"], gaps(study)) == (10, [])
+    assert values(study) == values(sufficiency.run(**parts())) == values(sufficiency.load(file))
 
 
 def test_the_process_is_afterwards_what_it_was() -> None:

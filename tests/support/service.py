@@ -17,7 +17,9 @@ from app.db.engine import Database
 from app.db.tables import Unit
 from app.main import create_app
 from app.settings import Settings
+from app.units.giving_up import give_up_cell
 from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record_cell
+from sufficiency.schemas.work import CellFailure, UnitCell
 from tests.support.servers import Servers, new_database
 
 with warnings.catch_warnings():
@@ -150,6 +152,11 @@ class Service:
                 assert record_cell(session, claimed.unit_id, claimed.attempt, result)
         with self.database.transaction() as session:
             finish_unit(session, claimed.unit_id, claimed.attempt)
+
+    def give_up(self, claimed: Any, cell: UnitCell, error: dict[str, Any]) -> bool:
+        """Say of a cell of a claimed unit that it cannot be measured."""
+        with self.database.transaction() as session:
+            return give_up_cell(session, claimed.unit_id, claimed.attempt, CellFailure(cell.run, cell.step, error))
 
     def work(self, job_id: str, measure: Measure = power_law, *, units: int | None = None) -> None:
         """Do the work of a job, all of it or some units."""

@@ -23,6 +23,7 @@ from app.standalone import binaries
 from app.standalone.errors import StandaloneError
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import Standalone, webhook_addresses
+from sufficiency.running import RunningStandalone, running_standalones
 from tests.support.running import Running
 
 DIGITS = {
@@ -89,6 +90,14 @@ def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
     assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
     family = first.family()
     assert {"postgres", "redis-server"} <= names(family)
+    assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    command = [sys.executable, "-m", "sufficiency.cli"]
+    healthy = subprocess.run([*command, "doctor"], capture_output=True, text=True, check=False)
+    assert healthy.returncode == 0, healthy.stdout
+    assert healthy.stderr == f"The standalone in {data_dir}:\n"
+    assert f"{first.url} is ready" in healthy.stdout
+    pruned = subprocess.run([*command, "prune", "--older-than", "30d"], capture_output=True, text=True, check=False)
+    assert (pruned.returncode, pruned.stdout[:16]) == (0, "Dropped 0 events")
 
     began = time.monotonic()
     assert first.end(signal.SIGINT) == 0, first.output
@@ -97,6 +106,8 @@ def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
     assert stopping == ["worker", "API", "Redis", "PostgreSQL"]
     wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 5, "no process is left")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+    assert running_standalones() == []
 
     second = run()
     second.wait_for("answers at")

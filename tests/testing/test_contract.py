@@ -11,7 +11,7 @@ from torch import nn
 
 from sufficiency.plugins import BUILT_IN
 from sufficiency.plugins.estimators import sklearn_model
-from sufficiency.testing import check_module, plugin_checks, sample_setting
+from sufficiency.testing import Setting, check_module, plugin_checks, sample_setting
 from sufficiency.testing.__main__ import main
 from sufficiency.testing.contract import Untried
 from sufficiency.testing.findings import Broken
@@ -239,13 +239,15 @@ def test_an_evaluation_that_measures_wrongly_is_found_out(how: str, outcome: str
 
 
 def test_models_that_do_not_start_anew_are_found_out() -> None:
-    def detail(name: str) -> str:
-        return " ".join(finding.detail for finding in check_module(f"{__name__}:{name}") if finding.detail)
+    def detail(name: str, setting: Setting | None = None) -> str:
+        findings = check_module(f"{__name__}:{name}", setting=setting)
+        return " ".join(finding.detail for finding in findings if finding.detail)
 
     assert "have the same weights" in detail("Frozen")
     assert "torch.manual_seed" in detail("SeedsItself")
     assert "no reset_parameters()" in detail("INSTANCE")
-    assert "(4, 7)" in detail("Wide")
+    assert "(4, 7)" in detail("Wide", sample_setting())
+    assert "(4, 7)" not in detail("Wide"), "it is tried with as many classes as it answers, unless told otherwise"
 
 
 class Shuffled:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.unit import UnitPlan
@@ -80,7 +80,7 @@ class Log:
     """What the loop told, in order."""
 
     def __init__(self) -> None:
-        self.told: list[UnitCell | CellResult] = []
+        self.told: list[UnitCell | CellResult | CellFailure] = []
 
     def started(self, cell: UnitCell) -> None:
         self.told.append(cell)
@@ -88,9 +88,16 @@ class Log:
     def record(self, result: CellResult) -> None:
         self.told.append(result)
 
+    def give_up(self, cell: UnitCell, fault: Fault) -> None:
+        self.told.append(CellFailure(cell.run, cell.step, fault.error))
+
     @property
     def results(self) -> list[CellResult]:
         return [one for one in self.told if isinstance(one, CellResult)]
+
+    @property
+    def failures(self) -> list[CellFailure]:
+        return [one for one in self.told if isinstance(one, CellFailure)]
 
 
 def run(
@@ -247,8 +254,20 @@ def fault_of(parts: Parts) -> dict[str, Any]:
     return caught.value.error
 
 
+def told_by(parts: Parts, cells: list[UnitCell], protocol: Any = "independent") -> Log:
+    log = Log()
+    run_cells(UnitPlan(5, protocol, "cpu", cells), parts, log)
+    return log
+
+
+def failure_of(parts: Parts) -> dict[str, Any]:
+    [failure] = told_by(parts, [UnitCell(1, 2, 8)]).failures
+    assert (failure.run, failure.step) == (1, 2)
+    return failure.error
+
+
 def test_an_exception_names_plugin_phase_and_cell() -> None:
-    error = fault_of(Parts(training=Broken()))
+    error = failure_of(Parts(training=Broken()))
     assert error["code"] == "plugin_raised"
     assert error["where"] == {"run": 1, "step": 2, "n": 8, "plugin": "training:it", "phase": "training"}
     assert error["exception"] == "ValueError: no such layer"
@@ -265,7 +284,7 @@ def test_bad_metrics_say_what_and_where() -> None:
 
 
 def test_a_reset_that_returns_nothing_is_a_fault_of_the_reset() -> None:
-    error = fault_of(Parts(reset=lambda model: None))
+    error = failure_of(Parts(reset=lambda model: None))
     assert (error["code"], error["where"]["plugin"]) == ("plugin_raised", "reset:it")
 
 
@@ -275,14 +294,103 @@ def test_a_dataset_that_shrank_is_a_fault_of_the_dataset() -> None:
     assert caught.value.error["code"] == "dataset_changed"
 
 
-def test_what_was_measured_before_a_fault_stands() -> None:
-    class Later(Training):
-        def train(self, model: Net, dataset: Any, indices: Sequence[int]) -> None:
-            if len(indices) > 4:
-                raise RuntimeError
-            super().train(model, dataset, indices)
+def test_a_broken_model_is_a_fault_of_the_whole_job() -> None:
+    class NoModel(Parts):
+        def model(self) -> Net:
+            raise ValueError("no such layer")
+
+    assert fault_of(NoModel())["where"] == {"plugin": "model:it", "phase": "model"}
+
+
+class Picky(Training):
+    """Raises on some sizes of subset, each time or the first so many times."""
+
+    def __init__(self, *sizes: int, times: int = 1_000, error: type[Exception] = ValueError) -> None:
+        super().__init__()
+        self.sizes, self.times, self.error = sizes, times, error
+        self.asked: list[int] = []
+
+    def train(self, model: Net, dataset: Any, indices: Sequence[int]) -> None:
+        self.asked.append(len(indices))
+        if len(indices) in self.sizes and self.times > 0:
+            self.times -= 1
+            with torch.no_grad():
+                model.layer.weight += 1000  # as half a training would
+            raise self.error("needs two classes")
+        super().train(model, dataset, indices)
+
+
+class PickyEvaluation(Evaluation):
+    """Raises on what was trained on so many items last."""
+
+    def __init__(self, training: Picky, size: int) -> None:
+        super().__init__()
+        self.training, self.size = training, size
+
+    def evaluate(self, model: Net, dataset: Any) -> Mapping[str, Any]:
+        torch.rand(5)
+        if self.training.asked[-1] == self.size:
+            raise ValueError("no scores")
+        return super().evaluate(model, dataset)
+
+
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_a_cell_that_fails_once_is_measured_as_if_it_had_not(protocol: Any) -> None:
+    clean = values(run(Parts(), CELLS, protocol))
+    assert values(run(Parts(training=Picky(8, times=1)), CELLS, protocol)) == clean
+
+
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_a_cell_that_always_fails_is_given_up_and_the_others_are_measured(protocol: Any) -> None:
+    training = Picky(8)
+    log = told_by(Parts(training=training), CELLS, protocol)
+    assert [(one.run, one.step) for one in log.failures] == [(0, 1), (1, 1)]
+    assert {(one.run, one.step) for one in log.results} == {(0, 0), (0, 2), (1, 0), (1, 2)}
+    assert training.asked.count(8) == 4
+    assert all(one.error["exception"] == "ValueError: needs two classes" for one in log.failures)
+
+
+def test_a_run_goes_on_as_if_the_step_that_fails_were_not_there() -> None:
+    log = told_by(Parts(training=Picky(8)), CELLS[:3], "dataeval")
+    without = [cell for cell in CELLS[:3] if cell.step != 1]
+    assert values({(one.run, one.step): one for one in log.results}) == values(run(Parts(), without, "dataeval"))
+
+
+@pytest.mark.parametrize("phase", ["training", "evaluation"])
+def test_a_run_with_a_given_up_step_is_resumed_as_it_would_have_gone_on(phase: str) -> None:
+    def parts() -> Parts:
+        if phase == "training":
+            return Parts(training=Picky(8))
+        training = Picky()
+        return Parts(training=training, evaluation=PickyEvaluation(training, 8))
+
+    whole = told_by(parts(), CELLS[:3], "dataeval")
+    [failure] = whole.failures
+    assert (failure.step, failure.error["where"]["phase"]) == (1, phase)
+    resumed = told_by(parts(), [CELLS[0], UnitCell(0, 1, 8, failed_in=phase), CELLS[2]], "dataeval")
+    assert not resumed.failures
+    assert [one.values for one in resumed.results] == [one.values for one in whole.results]
+    last = told_by(parts(), [UnitCell(0, 0, 4, done=True), UnitCell(0, 1, 8, failed_in=phase), CELLS[2]], "dataeval")
+    assert [one.values for one in last.results] == [one.values for one in whole.results[-1:]]
+
+
+def test_code_that_cannot_run_is_not_tried_again() -> None:
+    training = Picky(4, 8, 20, error=NameError)
+    assert len(told_by(Parts(training=training), CELLS).failures) == len(CELLS)
+    assert len(training.asked) == len(CELLS)
+
+
+def test_a_cell_that_was_given_up_is_left_alone() -> None:
+    log = told_by(Parts(), [UnitCell(0, 0, 4, failed_in="training"), UnitCell(0, 1, 8)])
+    assert [(one.run, one.step) for one in log.results] == [(0, 1)]
+
+
+def test_bad_metrics_end_the_unit_and_what_was_measured_before_stands() -> None:
+    class Later(Evaluation):
+        def evaluate(self, model: Net, dataset: Any) -> Mapping[str, Any]:
+            return {"Accuracy": "high"} if model.total() > 100 else super().evaluate(model, dataset)
 
     log = Log()
     with pytest.raises(Fault):
-        run_cells(UnitPlan(5, "independent", "cpu", cells=CELLS[:2]), Parts(training=Later()), log)
-    assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell]
+        run_cells(UnitPlan(5, "independent", "cpu", CELLS[:3]), Parts(evaluation=Later()), log)
+    assert [type(one) for one in log.told] == [UnitCell, CellResult, UnitCell, CellResult, UnitCell]

@@ -22,6 +22,7 @@ from sufficiency.training.messages import (
     AskSchedule,
     Failed,
     Measured,
+    NotMeasurable,
     Request,
     RunUnit,
     Started,
@@ -173,8 +174,15 @@ def test_an_unknown_plugin_is_unavailable(slot: Slot) -> None:
 def test_an_exception_is_an_answer_and_the_trainer_lives_on(slot: Slot) -> None:
     pid = slot.trainer().pid
     told = answers(slot, unit(slot, 10, 40, training="misfit", above=10))
-    assert [answer.type for answer in told] == ["started", "measured", "started", "failed"]
-    assert fault_of(told)["exception"] == "ValueError: cannot train on this"
+    assert [answer.type for answer in told] == [
+        *("started", "measured"),
+        *("started", "started", "not_measurable"),  # tried twice
+        "done",
+    ]
+    given_up = told[4]
+    assert isinstance(given_up, NotMeasurable)
+    assert (given_up.failure.run, given_up.failure.step) == (0, 1)
+    assert given_up.failure.error["exception"] == "ValueError: cannot train on this"
     assert answers(slot, unit(slot, 10))[-1].type == "done"
     assert slot.trainer().pid == pid
 

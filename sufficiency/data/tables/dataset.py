@@ -114,6 +114,10 @@ class TableDataset(StoredItems):
         """Return the items as numbers, some of them moved."""
         return self._alone.settled(moves, description)
 
+    def renumbered(self, names: Sequence[str], place: NDArray[np.int64]) -> StoredItems:
+        """Return the items as numbers, with other classes."""
+        return self._alone.renumbered(names, place)
+
     def rescaled(self, scaling: Callable[[NDArray[Any]], NDArray[np.float64]]) -> ArrayDataset:
         """Return the items as numbers, all of them scaled."""
         return self._alone.rescaled(scaling)

@@ -10,6 +10,7 @@ Rule = Callable[[Trial], None]
 _SHAPE: Rule = every.has_the_shape_of_its_kind_and_a_schema_of_its_parameters
 _DOCUMENTED: Rule = every.is_documented
 _BUILT: Rule = every.can_be_built
+UNTOLD: Rule = every.is_told_its_parameters
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "model": (
@@ -47,7 +48,7 @@ def needed_before(rule: Rule) -> tuple[Rule, ...]:
     """Return what must be kept for a rule to be tried at all."""
     if rule is _SHAPE:
         return ()
-    return (_SHAPE,) if rule in (_DOCUMENTED, _BUILT) else (_SHAPE, _BUILT)
+    return (_SHAPE,) if rule in (_DOCUMENTED, _BUILT, UNTOLD) else (_SHAPE, _BUILT)
 
 
 def name_of(rule: Rule) -> str:

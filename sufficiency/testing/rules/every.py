@@ -46,6 +46,16 @@ def can_be_built(trial: Trial) -> None:
         raise Broken(f"{error}.{hint if required else _shape_hint(trial)}") from error
 
 
+def is_told_its_parameters(trial: Trial) -> None:
+    """It needs parameters that nobody gives: it may be no plugin at all, but a part of one."""
+    required = trial.description.params_schema.get("required") or []
+    given = json.dumps(dict.fromkeys(required, "…"), ensure_ascii=False)
+    raise Advice(
+        f"Not tried: it needs {', '.join(required)}. If it is a plugin, name it and give them: "
+        f"sufficiency plugins check {trial.path} --params '{given}'."
+    )
+
+
 def _shape_hint(trial: Trial) -> str:
     context = trial.setting.context
     shape = ",".join(map(str, context.input_shape))

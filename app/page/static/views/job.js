@@ -93,7 +93,7 @@ export async function view({ holder, signal, params, query, attach }) {
         }, name),
       );
     if (["queued", "running"].includes(job.state)) act("Cancel", "cancel", "Stop this job? What is measured stays.");
-    if (["failed", "cancelled"].includes(job.state)) act("Retry", "retry");
+    if (["failed", "cancelled"].includes(job.state) || (job.state === "completed" && job.progress.cells_not_measurable)) act("Retry", "retry");
     if (ENDED.has(job.state) && job.steps)
       made.push(h("button", { type: "button", "aria-controls": "extend", "aria-expanded": String(!extension.hidden), onclick: (event) => {
         extension.hidden = !extension.hidden;
@@ -112,9 +112,9 @@ export async function view({ holder, signal, params, query, attach }) {
 
   function drawProgress() {
     progress.hidden = job.state === "completed";
-    const { cells_done: done, cells_total: total, fraction, eta_seconds: eta } = job.progress;
+    const { cells_done: done, cells_not_measurable: lost, cells_total: total, fraction, eta_seconds: eta } = job.progress;
     bar.style.transform = `scaleX(${fraction})`;
-    replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
+    replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured${lost ? `, ${count(lost)} not measurable` : ""}, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
     grid.plan(job.spec.runs, job.steps ?? []);
   }
 
@@ -136,9 +136,10 @@ export async function view({ holder, signal, params, query, attach }) {
     })().catch((error) => signal.aborted || notes.prepend(problemBox(error)));
     try {
       await follow(id, (event) => {
-        if (event.type === "cell") {
+        if (event.type === "cell" || event.type === "not_measurable") {
           grid.land(event.data);
           job.progress.cells_done = event.data.cells_done;
+          job.progress.cells_not_measurable = event.data.cells_not_measurable ?? job.progress.cells_not_measurable;
           job.progress.cells_total = event.data.cells_total;
           job.progress.fraction = event.data.work_total ? event.data.work_done / event.data.work_total : 0;
           drawProgress();

@@ -55,7 +55,7 @@ export async function view({ holder, signal, query, attach }) {
       compare.disabled = chosen.size < 2;
       replace(compare, chosen.size ? `Compare ${chosen.size}` : "Compare");
     });
-    const { cells_done: done, cells_total: total, fraction } = job.progress;
+    const { cells_done: done, cells_not_measurable: lost, cells_total: total, fraction } = job.progress;
     const fill = h("span");
     fill.style.transform = `scaleX(${fraction})`;
     const why = job.state === "queued" ? job.queued_reason : job.state === "failed" ? job.error?.detail : job.warnings[0]?.detail;
@@ -70,7 +70,7 @@ export async function view({ holder, signal, query, attach }) {
         why && h("span", { class: "name muted small" }, why),
       ),
       h("td", null, badge(job.state)),
-      h("td", { class: "wide" }, job.state !== "completed" && h("div", { class: "bar", "aria-hidden": "true" }, fill), h("span", { class: "muted small" }, total ? `${count(done)} of ${count(total)} cells` : "to be planned", `, ${runs} ${runs === 1 ? "run" : "runs"}`)),
+      h("td", { class: "wide" }, job.state !== "completed" && h("div", { class: "bar", "aria-hidden": "true" }, fill), h("span", { class: "muted small" }, total ? `${count(done)} of ${count(total)} cells${lost ? `, ${count(lost)} not measurable` : ""}` : "to be planned", `, ${runs} ${runs === 1 ? "run" : "runs"}`)),
       h("td", { class: "muted nowrap" }, time(job.created_at)),
       h("td", { class: "num" }, h("label", { class: "check" }, h("span", { class: "narrow muted small", "aria-hidden": "true" }, "Compare"), box)),
     );

@@ -7,7 +7,7 @@ export class CellGrid {
     this.cellsNode = h("div", { class: "cells", "aria-hidden": "true" });
     this.caption = h("p", { class: "muted small" });
     this.node = h("div", { class: "stack" }, this.cellsNode, this.caption);
-    this.landed = new Set();
+    this.landed = new Map();
     this.shape = "";
   }
 
@@ -25,7 +25,7 @@ export class CellGrid {
       Array.from({ length: runs }, (_, run) =>
         // By size: a step that was added later has a later number.
         h("div", null, [...steps.entries()].sort(([, a], [, b]) => a - b).map(([step, n]) => {
-          const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.has(`${run}/${step}`) ? "done" : null });
+          const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.get(`${run}/${step}`) ?? null });
           this.cells.set(`${run}/${step}`, cell);
           return cell;
         })),
@@ -33,10 +33,14 @@ export class CellGrid {
     );
   }
 
-  land({ run, step }) {
-    this.landed.add(`${run}/${step}`);
+  land({ run, step, error }) {
+    const name = error ? "lost" : "done";
+    this.landed.set(`${run}/${step}`, name);
     const cell = this.cells?.get(`${run}/${step}`);
-    if (cell && !cell.classList.contains("done")) cell.classList.add("done", "new");
+    if (!cell || cell.classList.contains(name)) return;
+    cell.classList.remove("done", "lost");
+    cell.classList.add(name, "new");
+    if (error) cell.title += `: not measurable, ${error.exception ?? error.detail}`;
   }
 
   fill(items) {

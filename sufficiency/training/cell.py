@@ -1,0 +1,76 @@
+"""The parts of one cell: its subset, training on it, evaluation, and what is recorded of it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.faults import Fault, blamed_on, fault
+from sufficiency.training.metrics import InvalidMetrics, normalise
+from sufficiency.training.unit import Study
+
+Values = list[tuple[str, int, float | None]]
+
+
+def subset_of(order: NDArray[np.int64], cell: UnitCell) -> list[int]:
+    """Return the first n of a run's items.
+
+    Raises
+    ------
+    Fault
+        When the dataset has fewer.
+    """
+    if cell.n > len(order):
+        detail = f"The cell asks for {cell.n} training items, but the dataset now has {len(order)}. Register it anew."
+        raise Fault(fault("dataset_changed", detail, {**cell.place, "phase": "subset"}))
+    indices: list[int] = order[: cell.n].tolist()
+    return indices
+
+
+def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> None:
+    """Have the training strategy train the model.
+
+    Raises
+    ------
+    Fault
+        When it raised.
+    """
+    with blamed_on(study.names["training"], "training", cell.place):
+        study.training.train(model, study.train, indices)
+
+
+def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
+    """Return what the evaluation strategy measures.
+
+    Raises
+    ------
+    Fault
+        When it raised, or gave what is no measurement.
+    """
+    plugin = study.names["evaluation"]
+    with blamed_on(plugin, "evaluation", cell.place):
+        try:
+            return normalise(study.evaluation.evaluate(model, study.test))
+        except InvalidMetrics as error:
+            detail = (
+                f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
+                "Make evaluate() return a mapping from metric name to one number, or to one number a class."
+            )
+            where = {**cell.place, "plugin": plugin, "phase": "evaluation"}
+            raise Fault(fault("invalid_metrics", detail, where)) from error
+
+
+def result_of(
+    cell: UnitCell, indices: list[int], values: Values, seconds: float, device: str, learner: dict[str, Any] | None
+) -> CellResult:
+    """Return what is recorded of a measured cell; `learner` is what is known of its model, where that is to be told."""
+    return CellResult(
+        run=cell.run,
+        step=cell.step,
+        n_unique=len(set(indices)),
+        seconds=seconds,
+        device=device,
+        values=values,
+        learner=learner or None,
+    )

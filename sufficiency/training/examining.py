@@ -1,0 +1,94 @@
+"""Looks whether a dataset is the same each time that it is read, before jobs may be on it."""
+
+from sufficiency.data.arrays import StoredItems
+from sufficiency.data.repeats import changed_when_built_again, changed_when_read_again, marks_of
+from sufficiency.schemas.work import SplitSource
+from sufficiency.training.faults import Fault, fault
+from sufficiency.training.registry import Registry
+from sufficiency.training.repeatable import drawing_from
+from sufficiency.training.splits import SPLITS, WAY_OUT, SplitReader, Splits, seed_of
+
+# Of a dataset's seed: none that it is built or read with.
+_AGAIN = 3
+
+_SEEDED = (
+    "Python's, NumPy's and torch's global generators are seeded before a dataset is built: draw from them, or give the "
+    "generator a seed."
+)
+_LABELS = "Labels must be what they are, however the dataset is known again; seed what is random in them."
+
+
+def examined(reader: SplitReader, registry: Registry, train: SplitSource, test: SplitSource) -> Splits:
+    """Return what a dataset is now, when it has been seen to be the same each time that it is read.
+
+    The service's own loaders read files, and files are what they are; somebody's own dataset is built and read twice.
+
+    Parameters
+    ----------
+    reader : SplitReader
+    registry : Registry
+        Where it finds its loaders.
+
+    Raises
+    ------
+    Fault
+        When it cannot be read, the two splits do not belong together, or items are others when read again.
+    """
+    splits = reader.read_anew(train, test)
+    if all(_is_of_the_house(registry, source.loader) for source in (train, test)):
+        return splits
+    differ = _read_again(splits, train)
+    before = [marks_of(split) for split in (splits.train, splits.test)]
+    del splits  # not two of them in memory
+    splits = reader.read_anew(train, test)
+    after = [marks_of(split) for split in (splits.train, splits.test)]
+    for which, first, second in zip(SPLITS, before, after, strict=True):
+        if what := changed_when_built_again(first, second, train.fingerprint):
+            if train.fingerprint == "structure":
+                raise _differing(train, f"{what} of the {which} split is another whenever it is built. {_LABELS}")
+            raise _differing(
+                train,
+                f"{what} of the {which} split is another whenever the loader builds the dataset: it draws random "
+                f"numbers from a generator of its own. {_SEEDED} {WAY_OUT}",
+            )
+        if changed_when_built_again(first, second, "content"):
+            differ.append(which)
+    if differ:
+        which = " and ".join(f"the {name} split" for name in dict.fromkeys(differ))
+        doubt = f"items of {which} are others whenever they are read: a job's values are not the same again"
+        if "test" in differ:
+            doubt += ", and those of the test split scatter more than the training alone makes them"
+        splits.info.setdefault("warnings", []).append({"code": "items_differ", "detail": doubt})
+    return splits
+
+
+def _read_again(splits: Splits, source: SplitSource) -> list[str]:
+    """Return which splits give other items when they are read again; a fault where that is not allowed."""
+    differ = []
+    with drawing_from(seed_of(source.seed, _AGAIN)):
+        for which, split in zip(SPLITS, (splits.train, splits.test), strict=True):
+            if isinstance(split, StoredItems):
+                continue
+            marks = marks_of(split)
+            what = changed_when_read_again(split, marks, source.fingerprint)
+            if what and source.fingerprint == "structure":
+                raise _differing(source, f"{what} of the {which} split is another when it is read again. {_LABELS}")
+            if what:
+                raise _differing(
+                    source,
+                    f"{what} of the {which} split is another when it is read again, as items are that are drawn or "
+                    f"changed at random (augmentation), so that no cell could be measured twice alike. {WAY_OUT}",
+                )
+            if source.fingerprint == "structure" and changed_when_read_again(split, marks, "content"):
+                differ.append(which)
+    return differ
+
+
+def _is_of_the_house(registry: Registry, loader: str) -> bool:
+    target = registry.target("dataset", loader)
+    return str(getattr(target, "__module__", "")).startswith("sufficiency.plugins.")
+
+
+def _differing(source: SplitSource, detail: str) -> Fault:
+    where = {"plugin": f"dataset:{source.loader}", "phase": "dataset"}
+    return Fault(fault("dataset_invalid", f"{detail[:1].upper()}{detail[1:]}", where))
