@@ -126,7 +126,11 @@ def settled_rows(said: Sequence[Said], classes: int, declared: str, source: str)
         return rows
     for k, one in enumerate(said):
         if isinstance(one, tuple):
-            has = f"has {len(one)} labels {one}, which a classification has not" if one else "names no class"
+            has = (
+                f"has {len(one)} labels {one}, which a classification has not"
+                if one
+                else "has a label of zeros, which names no class"
+            )
             raise DatasetError(
                 f"{source}: item {k} {has}; if items may have several labels or none, make the task multilabel"
             )

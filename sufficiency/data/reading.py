@@ -237,8 +237,8 @@ class _Targets:
         """Return the class names, None of a regression, and the targets, shape (N,); of several labels (N, C)."""
         if self.is_one_hot and all(isinstance(one, int | float | tuple) for one in self.values):
             assert self.shape is not None, "there is an item"
-            names = tuple(known.get(k, str(k)) for k in range(self.shape[0]))
-            return names, settled_rows(self.values, len(names), self.declared, "the dataset")
+            places = tuple(known.get(k, str(k)) for k in range(self.shape[0]))
+            return places, settled_rows(self.values, len(places), self.declared, "the dataset")
         if self.task == "multilabel":
             raise DatasetError(
                 "the dataset: with several labels an item, a target must be a row of 0 and 1, one number a class; that "
