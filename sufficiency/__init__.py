@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sufficiency.plugins.estimators import EstimatorModel
     from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
     from sufficiency.study.errors import Interrupted, InvalidStudy, StudyError, StudyFailed
+    from sufficiency.study.fitting import fit
     from sufficiency.study.result import StudyResult, load
     from sufficiency.study.running import run
 
@@ -49,6 +50,7 @@ _HOMES = {
     "StudyResult": "study.result",
     "UnknownShape": "client.errors",
     "WaitTimeout": "client.errors",
+    "fit": "study.fitting",
     "load": "study.result",
     "resolve_inside": "data.paths",
     "run": "study.running",
@@ -79,6 +81,7 @@ __all__ = [
     "UnknownShape",
     "WaitTimeout",
     "__version__",
+    "fit",
     "load",
     "resolve_inside",
     "run",

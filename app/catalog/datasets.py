@@ -25,7 +25,8 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
     dataset : Dataset
         As registered: each split with its loader and all parameters, and the `part` of a source that it is.
     created : bool
-        False when the same dataset was registered already.
+        False when the same dataset was registered already. One that is invalid is read again; with other splits, it is
+        registered anew.
     """
     name = new.name
     errors: list[FieldError] = []
@@ -49,15 +50,41 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
         ask_to_verify(session, dataset)
         session.flush()
         return dataset, True
-    existing = find_dataset(session, name)
+    existing = find_dataset(session, name, lock="change")
     if existing is None:
         raise Conflict(f"Dataset {name!r} is being deleted; try again.", code="dataset_exists")
+    if existing.status == "invalid":
+        return existing, _registered_again(session, existing, splits)
     if (_asked(existing.train), _asked(existing.test)) != (_asked(splits["train"]), _asked(splits["test"])):
         raise Conflict(
             f"Dataset {name!r} is registered with other splits; choose another name, or delete it first.",
             code="dataset_exists",
         )
     return existing, False
+
+
+def _registered_again(session: Session, dataset: Dataset, splits: dict[str, dict[str, Any]]) -> bool:
+    """Have an invalid dataset read again, by other splits where these are others; return whether they are."""
+    others = (_asked(dataset.train), _asked(dataset.test)) != (_asked(splits["train"]), _asked(splits["test"]))
+    if others:
+        if jobs := _jobs_on(session, dataset.id):
+            raise Conflict(
+                f"Dataset {dataset.name!r} is registered with other splits, and {jobs} "
+                f"job{'s are' if jobs > 1 else ' is'} on it; choose another name, or delete them and it first.",
+                code="dataset_exists",
+            )
+        dataset.train, dataset.test = splits["train"], splits["test"]
+        dataset.info, dataset.preview = None, None
+    _read_anew(session, dataset)
+    return others
+
+
+def _read_anew(session: Session, dataset: Dataset) -> None:
+    dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
+    dataset.verified_at, dataset.attempts = None, 0
+    ask_to_verify(session, dataset)
+    session.flush()
+    session.refresh(dataset)
 
 
 def _asked(split: dict[str, Any]) -> dict[str, Any]:
@@ -163,11 +190,7 @@ def verify_again(session: Session, name: str) -> Dataset:
         raise Conflict(f"Dataset {name!r} is being deleted.", code="dataset_gone")
     if dataset.status != "verifying":
         # What was found before stays until it is known what there is now: results of jobs are labelled with it.
-        dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
-        dataset.verified_at, dataset.attempts = None, 0
-        ask_to_verify(session, dataset)
-        session.flush()
-        session.refresh(dataset)
+        _read_anew(session, dataset)
     return dataset
 
 

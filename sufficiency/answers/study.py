@@ -1,7 +1,9 @@
 """A study with its curves fitted: what every question is asked of."""
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -74,6 +76,11 @@ class Study:
         """Whether the study may still measure more."""
         return self.state != "completed"
 
+    @cached_property
+    def labels(self) -> Sequence[str]:
+        """The classes' names, of which no two are alike: those that are have their number beside them."""
+        return distinct_names(self.class_names)
+
     @property
     def progress(self) -> str:
         """How much is measured, for a sentence."""
@@ -81,10 +88,22 @@ class Study:
         return f"{self.cells_done} of {self.cells_total} cells are measured{given_up}"
 
     def label(self, class_index: int | None) -> ClassLabel:
-        """Return the name of a class, its index where it has none, or None for a scalar."""
+        """Return the name of a class, as `labels` has it, its index where it has none, or None for a scalar."""
         if class_index is None or class_index == SCALAR:
             return None
-        return self.class_names[class_index] if class_index < len(self.class_names) else class_index
+        return self.labels[class_index] if class_index < len(self.labels) else class_index
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Return class names of which no two are alike: ImageNet's two cranes become "crane (134)" and "crane (517)"."""
+    often = Counter(names)
+    made: list[str] = []
+    for k, name in enumerate(names):
+        label = name if often[name] == 1 else f"{name} ({k})"
+        while often[name] > 1 and (label in often or label in made):
+            label += "'"
+        made.append(label)
+    return made
 
 
 @dataclass(frozen=True)
@@ -244,16 +263,20 @@ def _of_metrics(study: Study, readings: Sequence[R], metrics: Sequence[str] | No
     return [one for one in readings if one.metric in metrics]
 
 
+def _own_name(study: Study, class_index: int) -> Sequence[str]:
+    return study.class_names[class_index : class_index + 1]
+
+
 def _of_classes(study: Study, readings: list[R], classes: Sequence[str] | None) -> list[R]:
     """Return the scalar series, and of the others those of the classes."""
     if not classes:
         return readings
     names = {
-        one.class_index: {str(one.class_index), str(study.label(one.class_index))}
+        one.class_index: {str(one.class_index), str(study.label(one.class_index)), *_own_name(study, one.class_index)}
         for one in readings
         if one.class_index is not None
     }
     for text in classes:
-        if names and not any(text in pair for pair in names.values()):
+        if names and not any(text in known for known in names.values()):
             raise UnknownClass(text)
     return [one for one in readings if one.class_index is None or names[one.class_index] & set(classes)]

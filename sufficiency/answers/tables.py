@@ -36,19 +36,19 @@ def column(metric: str, label: ClassLabel) -> str:
 
 def averages_table(means: Iterable[AverageMeasurement]) -> Table:
     """Return the means a step, in which `step` is the training-set size, as DataEval's table has it."""
-    return _wide("step", ((mean.n, column(mean.metric, mean.class_), mean.mean) for mean in means))
+    return _wide("step", ((mean.n, (mean.metric, mean.class_), mean.mean) for mean in means))
 
 
 def projection_table(answer: Projection) -> Table:
     """Return the projected values by size."""
     points = ((metric, point) for metric, points in answer.metrics.items() for point in points)
-    return _wide("step", ((point.n, column(metric, point.class_), point.value) for metric, point in points))
+    return _wide("step", ((point.n, (metric, point.class_), point.value) for metric, point in points))
 
 
 def inverse_table(answer: InverseProjection) -> Table:
     """Return the sizes by target; `OUT_OF_REACH` for one that is never met."""
     needs = ((metric, need) for metric, needs in answer.metrics.items() for need in needs)
-    return _wide("target", ((need.target, column(metric, need.class_), _needed(need)) for metric, need in needs))
+    return _wide("target", ((need.target, (metric, need.class_), _needed(need)) for metric, need in needs))
 
 
 def _needed(need: TargetAnswer) -> int | None:
@@ -57,11 +57,21 @@ def _needed(need: TargetAnswer) -> int | None:
     return None if need.status == "undetermined" else OUT_OF_REACH
 
 
-def _wide(key: str, values: Iterable[tuple[float, str, Any]]) -> Table:
-    """Return the values of (row, column, value) as one row a key, in the keys' order."""
-    rows: dict[float, dict[str, Any]] = {}
-    columns: dict[str, None] = {}
-    for row, name, value in values:
-        columns.setdefault(name)
-        rows.setdefault(row, {})[name] = value
-    return Table([key, *columns], ([row, *(rows[row].get(name) for name in columns)] for row in sorted(rows)))
+def _wide(key: str, values: Iterable[tuple[float, tuple[str, ClassLabel], Any]]) -> Table:
+    """Return the values of (row, metric and class, value) as one row a key, in the keys' order."""
+    rows: dict[float, dict[tuple[str, ClassLabel], Any]] = {}
+    columns: dict[tuple[str, ClassLabel], str] = {}
+    for row, of, value in values:
+        if of not in columns:
+            columns[of] = _unused(column(*of), {key, *columns.values()})
+        rows.setdefault(row, {})[of] = value
+    return Table([key, *columns.values()], ([row, *(rows[row].get(of) for of in columns)] for row in sorted(rows)))
+
+
+def _unused(name: str, used: set[str]) -> str:
+    """Return a column's name; a metric ``Recall_cat`` beside the class cat of ``Recall`` is ``Recall_cat (2)``."""
+    made, number = name, 1
+    while made in used:
+        number += 1
+        made = f"{name} ({number})"
+    return made

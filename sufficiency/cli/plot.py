@@ -8,8 +8,9 @@ from typing import Any
 from rich.text import Text
 
 from sufficiency.cli.terminal import stdout
-from sufficiency.client.client import Client
+from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ApiError
+from sufficiency.schemas.text import short_count
 
 AHEAD = 8
 HEIGHT = 14
@@ -130,19 +131,12 @@ def _label(value: float) -> str:
     return f"{value:.3f}" if 1e-3 <= abs(value) < 100 or value == 0 else f"{value:.3g}"
 
 
-def _count(n: float) -> str:
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if n >= unit:
-            return f"{n / unit:.3g}{name}"
-    return f"{n:.0f}"
-
-
 def _ticks(width: int, x: Callable[[float], float], low: float, high: float, n_max: float) -> str:
     """Return the line of sizes under the axis: the ends, where measuring ended, and what else has room."""
     line = [" "] * (width + 8)
     powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     for n in [low, n_max, high, *powers]:
-        text = _count(n)
+        text = short_count(n)
         start = min(max(round(x(n) * width - len(text) / 2), 0), width - len(text))
         if all(character == " " for character in line[max(start - 1, 0) : start + len(text) + 1]):
             line[start : start + len(text)] = text
@@ -150,7 +144,7 @@ def _ticks(width: int, x: Callable[[float], float], low: float, high: float, n_m
 
 
 def plots(
-    client: Client,
+    client: Answering,
     id: str,
     width: int,
     *,
@@ -187,7 +181,7 @@ def plots(
     return made
 
 
-def print_plots(client: Client, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
+def print_plots(client: Answering, id: str, metrics: list[str] | None = None, sizes: Sequence[int] = ()) -> None:
     """Draw the curves, for people: a pipe gets the numbers alone."""
     console = stdout()
     if console.is_terminal:

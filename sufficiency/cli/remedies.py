@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
 from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
 from sufficiency.running import running_standalones
+from sufficiency.study.errors import InvalidStudy
 
 # By the problem's code; `{name}` and `{id}` are of the dataset or job that was asked about.
 BY_CODE = {
@@ -57,6 +58,9 @@ def explain(error: Exception) -> CommandError | None:
         return CommandError(what, "\n".join(where), remedy(error))
     if isinstance(error, WaitTimeout):
         return CommandError(str(error), do="wait on, or see `sufficiency workers`")
+    if isinstance(error, InvalidStudy):
+        places = "\n".join(f"{one['pointer']}: {one['detail']}" for one in error.errors)
+        return CommandError("the measurements make no study", places, "correct what is named above", MISUSED)
     if isinstance(error, ClientError):
         return CommandError(str(error))
     return None

@@ -38,7 +38,11 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
     if unknown := [name for name in second.class_names if name not in first.class_names]:
         raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}")
     if first.class_names[: len(second.class_names)] != second.class_names:
-        raise DatasetError("the two splits number their classes differently; give both the same classes")
+        k = next(k for k, name in enumerate(second.class_names) if first.class_names[k] != name)
+        raise DatasetError(
+            f"the two splits number their classes differently: class {k} is {first.class_names[k]!r} in the training "
+            f"split and {second.class_names[k]!r} in the test split; give both the same classes in the same order"
+        )
     info: dict[str, Any] = {
         "task": first.task,
         "train": _counts(first, first.class_names),

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.stamps import note
 from sufficiency.settings import get_settings
 
 # Who runs a study in a process of their own may read what that process may: the roots keep a service's callers out.
@@ -49,8 +50,18 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
         if any((candidate := (root / path).resolve()).is_relative_to(other) for other in allowed)
     ]
     if not inside:
-        raise DatasetError(f"{path!r} lies outside the data roots")
+        raise DatasetError(
+            f"{path!r} lies outside the data roots ({_listed(allowed)}); put it inside one of them, or have the "
+            "workers started with its folder in SUFFICIENCY_DATA_ROOTS"
+        )
     for candidate in inside:
         if candidate.exists():
+            note(candidate)
             return candidate
-    raise DatasetError(f"{path!r} is not in any data root")
+    raise DatasetError(
+        f"{path!r} is not in any data root ({_listed(allowed)}); SUFFICIENCY_DATA_ROOTS says where the workers look"
+    )
+
+
+def _listed(roots: Sequence[Path]) -> str:
+    return ", ".join(map(str, roots))

@@ -23,4 +23,6 @@ def as_unit(x: NDArray[Any]) -> NDArray[Any]:
 
 def has_a_range(x: NDArray[Any]) -> bool:
     """Return whether the type of an array says what its pixels' range is."""
-    return x.dtype == np.uint8 or (x.dtype == np.uint16 and looks_like_an_image(x.shape[1:]))
+    if x.dtype.kind != "u":
+        return False
+    return x.dtype.itemsize == 1 or (x.dtype.itemsize == 2 and looks_like_an_image(x.shape[1:]))

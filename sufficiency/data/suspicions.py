@@ -1,5 +1,6 @@
 """What in a set as a whole may make its figures wrong: classes that are not there, ends that are cut off, copies."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,9 +41,19 @@ def suspicions(info: Mapping[str, Any]) -> list[Remark]:
 def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
     names: Sequence[str] = info["class_names"]
     train, test = (np.asarray(info[split]["class_counts"], np.int64) for split in ("train", "test"))
-    found = []
+    found = _twice(names)
     if info["task"] == "classification":
         found += _one_class(names, train, test)
+    alone = any(one.code == "one_class" for one in found)
+    if info["task"] == "classification" and not alone and (void := np.flatnonzero((train == 0) & (test == 0))).size:
+        counted = void.tolist() == [0] and names[0] == "0"
+        why = "labels that count from 1 leave it over" if counted else "it is named, and nothing is of it"
+        found.append(
+            Remark(
+                "class_without_items",
+                f"neither split has an item of {_named(names, void)}: {why}; a model has an output for it all the same",
+            )
+        )
     if (missing := np.flatnonzero((train == 0) & (test > 0))).size:
         items = int(test[missing].sum())
         found.append(
@@ -60,8 +71,7 @@ def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
                 "nothing can be held back of it; collect more, or leave the class out",
             )
         )
-    void = bool(found) and found[0].code == "one_class"
-    if not void and (untested := np.flatnonzero((train > 0) & (test == 0))).size:
+    if not alone and (untested := np.flatnonzero((train > 0) & (test == 0))).size:
         found.append(
             Remark(
                 "class_not_tested",
@@ -69,6 +79,21 @@ def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
             )
         )
     return found
+
+
+def _twice(names: Sequence[str]) -> list[Remark]:
+    twice = [name for name, often in Counter(names).items() if often > 1]
+    if not twice:
+        return []
+    which = ", ".join(f"{name!r} ({', '.join(str(k) for k, n in enumerate(names) if n == name)})" for name in twice[:3])
+    more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
+    return [
+        Remark(
+            "class_names_twice",
+            f"several classes have the same name: {which}{more}; they are taken for different ones, and answers have "
+            "their number beside the name",
+        )
+    ]
 
 
 def _one_class(names: Sequence[str], train: NDArray[np.int64], test: NDArray[np.int64]) -> list[Remark]:

@@ -16,7 +16,11 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 def _image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(input_shape) != 3:
-        raise ValueError(f"this model takes images (channels, height, width), not items of shape {input_shape}")
+        add = "; give the loader layout=chw, or add an axis, and they are images of one channel"
+        raise ValueError(
+            f"this model takes images (channels, height, width), not items of shape {input_shape}"
+            f"{add if len(input_shape) == 2 else ''}"
+        )
     channels, height, width = input_shape
     return channels, height, width
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import numbered_classes, of_rows
+from sufficiency.data.layout import channels_first
 from sufficiency.data.pixels import as_unit
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import JobSpec, PluginRef
@@ -170,11 +171,13 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
         raise DatasetError(f"x must hold numbers, got {x.dtype}; encode text and categories before")
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    x, moved = channels_first(x, "auto", name)
     if y.ndim == 2 and task != "regression":
         columns = [str(k) for k in range(y.shape[1])]
-        return ArrayDataset(as_unit(x), of_rows(y, task or "", name), classes or columns, name)
+        targets = of_rows(y, task or "", name)
+        return ArrayDataset(as_unit(x), targets, classes or columns, name, description=moved)
     if (task or ("regression" if y.dtype.kind == "f" else "classification")) == "regression":
-        return ArrayDataset(as_unit(x), y, None, name)
+        return ArrayDataset(as_unit(x), y, None, name, description=moved)
     names = classes
     if y.dtype.kind not in "buif" or (y.size and y.min() < 0):
         names = [str(one) for one in (classes or np.unique(y.astype(str) if y.dtype.kind not in "iu" else y))]
@@ -182,7 +185,7 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
         if unknown := sorted({str(one) for one in y} - set(names)):
             raise DatasetError(f"y has {', '.join(unknown[:5])}, which `classes` does not name")
         y = np.array([places[str(one)] for one in y], dtype=np.int64)
-    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name)
+    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name, description=moved)
 
 
 def _is_pair(value: Any) -> bool:

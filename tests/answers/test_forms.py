@@ -15,7 +15,7 @@ from sufficiency.answers.figure import figure
 from sufficiency.answers.measured import CellValue, averages, cell_measurement, cells_table
 from sufficiency.answers.plotly import plotly_figure
 from sufficiency.answers.projection import inv_project, project
-from sufficiency.answers.study import choose, fit_study
+from sufficiency.answers.study import choose, distinct_names, fit_study
 from sufficiency.answers.tables import Table, averages_table, inverse_table, projection_table
 from sufficiency.schemas.words import SCALAR
 from tests.answers.studies import SIZES, fitted, measured, scalars, study
@@ -31,6 +31,42 @@ def test_a_row_a_size_and_a_column_a_metric_of_a_class() -> None:
     assert list(at_2000) == ["step", "Accuracy", "Loss", "Recall_cat", "Recall_dog", "Recall_2"]
     assert (at_2000["step"], at_4000["step"]) == ("2000", "4000")
     assert float(at_4000["Loss"]) == answer.metrics["Loss"][0].value
+
+
+def test_classes_of_one_name_keep_a_column_each() -> None:
+    asked = fitted(class_names=["crane", "duck", "crane"])
+    answer = project(asked, [4000])
+    [row] = rows(projection_table(answer))
+    assert list(row) == ["step", "Accuracy", "Loss", "Recall_crane (0)", "Recall_duck", "Recall_crane (2)"]
+    assert float(row["Recall_crane (2)"]) == answer.metrics["Recall"][2].value != answer.metrics["Recall"][0].value
+    both = choose(asked.study, measured(), classes=["crane"])
+    assert [one.class_index for one in both] == [None, None, 0, 2]
+    [second] = [one for one in choose(asked.study, measured(), classes=["crane (2)"]) if one.class_index is not None]
+    assert second.class_index == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "made"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a (0)", "a (1)", "a (2)"]),
+        (["a", "a (0)", "a"], ["a (0)'", "a (0)", "a (2)"]),
+        (["", ""], [" (0)", " (1)"]),
+    ],
+)
+def test_no_two_labels_are_alike(names: list[str], made: list[str]) -> None:
+    assert distinct_names(names) == made
+
+
+def test_a_metric_called_as_a_class_of_another_keeps_its_column() -> None:
+    both = fitted(lambda run, n: {("Recall_cat", SCALAR): 1 - 2 * n**-0.5, ("Recall", 0): 0.9 - 2 * n**-0.5})
+    [row] = rows(projection_table(project(both, [4000])))
+    assert list(row) == ["step", "Recall_cat", "Recall_cat (2)"] or list(row) == [
+        "step",
+        "Recall_cat (2)",
+        "Recall_cat",
+    ]
+    assert len(set(row.values())) == 3
 
 
 def test_a_target_out_of_reach_is_minus_one_as_dataeval_has_it() -> None:
@@ -86,7 +122,7 @@ def test_a_picture_shows_what_the_answers_say() -> None:
     assert "mlp on small" in words
     assert f"n = {need.n:,}" in words
     traces = [trace["name"] for trace in plotly_figure(shown)["data"]]
-    assert traces == ["95% interval", "50% interval", "curve, measured", "curve, projected", "run", "mean ± SD"]
+    assert traces == ["95 % interval", "50 % interval", "curve, measured", "curve, projected", "run", "mean ± SD"]
     assert shown.measured.any()
     assert (shown.measured | shown.ahead).all()
     with pytest.raises(OutOfBounds):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.catalog.plugins import advertise
-from app.catalog.verification import dataset_ready
+from app.catalog.verification import dataset_invalid, dataset_ready
 from app.db.tables import Dataset
 from sufficiency.schemas.work import SplitSource
 from tests.support.service import INFO, PLUGINS, Service, pointers, problem
@@ -64,6 +64,38 @@ def test_what_looks_wrong_with_the_data_is_said_wherever_a_job_on_them_is(servic
         dataset_ready(session, service.client.get("/datasets/odd").json()["id"], INFO, "sha256:other")
     assert service.client.get(f"/jobs/{job['id']}").json()["warnings"] == [told]
     assert service.client.post("/jobs?dry_run=true", json=service.spec(dataset="odd")).json()["warnings"] == []
+
+
+def test_a_dataset_that_is_invalid_is_registered_again_under_its_name(service: Service) -> None:
+    service.dataset("bad", status="invalid")
+    body = {
+        "name": "bad",
+        "train": {"loader": "npz", "params": {"path": "bad.npz"}},
+        "test": {"loader": "npz", "params": {"path": "test.npz"}},
+    }
+    first = service.client.get("/datasets/bad").json()
+    same = service.client.post("/datasets", json=body)
+    assert same.status_code == 200, same.text
+    assert (same.json()["id"], same.json()["status"], same.json()["error"]) == (first["id"], "verifying", None)
+    other = body | {"train": {"loader": "npz", "params": {"path": "other.npz"}}}
+    problem(service.client.post("/datasets", json=other), 409, "dataset_exists")
+    with service.database.transaction() as session:
+        dataset_invalid(session, first["id"], {"code": "dataset_invalid", "detail": "bad.npz is not there."})
+    anew = service.client.post("/datasets", json=other)
+    assert anew.status_code == 201, anew.text
+    assert anew.json()["train"]["params"] == {"path": "other.npz"}
+    assert (anew.json()["status"], anew.json()["info"]) == ("verifying", None)
+    with service.database.transaction() as session:
+        dataset_ready(session, first["id"], INFO, "sha256:2")
+    assert service.client.get("/datasets/bad").json()["status"] == "ready"
+    # Jobs were measured on it before it became invalid: what they are on is not changed under them.
+    job = service.submit(dataset="bad")
+    service.client.post("/datasets/bad/verify")
+    with service.database.transaction() as session:
+        dataset_invalid(session, first["id"], {"code": "dataset_invalid", "detail": "other.npz is not there."})
+    assert "1 job is on it" in problem(service.client.post("/datasets", json=body), 409, "dataset_exists")["detail"]
+    assert service.client.post("/datasets", json=other).status_code == 200
+    assert service.client.get(f"/jobs/{job['id']}").status_code == 200
 
 
 SPLIT = SOURCE["source"]

@@ -47,8 +47,19 @@ ASKING = [
     ["jobs"],
     *(
         [name, JOB]
-        for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "plot", "export")
+        for name in (
+            "watch",
+            "cancel",
+            "retry",
+            "delete",
+            "measurements",
+            "cells",
+            "curves",
+            "verdict",
+            "plot",
+        )
     ),
+    ["export", JOB],
     ["project", JOB, "5000"],
     ["inv-project", JOB, "0.9"],
     ["extend", JOB, "--runs", "8"],
@@ -106,7 +117,7 @@ def test_help_lists_every_command_with_its_whole_first_sentence(sufficiency: Run
 
 
 def test_every_command_that_asks_the_service_is_in_the_list_below() -> None:
-    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune", "plugins new", "plugins check"}
+    local = {"standalone", "serve", "worker", "migrate", "doctor", "prune", "plugins new", "plugins check", "fit"}
     listed = {" ".join(a[:2]) if a[0] == "datasets" else "plugins show" if a[0] == "plugins" else a[0] for a in ASKING}
     assert listed == {" ".join(path) for path in commands()} - local
 

@@ -280,6 +280,14 @@ def test_no_damage_to_a_png_goes_unnamed(root: Path) -> None:
             assert "a/1.png" in str(error)  # noqa: PT017  (not every change is damage)
 
 
+def test_a_path_that_is_not_in_the_roots_names_them_and_the_setting(root: Path) -> None:
+    for path, says in (("../elsewhere.npz", "outside the data roots"), ("nowhere.npz", "not in any data root")):
+        with pytest.raises(DatasetError, match=says) as caught:
+            load_npz(path)
+        for name in (str(root), str(root.parent / "second"), "SUFFICIENCY_DATA_ROOTS"):
+            assert name in str(caught.value)
+
+
 def test_a_link_out_of_the_roots_is_not_followed(root: Path, tmp_path: Path) -> None:
     picture(tmp_path / "secret", "1.png", np.zeros((4, 4), np.uint8))
     (root / "d" / "a").mkdir(parents=True)

@@ -141,3 +141,15 @@ def test_a_limit_that_cuts_through_sorted_targets_is_named() -> None:
 def test_labels_that_are_none_are_left_to_who_checks_them() -> None:
     for y in (np.array([-1, 0, 1]), np.array([0.5, np.nan, 1]), np.array(["a", "b", "c"]), np.array([0, 1, 99])):
         assert not cut_off(y, np.arange(1), ["a", "b"], "x")
+
+
+def test_classes_of_one_name_are_named() -> None:
+    named = [
+        ArrayDataset(np.arange(k, k + 8)[:, None], np.arange(8) % 4, ["crane", "duck", "crane", "hen"]) for k in (0, 50)
+    ]
+    assert "'crane' (0, 2)" in warnings(*named)["class_names_twice"]
+
+
+def test_a_class_that_nothing_is_of_is_named() -> None:
+    from_one = split([1, 2] * 15, "012")
+    assert "labels that count from 1 leave it over" in warnings(from_one, from_one)["class_without_items"]

@@ -1,0 +1,35 @@
+"""Measurements that were made elsewhere, as a client hands them in."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sufficiency.schemas.fields import ClassField, Name, Size, Strict
+
+MOST_ROWS = 200_000
+
+
+class MeasuredValue(Strict):
+    """One value of one metric (of one class), measured after training on `n` items."""
+
+    n: Size
+    value: float | None = Field(description="null: could not be measured", allow_inf_nan=False)
+    run: int = Field(0, ge=0, lt=10_000, description="which of several repetitions")
+    metric: Name = "value"
+    class_: ClassField = Field(None, description="where the metric is one a class: its name or its index")
+
+
+class Measured(Strict):
+    """What was measured elsewhere: its values, and what is known of where they come from."""
+
+    values: list[MeasuredValue] = Field(min_length=1, max_length=MOST_ROWS)
+    model: Name = Field("measured elsewhere", description="what to call the model in answers")
+    dataset: Name = Field("measured elsewhere", description="what to call the data in answers")
+    source: Annotated[str, Field(max_length=500)] | None = Field(None, description="a note on where they come from")
+    class_names: list[Name] | None = Field(None, max_length=100_000, description="of the classes, by their index")
+    test_size: int | None = Field(
+        None, ge=1, description="items in the test split: the noise that it adds is then known"
+    )
+    test_class_counts: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="of them, by class", max_length=100_000
+    )

@@ -1,0 +1,233 @@
+"""From tables of any tool to measured values: by the names of their columns."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sufficiency.study.errors import InvalidStudy
+
+# What columns are called, each by the first of its names that a table has.
+SIZE = (
+    *(
+        "n",
+        "train_size",
+        "train_sizes",
+        "training_size",
+        "training_set_size",
+        "n_train",
+        "n_samples",
+        "samples",
+        "size",
+    ),
+    *("num_samples", "train_samples", "n_examples", "training_examples", "examples", "items", "step"),
+)
+RUN = ("run", "fold", "split", "repetition", "repeat", "rep", "trial", "seed", "cv")
+METRIC = ("metric", "measure", "score_name", "name")
+VALUE = ("value", "score", "test_score", "mean")
+CLASS = ("class", "label", "class_name")
+# What this product's own tables have beside the values.
+BESIDE = ("step", "n_unique", "seconds", "device", "attempt", "index", "unnamed:_0", "")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–"}
+
+
+def read_csv(path: Path) -> dict[str, list[str]]:
+    """Return the columns of a CSV file, whatever its delimiter and its decimal sign.
+
+    Raises
+    ------
+    InvalidStudy
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _refused(str(path), f"cannot be read: {error.strerror or error}") from error
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise _refused(str(path), "has no rows: a first line with the columns' names, then a line a value or a size")
+    delimiter = max(",;\t|", key=lambda sign: (lines[0].count(sign), sign == ","))
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise _refused(str(path), f"is no table: {error}") from error
+    names = [name.strip() for name in rows[0]]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise _refused(str(path), f"has two columns {doubled[0]!r}; give each a name of its own")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(names):
+            raise _refused(str(path), f"row {number} has {len(row)} fields, the first row {len(names)}")
+    comma = delimiter != ","
+    return {name: [_decimal(row[k].strip(), comma) for row in rows[1:]] for k, name in enumerate(names)}
+
+
+def _decimal(text: str, comma: bool) -> str:
+    return text.replace(",", ".") if comma and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text) else text
+
+
+def frame_columns(frame: Any) -> dict[str, list[Any]]:
+    """Return the columns of a data frame, of pandas, polars or anything with `columns`; its index where it is named."""
+    if getattr(getattr(frame, "index", None), "name", None) is not None and hasattr(frame, "reset_index"):
+        frame = frame.reset_index()
+    return {
+        str(name): list(frame[name].to_list() if hasattr(frame[name], "to_list") else frame[name])
+        for name in frame.columns
+    }
+
+
+def rows_of(
+    columns: Mapping[str, Sequence[Any]], place: str, named: Mapping[str, str | None], metric: str | None
+) -> list[dict[str, Any]]:
+    """Return the values of a table: a row a value, or a row a size with a column a metric.
+
+    Parameters
+    ----------
+    place : str
+        What to call the table in an error.
+    named : mapping
+        Columns that are named for `n`, `run`, `metric`, `value`, `class`; the rest are found by what they are called.
+    metric : str or None
+        What a single column of values is called in answers.
+
+    Raises
+    ------
+    InvalidStudy
+        With everything that is wrong.
+    """
+    found = {_plain(name): name for name in columns}
+    faults: list[str] = [f"has no column {name!r}" for name in named.values() if name and name not in columns]
+    if faults:
+        raise _refused(place, "; ".join(faults) + f"; it has {', '.join(columns)}")
+
+    def column(of: str, names: Sequence[str]) -> str | None:
+        return named.get(of) or next((found[name] for name in names if name in found), None)
+
+    size, run, kind = column("n", SIZE), column("run", RUN), column("class", CLASS)
+    value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _onlymeasured_number(found)
+    names = column("metric", METRIC)
+    if size is None:
+        raise _refused(
+            place,
+            f"has no column of training-set sizes: call it n, or say which with n=…; it has {', '.join(columns)}",
+        )
+    beside = {size, run, kind, names}
+    if value is not None:
+        measured = [value]
+    else:
+        measured = [
+            name for name in columns if name not in beside and _plain(name) not in BESIDE and _is_numeric(columns[name])
+        ]
+        faults += [
+            f"column {name!r} holds text of several kinds: fit each by itself, or leave the column out"
+            for name in columns
+            if name not in beside and name not in measured and _plain(name) not in BESIDE and _varies(columns[name])
+        ]
+    if not measured:
+        faults.append(f"has no column of values beside {size!r}")
+    rows: list[dict[str, Any]] = []
+    counted: dict[tuple[Any, ...], int] = {}
+    for number in range(len(columns[size])):
+        try:
+            n = _whole(columns[size][number])
+            at = None if run is None else columns[run][number]
+            label = None if kind is None else _label(columns[kind][number])
+            for name in measured:
+                called = str(columns[names][number]) if names and value is not None else metric if value else name
+                row = {
+                    "n": n,
+                    "value": measured_number(columns[name][number]),
+                    "metric": called or "value",
+                    "class": label,
+                }
+                place_of = (n, row["metric"], label)
+                row["run"] = at if at is not None else counted.get(place_of, 0)
+                counted[place_of] = counted.get(place_of, 0) + 1
+                rows.append(row)
+        except ValueError as error:
+            faults.append(f"row {number + 1}: {error}")
+    if faults:
+        raise _refused(place, "; ".join(faults[:10]))
+    return numbered(rows)
+
+
+def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with their runs numbered: folds and seeds may be called anything."""
+    labels = list(dict.fromkeys(row["run"] for row in rows))
+    try:
+        labels.sort(key=lambda label: float(label))
+    except (TypeError, ValueError):
+        labels.sort(key=str)
+    if any(not isinstance(label, int) or isinstance(label, bool) or label < 0 for label in labels):
+        places = {label: k for k, label in enumerate(labels)}
+        return [{**row, "run": places[row["run"]]} for row in rows]
+    return rows
+
+
+def _onlymeasured_number(found: Mapping[str, str]) -> str | None:
+    return found.get("value") or found.get("score") or found.get("test_score")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+def _whole(value: Any) -> int:
+    number = measured_number(value)
+    if number is None or number != int(number) or number < 1:
+        raise ValueError(f"{value!r} is no training-set size: a whole number from 1 on")
+    return int(number)
+
+
+def _label(value: Any) -> str | int | None:
+    if value is None or str(value).strip().lower() in _MISSING:
+        return None
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and str(int(value)) == value else value
+    return int(value) if float(value) == int(value) else str(value)
+
+
+def measured_number(value: Any) -> float | None:
+    """Return a measured number; None for a missing one: NaN, an infinity, or an empty field."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lower() in _MISSING or text.lower().lstrip("+-") in ("inf", "infinity"):
+            return None
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(f"{value!r} is no number")
+        return float(text)
+    if isinstance(value, bool | np.bool_ | complex | np.complexfloating):
+        raise ValueError(f"{value!r} is no measured number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is no number") from None
+    return number if np.isfinite(number) else None
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    """Return whether a column holds numbers, be it with a few that are none."""
+    good = 0
+    for value in values:
+        try:
+            good += measured_number(value) is not None
+        except ValueError:
+            continue
+    return good * 2 > len(values)
+
+
+def _varies(values: Sequence[Any]) -> bool:
+    return len({str(value) for value in values}) > 1
+
+
+def _refused(place: str, detail: str) -> InvalidStudy:
+    return InvalidStudy([{"pointer": place, "detail": detail}])

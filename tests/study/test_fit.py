@@ -1,0 +1,151 @@
+"""Curves measured elsewhere: whatever they come in, the answers of a study; and what is wrong, by its place."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import polars
+import pytest
+
+import sufficiency
+from sufficiency import InvalidStudy
+from sufficiency.method.measurements import series_from_rows
+from sufficiency.method.power_law import fit_power_law
+from sufficiency.schemas.words import SCALAR
+
+N = [50, 100, 200, 400]
+RUNS = np.array([[0.71, 0.78, 0.83, 0.865], [0.70, 0.79, 0.84, 0.87]])
+
+
+def means(study: Any) -> dict[tuple[str, Any, int], float]:
+    return {(row["metric"], row["class"], row["n"]): row["mean"] for row in study.measurements()}
+
+
+def test_the_answers_are_those_of_a_study_that_measured_the_same() -> None:
+    study = sufficiency.fit(N, RUNS, metric="Accuracy")
+    rows = [(run, step, n, "Accuracy", SCALAR, RUNS[run, step]) for run in range(2) for step, n in enumerate(N)]
+    [series] = series_from_rows(rows, {})
+    law = fit_power_law(series)
+    [answer] = study.project(5000, method="power_law")
+    assert answer["value"] == float(law.value(5000))
+    assert (study.state, study["progress"]["cells_done"]) == ("completed", 8)
+    assert "Accuracy" in study.verdict()[0]["sentence"]
+    assert study.to_dataeval().measures["Accuracy"].tolist() == RUNS.tolist()
+
+
+LONG = pandas.DataFrame(
+    [{"train_size": n, "fold": f"f{run}", "score": RUNS[run, k]} for run in range(2) for k, n in enumerate(N)]
+)
+WIDE = pandas.DataFrame({"n": [*N, *N], "Accuracy": RUNS.ravel(), "model": "cnn"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n": N, "values": RUNS},
+        {"n": N[::-1], "values": RUNS[:, ::-1]},
+        {"n": [*N, *N], "values": RUNS.ravel()},
+        {"n": np.array(N, dtype=float), "values": {"Accuracy": RUNS.tolist()}},
+        {"n": LONG},
+        {"n": LONG.sample(frac=1, random_state=0)},
+        {"n": polars.DataFrame(LONG.to_dict("list"))},
+        {"n": LONG.set_index("train_size")},
+        {"n": WIDE},
+        {"n": WIDE.to_dict("list")},
+        {"n": (np.array(N), RUNS.T, RUNS.T)},
+        {"n": LONG.rename(columns={"train_size": "images"}), "columns": {"n": "images"}},
+    ],
+)
+def test_whatever_the_values_come_in(given: dict[str, Any]) -> None:
+    study = sufficiency.fit(**given, metric="Accuracy")
+    assert means(study) == pytest.approx({("Accuracy", None, n): RUNS[:, k].mean() for k, n in enumerate(N)})
+    assert study["spec"]["runs"] == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n,Accuracy\n50,.71\n100,.78\n200,.83\n400,.865\n",
+        "n;Accuracy\n50;0,71\n100;0,78\n200;0,83\n400;0,865\n",
+        "\ufeffTrain Size\tAccuracy\r\n400\t0.865\r\n50\t0.71\r\n100\t0.78\r\n200\t0.83\r\n",
+        "metric,n,value,class\nAccuracy,50,7.1e-1,\nAccuracy,100,0.78,\nAccuracy,200,0.83,\nAccuracy,400,0.865,NA\n",
+        "step,Accuracy\n50,0.71\n100,0.78\n200,0.83\n400,0.865\n",
+    ],
+)
+def test_a_csv_of_any_tool(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_text(text, encoding="utf-8")
+    assert means(sufficiency.fit(file)) == {("Accuracy", None, n): RUNS[0, k] for k, n in enumerate(N)}
+
+
+def test_the_product_s_own_tables_are_read_again(tmp_path: Path) -> None:
+    study = sufficiency.fit(N, {"Accuracy": RUNS, "Recall": np.stack([RUNS, RUNS - 0.1], axis=-1)})
+    file = tmp_path / "cells.csv"
+    file.write_bytes(study.export("csv"))
+    again = means(sufficiency.fit(file))
+    assert again["Accuracy", None, 400] == pytest.approx(RUNS[:, 3].mean())
+    assert again["Recall_1", None, 400] == pytest.approx(RUNS[:, 3].mean() - 0.1)
+    assert means(sufficiency.fit(study.measurements("cells").to_pandas())) == pytest.approx(means(study))
+
+
+def test_scikit_learn_s_learning_curve() -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.model_selection import learning_curve
+    from sklearn.naive_bayes import GaussianNB
+
+    x, y = load_iris(return_X_y=True)
+    sizes, _, scores = found = learning_curve(
+        GaussianNB(), x, y, train_sizes=[0.2, 0.4, 0.7, 1.0], cv=3, shuffle=True, random_state=0
+    )
+    study = sufficiency.fit(found, metric="Accuracy")
+    assert study["steps"] == sizes.tolist()
+    assert study["spec"]["runs"] == 3
+    assert means(study) == pytest.approx(
+        {("Accuracy", None, int(n)): s.mean() for n, s in zip(sizes, scores, strict=True)}
+    )
+
+
+def test_missing_values_and_classes_by_name() -> None:
+    holes = RUNS.copy()
+    holes[0, 1] = np.nan
+    holes[1, 3] = np.inf
+    assert means(sufficiency.fit(N, holes))["value", None, 100] == 0.79
+    frame = pandas.DataFrame([{"n": n, "class": name, "value": 0.5 + n / 1000} for n in N for name in ("dog", "cat")])
+    study = sufficiency.fit(frame, class_names=["cat", "dog"])
+    assert {row["class"] for row in study.measurements()} == {"cat", "dog"}
+    assert study.project(1000, **{"class": "dog"})[0]["class"] == "dog"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"n": [50, 100], "values": [0.7, 0.8]}, "a curve needs at least 3"),
+        ({"n": [50, 100, 0, 2.5], "values": [0.7, 0.8, 0.9, 1]}, r"n\[2\]: 0.0 is no training-set size.*n\[3\]: 2.5"),
+        ({"n": [50, np.nan, 200], "values": [0.7, 0.8, 0.9]}, r"n\[1\]: nan is no training-set size"),
+        ({"n": N, "values": [0.7, 0.8]}, "has 2 sizes, and n has 4"),
+        ({"n": N, "values": RUNS.T}, "sizes by runs: give its transpose"),
+        ({"n": N, "values": [0.7, "x", 0.8, "y"]}, r"value\[0, 1\]: 'x' is no number.*'y'"),
+        ({"n": N, "values": [[0.7, 0.8], [0.7]]}, "must be"),
+        ({"n": N, "values": [1j, 1, 1, 1]}, "complex"),
+        ({"n": N}, "give values with the sizes"),
+        ({"n": "missing.csv"}, "missing.csv: cannot be read"),
+        ({"n": pandas.DataFrame({"images": N, "acc": RUNS[0]})}, "no column of training-set sizes.*n=.*images, acc"),
+        ({"n": pandas.DataFrame({"n": N})}, "no column of values"),
+        ({"n": pandas.DataFrame({"n": N, "acc": RUNS[0], "model": list("abcd")})}, "'model' holds text of several"),
+        ({"n": pandas.DataFrame({"n": N, "acc": [0.1, 0.2, 0.3, "95 %"]})}, "row 4: '95 %' is no number"),
+        ({"n": pandas.DataFrame({"n": [10, 10, 20], "run": [0, 0, 0], "acc": [1, 1, 1]})}, "n = 10 is there twice"),
+        (
+            {
+                "n": pandas.DataFrame({"n": N, "class": ["cat", "cow", "cat", "cat"], "value": RUNS[0]}),
+                "class_names": ["cat"],
+            },
+            "no class 'cow'; there is cat",
+        ),
+        ({"n": N, "values": RUNS, "metrics": {"Acuracy": {}}}, "names Acuracy, and what was measured is value"),
+        ({"n": N, "values": RUNS, "bounds": (1, 0)}, "lower bound"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_place(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidStudy, match=f"(?s){told}"):
+        sufficiency.fit(**given)
