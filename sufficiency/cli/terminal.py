@@ -80,6 +80,26 @@ def cells(items: Iterable[Mapping[str, Any]]) -> Table:
     return made
 
 
+def learners(items: Iterable[Mapping[str, Any]]) -> Table:
+    """Return what every cell's learner did, a row a cell."""
+    made = table("run", "step", "n", "seconds", "steps", "settled", "warnings", right=["run", "step", "n", "seconds"])
+    for item in items:
+        details = item["details"]
+        settled = [
+            f"{name} {key}={value:.4g}" if isinstance(value, float) else f"{name} {key}={value}"
+            for name, settings in (details["settled"] or {}).items()
+            for key, value in settings.items()
+        ]
+        said = [f"{one['category']}: {one['message']}" for one in details["warnings"]]
+        seconds = NO_VALUE if item["seconds"] is None else f"{item['seconds']:.2f}"
+        steps = NO_VALUE if details["optimiser_steps"] is None else count(details["optimiser_steps"])
+        made.add_row(
+            *(str(item["run"]), str(item["step"]), count(item["n"]), seconds, steps),
+            *(", ".join(settled), "; ".join(said)),
+        )
+    return made
+
+
 def projection(answer: Mapping[str, Any]) -> Table:
     """Return the answer of `project`, a row a size."""
     return _wide(answer["metrics"], "n", count, _projected)

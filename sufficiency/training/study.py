@@ -2,9 +2,11 @@
 
 from functools import partial
 
+from sufficiency.method.sampling import study_seed
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.training.build import build
 from sufficiency.training.registry import Registry
+from sufficiency.training.repeatable import seed_everything
 from sufficiency.training.splits import Splits
 
 
@@ -27,6 +29,8 @@ class JobStudy:
     """
 
     def __init__(self, registry: Registry, spec: JobSpec, splits: Splits) -> None:
+        # A strategy may draw numbers when it is built: they must not be the ones that follow somebody else's.
+        seed_everything(study_seed(spec.seed))
         self.train, self.test = splits.train, splits.test
         self.labels = splits.labels
         refs = {"model": spec.model, "training": spec.training, "evaluation": spec.evaluation, "reset": spec.reset}
