@@ -17,6 +17,7 @@ from sufficiency.data.labels import whole_labels
 from sufficiency.data.precision import Move, may_lose, target_in_float32
 
 _PART_VALUES = 8_000_000
+_FROM_ZERO = "; classes count from 0, and -1 often means that there is no label: leave such items out"
 # What was in this file in versions 0.1 and 0.2: users' own plugins import it from here.
 _NOW_IN = {
     **dict.fromkeys(("materialise", "contents", "task_of", "Opaque"), "foreign"),
@@ -211,7 +212,7 @@ class StoredItems(ABC):
         if (bad := np.flatnonzero((labels < 0) | (labels >= len(self.class_names)))).size:
             raise DatasetError(
                 f"{self.source}: item {bad[0]} has label {labels[bad[0]]}, outside 0 … {len(self.class_names) - 1}"
-                f" ({bad.size} such items)"
+                f" ({bad.size} such items){_FROM_ZERO if labels[bad[0]] < 0 else ''}"
             )
         return np.ascontiguousarray(labels, dtype=np.int64)
 
