@@ -275,6 +275,7 @@ class _Work:
     untrained: Any
     fresh: Callable[[Any], Any]
 
+    class_names: ClassVar[Sequence[str]] = ()
     names: ClassVar[dict[str, str]] = {
         "model": "the model",
         "training": "the training strategy",
