@@ -1,5 +1,6 @@
 """What a job names, built: splits, strategies, and models by the piece."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from sufficiency.method.kinks.learner import BUILT_IN_LOOPS
@@ -34,6 +35,7 @@ class JobStudy:
         seed_everything(study_seed(spec.seed))
         self.train, self.test = splits.train, splits.test
         self.labels = splits.labels
+        self.class_names: Sequence[str] = splits.info.get("class_names") or ()
         refs = {"model": spec.model, "training": spec.training, "evaluation": spec.evaluation, "reset": spec.reset}
         self.names = {kind: f"{kind}:{ref.name}" for kind, ref in refs.items() if ref is not None}
         built = partial(build, registry, context=splits.context)
