@@ -21,7 +21,9 @@ def test_the_features_step_is_checked_and_kept(service: Service) -> None:
     with service.database.transaction() as session:
         from app.catalog.datasets import get_dataset
 
-        needed = needed_plugins(JobSpec.model_validate(service.spec(dataset="f", model={"name": "tutorial-cnn"})), get_dataset(session, "f"))
+        needed = needed_plugins(
+            JobSpec.model_validate(service.spec(dataset="f", model={"name": "tutorial-cnn"})), get_dataset(session, "f")
+        )
     assert {"model:mlp", "model:tutorial-cnn"} <= set(needed)
     wrong = {"name": "g", **SPLITS, "features": {"model": "mlp", "params": {"depth": 1}}}
     assert pointers(problem(service.client.post("/datasets", json=wrong), 422)) == ["#/features/params/depth"]
