@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.curves.details import warnings_of_learner
 from app.curves.series import gaps_of, load_series, study_of
-from app.curves.values import spread_of, value_warnings
+from app.curves.values import value_warnings
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
     FittedCurve,
@@ -22,6 +22,7 @@ from sufficiency.answers.study import (
     largest_size,
     of_one_learner,
 )
+from sufficiency.answers.values import spread_of
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag

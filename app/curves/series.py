@@ -11,7 +11,7 @@ from app.db.tables import Cell, Job, Measurement
 from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
-from sufficiency.method.measurements import Series, series_from_rows
+from sufficiency.method.measurements import Row, Series, series_from_rows
 from sufficiency.schemas.spec import MetricSpec
 
 # Run, step, metric and class index: the order of measurements.
@@ -76,7 +76,25 @@ def load_series(session: Session, job: Job) -> list[Series]:
         .where(Cell.job_id == job.id)
         .order_by(Measurement.metric, Measurement.class_index, Cell.run, Cell.step)
     )
-    return series_from_rows((row for row in rows), _metric_specs(job))
+    measured: list[Row] = [(run, step, n, metric, k, value) for run, step, n, metric, k, value in rows]
+    specs = _metric_specs(job)
+    if job.state == "completed" and any(row[3] not in specs for row in measured):
+        specs = _kept_specs(session, job, measured) | specs
+    return series_from_rows(measured, specs)
+
+
+def _kept_specs(session: Session, job: Job, measured: Sequence[Row]) -> dict[str, MetricSpec]:
+    """Return how the metrics of a completed job were read at completion, which its kept curves go by."""
+    readings = session.scalar(select(Job.readings).where(Job.id == job.id))
+    if readings is not None:
+        return {
+            one["metric"]: MetricSpec(direction=one["direction"], bounds=one["bounds"]) for one in readings["series"]
+        }
+    # Completed before readings were kept, when whatever its name told a metric was better the higher it was.
+    inside: dict[str, bool] = {}
+    for _, _, _, metric, _, value in measured:
+        inside[metric] = inside.get(metric, True) and (value is None or 0 <= value <= 1)
+    return {metric: MetricSpec(bounds=(0, 1) if within else (None, None)) for metric, within in inside.items()}
 
 
 def cell_values(

@@ -144,6 +144,7 @@ class Job(Base):
     work_done: Mapped[int] = mapped_column(server_default="0")
     event_seq: Mapped[int] = mapped_column(server_default="0")
     deaths: Mapped[int] = mapped_column(server_default="0")  # of trainers and workers, since a cell was last recorded
+    shapes: Mapped[dict[str, Any] | None]  # metric -> number of classes, -1 where it is one number: in all cells
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     learner: Mapped[dict[str, Any] | None]  # what its model is made of, as the catalog or its first cell told
@@ -336,7 +337,7 @@ class Outbox(Base):
 
     __table_args__ = (
         CheckConstraint("task IN ('run_unit','verify_dataset','plan_job')", name="task"),
-        CheckConstraint("queue IN ('cpu','cuda')", name="queue"),
+        CheckConstraint("queue IN ('cpu','cuda','questions')", name="queue"),
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
         Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),
     )

@@ -11,8 +11,8 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.curves.values import Spread
 from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Unit
+from sufficiency.answers.values import Spread
 
 NEWEST = 500
 # As their indices have them

@@ -23,6 +23,7 @@ from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move
 from app.queue.outbox import enqueue
 from app.units.picking import jobs_in_turn, next_unit
+from app.units.shapes import wrong_shape
 from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import CellResult, UnitCell
@@ -213,6 +214,8 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     n = _closed_cell(session, unit, result)
     if n is None:
         return True
+    if error := wrong_shape(session, job, result, n):
+        return _refused(session, job, unit, result, error)
     _write_values(session, job, result)
     _note_learner(session, job, result)
     unit.failures = 0  # who gets on is not what kills its trainers
@@ -222,6 +225,21 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     told = {"run": result.run, "step": result.step, "n": n, "metrics": _by_metric(result), **progress(job)}
     emit(session, job, "cell", told)
     return True
+
+
+def _refused(session: Session, job: Job, unit: Unit, result: CellResult, error: dict[str, Any]) -> bool:
+    """End a job whose evaluation gives values that cannot be told apart; nothing of the cell is kept."""
+    session.execute(
+        update(Cell)
+        .where(Cell.job_id == job.id, Cell.run == result.run, Cell.step == result.step)
+        .values(n_unique=None, seconds=None, device=None, attempt=None, finished_at=None, details=None)
+    )
+    plugin = f"evaluation:{job.spec['evaluation']['name']}"
+    error["where"] = {**error["where"], "plugin": plugin}
+    end_lease(unit, "failed", error)
+    session.flush()
+    fail(session, job, error)
+    return False
 
 
 def progress(job: Job) -> dict[str, int]:

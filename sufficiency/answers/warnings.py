@@ -5,6 +5,7 @@ from typing import Any
 
 from sufficiency.answers.gaps import gaps_warning
 from sufficiency.answers.study import FittedStudy, Study
+from sufficiency.answers.values import assumption
 from sufficiency.method.curve import RELIABLE, Fit
 from sufficiency.method.diagnosis import Flag
 from sufficiency.method.kinks.between import left_out_warning, warnings_between
@@ -30,7 +31,20 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
             found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
     told = [_shared(code, metric, places) for (metric, code), places in found.items()]
     gaps = gaps_warning(fitted.study.gaps, fitted.study.cells_total)
-    return [*([gaps] if gaps else []), *skipped, *told, *_kinks(fitted, largest)]
+    return [*([gaps] if gaps else []), *skipped, *told, *_assumptions(fitted), *_kinks(fitted, largest)]
+
+
+def _assumptions(fitted: FittedStudy[Reading]) -> list[dict[str, Any]]:
+    """Return how the metrics are read that nobody has declared."""
+    readings = {
+        one.metric: one for one in [*(one.reading for one in fitted.curves), *(one for one, _ in fitted.skipped)]
+    }
+    told = [
+        assumption(metric, one.direction, one.bounds)
+        for metric, one in readings.items()
+        if metric not in fitted.study.metrics
+    ]
+    return [one for one in told if one is not None]
 
 
 def _kinks(fitted: FittedStudy[Reading], largest: float | None) -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
 
 _NAME = re.compile(
-    r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|t10k|test)[-_.](?P<what>images?|labels?)"
-    r"(?:[-_.]idx\d(?:[-_.](?:u?byte|int|short|float|double))?)?(?:\.idx)?(?:\.gz)?",
+    r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|t10k|test)(?:ing)?[-_.](?P<what>images?|labels?)"
+    r"(?:[-_.]idx\d(?:[-_.](?:u?byte|int|short|float|double))?)?(?:\.(?:idx|bin|dat|txt))?"
+    r"(?: ?\(\d+\))?(?:\.gz)?(?: ?\(\d+\))?",  # browsers count what they have fetched twice
     re.IGNORECASE,
 )
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

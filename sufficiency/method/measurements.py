@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.assumed import assume
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import SCALAR, Bounds, Direction
 
@@ -111,8 +112,7 @@ class Series:
 def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
     """Gather rows of (run, step, n, metric, class index or `SCALAR`, value or None) into one series a metric and class.
 
-    A metric that nobody declared is read as DataEval reads it, higher is better and within [0, 1], unless a value
-    lies outside: then it is unbounded.
+    A metric that nobody declared is read by its name and its values, of all classes alike: see `assumed.assume`.
     """
     cells: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
     sizes: dict[int, int] = {}
@@ -124,18 +124,23 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
     column = {step: k for k, step in enumerate(sorted(sizes, key=lambda step: (sizes[step], step)))}
     n_of = np.array([sizes[step] for step in column], dtype=np.float64)
     result = []
+    ranges = _ranges(cells)
     for (metric, class_index), entries in sorted(cells.items()):
         values = np.full((runs, len(column)), np.nan)
         for run, step, value in entries:
             values[run, column[step]] = value
-        spec = metrics.get(metric) or _undeclared(values)
+        spec = metrics.get(metric) or assume(metric, *ranges[metric]).spec
         result.append(
             Series(metric, None if class_index == SCALAR else class_index, n_of, values, spec.direction, spec.bounds)
         )
     return result
 
 
-def _undeclared(values: NDArray[np.float64]) -> MetricSpec:
-    finite = values[np.isfinite(values)]
-    inside = bool(((finite >= 0) & (finite <= 1)).all())
-    return MetricSpec(bounds=(0.0, 1.0) if inside else (None, None))
+def _ranges(
+    cells: Mapping[tuple[str, int], list[tuple[int, int, float]]],
+) -> dict[str, tuple[float | None, float | None]]:
+    """Return the least and the largest value of every metric, over all classes; None without any."""
+    found: dict[str, list[float]] = {}
+    for (metric, _), entries in cells.items():
+        found.setdefault(metric, []).extend(value for _, _, value in entries if np.isfinite(value))
+    return {metric: (min(values, default=None), max(values, default=None)) for metric, values in found.items()}

@@ -12,6 +12,7 @@ from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.answers.learner import learner_warnings
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
+from sufficiency.answers.values import spread_of, value_warnings
 from sufficiency.answers.warnings import doubts
 from sufficiency.method.kinks.between import warnings_between
 from sufficiency.method.kinks.learner import Data, learner_of
@@ -237,7 +238,10 @@ class Record:
     def _warnings(self) -> list[dict[str, Any]]:
         gaps = gaps_warning(self.missing(), self.total)
         of_data = doubts(self.spec["dataset"], self.info.get("warnings") or [])
-        return [*of_data, *([gaps] if gaps else []), *self.warnings, *self._learner_warnings()]
+        of_values = value_warnings(
+            map(spread_of, self.series()), len(self.cells), self.specs(), self.spec.get("metrics") or {}
+        )
+        return [*of_data, *([gaps] if gaps else []), *of_values, *self.warnings, *self._learner_warnings()]
 
     # Its file
 

@@ -11,6 +11,7 @@ import torch
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.hope import is_hopeless
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
+from sufficiency.method.shapes import shape_error, shapes_of
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 from sufficiency.schemas.words import NEWEST_SAMPLING
 from sufficiency.schemas.work import CellResult, UnitCell
@@ -287,12 +288,18 @@ class _Recorder:
 
     def __init__(self, record: Record, kept: Keeper, tell: Any) -> None:
         self._record, self._kept, self.tell = record, kept, tell
+        self._shapes = shapes_of(value for cell in record.cells.values() for value in cell.values)
 
     def started(self, cell: UnitCell) -> None:
         """Not shown: the bar moves with what is measured."""
 
     def record(self, result: CellResult) -> None:
-        """Keep a cell."""
+        """Keep a cell; end the study where its metrics are of other shapes than those of the cells before."""
+        place = {"run": result.run, "step": result.step, "n": self._record.steps[result.step]}
+        found = shapes_of(result.values)
+        if error := shape_error(self._shapes, found, place):
+            raise Fault(error)
+        self._shapes |= found
         self._kept.cell(self._record, result)
         self._record.cells[result.run, result.step] = result
         self.tell()

@@ -53,11 +53,11 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
     plugin = study.names["evaluation"]
     with blamed_on(plugin, "evaluation", cell.place):
         try:
-            return normalise(study.evaluation.evaluate(model, study.test))
+            return normalise(study.evaluation.evaluate(model, study.test), study.class_names)
         except InvalidMetrics as error:
             detail = (
                 f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
-                "Make evaluate() return a mapping from metric name to one number, or to one number a class."
+                "Make evaluate() return a mapping from metric name to one number, or to one number for every class."
             )
             where = {**cell.place, "plugin": plugin, "phase": "evaluation"}
             raise Fault(fault("invalid_metrics", detail, where)) from error

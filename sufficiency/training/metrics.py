@@ -2,30 +2,38 @@
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas.words import SCALAR
+from sufficiency.training.by_class import InvalidClasses, by_class, vector_problem
 
 LONGEST_NAME = 200
 MOST_CLASSES = 10_000
+
+Values = list[tuple[str, int, float | None]]
 
 
 class InvalidMetrics(ValueError):
     """An evaluation returned something that is not a measurement."""
 
 
-def normalise(metrics: object) -> list[tuple[str, int, float | None]]:
+def normalise(metrics: object, class_names: Sequence[str] | None = None) -> Values:
     """Return the values of one cell: (metric, class index or −1 for a scalar, value or None where it is missing).
 
     Parameters
     ----------
     metrics : Mapping
-        Name to number, to a 0-d or 1-element array or tensor on any device, or to a 1-D array, one value a class.
+        Name to number, to a 0-d or 1-element array or tensor on any device; or to one value a class: a 1-D array in the
+        classes' order, or a mapping from class (its name or index) to number, in which classes may be left out. None,
         NaN and infinities are missing values.
+    class_names : sequence of str, optional
+        The dataset's. A 1-D array must have as many values. None or empty: nobody knows of any classes.
 
     Raises
     ------
@@ -36,15 +44,52 @@ def normalise(metrics: object) -> list[tuple[str, int, float | None]]:
         raise InvalidMetrics(f"the evaluation returned {_kind(metrics)}, not a mapping from metric name to value")
     if not metrics:
         raise InvalidMetrics("the evaluation returned no metric at all")
-    values: list[tuple[str, int, float | None]] = []
+    values: Values = []
     for name, value in metrics.items():
         _check_name(name)
-        array = _numbers(name, value)
-        if array.size == 1:
-            values.append((name, SCALAR, _finite(array.item())))
-        else:
-            values += [(name, index, _finite(number)) for index, number in enumerate(array.tolist())]
+        values += _of_metric(name, value, class_names or ())
     return values
+
+
+def _of_metric(name: str, value: object, class_names: Sequence[str]) -> Values:
+    if (told := _as_mapping(value)) is not None:
+        return _of_classes(name, told, class_names)
+    array = _numbers(name, value)
+    if array.size == 1:
+        return [(name, SCALAR, _finite(array.item()))]
+    if problem := vector_problem(array.size, class_names):
+        raise InvalidMetrics(f"{name!r} {problem}")
+    return [(name, index, _finite(number)) for index, number in enumerate(array.tolist())]
+
+
+def _of_classes(name: str, told: Mapping[Any, Any], class_names: Sequence[str]) -> Values:
+    try:
+        placed = by_class(told, class_names)
+    except InvalidClasses as error:
+        raise InvalidMetrics(f"{name!r} {error}") from None
+    values: list[float | None] = [None] * len(placed)
+    for index, (key, value) in enumerate(placed):
+        if key is None:
+            continue
+        array = _numbers(f"{name}[{key}]", value)
+        if array.size != 1:
+            raise InvalidMetrics(f"{name!r} has {array.size} values for class {key!r}; give one")
+        values[index] = _finite(array.item())
+    if len(values) > MOST_CLASSES:
+        raise InvalidMetrics(f"{name!r} holds {len(values)} values; at most {MOST_CLASSES} classes are recorded")
+    return [(name, index, number) for index, number in enumerate(values)]
+
+
+def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
+    """Return a value that says which class each number is of, or None where it does not: pandas' Series does too."""
+    if isinstance(value, Mapping):
+        return value
+    index, to_dict = getattr(value, "index", None), getattr(value, "to_dict", None)
+    if not callable(to_dict) or index is None or callable(index) or getattr(value, "ndim", 0) != 1:
+        return None
+    # Numbered through, it says no more than an array.
+    keys = list(index)
+    return None if keys == list(range(len(keys))) else to_dict()
 
 
 def _check_name(name: object) -> None:
@@ -61,7 +106,7 @@ def _check_name(name: object) -> None:
 
 
 def _numbers(name: str, value: object) -> NDArray[np.float64]:
-    """Return `value` as one number or as a vector."""
+    """Return `value` as one number or as a vector; what is missing in it is NaN."""
     try:
         array = np.asarray(_on_host(value))
     except Exception as error:
@@ -80,13 +125,21 @@ def _numbers(name: str, value: object) -> NDArray[np.float64]:
 
 
 def _on_host(value: Any) -> Any:
-    """Bring tensors to the host's memory, also inside a list of one a class."""
+    """Bring tensors to the host's memory, also inside a list of one a class; what is missing becomes NaN."""
     if isinstance(value, list | tuple):
         return [_on_host(item) for item in value]
+    if value is None:
+        return math.nan
+    if isinstance(value, Decimal) or (isinstance(value, Real) and not isinstance(value, int | float | np.generic)):
+        return float(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return np.ma.filled(value.astype(np.float64), np.nan)
     if callable(detach := getattr(value, "detach", None)):
         tensor = detach().cpu()
         # NumPy has no bfloat16; every floating type fits into float64.
         return tensor.double().numpy() if tensor.is_floating_point() else tensor.numpy()
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [_on_host(item) for item in value.tolist()] if value.ndim else _on_host(value.item())
     return value
 
 

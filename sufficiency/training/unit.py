@@ -1,6 +1,6 @@
 """What the loop is given: the cells of a unit, what they are measured with, and whom to tell."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -41,6 +41,8 @@ class Study(Protocol):
         As their loaders made them: a strategy gets exactly that.
     labels : NDArray, shape (N,), or None
         Class of each training item, for stratified subsets.
+    class_names : sequence of str
+        The dataset's; empty where it has none, or nobody knows them.
     training, evaluation, reset
         The strategies; `reset` may be None.
     names : dict
@@ -55,6 +57,9 @@ class Study(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64] | None: ...
+
+    @property
+    def class_names(self) -> Sequence[str]: ...
 
     @property
     def training(self) -> TrainingStrategy: ...

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
+from sufficiency.data.foreign import materialise
 from sufficiency.data.images import Decoder
 from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins.datasets import load_npy, load_npz
@@ -288,6 +289,38 @@ class Last:
 
     def __getitem__(self, index: int) -> Any:
         return self.images[index], LABELS[index], {}
+
+
+def test_every_loader_decodes_alike(root: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    from sufficiency.plugins.huggingface import load_huggingface
+    from sufficiency.plugins.torchvision import as_arrays
+
+    tag = Image.Exif()
+    tag[0x0112] = 3
+    forms: list[tuple[Image.Image, str, dict[str, Any]]] = [
+        (Image.fromarray(COLOURED), "jpeg", {"exif": tag}),
+        (drawn_in_alpha("RGBA"), "png", {}),
+        (with_palette(True), "png", {"transparency": 0}),
+        (Image.fromarray(COLOURED).convert("CMYK"), "jpeg", {}),
+        (Image.fromarray(COLOURED), "webp", {}),
+    ]
+    files = [root / "folder" / f"class{k}" / f"1.{suffix}" for k, (_, suffix, _) in enumerate(forms)]
+    for file, (image, suffix, options) in zip(files, forms, strict=True):
+        file.parent.mkdir(parents=True)
+        image.save(file, suffix, **options)
+    folder = load_image_folder("folder", N)
+    expected = folder.x[np.argsort(folder.y)]
+    columns = {
+        "image": [{"bytes": file.read_bytes(), "path": None} for file in files],
+        "label": list(range(len(files))),
+    }
+    features = datasets.Features(image=datasets.Image(), label=datasets.Value("int64"))
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(root / "hf")
+    assert np.array_equal(load_huggingface("hf", "image", "label", size=N).x, expected)
+    pairs = [(Image.open(file), k) for k, file in enumerate(files)]
+    assert np.array_equal(as_arrays(pairs, "pairs", None, 0, None, None, Decoder(None, None)).x, expected)
+    assert np.array_equal(materialise([(Image.open(file), k, {}) for k, file in enumerate(files)]).x, expected)  # type: ignore[attr-defined]
 
 
 def test_somebodys_channels_stay_where_they_are_and_are_named() -> None:

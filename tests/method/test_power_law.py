@@ -88,11 +88,16 @@ def test_missing_cells_drop_out_of_the_mean() -> None:
     assert curve.runs().tolist() == [2, 1, 2]
 
 
-def test_an_undeclared_metric_outside_the_unit_interval_is_unbounded() -> None:
+def test_an_undeclared_metric_is_read_by_its_name_and_all_of_its_values() -> None:
     rows = [(0, s, 10 * 2**s, "Loss", -1, 3.0 - s) for s in range(3)]
-    assert series_from_rows(rows, {})[0].bounds == (None, None)
-    declared = {"Loss": MetricSpec(direction="minimize", bounds=(0, None))}
-    assert series_from_rows(rows, declared)[0].direction == "minimize"
+    [loss] = series_from_rows(rows, {})
+    assert (loss.direction, loss.bounds) == ("minimize", (0, None))
+    unknown = series_from_rows([(*row[:3], "Quality", *row[4:]) for row in rows], {})[0]
+    assert (unknown.direction, unknown.bounds) == ("maximize", (None, None))
+    declared = {"Loss": MetricSpec(direction="maximize", bounds=(0, 5))}
+    assert series_from_rows(rows, declared)[0].direction == "maximize"
+    percent = [(0, s, 10 * 2**s, "Recall", k, value) for s in range(3) for k, value in enumerate((0.5, 60.0))]
+    assert [one.bounds for one in series_from_rows(percent, {})] == [(0, 100), (0, 100)]
 
 
 def test_flat_and_wrong_way_curves_promise_nothing() -> None:

@@ -125,6 +125,7 @@ class Builder:
     labels = None
     training = evaluation = Study()
     reset = None
+    class_names = ()
     names: dict[str, str] = {kind: kind for kind in ("model", "training", "evaluation", "reset")}  # noqa: RUF012
 
     def model(self) -> Centroids:

@@ -158,6 +158,7 @@ def test_an_instance_of_an_estimator_starts_from_nothing_in_each_cell() -> None:
         train, test = load_digits(limit=100), load_digits("test")
         labels = train.y
         training, evaluation, reset = FitEstimator(), Classification(["accuracy"]), None
+        class_names = train.class_names
         names = dict.fromkeys(("model", "training", "evaluation", "reset"), "it")
 
         def model(self) -> Any:

@@ -280,7 +280,7 @@ def test_cells_that_cannot_be_measured_are_left_out_and_said(tmp_path: Path, wor
     for seen in (study, sufficiency.load(file)):
         [warning] = gaps(seen)
         assert "n = 10 (runs 0, 1): training:TooSmall raised ValueError: 15 neighbours of 10 items" in warning["detail"]
-        assert gaps(seen.project([1000]).answer) == [warning]
+        assert gaps(seen.project(1000).answer) == [warning]
         assert seen.to_dataeval().steps.tolist() == [20, 40, 80, 160]
     assert {row[2] for row in values(study)} == {20, 40, 80, 160}
     mended = sufficiency.run(**given | {"training": Train()}, resume=None)
@@ -334,7 +334,13 @@ class Sentences:
 
 
 def test_items_that_are_no_arrays_are_for_their_own_strategies() -> None:
-    study = sufficiency.run(**parts(train=Sentences(), test=Sentences(), schedule=[6, 12, 60]))
+    class OfThree(Evaluate):
+        """With a value for each of three classes."""
+
+        def evaluate(self, model: Mean, dataset: Any) -> dict[str, Any]:
+            return {"Recall": [0.5] * 3}
+
+    study = sufficiency.run(**parts(train=Sentences(), test=Sentences(), schedule=[6, 12, 60], evaluation=OfThree()))
     assert study.state == "completed"
     assert study.record.info["class_names"] == ["0", "1", "2"]
     assert study.record.info["train"]["class_counts"] == [20, 20, 20]

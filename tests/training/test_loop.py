@@ -68,6 +68,7 @@ class Parts:
     train: Any = field(default_factory=lambda: DATASET)
     test: Any = field(default_factory=lambda: DATASET)
     labels: NDArray[np.int64] | None = field(default_factory=lambda: LABELS)
+    class_names: Sequence[str] = ()
     names: dict[str, str] = field(
         default_factory=lambda: {k: f"{k}:it" for k in ("model", "training", "evaluation", "reset")}
     )

@@ -1,5 +1,6 @@
 """A unit is executed by one worker at a time, a cell is recorded once, and no fault loses or doubles either."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -241,3 +242,21 @@ def test_a_process_that_stands_still_keeps_no_job_locked(database: Database, fre
     with frozen.transaction() as session:
         assert lock_job(session, job_id) is not None
     frozen.dispose()
+
+
+def test_a_metric_of_another_shape_ends_the_job(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    claimed = [take(database, job_id, worker_id) for _ in range(2)]
+    for number, unit in enumerate(claimed):
+        assert unit is not None
+        cell = unit.cells[0]
+        measured = replace(result(cell.run, cell.step), values=[("Recall", k, 0.5) for k in range(4 - number)])
+        with database.transaction() as session:
+            assert record_cell(session, unit.unit_id, unit.attempt, measured) == (number == 0)
+    with database.transaction() as session:
+        job = session.get_one(Job, job_id)
+        assert (job.state, job.cells_done, job.shapes) == ("failed", 1, {"Recall": 4})
+        assert job.error is not None
+        assert (job.error["code"], job.error["where"]["plugin"]) == ("invalid_metrics", "evaluation:classification")
+        assert "'Recall' has 3 values, one a class here, and 4 values" in job.error["detail"]
+        assert session.scalar(select(func.count()).select_from(Measurement)) == 4
+        assert session.scalar(select(func.count()).select_from(Cell).where(Cell.finished_at.is_not(None))) == 1
