@@ -13,6 +13,7 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from app.queue.celery import make_celery
 from app.settings import Settings
+from worker.lane import LANES, Lane
 from worker.supervisor import Supervisor
 from worker.tasks import add_tasks
 from worker.watch import ConsumerWatch
@@ -91,6 +92,9 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
     setup_logging.connect(keep_logging, weak=False)
     watch = ConsumerWatch(celery, supervisor, on_death)
     watch.start()
+    lanes = [Lane(celery, supervisor) for _ in range(LANES)]
+    for lane in lanes:
+        lane.start()
     try:
         celery.worker_main(
             [
@@ -104,7 +108,8 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
             ]
         )
     finally:
-        watch.stop(timeout=0.5)  # it may be waiting for the broker
+        for background in (watch, *lanes):
+            background.stop(timeout=0.5)  # it may be waiting for the broker
     return consumer_died.is_set()
 
 

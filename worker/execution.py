@@ -15,7 +15,7 @@ from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, su
 from sufficiency.schemas.work import CellFailure, CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started
+from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started, Worn
 from worker.deaths import TrainerLost, timed_out
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
@@ -147,6 +147,10 @@ class Execution:
                     results.take(result)
                 case NotMeasurable(failure=failure):
                     results.take(failure)
+                case Worn(why=why):
+                    trainer = slot.renewed(why)
+                    trainer.send(_request(work.claim))
+                    deadline = time.monotonic() + limit
                 case Done():
                     return Ending("finished")
                 case Failed(error=error):
@@ -204,6 +208,7 @@ def _request(claim: ClaimedUnit) -> RunUnit:
     return RunUnit(
         subject=claim.unit_id,
         attempt=claim.attempt,
+        job=claim.job_id,
         spec=claim.spec,
         device=claim.device,
         train=SplitSource.registered(claim.dataset_train),

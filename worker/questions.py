@@ -15,7 +15,7 @@ from app.units.plans import claim_plan, job_planned, plan_failed
 from sufficiency.schemas.work import SplitSource
 from sufficiency.training.faults import Fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Answer, AskSchedule, Failed, Request, Steps, Verified, VerifyDataset
+from sufficiency.training.messages import Answer, AskSchedule, Failed, Request, Steps, Verified, VerifyDataset, Worn
 from worker.deaths import TrainerLost, timed_out
 from worker.patience import Drain, Patience
 from worker.slot import Slot, SlotShut
@@ -114,6 +114,10 @@ class Questions:
                     raise Fault(error)
                 case None:
                     pass
+                case Worn(why=why):
+                    trainer = slot.renewed(why)
+                    trainer.send(request)
+                    deadline = time.monotonic() + limit
                 case answer:
                     return answer
             excess = memory.error(trainer.pid, where)

@@ -282,6 +282,25 @@ class Slot:
             self._trainer = trainer
             return trainer
 
+    def renewed(self, why: str) -> TrainerProcess:
+        """Return a new trainer, for the same device, in the place of one that must not be gone on with.
+
+        Raises
+        ------
+        SlotShut
+            When the worker stops.
+        """
+        with self._lock:
+            if self._is_shut:
+                raise SlotShut
+            old = self._trainer
+            logger.info("slot %d: a new trainer, since %s", self.index, why)
+            if old is not None:
+                old.close()
+            device = self.device if old is None else old.device
+            self._trainer = TrainerProcess(f"slot {self.index}", self._settings, device, self.gpu)
+            return self._trainer
+
     def trainer(self, device: str | None = None) -> TrainerProcess:
         """Return a living trainer, as `warm` does, that has introduced itself.
 

@@ -2,12 +2,17 @@
 
 import os
 import queue
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from app.settings import Settings
 from sufficiency.training.messages import Introduction
 from worker.slot import Slot, SlotShut
+
+# Trainers beside the slots, for questions that come while all slots train; each ends when nobody has asked for so long.
+SPARE = 2
+SPARE_SECONDS = 60.0
 
 
 class NoSuchDevice(Exception):
@@ -29,6 +34,9 @@ class Slots:
         self._settings = settings
         self._all: list[Slot] = []
         self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self._spare: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self._beside: list[Slot] = []
+        self._asked_at = 0.0
         self.device = "cpu"
         self.taken = 0
 
@@ -69,6 +77,9 @@ class Slots:
             first.empty()  # it has seen all GPUs; from now on each slot sees one
             for slot in self._all:
                 slot.gpu = gpus[slot.index % len(gpus)]
+        self._beside = [Slot(index, self._settings, "cpu") for index in range(count, count + SPARE)]
+        for slot in reversed(self._beside):
+            self._spare.put(slot)
         for slot in reversed(self._all):
             slot.warm()
             self._free.put(slot)
@@ -86,14 +97,49 @@ class Slots:
         finally:
             self._free.put(slot)
 
+    @contextmanager
+    def one_for_a_question(self) -> Iterator[Slot]:
+        """Take a slot that is free, or else one beside those that train, whose trainer starts when it is needed."""
+        try:
+            slot, home = self._free.get_nowait(), self._free
+            self.taken += 1
+        except queue.Empty:
+            slot, home = self._spare.get(), self._spare
+        try:
+            yield slot
+            if home is self._free:
+                with suppress(SlotShut):
+                    slot.warm()
+        finally:
+            self._asked_at = time.monotonic()
+            home.put(slot)
+
+    def rest(self, now: float) -> None:
+        """End the trainers beside the slots when nobody has asked for long: their memory may be wanted.
+
+        Parameters
+        ----------
+        now : float
+            By the monotonic clock.
+        """
+        if now - self._asked_at < SPARE_SECONDS:
+            return
+        idle: list[Slot] = []
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._spare.get_nowait())
+        for slot in idle:
+            slot.empty()
+            self._spare.put(slot)
+
     def shut(self) -> None:
         """Kill all trainers and start no other; from any thread."""
-        for slot in self._all:
+        for slot in (*self._all, *self._beside):
             slot.shut()
 
     def empty(self) -> None:
         """Free what is held of all trainers."""
-        for slot in self._all:
+        for slot in (*self._all, *self._beside):
             slot.empty()
 
 

@@ -164,10 +164,14 @@ class Supervisor:
 
     def verify_dataset(self, dataset_id: UUID) -> None:
         """Have a trainer read both splits of a dataset, and record what it found."""
-        with self._slots.one() as slot:
+        with self._slots.one_for_a_question() as slot:
             self._questions.verify_dataset(slot, dataset_id)
 
     def plan_job(self, job_id: UUID) -> None:
         """Have a trainer ask a job's schedule plugin for the steps, and record them."""
-        with self._slots.one() as slot:
+        with self._slots.one_for_a_question() as slot:
             self._questions.plan_job(slot, job_id)
+
+    def rest(self, now: float) -> None:
+        """Let go of what is kept for questions, if none has come for long; `now` is by the monotonic clock."""
+        self._slots.rest(now)

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Job
+from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue
 
-# Every worker listens to it: reading needs no GPU.
-QUEUE = "cpu"
+# Reading needs no GPU: every worker can do it.
+DEVICE = "cpu"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DatasetClaim:
 def ask_to_verify(session: Session, dataset: Dataset) -> None:
     """Have a worker read a dataset whose status says that it is to be verified."""
     dataset.sent_at = func.now()
-    enqueue(session, "verify_dataset", dataset.id, QUEUE)
+    enqueue(session, "verify_dataset", dataset.id, QUESTIONS)
 
 
 def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
@@ -89,10 +90,7 @@ def dataset_invalid(session: Session, dataset_id: UUID, error: dict[str, Any]) -
 def why_verifying(dataset: Dataset, live: LiveWorkers) -> str:
     """Return what a dataset that is to be verified waits for."""
     needed = loaders(dataset)
-    able = live.able(needed, QUEUE)
-    reason = live.why_waiting(needed, QUEUE) or live.why_no_slot(able)
-    free, every = live.slots(able)
-    return reason or f"waiting for a worker to read it: {free} of {every} slots are free"
+    return live.why_waiting(needed, DEVICE) or "waiting for a worker to read it"
 
 
 def loaders(dataset: Dataset) -> list[str]:

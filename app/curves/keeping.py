@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.curves.details import warnings_of_learner
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
 from app.db.tables import Curve, Job
@@ -93,7 +94,10 @@ def store_curves(session: Session, job: Job) -> None:
             )
         readings.append(asdict(KeptReading.of(series, skipped)))
     job.readings = {"methods": METHOD_VERSIONS, "n_observed": largest_size(measured), "series": readings}
-    job.value_warnings = value_warnings(job, map(spread_of, measured), gaps_of(session, job))
+    job.value_warnings = [
+        *value_warnings(job, map(spread_of, measured), gaps_of(session, job)),
+        *warnings_of_learner(session, job),
+    ]
     if not rows:
         return
     statement = insert(Curve)

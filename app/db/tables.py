@@ -337,7 +337,7 @@ class Outbox(Base):
 
     __table_args__ = (
         CheckConstraint("task IN ('run_unit','verify_dataset','plan_job')", name="task"),
-        CheckConstraint("queue IN ('cpu','cuda')", name="queue"),
+        CheckConstraint("queue IN ('cpu','cuda','questions')", name="queue"),
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
         Index("ix_outbox_urgency", "queue", text("priority DESC"), "id"),
     )

@@ -9,12 +9,10 @@ from sqlalchemy.orm import Session
 from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
+from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue, enqueue_units
 from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.schemas.spec import JobSpec
-
-# Every worker listens to it: asking a schedule needs no GPU.
-PLAN_QUEUE = "cpu"
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
@@ -89,4 +87,4 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
 def ask_for_plan(session: Session, job: Job) -> None:
     """Have a worker ask the job's schedule plugin for the steps."""
     job.plan_sent_at = func.now()
-    enqueue(session, "plan_job", job.id, PLAN_QUEUE, job.priority)
+    enqueue(session, "plan_job", job.id, QUESTIONS, job.priority)

@@ -8,7 +8,9 @@ from kombu.connection import Connection
 
 from app.settings import Settings
 
-QUEUES = ("cpu", "cuda")
+# What does not train anything: datasets to verify, schedules to ask. It must not wait behind what does.
+QUESTIONS = "questions"
+QUEUES = ("cpu", "cuda", QUESTIONS)
 # Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
 # behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
 ENOUGH = 1000

@@ -13,14 +13,12 @@ from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, u
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.catalog.verification import QUEUE as VERIFYING_QUEUE
 from app.catalog.workers import live_workers
 from app.db.engine import Database
 from app.db.tables import Dataset, Job, Outbox, Unit, Worker
 from app.jobs.ending import expire_job
-from app.jobs.planning import PLAN_QUEUE
 from app.queue.background import Background
-from app.queue.celery import QUEUES, waiting_messages
+from app.queue.celery import QUESTIONS, QUEUES, waiting_messages
 from app.queue.outbox import enqueue
 from app.settings import Settings
 from app.units.lease import expire_lease
@@ -145,9 +143,8 @@ class Sweeper(Background):
         for queue in QUEUES:
             units = _queued_units().where(Unit.sent_at.is_not(None), Job.device == queue)
             waits = session.scalar(select(func.count()).select_from(units.subquery())) or 0
-            # What is about a dataset or a schedule goes to one queue.
-            plans = self._stale_plans(session) if queue == PLAN_QUEUE else []
-            datasets = self._stale_datasets(session) if queue == VERIFYING_QUEUE else []
+            plans = self._stale_plans(session) if queue == QUESTIONS else []
+            datasets = self._stale_datasets(session) if queue == QUESTIONS else []
             missing = waits + len(plans) + len(datasets) - waiting[queue] - unsent.get(queue, 0)
             if missing <= 0:
                 continue

@@ -11,6 +11,7 @@ from sufficiency.answers.targets import require_admitted
 from sufficiency.method.curve import DEFAULT_LEVEL, RELIABLE, Array, Fit, InverseAnswer
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import inv_project, project
+from sufficiency.schemas.text import STATUS, level_text
 from sufficiency.schemas.words import Theme
 
 PALETTES: dict[Theme, dict[str, str]] = {
@@ -37,7 +38,7 @@ class Band:
     @property
     def name(self) -> str:
         """What it is, for a legend."""
-        return f"{self.level:.0%} interval"
+        return f"{level_text(self.level)} interval"
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _bands(one: FittedCurve[Series], sizes: Array) -> list[Band]:
 def needs(answer: InverseAnswer) -> str:
     """Return in a few words what a target needs."""
     if answer.n is None:
-        return f"target {answer.target:g}: " + answer.status.replace("_", " ")
+        return f"target {answer.target:g}: " + STATUS[answer.status]
     if answer.lower is None:
         return f"target {answer.target:g}: n = {answer.n:,}"
     upper = "∞" if answer.upper is None else f"{answer.upper:,}"

@@ -84,7 +84,8 @@ def list(url: Url = None, as_json: Json = False) -> None:
     Example:
       sufficiency datasets list
     """
-    from sufficiency.cli.terminal import count, stdout, table
+    from sufficiency.cli.terminal import stdout, table
+    from sufficiency.schemas.text import count
 
     with client_of(url) as client:
         items = client.datasets()
@@ -173,7 +174,8 @@ def _split(text: str, option: str) -> dict[str, Any]:
 
 
 def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
-    from sufficiency.cli.terminal import count, stdout
+    from sufficiency.cli.terminal import stdout
+    from sufficiency.schemas.text import count
 
     if as_json:
         print_json(dataset)
@@ -210,7 +212,7 @@ def _show_dataset(dataset: Mapping[str, Any], as_json: bool) -> None:
 
 def _found(info: Mapping[str, Any]) -> Iterator[str]:
     """Yield what there is to say of a dataset's features, of what was done to its items, and of what looks odd."""
-    from sufficiency.cli.terminal import count
+    from sufficiency.schemas.text import count
 
     if features := info.get("features"):
         yield "features: " + ", ".join(f"{feature['name']} ({feature['kind']})" for feature in features)

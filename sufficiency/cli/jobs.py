@@ -256,7 +256,7 @@ def _read_job(file: str) -> dict[str, Any]:
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:
-    from sufficiency.cli.terminal import count
+    from sufficiency.schemas.text import count, duration
 
     if plan["steps"] is None:
         typer.echo(f"The job is valid; its schedule names the steps when it runs, on {plan['device']}.")
@@ -267,7 +267,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         if plan["sgd_steps"] is not None:
             cost.append(f"{count(plan['sgd_steps'])} SGD steps")
         if plan["estimated_slot_seconds"] is not None:
-            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+            cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")
         typer.echo("cost: " + ", ".join(cost))
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
@@ -275,7 +275,7 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
 
 
 def _print_extension(plan: Mapping[str, Any]) -> None:
-    from sufficiency.cli.terminal import count
+    from sufficiency.schemas.text import count, duration
 
     if plan["steps"] is None:
         typer.echo("The extension is valid; the job's schedule names the steps when it runs.")
@@ -284,7 +284,7 @@ def _print_extension(plan: Mapping[str, Any]) -> None:
         typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
         cost = [f"{count(plan['cells_to_measure'])} cells to measure, {count(plan['cells_kept'])} kept"]
         if plan["estimated_slot_seconds"] is not None:
-            cost.append(f"about {plan['estimated_slot_seconds']:,.0f} s of one slot, by earlier jobs like it")
+            cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")
         typer.echo("cost: " + ", ".join(cost))
     if plan["cells_dropped"]:
         typer.echo(f"It would drop {count(plan['cells_dropped'])} measured cells.")

@@ -10,6 +10,7 @@ from rich.text import Text
 from sufficiency.cli.terminal import stdout
 from sufficiency.client.asking import Answering
 from sufficiency.client.errors import ApiError
+from sufficiency.schemas.text import short_count
 
 AHEAD = 8
 HEIGHT = 14
@@ -130,19 +131,12 @@ def _label(value: float) -> str:
     return f"{value:.3f}" if 1e-3 <= abs(value) < 100 or value == 0 else f"{value:.3g}"
 
 
-def _count(n: float) -> str:
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if n >= unit:
-            return f"{n / unit:.3g}{name}"
-    return f"{n:.0f}"
-
-
 def _ticks(width: int, x: Callable[[float], float], low: float, high: float, n_max: float) -> str:
     """Return the line of sizes under the axis: the ends, where measuring ended, and what else has room."""
     line = [" "] * (width + 8)
     powers = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
     for n in [low, n_max, high, *powers]:
-        text = _count(n)
+        text = short_count(n)
         start = min(max(round(x(n) * width - len(text) / 2), 0), width - len(text))
         if all(character == " " for character in line[max(start - 1, 0) : start + len(text) + 1]):
             line[start : start + len(text)] = text

@@ -57,6 +57,32 @@ def measurements(
 
 
 @commands.command()
+def cells(id: JobId, url: Url = None, as_json: Json = False, as_csv: Csv = False) -> None:
+    """Show what a job's cells did.
+
+    Optimiser steps, what the learner settled by itself (its batch size, learning rate, iterations, gamma …), and the
+    warnings that its libraries gave.
+
+    \b
+    Example:
+      sufficiency cells 019a0000-0000-7000-8000-000000000000
+      sufficiency cells 019a0000-0000-7000-8000-000000000000 --csv
+    """
+    from sufficiency.cli.terminal import learners
+
+    with client_of(url) as client:
+        if as_csv:
+            return print_text(client.table(id, "cells"))
+        answer = client.cells(id)
+    if as_json:
+        return print_json(answer)
+    if not answer["items"]:
+        typer.echo("Nothing is measured yet.")
+        return None
+    return print_table(learners(answer["items"]))
+
+
+@commands.command()
 def project(
     id: JobId,
     n: Annotated[list[int], typer.Argument(metavar="N", min=1, help="Training-set sizes.", show_default=False)],

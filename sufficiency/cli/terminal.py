@@ -14,9 +14,8 @@ from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
-from sufficiency.schemas.words import ENDED
-
-NO_VALUE = "–"
+from sufficiency.schemas.text import NO_VALUE, STATUS, WORTH, count, number, percent, signed, spread, times
+from sufficiency.schemas.words import ENDED, HORIZON
 
 
 def stdout() -> Console:
@@ -36,16 +35,6 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     return made
 
 
-def number(value: Any) -> str:
-    """Return a metric's value as text."""
-    return NO_VALUE if value is None else f"{value:.4f}"
-
-
-def count(value: Any) -> str:
-    """Return a number of items as text, with thousands set apart."""
-    return NO_VALUE if value is None else f"{value:,.10g}"
-
-
 def averages(items: Sequence[Mapping[str, Any]]) -> Table:
     """Return mean ± SD of every scalar metric, a row a step."""
     scalars = [item for item in items if item["class"] is None]
@@ -62,7 +51,7 @@ def averages(items: Sequence[Mapping[str, Any]]) -> Table:
 def _mean(item: Mapping[str, Any] | None) -> str:
     if item is None or item["mean"] is None:
         return NO_VALUE
-    return number(item["mean"]) + (f" ±{item['sd']:.4f}" if item["sd"] is not None else "")
+    return spread(item["mean"], item["sd"])
 
 
 def cells(items: Iterable[Mapping[str, Any]]) -> Table:
@@ -80,6 +69,26 @@ def cells(items: Iterable[Mapping[str, Any]]) -> Table:
     return made
 
 
+def learners(items: Iterable[Mapping[str, Any]]) -> Table:
+    """Return what every cell's learner did, a row a cell."""
+    made = table("run", "step", "n", "seconds", "steps", "settled", "warnings", right=["run", "step", "n", "seconds"])
+    for item in items:
+        details = item["details"]
+        settled = [
+            f"{name} {key}={value:.4g}" if isinstance(value, float) else f"{name} {key}={value}"
+            for name, settings in (details["settled"] or {}).items()
+            for key, value in settings.items()
+        ]
+        said = [f"{one['category']}: {one['message']}" for one in details["warnings"]]
+        seconds = NO_VALUE if item["seconds"] is None else f"{item['seconds']:.2f}"
+        steps = NO_VALUE if details["optimiser_steps"] is None else count(details["optimiser_steps"])
+        made.add_row(
+            *(str(item["run"]), str(item["step"]), count(item["n"]), seconds, steps),
+            *(", ".join(settled), "; ".join(said)),
+        )
+    return made
+
+
 def projection(answer: Mapping[str, Any]) -> Table:
     """Return the answer of `project`, a row a size."""
     return _wide(answer["metrics"], "n", count, _projected)
@@ -87,7 +96,9 @@ def projection(answer: Mapping[str, Any]) -> Table:
 
 def inverse(answer: Mapping[str, Any]) -> Table:
     """Return the answer of `inv_project`, a row a target."""
-    return _wide(answer["metrics"], "target", lambda target: f"{target:g}", needed)
+    return _wide(
+        answer["metrics"], "target", lambda target: f"{target:g}", lambda one: needed(one, answer["n_observed"])
+    )
 
 
 def _wide(
@@ -112,22 +123,24 @@ def _wide(
 def _projected(point: Mapping[str, Any]) -> str:
     if point["lower"] is None or point["upper"] is None:
         return number(point["value"])
-    return f"{number(point['value'])} [{point['lower']:.4f}, {point['upper']:.4f}]"
+    return f"{number(point['value'])} [{number(point['lower'])}, {number(point['upper'])}]"
 
 
-def needed(answer: Mapping[str, Any]) -> str:
+def needed(answer: Mapping[str, Any], n_observed: int) -> str:
     """Return what one target needs, as words."""
     status, n = answer["status"], answer["n"]
-    words = str(status).replace("_", " ")
-    chance = "" if answer["probability"] is None else f"{answer['probability']:.0%} likely"
+    words = STATUS.get(status, str(status).replace("_", " "))
+    if status == "beyond_horizon":
+        words = f"more than {count(HORIZON * n_observed)}"
+    chance = "" if answer["probability"] is None else f"{percent(answer['probability'])} likely"
     if n is None:
         return f"{words} ({chance})" if chance and status == "beyond_horizon" else words
     text = count(n)
     if answer["lower"] is not None or answer["upper"] is not None:
         upper = count(answer["upper"]) if answer["upper"] is not None else "∞"
         text += f" [{count(answer['lower'])}, {upper}]"
-    notes = [note for note in (words if status != "needs" else "", chance if status == "needs" else "") if note]
-    return f"{text} ({', '.join(notes)})" if notes else text
+    note = chance if status == "needs" else words
+    return f"{text} ({note})" if note else text
 
 
 def curves(answer: Mapping[str, Any]) -> Table:
@@ -155,15 +168,17 @@ def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
     for metric, verdicts in answer["metrics"].items():
         for verdict in verdicts:
             label = "" if verdict.get("class") is None else f" of {verdict['class']}"
-            console.print(f"{metric}{label}: {verdict['worth']}", style="bold", markup=False)
+            worth = WORTH.get(verdict["worth"], verdict["worth"])
+            console.print(f"{metric}{label}: {worth}", style="bold", markup=False)
             console.print(verdict["sentence"], markup=False)
-            made = table("n", "expected", "gain", "worthwhile", right=["n", "expected", "gain", "worthwhile"])
+            chance = f"chance of {number(verdict['min_gain'])} or more"
+            made = table("n", "expected", "gain", chance, right=["n", "expected", "gain", chance])
             for gain in verdict["more"]:
                 made.add_row(
-                    f"{count(gain['n'])} (+{gain['added']}×)",
+                    f"{count(gain['n'])} ({times(gain['added'] + 1)})",
                     _projected(gain),
-                    f"{gain['gain']:+.4f} [{gain['gain_lower']:+.4f}, {gain['gain_upper']:+.4f}]",
-                    f"{gain['probability']:.0%} likely",
+                    f"{signed(gain['gain'])} [{signed(gain['gain_lower'])}, {signed(gain['gain_upper'])}]",
+                    percent(gain["probability"]),
                 )
             console.print(made)
             for limit in verdict["limits"]:
@@ -264,7 +279,7 @@ class _Lines:
             done = _fraction(data)
             if done >= self._shown + 0.05 or data["cells_done"] == data["cells_total"]:
                 self._shown = done
-                self._print(f"{done:4.0%}  {cells_text(data)}  {_measured(data)}")
+                self._print(f"{percent(done):>6}  {cells_text(data)}  {_measured(data)}")
         elif event.type == "not_measurable":
             self._print(_not_measurable(data))
         elif event.type == "warning":
@@ -291,7 +306,7 @@ def _not_measurable(data: Mapping[str, Any]) -> str:
 
 
 def _measured(data: Mapping[str, Any]) -> str:
-    values = [f"{name} {value:.3f}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
+    values = [f"{name} {number(value)}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
     return f"n {data['n']}: " + ", ".join(values[:3])
 
 

@@ -13,10 +13,8 @@ from rich.table import Table
 from sufficiency.cli.own_service import own_service
 from sufficiency.cli.terminal import (
     averages,
-    count,
     inverse,
     needed,
-    number,
     print_verdict,
     projection,
     require_completed,
@@ -29,6 +27,7 @@ from sufficiency.client.errors import ApiError, ServiceUnreachable
 from sufficiency.client.replies import Reply
 from sufficiency.exits import CommandError
 from sufficiency.schemas.datasets import DatasetView
+from sufficiency.schemas.text import count, number
 from sufficiency.settings import default_data_dir, get_settings
 
 TPR = "TPR at 0.5 Fixed FPR"
@@ -241,7 +240,9 @@ def _print_results(console: Console, study: Study, client: Client, id: str) -> N
     _print_titled(console, "Measured: mean over runs", _beside("n", ours, PUBLISHED_MEASURED))
     ours = {(point["n"], m): number(point["value"]) for m, points in projected["metrics"].items() for point in points}
     _print_titled(console, f"Projected ({projected['method']})", _beside("n", ours, PUBLISHED_PROJECTED))
-    ours = {(a["target"], m): needed(a) for m, answers in targets["metrics"].items() for a in answers}
+    ours = {
+        (a["target"], m): needed(a, targets["n_observed"]) for m, answers in targets["metrics"].items() for a in answers
+    }
     _print_titled(console, "Training items needed for a target", _beside("target", ours, PUBLISHED_NEEDED))
     console.print(
         "\nThe tutorial's columns are what DataEval's documentation shows for its own run. It sampled with\n"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
+        CellView,
         Curves,
         InverseProjection,
         Projection,
@@ -33,6 +34,8 @@ class Answering(Protocol):
 
     @overload
     def measurements(self, id: str | UUID, view: Literal["cells"]) -> "Reply[Page[CellMeasurement]]": ...
+
+    def cells(self, id: str | UUID) -> "Reply[Page[CellView]]": ...
 
     def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> "Reply[Projection]": ...
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
+        CellView,
         ComparisonView,
         Curves,
         InverseProjection,
@@ -411,6 +412,14 @@ class Calls(ABC, Generic[J]):
         items = list(self._connection.items(f"{_path(id)}/measurements", {"view": view}))
         answer = {"items": items, "next_cursor": None}
         return Reply(answer, Page[CellMeasurement]) if view == "cells" else Reply(answer, Page[AverageMeasurement])
+
+    def cells(self, id: str | UUID) -> "Reply[Page[CellView]]":
+        """Return a job's measured cells: optimiser steps, what the learner settled by itself, warnings."""
+        from sufficiency.schemas.paging import Page
+        from sufficiency.schemas.results import CellView
+
+        items = list(self._connection.items(f"{_path(id)}/cells"))
+        return Reply({"items": items, "next_cursor": None}, Page[CellView])
 
     def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> "Reply[Projection]":
         """Return what the metrics are expected to be at training-set sizes `n`.

@@ -6,6 +6,7 @@ from typing import Any, Generic
 
 from sufficiency.client.replies import M, Reply
 from sufficiency.extras import installed
+from sufficiency.schemas.text import count, number, spread
 
 SHOWN_ROWS = 60
 
@@ -56,12 +57,9 @@ def means_table(means: Iterable[Mapping[str, Any]]) -> str:
     """
     scalars = [row for row in means if row["class"] is None and row["mean"] is not None]
     metrics = list(dict.fromkeys(row["metric"] for row in scalars))
-    cells = {
-        (row["n"], row["metric"]): f"{row['mean']:.4f}" + (f" ± {row['sd']:.4f}" if row["sd"] is not None else "")
-        for row in scalars
-    }
+    cells = {(row["n"], row["metric"]): spread(row["mean"], row["sd"]) for row in scalars}
     sizes = sorted({n for n, _ in cells})
-    body = [[f"{n:,}", *(cells.get((n, metric), "–") for metric in metrics)] for n in sizes]
+    body = [[count(n), *(cells.get((n, metric), "–") for metric in metrics)] for n in sizes]
     return html_table(["n", *metrics], body)
 
 
@@ -73,6 +71,4 @@ def html_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return number(value) if value is None or isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
+        CellView,
         Curves,
         InverseProjection,
         Projection,
@@ -85,6 +86,11 @@ class Handle(Reply[JobView]):
             return Rows(cells["items"], cells)
         averages = self._asked.measurements(self.id, view)
         return Rows(averages["items"], averages)
+
+    def cells(self) -> "Rows[Page[CellView]]":
+        """Return the measured cells: optimiser steps, what the learner settled by itself, the library's warnings."""
+        cells = self._asked.cells(self.id)
+        return Rows(cells["items"], cells)
 
     def project(self, *n: float, **options: Any) -> "Rows[Projection]":
         """Return what the metrics are expected to be at training-set sizes; the options are `Client.project`'s."""

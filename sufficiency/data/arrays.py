@@ -17,6 +17,7 @@ from sufficiency.data.labels import whole_labels
 from sufficiency.data.precision import Move, may_lose, target_in_float32
 
 _PART_VALUES = 8_000_000
+_FROM_ZERO = "; classes count from 0, and -1 often means that there is no label: leave such items out"
 # What was in this file in versions 0.1 and 0.2: users' own plugins import it from here.
 _NOW_IN = {
     **dict.fromkeys(("materialise", "contents", "task_of", "Opaque"), "foreign"),
@@ -30,6 +31,13 @@ _NOW_IN = {
 __all__ = ["ArrayDataset", "DatasetError", "StoredItems", "Task", *_NOW_IN]
 
 Task = Literal["classification", "regression"]
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that nothing can be written to: a dataset is kept, and the next cell is given it too."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 class StoredItems(ABC):
@@ -78,13 +86,13 @@ class StoredItems(ABC):
         self.source = source
         self._feature_names = tuple(feature_names)
         self.description = description or Description()
-        self.item_metadata = {name: np.asarray(values) for name, values in (item_metadata or {}).items()}
+        self.item_metadata = {name: read_only(np.asarray(values)) for name, values in (item_metadata or {}).items()}
         for what, values in (("labels", y), *self.item_metadata.items()):
             if size != len(values):
                 raise DatasetError(f"{source} has {size} items but {len(values)} {what}")
         if not size:
             raise DatasetError(f"{source} has no items; check start, limit and split")
-        self.y = self._targets(y)
+        self.y = read_only(self._targets(y))
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -204,7 +212,7 @@ class StoredItems(ABC):
         if (bad := np.flatnonzero((labels < 0) | (labels >= len(self.class_names)))).size:
             raise DatasetError(
                 f"{self.source}: item {bad[0]} has label {labels[bad[0]]}, outside 0 … {len(self.class_names) - 1}"
-                f" ({bad.size} such items)"
+                f" ({bad.size} such items){_FROM_ZERO if labels[bad[0]] < 0 else ''}"
             )
         return np.ascontiguousarray(labels, dtype=np.int64)
 
@@ -247,9 +255,9 @@ class ArrayDataset(StoredItems):
     ) -> None:
         super().__init__(y, class_names, source, feature_names, item_metadata, description, size=len(x))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused after
-            self.x = np.ascontiguousarray(x, dtype=np.float32)
+            self.x = read_only(np.ascontiguousarray(x, dtype=np.float32))
         # Until it is settled with its training split what is to be done about the rest.
-        self._given = x if may_lose(x.dtype) and not np.array_equal(self.x, x) else self.x
+        self._given = read_only(x) if may_lose(x.dtype) and not np.array_equal(self.x, x) else self.x
         self._check_items()
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:

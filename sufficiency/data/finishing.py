@@ -4,9 +4,10 @@ from typing import Any
 
 from sufficiency.data.alignment import aligned
 from sufficiency.data.arrays import StoredItems
-from sufficiency.data.description import Description
+from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import contents, prepare
+from sufficiency.data.layout import looks_channels_last
 from sufficiency.data.precision import TOLERATED, TOLERATED_STANDARDISED, moves_for, remark_on
 from sufficiency.data.scaling import scaled
 from sufficiency.data.splitting import standardised
@@ -45,6 +46,17 @@ def finished(train: Any, test: Any, *, standardise: bool = False) -> tuple[Any, 
     return standardised(*pair) if standardise else pair
 
 
+_CHANNELS_LAST = Description(
+    warnings=(
+        Remark(
+            "channels_last",
+            "the items look like images with their channels last, and are given to models as they are; MAITE's "
+            "datasets, and models of images, have them first: return image.transpose(2, 0, 1)",
+        ),
+    )
+)
+
+
 def _on_one_scale(train: Any, test: Any) -> tuple[Any, Any]:
     first, second = contents(train), contents(test)
     # Splits of two shapes are refused where they are compared.
@@ -52,7 +64,10 @@ def _on_one_scale(train: Any, test: Any) -> tuple[Any, Any]:
         first.input_shape != second.input_shape
     ):
         return train, test
-    ours, theirs = scaled(first, second)
+    seen = first
+    if not isinstance(train, StoredItems) and looks_channels_last(first.input_shape):
+        seen = first.described(_CHANNELS_LAST)
+    ours, theirs = scaled(seen, second)
     return (train if ours is first else _given(train, ours)), (test if theirs is second else _given(test, theirs))
 
 

@@ -14,8 +14,9 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
 
 _NAME = re.compile(
-    r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|t10k|test)[-_.](?P<what>images?|labels?)"
-    r"(?:[-_.]idx\d(?:[-_.](?:u?byte|int|short|float|double))?)?(?:\.idx)?(?:\.gz)?",
+    r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|t10k|test)(?:ing)?[-_.](?P<what>images?|labels?)"
+    r"(?:[-_.]idx\d(?:[-_.](?:u?byte|int|short|float|double))?)?(?:\.(?:idx|bin|dat|txt))?"
+    r"(?: ?\(\d+\))?(?:\.gz)?(?: ?\(\d+\))?",  # browsers count what they have fetched twice
     re.IGNORECASE,
 )
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -131,7 +132,11 @@ def read_idx(file: Path, what: str) -> NDArray[np.generic]:
     shape = tuple(int.from_bytes(raw[k : k + 4], "big") for k in range(4, header, 4))
     expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if len(raw) != expected:
-        raise DatasetError(f"{what} has {len(raw)} bytes where its header announces {expected}: fetch it again")
+        magic = int.from_bytes(raw[:4], "big")
+        raise DatasetError(
+            f"{what} has {len(raw)} bytes where its header announces {expected} (magic number {magic}: {dimensions} "
+            f"dimension{'' if dimensions == 1 else 's'} of {dtype.name}); fetch it again"
+        )
     array = np.frombuffer(raw, dtype, offset=header).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
@@ -146,4 +151,4 @@ def _guessed(raw: bytes) -> str:
         return "it is Git LFS's pointer to the file; run git lfs pull"
     if raw[:4] == b"PK\3\4":
         return "it is a zip archive; unpack it"
-    return f"it begins with {raw[:4].hex(' ')} where IDX has 00 00, a type and the number of dimensions"
+    return f"its magic number is {raw[:4].hex(' ')}, where IDX's is 00 00, a type and the number of dimensions"

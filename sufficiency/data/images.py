@@ -1,6 +1,7 @@
 """One decoding of pictures for every loader: as a viewer shows them, on a scale of 0 to 1, and what that took."""
 
 import io
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,9 +96,15 @@ class Decoder:
 
     def read(self, content: bytes) -> NDArray[np.float32]:
         """Return the pixels of a picture's file."""
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
 
-        with Image.open(io.BytesIO(content)) as image:
+        if not content:
+            raise ValueError("it is empty")
+        try:
+            opened = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError as error:  # which speaks of the place in memory
+            raise ValueError(f"it is no image that Pillow reads; it begins with {content[:8]!r}") from error
+        with opened as image:
             return self(image)
 
     def description(self, source: str) -> Description:
@@ -192,6 +199,12 @@ class Decoder:
             resized = Image.fromarray(pixels.astype(np.float32)).resize((self._size, self._size))
             pixels = np.asarray(resized, dtype=np.float64).clip(low, high)  # as 8 bits are, where a filter overshoots
         return np.repeat(pixels[None], self._channels(image), axis=0).astype(np.float32)
+
+
+def is_picture(value: object) -> bool:
+    """Return whether something is a picture of Pillow's; without a need of Pillow where there is none."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(value, pillow.Image)
 
 
 def _upright(image: "Image.Image") -> "Image.Image":

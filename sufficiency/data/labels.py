@@ -92,6 +92,8 @@ def classes_by_name(
 def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> tuple[NDArray[Any], list[str]]:
     names = in_order(np.unique(texts).tolist()) if classes is None else list(classes)
     number = {name: k for k, name in enumerate(names)}
+    if gaps := [row for row, text in enumerate(texts.tolist()) if not text.strip()]:
+        raise DatasetError(f"{source}: item {gaps[0]} has an empty label ({len(gaps)} such items); leave them out")
     if unknown := [row for row, text in enumerate(texts.tolist()) if text not in number]:
         raise DatasetError(
             f"{source}: item {unknown[0]} has the label {str(texts[unknown[0]])!r}, which is not among the classes "

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.stamps import note
 from sufficiency.settings import get_settings
 
 # Who runs a study in a process of their own may read what that process may: the roots keep a service's callers out.
@@ -55,6 +56,7 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
         )
     for candidate in inside:
         if candidate.exists():
+            note(candidate)
             return candidate
     raise DatasetError(
         f"{path!r} is not in any data root ({_listed(allowed)}); SUFFICIENCY_DATA_ROOTS says where the workers look"

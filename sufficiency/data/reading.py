@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.images import Decoder, is_picture
 from sufficiency.data.labels import numbered_classes
 from sufficiency.data.plain import plain, stamp
 
@@ -123,11 +124,15 @@ def item_of(dataset: Any, index: int) -> tuple[Any, Any]:
 def numeric(value: Any) -> NDArray[Any]:
     """Return an item as an array of the type it has, so that nothing is rounded before it must be.
 
+    A picture of Pillow's is decoded as that of any loader, shape (channels, height, width).
+
     Raises
     ------
     TypeError, ValueError
         When it does not hold numbers.
     """
+    if is_picture(value):
+        return Decoder(None, None)(value)
     array = np.asarray(value)
     return array if array.dtype.kind in "buif" else array.astype(np.float32)
 

@@ -17,6 +17,7 @@ from sufficiency.data.layout import looks_like_an_image
 _SMALL = 32.0
 _BYTES = 255.0
 _DARK = 1 / 8
+_FEWEST_PIXELS = 16
 _PICTURE_CHANNELS = (1, 3, 4)
 
 
@@ -39,8 +40,10 @@ def scaled(train: StoredItems, test: StoredItems) -> tuple[StoredItems, StoredIt
     that are not within [0, 1], "none" never.
     """
     how = train.description.scale
-    if how == "none" or not (how == "range" or looks_like_an_image(train.input_shape)):
+    if how == "none":
         return train, test
+    if how != "range" and not looks_like_an_image(train.input_shape):
+        return _flat(train), test
     low, high = _range_of(train)
     if low >= 0 and high <= 1:
         return (train.described(_dark(train.source, high)), test) if high < _DARK else (train, test)
@@ -73,6 +76,18 @@ def _scaling_of(train: StoredItems, low: float, high: float) -> Scaling | None:
     if not (asked or picture or square) or high == low:
         return None
     return Scaling(0.0, high) if low >= 0 else Scaling(low, high - low)
+
+
+def _flat(train: StoredItems) -> StoredItems:
+    """Return the split, with a warning where items of one dimension may be pixels that nobody scaled."""
+    if len(train.input_shape) != 1 or train.feature_names or train.input_shape[0] < _FEWEST_PIXELS:
+        return train
+    low, high = _range_of(train)
+    if high <= _SMALL or low < 0 or not _whole(train):
+        return train
+    said = f"its whole numbers, {low:g} … {high:g}, are given as they are; if they are pixels, scale=range puts them on"
+    doubt = f"{train.source}: {said} 0 … 1; standardise puts every feature at mean 0 and SD 1"
+    return train.described(Description(warnings=(Remark("pixels_unscaled", doubt),)))
 
 
 def _range_of(items: StoredItems) -> tuple[float, float]:

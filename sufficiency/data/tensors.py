@@ -1,10 +1,12 @@
 """A dataset on a device, moved there once and kept as long as the dataset lives."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sufficiency.data.arrays import ArrayDataset, StoredItems
@@ -46,11 +48,30 @@ def tensors(dataset: Any, device: torch.device) -> tuple[Any, Tensor]:
     """
     arrays = materialise(dataset)
     if not isinstance(arrays, ArrayDataset):
-        return MappedItems(arrays, device), torch.from_numpy(arrays.y).to(device)
+        return MappedItems(arrays, device), _tensor(arrays.y).to(device)
     places = _on_device.setdefault(arrays, {})
     if str(device) not in places:
-        places[str(device)] = (torch.from_numpy(arrays.x).to(device), torch.from_numpy(arrays.y).to(device))
+        with torch.inference_mode(False):  # what is made in that mode cannot be trained on outside of it
+            places[str(device)] = (_tensor(arrays.x).to(device), _tensor(arrays.y).to(device))
     return places[str(device)]
+
+
+def forget_tensors() -> None:
+    """Have every dataset moved to its device anew."""
+    _on_device.clear()
+
+
+def written_tensors(dataset: Any) -> list[str]:
+    """Return on which devices a dataset's tensors have been changed in place, by torch."""
+    places = _on_device.get(dataset, {}) if isinstance(dataset, ArrayDataset) else {}
+    return [place for place, pair in places.items() if any(tensor._version for tensor in pair)]
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    with warnings.catch_warnings():
+        # Torch knows no memory that is only read; whoever writes to this is found out.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def device_of(model: torch.nn.Module) -> torch.device:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.schemas.words import HORIZON as HORIZON
 from sufficiency.schemas.words import Direction, TargetStatus
 
 Array = NDArray[np.float64]
@@ -14,8 +15,7 @@ LEAST_STEPS = 3
 # Beyond it the parameters of a law would leave the range of a double.
 LARGEST_VALUE = 1e290
 
-# In units of the largest measured size: how far targets are looked for, and up to where the answer can be relied on.
-HORIZON = 1024
+# In units of the largest measured size, as HORIZON is: up to where an answer can be relied on.
 RELIABLE = 16
 DEFAULT_LEVEL = 0.95
 # Of one new training meeting the target, at `n_assured`: the assurance criterion of pmsims.

@@ -8,11 +8,17 @@ from sufficiency.schemas.words import Sampling
 
 # Streams of one job seed; cells take (run, step), so a run's own streams need keys that no cell has.
 _ORDER_STREAM = 2**32 - 1
+_STUDY_STREAM = 2**32 - 2
 
 
 def cell_seed(seed: int, run: int, step: int) -> np.random.SeedSequence:
     """Return the seed of one cell: initial weights, batch order and whatever else a plugin draws."""
     return np.random.SeedSequence(entropy=seed, spawn_key=(run, step))
+
+
+def study_seed(seed: int) -> np.random.SeedSequence:
+    """Return the seed of what a job's cells have in common: the strategies, while they are built."""
+    return np.random.SeedSequence(entropy=seed, spawn_key=(_STUDY_STREAM,))
 
 
 def _run_generator(seed: int, run: int) -> np.random.Generator:

@@ -11,6 +11,7 @@ from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import ProjectedPoint, project
+from sufficiency.schemas.text import level_text, percent
 from sufficiency.schemas.words import Limit, Worth
 
 # What is added, in units of the largest measured size.
@@ -225,7 +226,8 @@ def _limits(
             found.append(
                 Limitation(
                     "runs",
-                    f"The scatter between runs makes about {min(share, 1.0):.0%} of the uncertainty at n = {far.n:,}.",
+                    f"The scatter between runs makes about {percent(min(share, 1.0))} of the uncertainty at "
+                    f"n = {far.n:,}.",
                     "Add runs.",
                 )
             )
@@ -289,7 +291,7 @@ def _sentence(
     value, lower, upper, current = (
         text(v, abs(double.gain)) for v in (double.value, double.lower, double.upper, now.value)
     )
-    moves = f"{value} ({level:.0%} interval {lower} to {upper})"
+    moves = f"{value} ({level_text(level)} interval {lower} to {upper})"
     facts = f"{name} is {current} at n = {now.n:,.0f}; twice the data should bring it to {moves}"
     judged = {
         "yes": "more data is worth it",

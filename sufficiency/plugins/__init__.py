@@ -18,6 +18,7 @@ BUILT_IN = (
     "evaluation:regression=sufficiency.plugins.regression:Regression",
     "reset:reset-parameters=sufficiency.plugins.reset:ResetParameters",
     "reset:deepcopy=sufficiency.plugins.reset:DeepCopy",
+    "schedule:geometric=sufficiency.plugins.schedules:Geometric",
     "dataset:digits=sufficiency.plugins.datasets:load_digits",
     "dataset:idx=sufficiency.plugins.idx:load_idx",
     "dataset:npz=sufficiency.plugins.datasets:load_npz",

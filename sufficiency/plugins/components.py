@@ -14,25 +14,38 @@ from sufficiency.method.kinks.learner import Component
 MOST_COMPONENTS = 24
 MOST_PARAMS = 80
 LONGEST_TEXT = 200
+_TREES = ("DecisionTree", "ExtraTree")
+# Where fitting puts the copies that it fits.
+_MADE = ("best_estimator_", "estimator_", "final_estimator_", "transformers_", "estimators_", "calibrated_classifiers_")
 # Modules whose distribution is called otherwise.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
 
 
 def components_of(model: Any) -> list[Component]:
     """Return the estimators in a model, the outermost first; none where it is a network."""
-    found: list[Component] = []
+    return [_component(estimator, params) for estimator, params in estimators_in(model)]
+
+
+def estimators_in(model: Any, *, fitted: bool = False) -> list[tuple[Any, Mapping[str, Any]]]:
+    """Return the estimators in a model with their parameters, the outermost first.
+
+    Parameters
+    ----------
+    fitted : bool
+        Look besides into what fitting made: a search's best estimator, an ensemble's members (but no forest's trees).
+    """
+    found: list[tuple[Any, Mapping[str, Any]]] = []
     seen: set[int] = set()
     waiting = [model, *_attributes(model)]
     while waiting and len(found) < MOST_COMPONENTS:
         one = waiting.pop(0)
-        if id(one) in seen or isinstance(one, type):
+        if id(one) in seen or not _is_estimator(one) or (fitted and type(one).__name__.startswith(_TREES)):
             continue
         seen.add(id(one))
-        if not _is_estimator(one):
-            continue
         params = _params_of(one)
-        found.append(_component(one, params))
-        waiting += [part for value in params.values() for part in _parts(value)]
+        found.append((one, params))
+        made = [vars(one)[name] for name in _MADE if name in getattr(one, "__dict__", {})] if fitted else []
+        waiting += [part for value in [*made, *params.values()] for part in _parts(value)]
     return found
 
 
@@ -74,11 +87,10 @@ def _component(estimator: Any, params: Mapping[str, Any]) -> Component:
     bases = [base for base in kind.__mro__ if base is not object]
     # The library's class, where somebody derived from it.
     home = next((base.__module__.split(".")[0] for base in bases if _version(base.__module__.split(".")[0])), "")
-    said = {str(name): _plain(value) for name, value in list(params.items())[:MOST_PARAMS]}
     return Component(
         kind.__name__,
         tuple(base.__name__ for base in bases[:10]),
-        {name: value for name, value in said.items() if value is not _NOTHING},
+        plain_params(params),
         _DISTRIBUTIONS.get(home, home),
         _version(home),
     )
@@ -94,8 +106,19 @@ def _version(package: str) -> str:
 _NOTHING = object()
 
 
+def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those parameters that are short JSON values."""
+    said = {str(name): _plain(value) for name, value in list(params.items())[:MOST_PARAMS]}
+    return {name: value for name, value in said.items() if value is not _NOTHING}
+
+
+def plain(value: Any) -> Any:
+    """Return what an estimator settled as a short JSON value, or None."""
+    found = _plain(value)
+    return None if found is _NOTHING else found
+
+
 def _plain(value: Any) -> Any:
-    """Return a parameter as a short JSON value; what has none is left out."""
     if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
         value = value.item()
     if value is None or isinstance(value, bool | int):

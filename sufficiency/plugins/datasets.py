@@ -107,7 +107,9 @@ def load_npz(
     if items.dtype.kind not in "buif":
         raise DatasetError(f"{path}: {x} must be numeric, got {items.dtype}")
     if len(items) != len(targets):
-        raise DatasetError(f"{path} has {len(items)} items but {len(targets)} labels")
+        last = f"; its last axis has {len(targets)}: save np.moveaxis({x}, -1, 0)"
+        more = last if items.shape[-1] == len(targets) else ""
+        raise DatasetError(f"{path} has {len(items)} items but {len(targets)} labels{more}")
     labels, names = targets_of(targets, classes, task, path)
     about = {name: values for name, values in about.items() if values.shape == (len(items),)}
     rows = chosen_rows(len(items), start, limit)

@@ -101,6 +101,8 @@ def load_huggingface(
     for column in (item, target, *metadata):
         if column not in found.column_names:
             raise DatasetError(f"{path} has no column {column!r}; it has {', '.join(found.column_names[:20])}")
+    if item == target:
+        raise DatasetError(f"{path}: item and target are both {item!r}; a model would be given what it is to predict")
     found = found.with_format(None)
     rows = chosen_rows(len(found), start, limit)
     whole, found = found, found.select(rows)
@@ -242,6 +244,15 @@ def _targets(
                 "is not given, as in the test splits of competitions; use another split, or drop those rows"
             )
         return classes_by_name(labels, list(feature.names), classes, path)
+    if blank := [row for row, value in enumerate(values) if isinstance(value, str) and not value.strip()]:
+        raise DatasetError(
+            f"{path}: column {target!r} has {len(blank)} empty labels, the first in item {blank[0]}; drop those rows"
+        )
+    if odd := next((value for value in values if isinstance(value, float) and not value.is_integer()), None):
+        raise DatasetError(
+            f"{path}: column {target!r} holds numbers with fractions, such as {odd:g}, which are no classes; set "
+            "task=regression to predict them"
+        )
     ordered = sorted(set(values))
     number = {value: k for k, value in enumerate(ordered)}
     y = np.array([number[value] for value in values], dtype=np.int64)

@@ -157,12 +157,14 @@ def _refuse(
             f"{path} holds the splits {', '.join(holding)}, each with folders of classes: give them as two datasets, "
             f"train with path={path}/{_named(holding, 'train')} and test with path={path}/{_named(holding, 'test')}"
         )
-    if classes is None and len(holding) == 1 and len(inside[holding[0]]) > 1:
-        held = ", ".join(inside[holding[0]][:_MOST_NAMED])
-        raise DatasetError(
-            f"{path} holds a single folder {holding[0]!r}, which holds {held}: if those are the classes, give "
-            f"path={path}/{holding[0]}; if {holding[0]!r} is the only class, say so with classes"
-        )
+    if classes is None and len(holding) == 1:
+        deeper = _branching(folder, found[holding[0]])
+        if held := _folders_of(found[holding[0]], deeper):
+            at = deeper.relative_to(folder).as_posix()
+            raise DatasetError(
+                f"{path} holds a single folder {holding[0]!r}, and {at} in it {', '.join(held[:_MOST_NAMED])}: if "
+                f"those are the classes, give path={path}/{at}; if {holding[0]!r} is the only one, name it in classes"
+            )
     if not found and loose.images:
         raise DatasetError(f"{path} has no sub-folders, and {len(loose.images)} images beside: put them in one a class")
     if not found:
@@ -173,6 +175,13 @@ def _refuse(
         raise DatasetError(f"{path} has no images in the folders {', '.join(list(found)[:_MOST_NAMED])}{seen}")
     if classes is not None and (extra := [name for name in holding if name not in classes]):
         raise DatasetError(f"{path} has a folder {extra[0]!r} that is not among the classes {', '.join(classes[:20])}")
+
+
+def _branching(folder: Path, below: _Found) -> Path:
+    """Return the deepest folder that has all images in it."""
+    shared = list(zip(*(image.parent.relative_to(folder).parts for image in below.images), strict=False))
+    alike = next((k for k, names in enumerate(shared) if len(set(names)) > 1), len(shared))
+    return folder.joinpath(*(names[0] for names in shared[:alike]))
 
 
 def _folders_of(below: _Found, folder: Path) -> list[str]:

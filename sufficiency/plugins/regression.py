@@ -38,6 +38,12 @@ class SGDRegressor(GradientDescent):
         Items in a step.
     schedule : {"constant", "cosine"}
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
+    last_batch : {"weighted", "whole"}
+        What an epoch's last batch counts for where it is smaller than the others: its items, or as much as a whole one.
+        With `whole` one item pulls as hard as `batch_size` of them at n = k·batch_size + 1: a kink in the curve.
+    batch_norm : {"running", "reestimated"}
+        What batch normalisation is evaluated with: the running statistics of its training, which lag behind where
+        there were few steps, or those of the whole subset, gone through once more after the training.
     """
 
     tasks = ("regression",)

@@ -34,6 +34,8 @@ class GradientDescent(ABC):
         min_steps: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
         batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 8,
         schedule: Literal["constant", "cosine"] = "constant",
+        last_batch: Literal["weighted", "whole"] = "weighted",
+        batch_norm: Literal["running", "reestimated"] = "running",
     ) -> None:
         self.optimizer = optimizer
         self.lr = lr
@@ -43,6 +45,8 @@ class GradientDescent(ABC):
         self.min_steps = min_steps
         self.batch_size = batch_size
         self.schedule = schedule
+        self.last_batch = last_batch
+        self.batch_norm = batch_norm
 
     def descend(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names; batches are drawn by torch's seeded generator."""
@@ -66,10 +70,19 @@ class GradientDescent(ABC):
             order = torch.randperm(len(chosen)).to(device)
             for batch in order.split(sizes):
                 optimizer.zero_grad()
-                self.loss(model(x[batch]), y[batch], model).backward()
+                loss = self.loss(model(x[batch]), y[batch], model)
+                if (weight := self._weight(len(batch), len(sizes))) != 1:
+                    loss = loss * weight
+                loss.backward()
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
+        if self.batch_norm == "reestimated" and len(chosen) > 1:
+            reestimate(model, x, sizes)
+
+    def _weight(self, items: int, batches: int) -> float:
+        """Return what a batch's mean loss counts for: its items in units of a whole batch, where it is not alone."""
+        return items / self.batch_size if self.last_batch == "weighted" and batches > 1 else 1.0
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
@@ -106,6 +119,12 @@ class SGDClassifier(GradientDescent):
         Items in a step.
     schedule : {"constant", "cosine"}
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
+    last_batch : {"weighted", "whole"}
+        What an epoch's last batch counts for where it is smaller than the others: its items, or as much as a whole one.
+        With `whole` one item pulls as hard as `batch_size` of them at n = k·batch_size + 1: a kink in the curve.
+    batch_norm : {"running", "reestimated"}
+        What batch normalisation is evaluated with: the running statistics of its training, which lag behind where
+        there were few steps, or those of the whole subset, gone through once more after the training.
     """
 
     tasks = ("classification",)
@@ -123,6 +142,31 @@ class SGDClassifier(GradientDescent):
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the cross-entropy."""
         return nn.functional.cross_entropy(output, target)
+
+
+@torch.no_grad()
+def reestimate(model: nn.Module, x: Tensor, sizes: Sequence[int]) -> None:
+    """Give batch normalisation the statistics of all of `x`, as the weights are now.
+
+    Notes
+    -----
+    The plain average over batches (momentum None), each a mean over its items; nothing random is drawn, and whatever
+    else the model has (dropout) is as in evaluation.
+    """
+    normalising = [one for one in model.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
+    momenta = [one.momentum for one in normalising]
+    was_training = [(one, one.training) for one in model.modules()]
+    model.eval()
+    for one in normalising:
+        one.reset_running_stats()
+        one.momentum = None  # the average of all batches
+        one.train()
+    for batch in x.split(list(sizes)):
+        model(batch)
+    for one, momentum in zip(normalising, momenta, strict=True):
+        one.momentum = momentum
+    for module, training in was_training:
+        module.training = training
 
 
 def _batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:

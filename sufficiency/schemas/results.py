@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.schemas.examples import JOB_ID
-from sufficiency.schemas.fields import ClassField, Word
+from sufficiency.schemas.fields import ClassField, Timestamp, Word
 from sufficiency.schemas.words import Bounds, Direction, Limit, Method, Of, TargetStatus, Worth
 
 
@@ -42,6 +42,62 @@ class CellMeasurement(BaseModel):
     seconds: float | None
     device: str | None
     attempt: int | None
+
+
+class TrainingWarning(BaseModel):
+    """A warning that a library gave while a cell was trained."""
+
+    category: str
+    message: str
+    count: int
+
+
+class CellDetails(BaseModel):
+    """What a cell's learner did that its values do not show; nothing where nobody looked."""
+
+    optimiser_steps: int | None = Field(None, description="of torch's optimisers")
+    optimiser: dict[str, Any] | None = Field(None, description="name, first_lr and last_lr of torch's optimiser")
+    settled: dict[str, dict[str, Any]] | None = Field(
+        None,
+        description="by estimator, what it chose by itself: n_iter_, learning_rate_, batch_size, _gamma, CatBoost's "
+        "get_all_params(), and parameters that the strategy changed",
+    )
+    warnings: list[TrainingWarning] = Field(default_factory=list)
+    cut: bool = Field(False, description="there was more than is kept")
+
+
+class CellView(BaseModel):
+    """One measured cell."""
+
+    model_config = _example(
+        {
+            "run": 0,
+            "step": 9,
+            "n": 2500,
+            "n_unique": 2500,
+            "seconds": 12.5,
+            "device": "cpu",
+            "attempt": 1,
+            "finished_at": "2026-11-23T12:05:01Z",
+            "details": {
+                "optimiser_steps": 3130,
+                "optimiser": {"name": "SGD", "first_lr": 0.01, "last_lr": 0.01},
+                "settled": None,
+                "warnings": [],
+                "cut": False,
+            },
+        }
+    )
+
+    run: int
+    step: int = Field(description="counts from 0")
+    n: int
+    n_unique: int | None = Field(description="distinct items among the n")
+    seconds: float | None
+    device: str | None
+    attempt: int | None
+    finished_at: Timestamp | None = None
+    details: CellDetails
 
 
 class AverageMeasurement(BaseModel):

@@ -50,6 +50,7 @@ Method = Literal["calibrated", "power_law"]
 DEFAULT_METHOD: Method = "calibrated"
 # Whose interval: of the mean over as many runs as were measured, or of one new training.
 Of = Literal["mean", "training"]
+HORIZON = 1024  # how far targets are looked for, in units of the largest measured size
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
 Limit = Literal["data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]

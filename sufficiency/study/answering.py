@@ -15,6 +15,7 @@ from sufficiency.answers.drawing import draw
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.answers.export import dataeval_export
 from sufficiency.answers.figure import Figure, figure
+from sufficiency.answers.learner import learners_table
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.plotly import plotly_figure
 from sufficiency.answers.projection import inv_project, project
@@ -33,6 +34,7 @@ from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import (
     AverageMeasurement,
     CellMeasurement,
+    CellView,
     ComparisonView,
     Curves,
     InverseProjection,
@@ -84,7 +86,7 @@ class _Picture(Question):
 
 
 class _Table(Strict):
-    view: Literal["measurements", "project", "inv_project"]
+    view: Literal["measurements", "cells", "project", "inv_project"]
 
 
 class OwnAnswers:
@@ -125,6 +127,10 @@ class OwnAnswers:
             )
             return _reply(cells)
         return _reply(Page[AverageMeasurement](items=averages(study, self._record.series()), next_cursor=None))
+
+    def cells(self, id: str | UUID) -> Reply[Page[CellView]]:
+        """Return the measured cells: optimiser steps, what the learner settled by itself, warnings."""
+        return _reply(Page[CellView](items=self._record.cell_views(), next_cursor=None))
 
     def project(self, id: str | UUID, n: Sequence[float], **options: Any) -> Reply[Projection]:
         """Return what the metrics are expected to be at training-set sizes `n`; see `Client.project`."""
@@ -197,6 +203,8 @@ class OwnAnswers:
             return projection_table(self._projection(params.pop("n"), params))
         if view == "inv_project":
             return inverse_table(self._inverse(params.pop("target"), params))
+        if view == "cells":
+            return learners_table(self._record.cell_views())
         if params.get("view") == "cells":
             return cells_table(self._record.study(), self._record.values())
         return averages_table(averages(self._record.study(), self._record.series()))

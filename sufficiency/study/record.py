@@ -9,12 +9,17 @@ from typing import IO, Any, Self
 from uuid import UUID
 
 from sufficiency.answers.gaps import Gap, gaps_warning
+from sufficiency.answers.learner import learner_warnings
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.study import Study
 from sufficiency.answers.values import spread_of, value_warnings
 from sufficiency.answers.warnings import doubts
+from sufficiency.method.kinks.between import warnings_between
+from sufficiency.method.kinks.learner import Data, learner_of
+from sufficiency.method.kinks.rules import Met, met_by
 from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.schemas.jobs import Links
+from sufficiency.schemas.results import CellDetails, CellView
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import CellResult
 from sufficiency.study.errors import InvalidStudy
@@ -137,6 +142,22 @@ class Record:
             for run, step, n, metric, class_index, value in sorted(self.rows(), key=lambda row: row[:2] + row[3:5])
         ]
 
+    def cell_views(self) -> list[CellView]:
+        """Return every cell with what it did beside the values that it measured."""
+        return [
+            CellView(
+                run=run,
+                step=step,
+                n=self.steps[step],
+                n_unique=cell.n_unique,
+                seconds=cell.seconds,
+                device=cell.device,
+                attempt=1,
+                details=CellDetails.model_validate(cell.details),
+            )
+            for (run, step), cell in sorted(self.cells.items())
+        ]
+
     def study(self) -> Study:
         """Return what answers take of it beside its values."""
         test = self.info.get("test") or {}
@@ -155,7 +176,21 @@ class Record:
             test_class_counts=test.get("class_counts") or [],
             subsets=self._subsets(),
             doubts=self.info.get("warnings") or [],
+            kinks=self.kinks(),
         )
+
+    def kinks(self) -> list[Met]:
+        """Return what of its learner changes with the size of the training set."""
+        return met_by(learner_of(self.spec, self._learner()), Data.of(self.info))
+
+    def _learner(self) -> dict[str, Any] | None:
+        return next((cell.learner for _, cell in sorted(self.cells.items()) if cell.learner), None)
+
+    def _learner_warnings(self) -> list[dict[str, Any]]:
+        params = self.spec["training"].get("params") or {}
+        at_risk = bool((self._learner() or {}).get("batch_norm")) and params.get("batch_norm") != "reestimated"
+        told = [(self.steps[step], cell.details) for (_, step), cell in self.cells.items() if cell.details]
+        return [*warnings_between(self.kinks(), self.steps), *learner_warnings(told, batch_norm=at_risk)]
 
     def _subsets(self) -> tuple[Any, ...] | None:
         if not self.fingerprint:
@@ -206,7 +241,7 @@ class Record:
         of_values = value_warnings(
             map(spread_of, self.series()), len(self.cells), self.specs(), self.spec.get("metrics") or {}
         )
-        return [*of_data, *([gaps] if gaps else []), *of_values, *self.warnings]
+        return [*of_data, *([gaps] if gaps else []), *of_values, *self.warnings, *self._learner_warnings()]
 
     # Its file
 

@@ -77,7 +77,9 @@ class Train:
         for _ in range(self.epochs):
             for x, y, _ in DataLoader(Subset(dataset, indices), batch_size=32, shuffle=True):
                 optimizer.zero_grad()
-                nn.functional.cross_entropy(model(x), y.argmax(1)).backward()
+                loss = nn.functional.cross_entropy(model(x), y.argmax(1))
+                # A last batch of one item must not pull as hard as 32: the curve would have a kink there.
+                (loss * len(x) / min(32, len(indices))).backward()
                 optimizer.step()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, normalise
 from sufficiency.training.unit import Study
@@ -28,16 +29,17 @@ def subset_of(order: NDArray[np.int64], cell: UnitCell) -> list[int]:
     return indices
 
 
-def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> None:
-    """Have the training strategy train the model.
+def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watched:
+    """Have the training strategy train the model, and return what was seen of it.
 
     Raises
     ------
     Fault
         When it raised.
     """
-    with blamed_on(study.names["training"], "training", cell.place):
+    with watched(model) as seen, blamed_on(study.names["training"], "training", cell.place):
         study.training.train(model, study.train, indices)
+    return seen
 
 
 def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
@@ -62,7 +64,13 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
 
 
 def result_of(
-    cell: UnitCell, indices: list[int], values: Values, seconds: float, device: str, learner: dict[str, Any] | None
+    cell: UnitCell,
+    indices: list[int],
+    values: Values,
+    seconds: float,
+    device: str,
+    details: dict[str, Any],
+    learner: dict[str, Any] | None,
 ) -> CellResult:
     """Return what is recorded of a measured cell; `learner` is what is known of its model, where that is to be told."""
     return CellResult(
@@ -72,5 +80,6 @@ def result_of(
         seconds=seconds,
         device=device,
         values=values,
+        details=details,
         learner=learner or None,
     )

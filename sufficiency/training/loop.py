@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from sufficiency.method.sampling import cell_seed, nested_order
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.details import details_of
 from sufficiency.training.faults import Fault
 from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
@@ -56,11 +57,11 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         indices = subset_of(order_of(cell.run), cell)
         seed_everything(cell_seed(unit.seed, cell.run, cell.step))
         model = models.model(cell)
-        train(study, model, indices, cell)
+        details = details_of(model, train(study, model, indices, cell))
         values = evaluate(study, model, cell)
         seconds = time.perf_counter() - began
         learner, told = (None if told else known_of(model)), True
-        return result_of(cell, indices, values, seconds, unit.device, learner)
+        return result_of(cell, indices, values, seconds, unit.device, details, learner)
 
     for cell in unit.cells:
         if not cell.is_open:

@@ -43,6 +43,7 @@ class RunUnit(_Request):
     """Measure the cells of a unit that are open; answered cell by cell, and by `Done` or `Failed`."""
 
     type: Literal["run"] = "run"
+    job: UUID
     spec: JobSpec
     device: str
     train: SplitSource
@@ -128,6 +129,19 @@ class Failed(_Answer):
     error: dict[str, Any]
 
 
+class Worn(_Answer):
+    """Nothing has been done about the request: a new process must be asked.
+
+    Attributes
+    ----------
+    why : str
+        What earlier requests have left behind, or which plugin's file has changed.
+    """
+
+    type: Literal["worn"] = "worn"
+    why: str
+
+
 class Verified(_Answer):
     """What was found in a dataset that can be used.
 
@@ -153,7 +167,7 @@ class Steps(_Answer):
 
 
 Request = RunUnit | VerifyDataset | AskSchedule
-Answer = Started | Measured | NotMeasurable | Done | Failed | Verified | Steps
+Answer = Started | Measured | NotMeasurable | Done | Failed | Worn | Verified | Steps
 
 _request: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _from_trainer: TypeAdapter[Introduction | Answer] = TypeAdapter(

@@ -126,6 +126,11 @@ class Registry:
         """Return the class, function or instance that a plugin is."""
         return self._plugins[kind, name].target
 
+    def takes(self, kind: str, name: str, parameter: str) -> bool:
+        """Return whether a plugin is there and has a parameter."""
+        plugin = self._plugins.get((kind, name))
+        return plugin is not None and any(one.alias == parameter for one in plugin.params_model.model_fields.values())
+
     def describe(self) -> list[PluginDescription]:
         """Return what this process offers."""
         return [plugin.description for _, plugin in sorted(self._plugins.items())]

@@ -7,6 +7,7 @@ from itertools import groupby
 from sufficiency.method.sampling import cell_seed, with_replacement_order
 from sufficiency.schemas.work import UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.details import details_of
 from sufficiency.training.faults import Fault
 from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
@@ -60,7 +61,8 @@ class _Run:
                 self._recorder.started(cell)
                 began = time.perf_counter()
                 indices = subset_of(self._order, cell)
-                train(self._study, model, indices, cell)
+                seen = train(self._study, model, indices, cell)
+                details = details_of(model, seen) if cell.step in self._open else {}
                 try:
                     values = evaluate(self._study, model, cell)
                 except Fault:
@@ -70,7 +72,9 @@ class _Run:
                 if cell.step in self._open:
                     seconds = time.perf_counter() - began
                     learner = known_of(model)
-                    self._recorder.record(result_of(cell, indices, values, seconds, self._unit.device, learner))
+                    self._recorder.record(
+                        result_of(cell, indices, values, seconds, self._unit.device, details, learner)
+                    )
                     self._open.discard(cell.step)
         except Fault as fault:
             self._note(fault, cell)

@@ -2,17 +2,21 @@
 
 import weakref
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
 from sufficiency.data.foreign import forget_materialised, labels_of, let_go
 from sufficiency.data.pairing import verify_splits
+from sufficiency.data.seal import Seal
 from sufficiency.data.splitting import part_of
+from sufficiency.data.stamps import Stamps, stamps_of_what_is_read
+from sufficiency.data.tensors import forget_tensors, written_tensors
 from sufficiency.schemas.spec import PluginRef
 from sufficiency.schemas.work import SplitPart, SplitSource
 from sufficiency.training.build import build
@@ -47,6 +51,18 @@ class Splits:
     info: dict[str, Any]
     fingerprint: str
     context: DatasetContext
+    stamps: Stamps = field(default_factory=Stamps)
+    seals: tuple[Seal, ...] = ()
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether what they hold is known, and not somebody's own object."""
+        return all(isinstance(split, StoredItems) for split in (self.train, self.test))
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all that a cell is given has been read."""
+        return all(isinstance(split, ArrayDataset) for split in (self.train, self.test))
 
 
 class SplitReader:
@@ -61,6 +77,39 @@ class SplitReader:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._kept: OrderedDict[str, Splits] = OrderedDict()
+
+    def forget_strangers(self) -> None:
+        """Have somebody's own datasets built anew, and all others moved to their device anew, for another job."""
+        self._kept = OrderedDict((key, splits) for key, splits in self._kept.items() if splits.is_stored)
+        forget_materialised()
+        forget_tensors()
+
+    def check_unwritten(self, splits: Splits, train: SplitSource, test: SplitSource, name: str) -> None:
+        """Look whether what a cell was measured on is still what was verified, as far as that is seen at once.
+
+        Raises
+        ------
+        Fault
+            When a strategy has changed it in place, or its file has been written to while it was read from.
+        """
+        if written_tensors(splits.train) or written_tensors(splits.test):
+            raise Fault(_altered(name, ["its tensors"]))
+        if not splits.is_in_memory and splits.stamps.changed():
+            self.verified(train, test, splits.fingerprint, name)
+            splits.stamps.renew()  # they hold what they held
+
+    def mend(self, splits: Splits, name: str) -> None:
+        """Have kept splits as they were read, or not keep them.
+
+        Raises
+        ------
+        Fault
+            When their arrays were written to.
+        """
+        if written := [array for seal in splits.seals for array in seal.mended()]:
+            self._kept = OrderedDict((key, kept) for key, kept in self._kept.items() if kept is not splits)
+            forget_tensors()
+            raise Fault(_altered(name, sorted(set(written))))
 
     def verified(self, train: SplitSource, test: SplitSource, fingerprint: str, name: str) -> Splits:
         """Return a dataset that was verified before, if it is still what it was.
@@ -111,6 +160,9 @@ class SplitReader:
 
     def _read_once(self, train: SplitSource, test: SplitSource) -> Splits:
         key = _key(train, test)
+        if key in self._kept and self._kept[key].stamps.changed():
+            del self._kept[key]  # its files were written since
+            forget_materialised()
         if key not in self._kept:
             while len(self._kept) >= KEPT_DATASETS:
                 self._kept.popitem(last=False)
@@ -119,7 +171,8 @@ class SplitReader:
         return self._kept[key]
 
     def _read(self, train: SplitSource, test: SplitSource) -> Splits:
-        built = self._both(train, test)
+        with stamps_of_what_is_read() as stamps:
+            built = self._both(train, test)
         made = [id(split) for split in built]
         try:
             with drawing_from(seed_of(train.seed, _READING)):
@@ -135,7 +188,8 @@ class SplitReader:
         context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
         if train.fingerprint == "structure":
             info.setdefault("notes", []).append({"code": "fingerprint_of_structure", "detail": _STRUCTURE})
-        splits = Splits(built[0], built[1], labels_of(built[0]), info, fingerprint, context)
+        seals = tuple(Seal(split) for split in built)
+        splits = Splits(built[0], built[1], labels_of(built[0]), info, fingerprint, context, stamps, seals)
         weakref.finalize(splits, let_go, *made)
         return splits
 
@@ -167,6 +221,14 @@ def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:
     except Exception as error:
         where = {"plugin": plugin, "phase": "split"}
         raise Fault(fault("dataset_invalid", _said(error), where, exception=error)) from error
+
+
+def _altered(name: str, what: list[str]) -> dict[str, Any]:
+    detail = (
+        f"A strategy changed dataset {name!r} in place ({', '.join(what)}), so that every cell after it would train or "
+        "be tested on something else. Work on a copy (x = x.clone(), or x.copy()), then retry the job."
+    )
+    return fault("dataset_altered", detail, {"phase": "dataset"})
 
 
 def _said(error: Exception) -> str:

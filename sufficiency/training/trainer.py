@@ -13,7 +13,9 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import torch
 
@@ -22,7 +24,7 @@ from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
 from sufficiency.training.examining import examined
-from sufficiency.training.faults import Fault
+from sufficiency.training.faults import Fault, storable
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
     Answer,
@@ -38,12 +40,14 @@ from sufficiency.training.messages import (
     Steps,
     Verified,
     VerifyDataset,
+    Worn,
     read_request,
 )
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
 from sufficiency.training.schedules import named_steps
-from sufficiency.training.splits import SplitReader
+from sufficiency.training.splits import SplitReader, Splits
+from sufficiency.training.state.guard import Guard
 from sufficiency.training.study import JobStudy
 from sufficiency.training.unit import UnitPlan
 
@@ -67,6 +71,8 @@ class Trainer:
         self._registry = registry
         self._send = send
         self._splits = SplitReader(registry)
+        self._guard = Guard()
+        self._job: UUID | None = None
 
     def introduce(self) -> None:
         """Say what this process offers."""
@@ -82,7 +88,17 @@ class Trainer:
         )
 
     def answer(self, request: Request) -> None:
-        """Carry out a request; a fault in it becomes the answer."""
+        """Carry out a request, unless what another has left would touch it; a fault in it becomes the answer."""
+        job = request.job if isinstance(request, RunUnit) else request.subject
+        if (why := self._guard.unfit_for(job)) is not None:
+            self._send(Worn(**_signed(request), why=storable(why)))
+            return
+        if self._job != job:
+            self._splits.forget_strangers()
+            self._job = job
+        self._guard.watched(lambda: self._carry_out(request))
+
+    def _carry_out(self, request: Request) -> None:
         try:
             match request:
                 case RunUnit():
@@ -99,8 +115,15 @@ class Trainer:
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
         unit = UnitPlan.of(spec, request.device, request.cells)
-        run_cells(unit, JobStudy(self._registry, spec, splits), _Reporter(request, self._send))
+        reporter = _Reporter(request, self._send, partial(self._check_unwritten, splits, request))
+        try:
+            run_cells(unit, JobStudy(self._registry, spec, splits), reporter)
+        finally:
+            self._splits.mend(splits, spec.dataset)
         self._send(Done(**_signed(request)))
+
+    def _check_unwritten(self, splits: Splits, request: RunUnit) -> None:
+        self._splits.check_unwritten(splits, request.train, request.test, request.spec.dataset)
 
     def _verify(self, request: VerifyDataset) -> None:
         splits = examined(self._splits, self._registry, request.train, request.test)
@@ -121,16 +144,18 @@ class Trainer:
 class _Reporter:
     """Says of each cell that it is in hand, and what it measured."""
 
-    def __init__(self, request: RunUnit, send: Send) -> None:
+    def __init__(self, request: RunUnit, send: Send, check: Callable[[], None]) -> None:
         self._request = request
         self._send = send
+        self._check = check
 
     def started(self, cell: UnitCell) -> None:
         """Say that a cell is in hand."""
         self._send(Started(**_signed(self._request), cell=cell))
 
     def record(self, result: CellResult) -> None:
-        """Say what a cell measured."""
+        """Say what a cell measured, unless it was on something else than what was verified."""
+        self._check()
         self._send(Measured(**_signed(self._request), result=result))
 
     def give_up(self, cell: UnitCell, fault: Fault) -> None:

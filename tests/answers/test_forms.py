@@ -122,7 +122,7 @@ def test_a_picture_shows_what_the_answers_say() -> None:
     assert "mlp on small" in words
     assert f"n = {need.n:,}" in words
     traces = [trace["name"] for trace in plotly_figure(shown)["data"]]
-    assert traces == ["95% interval", "50% interval", "curve, measured", "curve, projected", "run", "mean ± SD"]
+    assert traces == ["95 % interval", "50 % interval", "curve, measured", "curve, projected", "run", "mean ± SD"]
     assert shown.measured.any()
     assert (shown.measured | shown.ahead).all()
     with pytest.raises(OutOfBounds):

@@ -13,10 +13,11 @@ from tests.support.listening import PLUGINS, SPEC, SPLIT, HandWorker
 def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) -> None:
     def printed(*arguments: str) -> str:
         outcome = sufficiency(*arguments, "--url", url)
-        assert (outcome.code, outcome.err) == (0, "")
+        told = [line for line in outcome.err.splitlines() if not line.startswith("warning: Dataset digits: ")]
+        assert (outcome.code, told) == (0, [])
         return outcome.out
 
-    assert "0.8905 ±0.0007" in printed("measurements", measured)
+    assert "0.8905 ± 0.00071" in printed("measurements", measured)
     assert len(printed("measurements", measured, "--view", "cells").splitlines()) == 1 + 2 * 5 * 3
     assert printed("measurements", measured, "--csv").startswith("step,Accuracy,Recall_cat,Recall_dog")
     projected = printed("project", measured, "1000", "5000")
@@ -30,12 +31,12 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert "1 − (" in printed("curves", measured, "--method", "power_law")
     assert "through 5 steps" in printed("curves", measured)
     needed = printed("inv-project", measured, "0.8", "Accuracy:0.95")
-    assert "(reached)" in needed
-    assert "% likely)" in needed
-    assert "unreachable" in printed("inv-project", measured, "Accuracy:0.995", "--method", "power_law")
+    assert "(measured)" in needed
+    assert " % likely)" in needed
+    assert "out of reach" in printed("inv-project", measured, "Accuracy:0.995", "--method", "power_law")
     verdict = printed("verdict", measured, "--metric", "Accuracy")
-    assert verdict.startswith("Accuracy: yes\nAccuracy is 0.89")
-    assert "800 (+1×)" in verdict
+    assert verdict.startswith("Accuracy: more data is worth it\nAccuracy is 0.89")
+    assert "800 (2×)" in verdict
     assert "Recall of dog" in printed("verdict", measured)
     assert "lab:7" in printed("workers")
     assert "The mlp." in printed("plugins", "--kind", "model")
@@ -57,7 +58,7 @@ def test_a_job_is_watched_in_lines(sufficiency: Run, url: str, measured: str) ->
     lines = outcome.out.splitlines()
     assert lines[0] == "queued"
     assert lines[-1] == "completed"
-    assert any(line.startswith("100%  10/10 cells") for line in lines)
+    assert any(line.split()[:4] == ["100", "%", "10/10", "cells"] for line in lines)
     again = sufficiency("watch", measured, "--json", "--url", url)
     assert json.loads(again.out)["state"] == "completed"
 
@@ -72,7 +73,7 @@ def test_a_failed_job_says_why_and_can_be_retried(
     worker.fail(id)
     outcome = sufficiency("watch", id, "--url", url)
     assert outcome.code == 1
-    assert outcome.err.splitlines() == [
+    assert outcome.err.splitlines()[-3:] == [
         "error: the job failed: training raised ValueError.",
         "  where: run 0, n 400",
         f"  do: `sufficiency retry {id}` queues it again, without measuring again what it has",

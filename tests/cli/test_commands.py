@@ -47,8 +47,19 @@ ASKING = [
     ["jobs"],
     *(
         [name, JOB]
-        for name in ("watch", "cancel", "retry", "delete", "measurements", "curves", "verdict", "plot", "export")
+        for name in (
+            "watch",
+            "cancel",
+            "retry",
+            "delete",
+            "measurements",
+            "cells",
+            "curves",
+            "verdict",
+            "plot",
+        )
     ),
+    ["export", JOB],
     ["project", JOB, "5000"],
     ["inv-project", JOB, "0.9"],
     ["extend", JOB, "--runs", "8"],

@@ -112,6 +112,8 @@ def test_an_image_elsewhere_is_not_read(root: Path, tmp_path: Path) -> None:
         (lambda: table(labels=[-1] * N), "12 of 12 items have the label -1 .* not given"),
         (lambda: table(labels=[None if k == 3 else 0 for k in range(N)]), "1 empty value, the first in item 3"),
         (lambda: table(labels=[[0, 1]] * N, label=datasets.List(datasets.Value("int64"))), "several values an item"),
+        (lambda: table(labels=["x", " "] * 6, label=datasets.Value("string")), "6 empty labels, the first in item 1"),
+        (lambda: table(labels=[0.5, 1.0] * 6, label=datasets.Value("float32")), "such as 0.5, .* task=regression"),
         (lambda: table([None, *["fine"] * 11], image=datasets.Value("string")), "'image' has 1 empty value"),
         (lambda: table([None, *[[1.0]] * 11], image=datasets.List(datasets.Value("float32"))), "'image' has 1 empty"),
         (
@@ -154,6 +156,12 @@ def test_splits_that_were_numbered_apart_are_brought_together_by_name(root: Path
     assert "classes_aligned" in [note["code"] for note in info["notes"]]
     with pytest.raises(DatasetError, match="lacks: 0"):
         verify_splits(*finished(*(load_huggingface("d", "image", "label", split=split) for split in ("test", "train"))))
+
+
+def test_what_is_to_be_predicted_is_no_item(root: Path) -> None:
+    table().save_to_disk(root / "d")
+    with pytest.raises(DatasetError, match="item and target are both 'label'"):
+        load_huggingface("d", "label", "label")
 
 
 def test_the_only_split_need_not_be_named(root: Path) -> None:

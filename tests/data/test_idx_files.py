@@ -1,6 +1,7 @@
 """IDX files by every name and in every form in which people have them."""
 
 import gzip
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def put(root: Path, files: dict[str, bytes]) -> None:
         ("train-images.idx3-ubyte/train-images-idx3-ubyte", "train-labels-idx1-ubyte/train-labels-idx1-ubyte"),
         (f"MNIST/raw/{IMAGES}", f"MNIST/raw/{LABELS}.gz"),
         ("train_images.idx", "train_labels.idx"),
+        ("training-images.idx3", "training-labels.idx1"),
+        (f"{IMAGES}(1).gz", f"{LABELS} (2)"),
+        (f"{IMAGES}.bin", f"{LABELS}.txt"),
+        ("TRAIN-IMAGES-IDX3-UBYTE", "TRAIN-LABELS-IDX1-UBYTE"),
         ("fashion-train-images-idx3-ubyte", "fashion-train-labels-idx1-ubyte"),
     ],
 )
@@ -49,7 +54,7 @@ def test_files_of_any_usual_name(root: Path, images: str, labels: str) -> None:
     assert dataset.x[:, 0] == pytest.approx(X / np.float32(255))
     assert dataset.y.tolist() == Y.tolist()
     assert dataset.class_names == tuple("0123456789")
-    with pytest.raises(DatasetError, match=f"no t10k-images.*it has .*{Path(images).name}"):
+    with pytest.raises(DatasetError, match=rf"no t10k-images.*it has .*{re.escape(Path(images).name)}"):
         load_idx("d", "test")
 
 
@@ -68,7 +73,7 @@ def test_what_is_in_a_file_counts_and_not_its_suffix(root: Path) -> None:
         (b"PK\3\4rest", "zip archive"),
         (b"", "it is empty"),
         (idx(X)[:-1], "4815 bytes where its header announces 4816"),
-        (b"\x89PNG\r\n", "begins with 89 50 4e 47"),
+        (b"\x89PNG\r\n", "magic number is 89 50 4e 47"),
     ],
 )
 def test_what_is_no_idx_file_is_called_what_it_is(root: Path, raw: bytes, says: str) -> None:

@@ -137,6 +137,12 @@ def test_a_folder_around_the_classes_is_named(root: Path) -> None:
     filled(root / "d" / "animals")
     with pytest.raises(DatasetError, match="give path=d/animals"):
         load_image_folder("d")
+    filled(root / "e" / "data" / "animals")
+    with pytest.raises(DatasetError, match=r"data/animals in it cat, dog: .* give path=e/data/animals;"):
+        load_image_folder("e")
+    for name in ("1.png", "more/2.png"):
+        picture(root / "f" / "cat" / name, 20)
+    assert load_image_folder("f").class_names == ("cat",)  # of a single class other checks warn
     assert load_image_folder("d", classes=["animals"]).class_names == ("animals",)
 
 
@@ -154,7 +160,7 @@ def test_all_damaged_images_are_counted(root: Path) -> None:
     d = filled(root / "d", ["1.png", "2.png", "3.png"])
     (d / "cat" / "2.png").write_bytes(b"")
     (d / "dog" / "3.png").write_bytes((d / "dog" / "3.png").read_bytes()[:60])
-    with pytest.raises(DatasetError, match=r"2 of 6 images cannot be read: cat/2\.png: .*; dog/3\.png: "):
+    with pytest.raises(DatasetError, match=r"2 of 6 images cannot be read: cat/2\.png: it is empty; dog/3\.png: "):
         load_image_folder("d")
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
+from sufficiency.data.foreign import materialise
 from sufficiency.data.images import Decoder
 from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins.datasets import load_npy, load_npz
@@ -236,6 +237,9 @@ def test_numbers_that_may_be_no_pixels_stay_and_are_named(root: Path) -> None:
     left = npz(root, series)
     assert left.x.tolist() == series.tolist()
     assert codes(left, "warnings") == ["pixels_unscaled"]
+    flat = npz(root, BYTES.reshape(12, -1).astype(np.int64))
+    assert (flat.x.max(), codes(flat, "warnings")) == (BYTES.max(), ["pixels_unscaled"])
+    assert codes(npz(root, np.full((12, 15), 99)), "warnings") == []  # a few numbers are a table's
     signed = npz(root, RNG.normal(0, 1000, (12, 1, 16, 16)))  # as of a scanner
     assert (signed.x.min(), signed.x.max()) == pytest.approx((0, 1), abs=1e-6)
 
@@ -259,6 +263,72 @@ def test_labels_as_people_keep_them(root: Path) -> None:
         npz(root, BYTES, texts, classes=["9", "10"])
     with pytest.raises(DatasetError, match="two of the classes are called 'a'"):
         npz(root, BYTES, LABELS, classes=["a", "b", "a"])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "says"),
+    [
+        (BYTES, np.where(LABELS == 0, -1, 1), "label -1, outside 0 … 1 .* classes count from 0"),
+        (BYTES, np.array(["a", " ", "b"])[LABELS], "item 1 has an empty label .4 such"),
+        (BYTES.transpose(1, 2, 3, 0), LABELS, r"last axis has 12: save np\.moveaxis"),
+    ],
+)
+def test_arrays_that_mislead_are_refused_with_the_way_out(root: Path, x: Any, y: Any, says: str) -> None:
+    with pytest.raises(DatasetError, match=says):
+        npz(root, x, y)
+
+
+class Last:
+    """Somebody's own dataset of images with their channels last."""
+
+    def __init__(self, images: Any) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.images[index], LABELS[index], {}
+
+
+def test_every_loader_decodes_alike(root: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    from sufficiency.plugins.huggingface import load_huggingface
+    from sufficiency.plugins.torchvision import as_arrays
+
+    tag = Image.Exif()
+    tag[0x0112] = 3
+    forms: list[tuple[Image.Image, str, dict[str, Any]]] = [
+        (Image.fromarray(COLOURED), "jpeg", {"exif": tag}),
+        (drawn_in_alpha("RGBA"), "png", {}),
+        (with_palette(True), "png", {"transparency": 0}),
+        (Image.fromarray(COLOURED).convert("CMYK"), "jpeg", {}),
+        (Image.fromarray(COLOURED), "webp", {}),
+    ]
+    files = [root / "folder" / f"class{k}" / f"1.{suffix}" for k, (_, suffix, _) in enumerate(forms)]
+    for file, (image, suffix, options) in zip(files, forms, strict=True):
+        file.parent.mkdir(parents=True)
+        image.save(file, suffix, **options)
+    folder = load_image_folder("folder", N)
+    expected = folder.x[np.argsort(folder.y)]
+    columns = {
+        "image": [{"bytes": file.read_bytes(), "path": None} for file in files],
+        "label": list(range(len(files))),
+    }
+    features = datasets.Features(image=datasets.Image(), label=datasets.Value("int64"))
+    datasets.Dataset.from_dict(columns, features=features).save_to_disk(root / "hf")
+    assert np.array_equal(load_huggingface("hf", "image", "label", size=N).x, expected)
+    pairs = [(Image.open(file), k) for k, file in enumerate(files)]
+    assert np.array_equal(as_arrays(pairs, "pairs", None, 0, None, None, Decoder(None, None)).x, expected)
+    assert np.array_equal(materialise([(Image.open(file), k, {}) for k, file in enumerate(files)]).x, expected)  # type: ignore[attr-defined]
+
+
+def test_somebodys_channels_stay_where_they_are_and_are_named() -> None:
+    first, last = Last(BYTES), Last(BYTES.transpose(0, 2, 3, 1))
+    assert finished(last, last)[0] is last
+    assert "channels_last" in [warning["code"] for warning in verify_splits(last, last)[0]["warnings"]]
+    finished(first, first)
+    assert "channels_last" not in [warning["code"] for warning in verify_splits(first, first)[0]["warnings"]]
 
 
 def test_arrays_of_objects_say_how_to_save_them(root: Path) -> None:

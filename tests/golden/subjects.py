@@ -193,6 +193,7 @@ class Trainer:
         unit = RunUnit(
             subject=uuid4(),
             attempt=1,
+            job=uuid4(),
             spec=JobSpec.model_validate(spec),
             device="cpu",
             train=SplitSource.registered(train),

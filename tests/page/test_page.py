@@ -177,8 +177,8 @@ def test_the_sliders_answer_at_once_and_say_what_the_api_says(page: Any, live: L
     page.fill("#t-input", "0.95")
     [point] = live.service.client.get(f"/jobs/{job}/project?n=5000&metric=Accuracy").json()["metrics"]["Accuracy"]
     [need] = live.service.client.get(f"/jobs/{job}/inv_project?target=Accuracy:0.95").json()["metrics"]["Accuracy"]
-    expect(page.locator("output").nth(0)).to_contain_text(f"Accuracy {point['value']:.3f}")
-    expect(page.locator("output").nth(0)).to_contain_text(f"{point['lower']:.3f} to {point['upper']:.3f}")
+    expect(page.locator("output").nth(0)).to_contain_text(f"Accuracy {point['value']:.4f}")
+    expect(page.locator("output").nth(0)).to_contain_text(f"{point['lower']:.4f} to {point['upper']:.4f}")
     expect(page.locator("output").nth(1)).to_contain_text(f"{need['n']:,} samples")
     page.wait_for_url(re.compile("target=0.95"), wait_until="commit")
     page.reload()

@@ -111,7 +111,7 @@ def test_a_figure_for_plotly_shows_what_the_api_answers(standing: Service, jobs:
     address = f"/jobs/{jobs[0]}"
     figure = standing.client.get(f"{address}/figure", params={"metric": "Accuracy", "target": 0.95}).json()
     traces = {trace["name"]: trace for trace in figure["data"]}
-    assert set(traces) == {"95% interval", "50% interval", "curve, measured", "curve, projected", "run", "mean ± SD"}
+    assert set(traces) == {"95 % interval", "50 % interval", "curve, measured", "curve, projected", "run", "mean ± SD"}
     means = standing.client.get(f"{address}/measurements", params={"metric": "Accuracy"}).json()["items"]
     assert traces["mean ± SD"]["x"] == [item["n"] for item in means]
     assert traces["mean ± SD"]["y"] == pytest.approx([item["mean"] for item in means])

@@ -47,6 +47,7 @@ def of_a_trainer(spec: dict[str, Any], steps: list[int]) -> list[tuple[Any, ...]
     unit = RunUnit(
         subject=uuid4(),
         attempt=1,
+        job=uuid4(),
         spec=JobSpec.model_validate({**spec, "dataset": "digits"}),
         device="cpu",
         train=train,

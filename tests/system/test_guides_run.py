@@ -130,7 +130,7 @@ def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
         for row in httpx.get(f"{url}/jobs/{job['id']}/measurements?view=averages").json()["items"]:
             metrics.setdefault(row["metric"], []).append(row)
     last = {name: max(rows, key=lambda row: row["n"])["mean"] for name, rows in metrics.items()}
-    assert set(last) == {"MAE", "R2", "Accuracy", "IoU", "Recall at IoU 0.5"}
+    assert set(last) == {"MAE", "R2", "Accuracy", "AUROC", "IoU", "Recall at IoU 0.5"}
     assert last["R2"] > 0.5
     assert last["MAE"] < 0.8
     assert last["Accuracy"] > 0.85
@@ -146,7 +146,7 @@ def test_the_tutorial(reader: tuple[Path, dict[str, str]]) -> None:
     assert "1,500" in measured
     assert "±" in measured
     assert "[0." in said["sufficiency project $(cat job-id) 1500 6000"]
-    assert "(reached)" in said["sufficiency inv-project $(cat job-id) 0.9 0.95 0.99"]
+    assert "(measured)" in said["sufficiency inv-project $(cat job-id) 0.9 0.95 0.99"]
     assert "twice the data should bring it to" in said["sufficiency verdict $(cat job-id)"]
     assert (folder / "curve.svg").read_text().count("<svg") == 1
     job = httpx.get(f"{environment['SUFFICIENCY_URL']}/jobs/{(folder / 'job-id').read_text().strip()}").json()
@@ -169,7 +169,7 @@ def test_the_guide_to_plugins(
         said[line.split("#")[0].strip()] = checked(line, capsys) if check_it else run(line, folder, environment)
     assert "Channels of the first convolution." in said["sufficiency plugins small-cnn"]
     assert "none failed" in said["sufficiency plugins check smallnet:small_cnn --shape 1,28,28"]
-    assert "22 passed" in said["pytest my-study"]
+    assert int(re.search(r"(\d+) passed", said["pytest my-study"])[1]) >= 22  # type: ignore[index]
     assert "16 passed" in said["pytest -q test_mystrategies.py"]
     monkeypatch.syspath_prepend(environment["PIP_TARGET"])
     distributions.cache_clear()  # a worker that starts again knows nothing of before

@@ -21,6 +21,7 @@ from sufficiency.training.messages import (
     Steps,
     Verified,
     VerifyDataset,
+    Worn,
     read_answer,
     read_request,
 )
@@ -34,6 +35,7 @@ SPEC = JobSpec(model=IT, training=IT, evaluation=IT, dataset="d", seed=2**62, sc
 REQUESTS = [
     RunUnit(
         **ABOUT,
+        job=uuid4(),
         spec=SPEC,
         device="cpu",
         train=SPLIT,
@@ -55,6 +57,7 @@ ANSWERS = [
     Started(**SAID, cell=UnitCell(0, 1, 5)),
     Measured(**SAID, result=CellResult(0, 1, 5, 0.1, "cpu", [("Accuracy", -1, None), ("Recall", 0, 1 / 3)])),
     Done(**SAID),
+    Worn(**SAID, why="another job changed mystudy.CACHE"),
     Failed(**SAID, error={"code": "plugin_raised", "where": {"run": 0}, "traceback": ["a\nb"]}),
     Verified(**SAID, info={"train": {"size": 3}}, fingerprint="f", preview=bytes(range(256))),
     Verified(**SAID, info={}, fingerprint="f"),

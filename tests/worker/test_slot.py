@@ -29,6 +29,7 @@ from sufficiency.training.messages import (
     Steps,
     Verified,
     VerifyDataset,
+    Worn,
 )
 from tests.training.plugins import SPECS
 from worker.deaths import TrainerConfused, TrainerDied
@@ -79,6 +80,7 @@ def unit(slot: Slot, *sizes: int, training: str = "descent", train: SplitSource 
     return RunUnit(
         subject=uuid4(),
         attempt=1,
+        job=uuid4(),
         spec=JobSpec(
             model=PluginRef(name="linear"),
             training=PluginRef(name=training, params=params),
@@ -169,6 +171,63 @@ def test_an_impossible_schedule_is_refused(slot: Slot) -> None:
 
 def test_an_unknown_plugin_is_unavailable(slot: Slot) -> None:
     assert fault_of(answers(slot, unit(slot, 10, training="nobody")))["code"] == "plugin_unavailable"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Iterator[tuple[Slot, Path]]:
+    """A slot with a plugin in a file of its own, which remembers what it is told."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch\n"
+        "from tests.training.plugins import Descent\n"
+        "TOLD = []\n"
+        "class Mine(Descent):\n"
+        "    def __init__(self, word: str = ''):\n"
+        "        super().__init__()\n"
+        "        if word:\n"
+        "            TOLD.append(word)\n"
+        "    def train(self, model, dataset, indices):\n"
+        "        super().train(model, dataset, indices)\n"
+        "        with torch.no_grad():\n"
+        "            model.weight[0] += 9 * len(TOLD)\n"
+    )
+    settings = Settings(plugins=(*PLUGINS, "training:mine=mine:Mine"), plugin_path=(ROOT, tmp_path), device="cpu")
+    slot = Slot(2, settings, "cpu")
+    yield slot, file
+    slot.shut()
+    slot.empty()
+
+
+def test_a_trainer_in_whose_plugin_another_job_left_something_asks_for_a_new_one(mine: tuple[Slot, Path]) -> None:
+    slot, _ = mine
+    clean = unit(slot, 10, 40, training="mine")
+    alone = [result.values for result in results(answers(slot, clean))]
+    dirty = unit(slot, 10, 40, training="mine", word="a")
+    assert results(answers(slot, dirty))[1].values != alone[1]
+    more = dirty.model_copy(update={"subject": uuid4()})
+    assert answers(slot, more)[-1].type == "done", "it may go on with its own job"
+    old = slot.trainer()
+    again = clean.model_copy(update={"job": uuid4()})
+    [answer] = answers(slot, again)
+    assert isinstance(answer, Worn)
+    assert answer.why == "another job changed mine.TOLD"
+    new = slot.renewed(answer.why)
+    assert gone(old.pid)
+    assert slot.trainer() is new
+    assert [result.values for result in results(answers(slot, again))] == alone
+
+
+def test_changed_plugin_code_is_measured_with_by_a_new_trainer(mine: tuple[Slot, Path]) -> None:
+    slot, file = mine
+    request = unit(slot, 40, training="mine")
+    before = results(answers(slot, request))[0].values
+    file.write_text(file.read_text().replace("9 * len(TOLD)", "9"))
+    again = request.model_copy(update={"attempt": 2})
+    [answer] = answers(slot, again)
+    assert isinstance(answer, Worn)
+    assert answer.why == f"{file} has changed since it was imported"
+    slot.renewed(answer.why)
+    assert results(answers(slot, again))[0].values != before
 
 
 def test_an_exception_is_an_answer_and_the_trainer_lives_on(slot: Slot) -> None:
@@ -276,9 +335,10 @@ def test_a_fork_that_goes_on_ends_the_attempt_and_both_processes(slot: Slot) -> 
 
 def test_what_a_fork_says_too_late_is_no_answer_to_the_next_request(slot: Slot, tmp_path: Path) -> None:
     over = unit(slot, 10, training="forks", first="parent", until=str(tmp_path / "go"))
+    next_one = unit(slot, 40, training="misfit", how="hang").model_copy(update={"job": over.job})
     trainer = slot.trainer()
     assert answers(slot, over)[-1].type == "done"
-    started(slot, unit(slot, 40, training="misfit", how="hang"))
+    started(slot, next_one)
     (tmp_path / "go").touch()
     with pytest.raises(TrainerConfused, match=f"'measured' about {over.subject}, attempt 1, when that") as confusion:
         follow(trainer, 20)

@@ -26,7 +26,14 @@ export function replace(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
-// Words and numbers
+// Words and numbers, by the rules of the command line: sufficiency/schemas/text.py has the same.
+
+export const WORTH = { yes: "more data is worth it", no: "more data is hardly worth it", unclear: "whether more data is worth it cannot be told yet" };
+export const STATUS = { reached: "measured", unreachable: "out of reach", undetermined: "cannot be told" };
+
+export function sentenceCase(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 export function count(n) {
   return n === null || n === undefined ? "–" : n.toLocaleString("en-US", { maximumFractionDigits: 0 });
@@ -40,12 +47,24 @@ export function shortCount(n) {
 }
 
 export function number(value) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-4)) return value.toExponential(2);
-  if (size !== 0 && size < 1e-3) return value.toFixed(5);
-  if (size >= 10) return `${+value.toPrecision(4)}`;
-  return value.toFixed(3);
+  const text = () => {
+    if (size !== 0 && (size >= 1e5 || size < 1e-4)) return value.toExponential(2);
+    if (size !== 0 && size < 1e-3) return value.toFixed(5);
+    if (size >= 10) return `${+value.toPrecision(5)}`;
+    return value.toFixed(4);
+  };
+  return text().replace(/^-/, "−");
+}
+
+export function signed(value) {
+  return value < 0 ? number(value) : `+${number(value)}`;
+}
+
+// How many times as much.
+export function times(factor) {
+  return `${+factor.toPrecision(3)}×`;
 }
 
 export function percent(share) {

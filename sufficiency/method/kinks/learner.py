@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any, Self
 
 # The trainings whose own loops are known: they say by `last_batch` how a last partial batch counts.
-BUILT_IN_LOOPS = ("sgd-classifier", "sgd-regressor", "lightning")
+BUILT_IN_LOOPS = ("sgd-classifier", "sgd-regressor", "sgd-multilabel", "lightning")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import { get, getAll, pause } from "../api.js";
 import { Chart, legend } from "../chart.js";
 import { Curve } from "../curve.js";
-import { count, h, number, percent, problemBox, replace, table } from "../dom.js";
+import { count, h, number, percent, problemBox, replace, STATUS, table, times } from "../dom.js";
 
 const MOST = 6;
 
@@ -99,7 +99,7 @@ export async function view({ holder, signal, query, attach }) {
 
   function beside(pair, answer) {
     const first = ids[0];
-    const ratio = (e) => (e.ratio === null ? "–" : `${+e.ratio.toPrecision(3)}×`);
+    const ratio = (e) => (e.ratio === null ? "–" : times(e.ratio));
     const ends = (a, b, text) => (a === null && b === null ? "–" : `${a === null ? "?" : text(a)} to ${b === null ? "∞" : text(b)}`);
     const signed = (value) => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
     return h(
@@ -110,7 +110,7 @@ export async function view({ holder, signal, query, attach }) {
       h("div", { class: "split" }, pair.efficiency.length > 0 && h("div", { class: "stack" }, h("h3", null, `Samples that ${name(pair.job_id)} needs for the same ${metric}`),
         table(
           [metric, "First needs", "This needs", "Times the data", "95 % interval"],
-          pair.efficiency.map((e) => [number(e.value), count(e.n_first), e.n === null ? e.status.replaceAll("_", " ") : count(e.n), ratio(e), ends(e.ratio_lower, e.ratio_upper, (r) => `${+r.toPrecision(3)}×`)]),
+          pair.efficiency.map((e) => [number(e.value), count(e.n_first), e.n === null ? STATUS[e.status] ?? e.status.replaceAll("_", " ") : count(e.n), ratio(e), ends(e.ratio_lower, e.ratio_upper, times)]),
           { caption: "Data efficiency", numeric: [0, 1, 2, 3, 4] },
         )),
         pair.paired.length > 0 && h("div", { class: "stack" }, h("h3", null, "On the same subsets, run by run"),

@@ -53,7 +53,7 @@ export async function view({ holder, signal, attach }) {
         { class: "pairs" },
         split("Train", d.train, d.info?.train),
         split("Test", d.test, d.info?.test),
-        d.info?.input_shape && [h("dt", null, "Item"), h("dd", null, d.info.input_shape.join(" × ") || "scalar")],
+        d.info?.input_shape && [h("dt", null, "Item"), h("dd", null, d.info.input_shape.join("×") || "scalar")],
         features.length > 0 && [h("dt", null, plural(features.length, "feature")), h("dd", null, features.map((f) => `${f.name} (${f.kind})`).join(", "))],
         names.length > 0 && [h("dt", null, plural(names.length, "class", "classes")), h("dd", null, names.length > 12 ? `${names.slice(0, 12).join(", ")}, …` : names.join(", "))],
       ),

@@ -2,7 +2,7 @@
 
 import { get } from "../../api.js";
 import { Curve } from "../../curve.js";
-import { count, h, number, problemBox, replace, table } from "../../dom.js";
+import { count, h, number, problemBox, replace, STATUS, table } from "../../dom.js";
 
 export class EveryClass {
   constructor(id, chosen, signal, choose) {
@@ -45,7 +45,7 @@ export class EveryClass {
       .map((curve) => ({ curve, now: curve.value(curve.nMax), then: curve.value(n), needed: curve.needed(target) }))
       .sort((a, b) => (b.needed.n ?? Infinity) - (a.needed.n ?? Infinity) || (a.now - b.now) * (a.curve.maximize ? 1 : -1));
     const open = (label) => h("button", { type: "button", class: "link", onclick: () => this.choose(this.metric, String(label)) }, String(label));
-    const needs = ({ curve, needed }) => (needed.n !== null ? count(needed.n) : needed.status === "unreachable" ? "out of reach" : `> ${count(curve.horizon)}`);
+    const needs = ({ curve, needed }) => (needed.n !== null ? count(needed.n) : needed.status === "unreachable" ? STATUS.unreachable : `> ${count(curve.horizon)}`);
     replace(
       this.inside,
       table(

@@ -1,6 +1,6 @@
 // The two questions, each a slider with a field: "if I had n samples" and "to reach a target"; both answer at once.
 
-import { count, h, number, percent, plural, replace } from "../../dom.js";
+import { count, h, number, percent, plural, replace, sentenceCase, STATUS, times } from "../../dom.js";
 
 const STEPS = 1000;
 
@@ -93,7 +93,7 @@ export class Questions {
     const point = curve.project(chosen.n);
     const one = curve.interval(chosen.n, 0.95, true);
     const far = chosen.n > curve.reliable ? "; so far out, this is a guess" : "";
-    const where = point.measured ? "within what was measured" : chosen.n > curve.nMax ? `projected, ${+(chosen.n / curve.nMax).toPrecision(2)}× what was measured${far}` : "below what was measured";
+    const where = point.measured ? "within what was measured" : chosen.n > curve.nMax ? `projected, ${times(chosen.n / curve.nMax)} what was measured${far}` : "below what was measured";
     replace(
       this.nOut,
       h("b", null, `${this.metric} ${number(point.value)}`),
@@ -123,10 +123,11 @@ export class Questions {
     const assured = a.n_assured === null ? null : `with ${count(a.n_assured)}, one new training meets it with probability ${percent(this.curve.reading.assurance)}`;
     const chance = a.probability < 0.995 ? `the chance that it is met at all within ${count(this.curve.horizon)} is ${percent(a.probability)}` : null;
     const rest = [[range, chance].filter(Boolean).join("; "), assured].filter(Boolean);
-    if (a.status === "reached") return [`${plural(a.n, "sample")}, already measured`, ...rest];
+    if (a.status === "reached") return [`${plural(a.n, "sample")}, ${STATUS.reached}`, ...rest];
     if (a.status === "needs") return [`${plural(a.n, "sample")}, ${count(a.n - this.curve.nMax)} more`, ...rest];
     if (a.status === "beyond_horizon") return [`More than ${count(this.curve.horizon)} samples`, ...rest];
-    return ["Out of reach", `The chance that any number of samples up to ${count(this.curve.horizon)} meets it is ${percent(a.probability)}.`];
+    if (a.status === "undetermined") return [sentenceCase(STATUS.undetermined)];
+    return [sentenceCase(STATUS.unreachable), `The chance that any number of samples up to ${count(this.curve.horizon)} meets it is ${percent(a.probability)}.`];
   }
 }
 

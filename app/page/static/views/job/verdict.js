@@ -1,8 +1,6 @@
 // Whether more data is worth it, and what the curve's own back-test and warnings say of that answer.
 
-import { count, h, number, percent, replace, table } from "../../dom.js";
-
-const WORTH = { yes: "More data is worth it", no: "More data is hardly worth it", unclear: "Whether more data is worth it cannot be told yet" };
+import { count, h, number, percent, replace, sentenceCase, signed, table, times, WORTH } from "../../dom.js";
 
 export function drawVerdict(node, judged, answer) {
   if (!judged) {
@@ -10,15 +8,15 @@ export function drawVerdict(node, judged, answer) {
     return;
   }
   const more = judged.more.map((g) => [
-    `${count(g.n)} (${g.added + 1}×)`,
+    `${count(g.n)} (${times(g.added + 1)})`,
     `${number(g.value)}`,
     `${number(g.lower)} to ${number(g.upper)}`,
-    `${g.gain >= 0 ? "+" : "−"}${number(Math.abs(g.gain))}`,
+    signed(g.gain),
     percent(g.probability),
   ]);
   replace(
     node,
-    h("p", { class: `answer ${judged.worth}` }, WORTH[judged.worth], answer.provisional && h("span", { class: "muted small" }, " so far: the job has not completed")),
+    h("p", { class: `answer ${judged.worth}` }, sentenceCase(WORTH[judged.worth] ?? judged.worth), answer.provisional && h("span", { class: "muted small" }, " so far: the job has not completed")),
     h("p", { class: "sentence" }, judged.sentence),
     judged.limits.length > 0 && h("ul", { class: "limits", "aria-label": "What limits the answer" }, judged.limits.map((l) => h("li", null, l.detail, " ", h("strong", null, l.remedy)))),
     h("details", { open: node.querySelector("details")?.open }, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
