@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.labels import whole_labels
+from sufficiency.data.labels import several_labels, whole_labels
 from sufficiency.data.precision import Move, may_lose, target_in_float32
 
 _PART_VALUES = 8_000_000
@@ -30,7 +30,7 @@ _NOW_IN = {
 
 __all__ = ["ArrayDataset", "DatasetError", "StoredItems", "Task", *_NOW_IN]
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel"]
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
@@ -48,9 +48,10 @@ class StoredItems(ABC):
 
     Parameters
     ----------
-    y : ndarray, shape (N,)
-        Classes, 0 … C−1; an item's target is then one-hot. Numbers to predict where there are no `class_names`: kept as
-        float32 where it holds them well, as float64 where not (seconds since 1970).
+    y : ndarray, shape (N,) or (N, C)
+        Classes, 0 … C−1; an item's target is then one-hot. With several labels an item, 1 for each that it has and 0
+        for the others. Numbers to predict where there are no `class_names`: kept as float32 where it holds them well,
+        as float64 where not (seconds since 1970).
     class_names : sequence of str, length C, or None
         None for a regression.
     source : str
@@ -82,7 +83,8 @@ class StoredItems(ABC):
         size: int,
     ) -> None:
         self.class_names = tuple(class_names or ())
-        self.task: Task = "regression" if class_names is None else "classification"
+        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        self.task: Task = "regression" if class_names is None else "multilabel" if several else "classification"
         self.source = source
         self._feature_names = tuple(feature_names)
         self.description = description or Description()
@@ -155,6 +157,8 @@ class StoredItems(ABC):
         # The end of the items must be an IndexError, or iterating over the dataset would never stop.
         if self.task == "regression":
             target = np.array([self.y[index]], dtype=self.y.dtype)
+        elif self.task == "multilabel":
+            target = self.y[index].copy()
         else:
             target = np.zeros(self.num_classes, dtype=np.float32)
             target[self.y[index]] = 1.0
@@ -208,6 +212,8 @@ class StoredItems(ABC):
                 )
             with np.errstate(over="ignore"):  # what float32 cannot hold stays as it is
                 return numbers.astype(np.float32) if target_in_float32(numbers) else numbers
+        if self.task == "multilabel":
+            return several_labels(y, len(self.class_names), self.source)
         labels = whole_labels(y, self.source)
         if (bad := np.flatnonzero((labels < 0) | (labels >= len(self.class_names)))).size:
             raise DatasetError(

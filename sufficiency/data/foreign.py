@@ -12,7 +12,7 @@ from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.parts import PartOf
 from sufficiency.data.pixels import as_unit
-from sufficiency.data.reading import Reading, metadata_of, read
+from sufficiency.data.reading import ARRAY_TASKS, Reading, metadata_of, read
 from sufficiency.data.streamed import StreamedDataset
 
 
@@ -72,12 +72,13 @@ _prepared: dict[int, tuple[Any, StoredItems]] = {}
 
 
 def task_of(dataset: Any) -> str:
-    """Return what a dataset is for: "classification", "regression", or what only its own strategies understand.
+    """Return what a dataset is for: one of `ARRAY_TASKS`, or what only its own strategies understand.
 
     Its `metadata` may say so under "task"; items whose targets have boxes and labels are "object-detection".
     """
     declared = str(metadata_of(dataset).get("task") or "")
-    known = [task for task in ("classification", "regression") if task in declared.lower()]
+    plain = declared.lower().replace("-", "").replace("_", "").replace(" ", "")
+    known = [task for task in ("multilabel", "classification", "regression") if task in plain]
     if known or declared:
         return known[0] if known else declared  # MAITE's users write image-classification too
     try:
@@ -105,8 +106,9 @@ def contents(dataset: Any) -> StoredItems | Opaque:
 def materialise(dataset: Any) -> StoredItems:
     """Return any dataset of ``(array, target, ...)`` items as arrays, read once; one that is stored already, as it is.
 
-    A target is a label, a one-hot label, or a number where the dataset's `metadata` has ``"task": "regression"``. Bytes
-    are scaled to [0, 1]. The items of a large dataset stay in it.
+    A target is a label, a one-hot label, a row of 0 and 1 where items have several labels, or a number where the
+    dataset's `metadata` has ``"task": "regression"``. Bytes are scaled to [0, 1]. The items of a large dataset
+    stay in it.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def materialise(dataset: Any) -> StoredItems:
     found = contents(dataset)
     if isinstance(found, StoredItems):
         return found
-    if found.task not in ("classification", "regression"):
+    if found.task not in ARRAY_TASKS:
         raise DatasetError(
             f"items for {found.task} are no arrays with a label each; leave them to strategies of your own"
         )
@@ -174,7 +176,7 @@ def _reading(dataset: Any) -> Reading:
 
 
 def _as_arrays(dataset: Any, reading: Reading) -> StoredItems | Opaque:
-    known = reading.task in ("classification", "regression")
+    known = reading.task in ARRAY_TASKS
     if known and reading.uneven is None and reading.y is not None and reading.dtype is not None:
         if reading.x is not None:
             return ArrayDataset(as_unit(reading.x), reading.y, reading.names)

@@ -34,12 +34,160 @@ def numbered_classes(y: Any, source: str) -> list[str]:
     return [str(k) for k in range(largest + 1)]
 
 
+def several_labels(y: Any, classes: int, source: str) -> NDArray[np.float32]:
+    """Return targets of several labels an item, 0 or 1 for each, shape (N, classes).
+
+    Raises
+    ------
+    DatasetError
+        For another shape, or other values.
+    """
+    labels = np.asarray(y)
+    if labels.ndim != 2 or labels.shape[1] != classes:
+        raise DatasetError(
+            f"{source}: with several labels an item, targets must be rows of 0 and 1, one number for each of the "
+            f"{classes} classes; got {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.dtype.kind not in "buif" or (bad := np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))).size:
+        where = f"item {bad[0]} has {labels[bad[0]]}" if labels.dtype.kind in "buif" else f"got {labels.dtype}"
+        raise DatasetError(f"{source}: with several labels an item, targets must be 0 or 1 for each; {where}")
+    return np.ascontiguousarray(labels, dtype=np.float32)
+
+
+def of_rows(rows: NDArray[Any], declared: str, source: str) -> NDArray[Any]:
+    """Return what rows of one number a class say: the label of each item, or the rows where items have several.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, C)
+        One-hot, or probabilities, of which the largest is the label; or 0 and 1 for several labels an item.
+    declared : str
+        "classification" or "multilabel"; empty: the latter if an item has several labels.
+
+    Raises
+    ------
+    DatasetError
+        For rows that are none of these.
+    """
+    if rows.dtype.kind not in "buif":
+        raise DatasetError(f"{source}: labels in rows must be numbers, got {rows.dtype}")
+    if declared != "multilabel" and bool(((rows == 0) | (rows == 1)).all() and (rows.sum(axis=1) == 1).all()):
+        return np.asarray(rows.argmax(axis=1), dtype=np.int64)
+    said = [said_by(row, declared, f"{source}: item {k}") for k, row in enumerate(rows)]
+    return settled_rows(said, rows.shape[1], declared, source)
+
+
+# A label; a float where its row was of probabilities or another scale; the labels where they are not one.
+Said = int | float | tuple[int, ...]
+
+
+def said_by(row: NDArray[Any], declared: str, item: str) -> Said:
+    """Return what one row says, as `of_rows` reads it; `item` is what an error calls it.
+
+    Raises
+    ------
+    DatasetError
+        For a row that is neither one-hot, nor probabilities that sum to 1, nor 0 and 1.
+    """
+    binary = bool(((row == 0) | (row == 1)).all())
+    ones = np.flatnonzero(row > 0)
+    if declared == "multilabel":
+        if not binary:
+            raise DatasetError(f"{item} has {row}; with several labels an item, targets must be 0 or 1 for each")
+        return tuple(ones.tolist())
+    if not np.isfinite(row).all() or not (ones.size or binary):
+        raise DatasetError(f"{item} has the label {row}, which names no class")
+    if ones.size == 1:
+        return int(ones[0]) if binary else float(ones[0])
+    if binary:
+        return tuple(ones.tolist())
+    if (row >= 0).all() and abs(float(row.astype(np.float64).sum()) - 1) < 0.01:
+        return float(row.argmax())
+    raise DatasetError(
+        f"{item} has the target {row}, which is neither one-hot, nor probabilities that sum to 1, nor 0 and 1 for "
+        "several labels"
+    )
+
+
+def settled_rows(said: Sequence[Said], classes: int, declared: str, source: str) -> NDArray[Any]:
+    """Return the labels, shape (N,), or rows of several, shape (N, classes), of what every row says.
+
+    Raises
+    ------
+    DatasetError
+        For several labels, or none, where one is to be.
+    """
+    several = [isinstance(one, tuple) and len(one) > 1 for one in said]
+    soft = any(isinstance(one, float) for one in said)
+    if declared == "multilabel" or (not declared and not soft and any(several)):
+        rows = np.zeros((len(said), classes), np.float32)
+        for row, one in zip(rows, said, strict=True):
+            row[list(one) if isinstance(one, tuple) else int(one)] = 1.0
+        return rows
+    for k, one in enumerate(said):
+        if isinstance(one, tuple):
+            has = (
+                f"has {len(one)} labels {one}, which a classification has not"
+                if one
+                else "has a label of zeros, which names no class"
+            )
+            raise DatasetError(
+                f"{source}: item {k} {has}; if items may have several labels or none, make the task multilabel"
+            )
+    return np.array([int(one) for one in said if not isinstance(one, tuple)], dtype=np.int64)
+
+
+def several_of_lists(
+    lists: Sequence[Sequence[Any]], names: Sequence[str] | None, declared: str, source: str
+) -> tuple[list[str], NDArray[Any]]:
+    """Return the classes' names, and the targets, of lists of labels: their numbers, their names, or rows of 0 and 1.
+
+    Parameters
+    ----------
+    names : sequence of str, or None
+        Of the classes that numbers stand for.
+    declared : str
+        As `of_rows` has it.
+
+    Raises
+    ------
+    DatasetError
+        For lists of anything else.
+    """
+    held = {value for one in lists for value in one}
+    lengths = {len(one) for one in lists}
+    wanted = len(names) if names is not None else None
+    if len(lengths) == 1 and held <= {0, 1} and min(lengths) == (wanted or min(lengths)) > 1:
+        return list(names or map(str, range(min(lengths)))), of_rows(np.asarray(lists), declared, source)
+    if all(isinstance(value, str) for value in held):
+        names = in_order(sorted(held))
+        number: dict[Any, int] = {name: k for k, name in enumerate(names)}
+    elif all(isinstance(value, int | np.integer) and value >= 0 for value in held):
+        names = list(names or map(str, range(max(held, default=-1) + 1)))
+        number = {k: k for k in range(len(names))}
+    else:
+        raise DatasetError(
+            f"{source} holds lists that are neither labels by number or name, nor rows of 0 and 1 of one length"
+        )
+    if not names or (unknown := [value for value in held if value not in number]):
+        raise DatasetError(
+            f"{source} names {'no label at all' if not held else f'the label {unknown[0]!r}, which is none'}"
+        )
+    if len(names) > MOST_CLASSES:
+        raise DatasetError(f"{source} has {len(names)} labels; at most {MOST_CLASSES} are allowed")
+    rows = np.zeros((len(lists), len(names)), np.float32)
+    for row, one in zip(rows, lists, strict=True):
+        row[[number[value] for value in one]] = 1.0
+    return list(names), rows
+
+
 def targets_of(
     y: NDArray[Any], classes: Sequence[str] | None, task: str, source: str
 ) -> tuple[NDArray[Any], list[str] | None]:
-    """Return the targets of an array in one dimension, and the classes' names; None for a regression.
+    """Return the targets of an array, and the classes' names; None for a regression.
 
-    A column is as good as a row; one-hot rows are labels; texts are the names of their classes.
+    A column is as good as a row; one-hot rows are labels, and rows of 0 and 1 with several ones several labels an item;
+    texts are the names of their classes.
 
     Raises
     ------
@@ -56,8 +204,15 @@ def targets_of(
     told_apart(classes or (), source)
     if y.dtype.kind in "US" and y.ndim == 1:
         return _named(y.astype(str), classes, source)
-    if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1 and _one_hot(y):
-        return y.argmax(axis=1), [str(k) for k in range(y.shape[1])] if classes is None else list(classes)
+    if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1:
+        # Every loader's task is a classification where nobody says what it is.
+        declared = "" if task == "classification" else task
+        return of_rows(y, declared, source), [str(k) for k in range(y.shape[1])] if classes is None else list(classes)
+    if task == "multilabel":
+        raise DatasetError(
+            f"{source}: with several labels an item, targets must be rows of 0 and 1, one number a class; got "
+            f"{y.dtype} of shape {y.shape}"
+        )
     return y, numbered_classes(y, source) if classes is None else list(classes)
 
 
@@ -100,10 +255,6 @@ def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> t
             f"{', '.join(names[:20])}"
         )
     return np.array([number[text] for text in texts.tolist()], dtype=np.int64), names
-
-
-def _one_hot(y: NDArray[Any]) -> bool:
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def in_order(names: Sequence[str]) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from sufficiency.data.arrays import StoredItems
-from sufficiency.data.description import Description
+from sufficiency.data.copies import copies
+from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.foreign import Opaque, contents, materialise, reading_of
+from sufficiency.data.foreign import Opaque, contents, labels_of
 from sufficiency.data.suspicions import suspicions
 from sufficiency.schemas.words import FingerprintOf
 
@@ -31,7 +32,10 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
     """
     first, second = contents(train), contents(test)
     if first.task != second.task:
-        raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}")
+        hint = ""
+        if {first.task, second.task} == {"classification", "multilabel"}:
+            hint = "; items of the one have several labels: make the task of both multilabel"
+        raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}{hint}")
     if unknown := [name for name in second.class_names if name not in first.class_names]:
         raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}")
     if first.class_names[: len(second.class_names)] != second.class_names:
@@ -47,15 +51,17 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
         "input_shape": list(first.input_shape),
         "class_names": list(first.class_names),
     }
+    doubts: list[Remark] = []
     if isinstance(first, StoredItems) and isinstance(second, StoredItems):
         _check_features(first, second)
-        info["test_items_in_train"] = _shared(train, test)
+        found = copies(train, test, (labels_of(train), labels_of(test)))
+        info["test_items_in_train"], doubts = found.shared, found.doubts()
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
     elif isinstance(first, StoredItems) or isinstance(second, StoredItems):
         info["input_shape"] = []  # of one shape here and of several there is of several
     stands = [split.description for split in (first, second)]
-    info |= reduce(Description.joined, stands, Description(warnings=tuple(suspicions(info)))).as_info()
+    info |= reduce(Description.joined, stands, Description(warnings=(*suspicions(info), *doubts))).as_info()
     marks = [structure(split) if fingerprint == "structure" else split.fingerprint() for split in (first, second)]
     digest = hashlib.sha256("".join(marks).encode()).hexdigest()
     return info, f"structure:{digest}" if fingerprint == "structure" else digest
@@ -96,22 +102,6 @@ def _counts(split: StoredItems | Opaque, class_names: Sequence[str]) -> dict[str
         spread = {"mean": float(split.y.mean(dtype=np.float64)), "sd": float(split.y.std(dtype=np.float64))}
         return {"size": len(split), "class_counts": [], "target": {"min": low, "median": middle, "max": high, **spread}}
     assert isinstance(split, StoredItems), "an opaque one has its counts"
+    if split.task == "multilabel":
+        return {"size": len(split), "class_counts": split.y.sum(axis=0, dtype=np.int64).tolist()}
     return {"size": len(split), "class_counts": np.bincount(split.y, minlength=len(class_names)).tolist()}
-
-
-def _shared(train: Any, test: Any) -> int:
-    """Return how many test items are, number by number, training items too."""
-    ours, theirs = reading_of(train), reading_of(test)
-    if ours is not None and theirs is not None:
-        stamped = set(ours.stamps)
-        return sum(one in stamped for one in theirs.stamps)
-
-    def digests(split: StoredItems) -> list[bytes]:
-        return [
-            hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()
-            for _, part in split.rows_in_parts()
-            for row in part
-        ]
-
-    known = set(digests(materialise(train)))
-    return sum(digest in known for digest in digests(materialise(test)))

@@ -52,7 +52,10 @@ def _rows(dataset: Any) -> Iterator[tuple[str, list[Any]]]:
         return
     classes: Sequence[str] = dataset.class_names or ("",)
     for k, label in enumerate(classes[:MOST_ROWS]):
-        of_class = np.flatnonzero(dataset.y == k) if dataset.class_names else np.arange(len(dataset))
+        if dataset.task == "multilabel":
+            of_class = np.flatnonzero(dataset.y[:, k])
+        else:
+            of_class = np.flatnonzero(dataset.y == k) if dataset.class_names else np.arange(len(dataset))
         yield label, [_drawn(item) for item in dataset.take(of_class[:COLUMNS])]
 
 

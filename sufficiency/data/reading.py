@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.images import Decoder, is_picture
-from sufficiency.data.labels import numbered_classes
+from sufficiency.data.labels import numbered_classes, said_by, settled_rows
 from sufficiency.data.plain import plain, stamp
 
 # What a split's items may take in memory, as float32. The items of a larger one are read whenever they are wanted.
 MOST_IN_MEMORY = 1 << 30
+# Of what the items' targets are numbers of one shape.
+ARRAY_TASKS = ("classification", "regression", "multilabel")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Reading:
     task : str
     names : tuple of str, or None
         The classes; None for a regression.
-    y : ndarray, shape (N,), or None
+    y : ndarray, shape (N,) or, of several labels, (N, C); or None
         Classes or numbers to predict; None where only the dataset's own strategies understand its targets.
     counts : list of int
         Items (or boxes) by class.
@@ -97,7 +99,7 @@ def read(dataset: Any, task: str) -> Reading:
         raise DatasetError(f"the dataset has no length: {error}; give its class a method __len__") from error
     if not size:
         raise DatasetError("the dataset has no items")
-    if task in ("classification", "regression"):
+    if task in ARRAY_TASKS:
         return _read_labelled(dataset, task, size)
     return _read_opaque(dataset, task, size)
 
@@ -115,7 +117,7 @@ def item_of(dataset: Any, index: int) -> tuple[Any, Any]:
         if isinstance(item, Mapping):
             raise TypeError(f"it is a mapping with {', '.join(map(repr, list(item)[:5]))}, not (input, target, ...)")
         return item[0], item[1]
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except Exception as error:  # somebody's own code may raise anything
         raise DatasetError(
             f"item {index} cannot be read as (array, label or one-hot label, ...): {type(error).__name__}: {error}"
         ) from error
@@ -213,6 +215,7 @@ class _Targets:
     """The targets of a classification or a regression, as they come."""
 
     task: str
+    declared: str = ""  # a classification that nobody declares may turn out to have several labels an item
     shape: tuple[int, ...] | None = None
     values: list[Any] = field(default_factory=list)
     is_one_hot: bool = False
@@ -222,6 +225,11 @@ class _Targets:
             array = np.asarray(target)
         except (TypeError, ValueError) as error:
             raise DatasetError(f"item {index} has a target that is no label: {error}") from error
+        if self.task == "classification" and array.dtype.kind in "UST":
+            raise DatasetError(
+                f"item {index} has the label {str(target)[:40]!r}: labels must be whole numbers 0 … C−1, or one-hot; "
+                "give their names in the dataset's metadata, as index2label"
+            )
         if self.shape is None:
             self.shape = array.shape
         if array.shape != self.shape:
@@ -229,28 +237,34 @@ class _Targets:
                 f"items must be (array, label or one-hot label, ...), their labels of one shape: that of item {index} "
                 f"has shape {array.shape}, that of item 0 {self.shape}"
             )
-        self.is_one_hot = self.task == "classification" and len(self.shape) == 1 and self.shape[0] > 1
+        self.is_one_hot = self.task != "regression" and len(self.shape) == 1 and self.shape[0] > 1
         if not self.is_one_hot or array.dtype.kind not in "buif":
             self.values.append(array.copy())
             return
-        # Probabilities will do as well, but a label must say something.
-        if not np.isfinite(array).all() or not (array > 0).any():
-            raise DatasetError(f"the dataset: item {index} has the label {array}, which names no class")
-        self.values.append(int(array.argmax()))
+        self.values.append(said_by(array, self.declared, f"the dataset: item {index}"))
 
     def settled(self, known: Mapping[int, str]) -> tuple[tuple[str, ...] | None, NDArray[Any]]:
-        """Return the class names, None of a regression, and the targets, shape (N,)."""
+        """Return the class names, None of a regression, and the targets, shape (N,); of several labels (N, C)."""
+        if self.is_one_hot and all(isinstance(one, int | float | tuple) for one in self.values):
+            assert self.shape is not None, "there is an item"
+            places = tuple(known.get(k, str(k)) for k in range(self.shape[0]))
+            return places, settled_rows(self.values, len(places), self.declared, "the dataset")
+        if self.task == "multilabel":
+            raise DatasetError(
+                "the dataset: with several labels an item, a target must be a row of 0 and 1, one number a class; that "
+                f"of item 0 has shape {self.shape}"
+            )
         y = np.array(self.values)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y  # a label in an array of its own is still a label
         if self.task == "regression":
             return None, y
-        assert self.shape is not None, "there is an item"
-        names = [str(k) for k in range(self.shape[0])] if self.is_one_hot else numbered_classes(y, "the dataset")
+        names = numbered_classes(y, "the dataset")
         return tuple(known.get(k, name) for k, name in enumerate(names)), y
 
 
 def _read_labelled(dataset: Any, task: str, size: int) -> Reading:
-    inputs, targets = _Inputs(size), _Targets(task)
+    declared = task if metadata_of(dataset).get("task") else ""
+    inputs, targets = _Inputs(size), _Targets(task, declared)
     stamps, target_stamps = [], []
     for index in range(size):
         value, target = item_of(dataset, index)
@@ -263,6 +277,7 @@ def _read_labelled(dataset: Any, task: str, size: int) -> Reading:
             f"the dataset: item {inputs.first_bad} holds NaN or infinite values ({inputs.bad} such items)"
         )
     names, y = targets.settled(names_by_number(metadata_of(dataset)))
+    task = "multilabel" if y.ndim == 2 and names is not None else task
     digest = _digest(task, names, stamps, target_stamps)
     found = (inputs.shape, inputs.uneven, inputs.x, inputs.dtype)
     return Reading(
@@ -273,6 +288,8 @@ def _read_labelled(dataset: Any, task: str, size: int) -> Reading:
 def _counted(y: NDArray[Any], names: Sequence[str] | None) -> list[int]:
     if names is None:
         return []
+    if y.ndim == 2:
+        return [int(count) for count in y.sum(axis=0)]
     counts: list[int] = np.bincount(y[y >= 0].astype(np.int64), minlength=len(names)).tolist()
     return counts
 

@@ -9,6 +9,7 @@ from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import labels_of, materialise, task_of
 from sufficiency.data.parts import PartOf
+from sufficiency.data.reading import ARRAY_TASKS
 from sufficiency.method.sampling import nested_order
 
 # A stream of its own: run 0 of a job with the same seed must not go through the items in this order.
@@ -133,7 +134,7 @@ def standardised(train: Any, test: Any) -> tuple[ArrayDataset, ArrayDataset]:
         For items that are no arrays, or that are memory-mapped.
     """
     for split in (train, test):
-        if task_of(split) not in ("classification", "regression"):
+        if task_of(split) not in ARRAY_TASKS:
             raise DatasetError(f"items for {task_of(split)} cannot be standardised; leave it to the strategy")
     first, second = materialise(train), materialise(test)
     if not (isinstance(first, ArrayDataset) and isinstance(second, ArrayDataset)):

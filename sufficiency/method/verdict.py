@@ -168,8 +168,10 @@ def judge(
     worth: Worth = "yes" if more[0].probability >= SURE else "no" if more[0].probability <= 1 - SURE else "unclear"
     drivers = find_drivers(series, sizes[-1])
     if void is not None:
-        limits = [Limitation("data", f"{void[:1].upper()}{void[1:]}.", "Correct the dataset, and measure anew.")]
-        sentence = _void_sentence(series, now, void)
+        # What is wrong, and after the last semicolon what to do about it.
+        wrong, _, remedy = void.rpartition("; ") if "; " in void else (void, "", "correct the dataset")
+        limits = [Limitation("data", _sentence_of(wrong), _sentence_of(remedy))]
+        sentence = _void_sentence(series, now, wrong)
         return Verdict("unclear", worthwhile, now, more, ceiling, limits, test_sd, drivers, sentence)
     limits = _limits(flags, more, drivers, test_sd, worth, level)
     sentence = _sentence(series, now, more[0], ceiling, worth, worthwhile, level)
@@ -269,6 +271,10 @@ def text(value: float, difference: float = np.inf) -> str:
         return f"{value:.3g}"
     digits = 3 if difference >= 1e-3 or difference <= 0 else min(math.ceil(-math.log10(difference)), 9)
     return f"{value:.{digits}f}"
+
+
+def _sentence_of(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _void_sentence(series: Series, now: ProjectedPoint, void: str) -> str:

@@ -77,8 +77,9 @@ def load_npz(
     classes : list of str
         Class names, in order; numbers up to the largest label where not given, the texts themselves where labels are
         text.
-    task : {"classification", "regression"}
-        Whether `y` holds classes, or numbers to predict.
+    task : {"classification", "regression", "multilabel"}
+        Whether `y` holds classes, numbers to predict, or rows of 0 and 1, one number a class, of which several may be
+        1; a classification whose rows have several ones is taken for the latter.
     x, y : str
         What the arrays are called in the file, such as ``x_train`` and ``y_train``.
     layout : {"auto", "chw", "hwc"}
@@ -148,8 +149,9 @@ def load_npy(
     classes : list of str
         Class names, in order; numbers up to the largest label where not given, the texts themselves where labels are
         text.
-    task : {"classification", "regression"}
-        Whether `y` holds classes, or numbers to predict.
+    task : {"classification", "regression", "multilabel"}
+        Whether `y` holds classes, numbers to predict, or rows of 0 and 1, one number a class, of which several may be
+        1; a classification whose rows have several ones is taken for the latter.
     start, limit : int
         Take `limit` items from `start` on.
     layout : {"auto", "chw", "hwc"}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sufficiency.data.foreign import materialise
 from sufficiency.plugins.margins import one_against_rest
+from sufficiency.plugins.several import logits_of_labels
 from sufficiency.plugins.sklearn_names import TASKS
 
 # A job is measured with one version: 0.2.0 takes labels from `predict`, and scores as the estimator gives them.
@@ -43,6 +44,7 @@ class EstimatorModel(nn.Module):
         self._exact = False  # whether it was fitted to targets that only float64 holds
         self._labels: NDArray[np.int64] | None = None  # what it was fitted to, where these are classes
         self._numbered_anew = False  # whether it knows them as 0 … k−1
+        self._several = False  # whether items have several labels
 
     def fit(self, x: NDArray[np.float32], y: NDArray[Any]) -> None:
         """Fit the estimator, from nothing, to items of any shape.
@@ -60,6 +62,11 @@ class EstimatorModel(nn.Module):
         self.reset_parameters()
         self._exact = y.dtype == np.float64
         rows = self._rows(x)
+        if y.ndim == 2:
+            self.expect("multilabel")
+            self._several = True
+            self.estimator.fit(rows, y.astype(np.int64))
+            return
         if y.dtype.kind == "f":
             self.expect("regression")
             self.estimator.fit(rows, y)
@@ -88,6 +95,8 @@ class EstimatorModel(nn.Module):
         name = type(self.estimator).__name__
         if task == "regression" and _is("classifier", self.estimator):
             raise TypeError(f"{name} is a classifier, and the dataset's targets are numbers: use a regressor")
+        if task == "multilabel" and _is("regressor", self.estimator):
+            raise TypeError(f"{name} is a regressor, and the dataset's items have several labels: use a classifier")
         if task == "classification" and _is("regressor", self.estimator):
             raise TypeError(f"{name} is a regressor, and the dataset's targets are classes: use a classifier")
 
@@ -98,7 +107,7 @@ class EstimatorModel(nn.Module):
     def reset_parameters(self) -> None:
         """Forget what was learnt."""
         self.estimator = _fresh(self.estimator)
-        self._labels, self._numbered_anew = None, False
+        self._labels, self._numbered_anew, self._several = None, False, False
 
     @property
     def classifies(self) -> bool:
@@ -116,8 +125,13 @@ class EstimatorModel(nn.Module):
         return self._labels[own] if self._numbered_anew else own
 
     def predict(self, x: Tensor) -> Tensor:
-        """Return what the estimator itself answers, shape (N,): classes as int64, or numbers as float64."""
+        """Return what the estimator itself answers, shape (N,): classes as int64, or numbers as float64.
+
+        Where items have several labels, 0 or 1 for each, shape (N, labels).
+        """
         answers = np.asarray(self.estimator.predict(self._rows(x.detach().cpu().numpy())))
+        if self._several:
+            return torch.from_numpy(answers.astype(np.int64))
         if not self.classifies:
             return torch.from_numpy(answers.astype(np.float64).reshape(-1))
         labels = answers.reshape(len(x), -1)[:, 0].astype(np.int64)  # some libraries answer in a column
@@ -151,7 +165,10 @@ class EstimatorModel(nn.Module):
         return scores
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return log-probabilities, shape (N, classes), or numbers, shape (N, 1)."""
+        """Return log-probabilities, or logits of several labels, shape (N, classes); or numbers, shape (N, 1)."""
+        if self._several:
+            logits = logits_of_labels(self.estimator, self._rows(x.detach().cpu().numpy()))
+            return torch.from_numpy(logits).float().to(x.device)
         if not self.classifies:
             return self.predict(x).reshape(-1, 1).to(x.device, torch.float64 if self._exact else torch.float32)
         if (probabilities := self.probabilities(x)) is not None:
@@ -205,14 +222,14 @@ def sklearn_model(num_classes: int, estimator: str, settings: dict[str, Any] = {
 
 
 # What it is for goes by the estimator.
-sklearn_model.tasks = ("classification", "regression")  # type: ignore[attr-defined]
+sklearn_model.tasks = ("classification", "regression", "multilabel")  # type: ignore[attr-defined]
 sklearn_model.tasks_by = {"param": "estimator", "tasks": TASKS}  # type: ignore[attr-defined]
 
 
 class FitEstimator:
     """Fit a scikit-learn estimator to the subset, all of it at once."""
 
-    tasks = ("classification", "regression")
+    tasks = ("classification", "regression", "multilabel")
     trains = ("estimator",)
 
     def check_model(self, model: Any, dataset: Any) -> None:

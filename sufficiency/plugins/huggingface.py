@@ -12,7 +12,7 @@ from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.description import Description, Remark, Scale
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.images import Background, Decoder
-from sufficiency.data.labels import classes_by_name
+from sufficiency.data.labels import classes_by_name, several_of_lists
 from sufficiency.data.layout import Layout, channels_first
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
@@ -54,11 +54,12 @@ def load_huggingface(
     item : str
         Column of the items: images, text, or lists of numbers of one shape.
     target : str
-        Column to predict; the names of a ClassLabel are the classes.
+        Column to predict; the names of a ClassLabel are the classes. Lists of labels, or rows of 0 and 1, are several
+        labels an item.
     split : str
         Which split, where the folder holds a DatasetDict of several.
-    task : {"classification", "regression"}
-        Whether the target's values are classes, or numbers to predict.
+    task : {"classification", "regression", "multilabel"}
+        Whether the target's values are classes, numbers to predict, or lists of several labels.
     size : int
         Images are resized to size × size.
     grayscale : bool
@@ -229,13 +230,18 @@ def _targets(
 
     values = found[target][:]
     _no_gaps(values, target, path)
-    if any(isinstance(value, list | dict) for value in values[:1]):
+    several = task != "regression" and isinstance(values[0], list | tuple | np.ndarray)
+    if not several and any(isinstance(value, list | dict) for value in values[:1]):
         raise DatasetError(
             f"{path}: column {target!r} holds {found.features[target]}, several values an item; a target is one class "
             "or one number"
         )
     if task == "regression":
         return None, np.asarray(values)
+    if several:
+        inner = getattr(found.features[target], "feature", None)
+        names = classes or (list(inner.names) if isinstance(inner, datasets.ClassLabel) else None)
+        return several_of_lists(values, names, "" if task == "classification" else task, f"{path}: column {target!r}")
     if isinstance(feature := found.features[target], datasets.ClassLabel):
         labels = np.asarray(values, dtype=np.int64)
         if hidden := int((labels == -1).sum()):

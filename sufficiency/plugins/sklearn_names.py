@@ -28,5 +28,13 @@ REGRESSORS = (
     *("RadiusNeighborsRegressor", "RandomForestRegressor", "RegressorChain", "Ridge", "RidgeCV", "SGDRegressor", "SVR"),
     *("StackingRegressor", "TheilSenRegressor", "TransformedTargetRegressor", "TweedieRegressor", "VotingRegressor"),
 )
+# Of the classifiers, those that take rows of several labels.
+SEVERAL_LABELS = (
+    *("DecisionTreeClassifier", "DummyClassifier", "ExtraTreeClassifier", "ExtraTreesClassifier"),
+    *("KNeighborsClassifier", "MLPClassifier", "RadiusNeighborsClassifier", "RandomForestClassifier"),
+    *("RidgeClassifier", "RidgeClassifierCV"),
+)
 
-TASKS = {name: ["classification"] for name in CLASSIFIERS} | {name: ["regression"] for name in REGRESSORS}
+TASKS = {name: ["classification"] + ["multilabel"] * (name in SEVERAL_LABELS) for name in CLASSIFIERS} | {
+    name: ["regression"] for name in REGRESSORS
+}

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from sufficiency.data.arrays import Task
 from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
@@ -34,7 +33,7 @@ def load_tabular(
     target: str,
     features: list[str] | None = None,
     classes: list[str] | None = None,
-    task: Task = "classification",
+    task: Literal["classification", "regression"] = "classification",
     text: list[str] = [],  # noqa: B006  (never changed; shown in the schema)
     text_features: Annotated[int, Field(ge=1, le=2**20)] = 1024,
     metadata: list[str] = [],  # noqa: B006

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.errors import DatasetError
-from sufficiency.data.labels import numbered_classes
+from sufficiency.data.labels import numbered_classes, of_rows
 from sufficiency.data.layout import channels_first
 from sufficiency.data.pixels import as_unit
 from sufficiency.schemas.faults import worded
@@ -169,9 +169,13 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
         x = x[:, None]
     if x.dtype.kind not in "buif":
         raise DatasetError(f"x must hold numbers, got {x.dtype}; encode text and categories before")
-    if y.ndim == 2:
-        y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
     x, moved = channels_first(x, "auto", name)
+    if y.ndim == 2 and task != "regression":
+        columns = [str(k) for k in range(y.shape[1])]
+        targets = of_rows(y, task or "", name)
+        return ArrayDataset(as_unit(x), targets, classes or columns, name, description=moved)
     if (task or ("regression" if y.dtype.kind == "f" else "classification")) == "regression":
         return ArrayDataset(as_unit(x), y, None, name, description=moved)
     names = classes

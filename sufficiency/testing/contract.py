@@ -12,7 +12,7 @@ from sufficiency.testing.fitting import fitting_setting
 from sufficiency.testing.found import found_plugins
 from sufficiency.testing.rules import UNTOLD, Rule, name_of, needed_before, rules_of
 from sufficiency.testing.seeding import as_in_a_trainer
-from sufficiency.testing.setting import Setting, sample_setting
+from sufficiency.testing.setting import Setting, for_tasks, sample_setting
 from sufficiency.testing.trial import Trial
 from sufficiency.training.faults import describe
 
@@ -123,6 +123,7 @@ def plugin_checks(
     if setting is None:
         network = _network(target.partition(":")[0])
         tried = [_fitted(trial, network) for trial in tried]
+    tried = [trial if trial.failure else trial.tried_with(for_tasks(trial.setting, trial.tasks)) for trial in tried]
     checks = [PluginCheck(trial, rule) for trial in tried for rule in rules_of(trial.kind)]
     return [*checks, *(PluginCheck(trial, UNTOLD) for trial in untold)]
 

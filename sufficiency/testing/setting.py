@@ -65,21 +65,48 @@ class Setting:
 
 
 def sample_setting(
-    shape: Sequence[int] = (1, 8, 8), classes: int = 3, *, model: Callable[[], Any] | None = None, **more: Any
+    shape: Sequence[int] = (1, 8, 8),
+    classes: int = 3,
+    *,
+    model: Callable[[], Any] | None = None,
+    several: bool = False,
+    **more: Any,
 ) -> Setting:
-    """Return random items with a class that can be learnt, or a number where there are 0 classes."""
-    train, test = (_sample(shape, classes, seed) for seed in (0, 1))
+    """Return random items with a class that can be learnt, or several labels, or a number where there are 0 classes."""
+    train, test = (_sample(shape, classes, seed, several) for seed in (0, 1))
     return Setting(train, test, DatasetContext(tuple(shape), classes or 1), model, **more)
 
 
-def _sample(shape: Sequence[int], classes: int, seed: int) -> ArrayDataset:
+SAMPLE = "the sample"
+
+
+def for_tasks(setting: Setting, tasks: Sequence[str]) -> Setting:
+    """Return a setting whose random items are for one of the tasks; one with a dataset of somebody's own as it is."""
+    of = getattr(setting.train, "task", None)
+    if not tasks or of in tasks or getattr(setting.train, "source", "") != SAMPLE:
+        return setting
+    known = [task for task in ("classification", "regression", "multilabel") if task in tasks]
+    if not known:
+        return setting
+    shape, classes = setting.context.input_shape, setting.context.num_classes
+    classes = 0 if known[0] == "regression" else classes if of != "regression" else 3
+    more = {"model": setting.model, "params": setting.params}
+    return sample_setting(shape, classes, several=known[0] == "multilabel", **more)  # type: ignore[arg-type]
+
+
+def _sample(shape: Sequence[int], classes: int, seed: int, several: bool) -> ArrayDataset:
     generator = np.random.default_rng(seed)
     if not classes:
         x = generator.random((ITEMS, *shape))
-        return ArrayDataset(x, 3 + x.reshape(ITEMS, -1).mean(axis=1), None, "the sample")
+        return ArrayDataset(x, 3 + x.reshape(ITEMS, -1).mean(axis=1), None, SAMPLE)
+    if several:
+        labels = generator.random((ITEMS, classes)) < 0.5
+        labels[:2] = np.eye(2, classes)  # each of the first two has an item with it and one without
+        x = generator.random((ITEMS, *shape)) * 0.5 + (labels.mean(axis=1) / 2).reshape(-1, *(1 for _ in shape))
+        return ArrayDataset(x, labels, [str(k) for k in range(classes)], SAMPLE)
     y = np.arange(ITEMS) % classes
     x = generator.random((ITEMS, *shape)) * 0.5 + (y / (2 * classes)).reshape(-1, *(1 for _ in shape))
-    return ArrayDataset(x, y, [str(k) for k in range(classes)], "the sample")
+    return ArrayDataset(x, y, [str(k) for k in range(classes)], SAMPLE)
 
 
 def weights(model: Any) -> dict[str, NDArray[Any]] | None:

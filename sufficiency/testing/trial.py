@@ -50,6 +50,14 @@ class Trial:
         """The class, function or instance that it is."""
         return self._registry.target(self.kind, self.name)
 
+    @property
+    def tasks(self) -> list[str]:
+        """What it says that it is for; none where it says nothing, or anything."""
+        by = self.description.capabilities.get("tasks_by") or {}
+        value = (self.setting.params or {}).get(by.get("param", ""))
+        told = by["tasks"][value] if by and value in by["tasks"] else self.description.capabilities.get("tasks") or []
+        return [] if "any" in told else list(told)
+
     def build(self) -> Any:
         """Build it, as the service does for each cell."""
         return self._registry.build(self.kind, self.name, self.setting.params or {}, context=self.setting.context)

@@ -153,3 +153,17 @@ def test_classes_of_one_name_are_named() -> None:
 def test_a_class_that_nothing_is_of_is_named() -> None:
     from_one = split([1, 2] * 15, "012")
     assert "labels that count from 1 leave it over" in warnings(from_one, from_one)["class_without_items"]
+
+
+def test_copies_within_the_training_split_and_labels_that_contradict_are_counted() -> None:
+    x = np.arange(60, dtype=np.float32)[:, None] % 40
+    train = ArrayDataset(x, np.arange(60) % 40 % 3, "abc")
+    told = warnings(train, split(MIXED, first=100))
+    assert "20 of 60 training items are copies" in told["copies_in_training"]
+    assert "labels_contradict" not in told
+    other = ArrayDataset(x[:20], (np.arange(20) + 1) % 3, "abc")
+    told = warnings(ArrayDataset(x[:40], np.arange(40) % 3, "abc"), other)
+    assert "40 items are, number by number, like another one of another class" in told["labels_contradict"]
+    assert "copies_in_training" not in told
+    few = ArrayDataset(np.r_[x[:40], x[:2]], np.r_[np.arange(40), [1, 2]] % 3, "abc")
+    assert not {"copies_in_training", "labels_contradict"} & warnings(few, split(MIXED, first=100)).keys()

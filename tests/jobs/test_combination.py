@@ -62,7 +62,8 @@ def sklearn(estimator: str) -> dict[str, Any]:
         ),
         (
             body("multilabel", "mlp", "sgd-classifier", "classification"),
-            {"#/training": "several labels an item", "#/evaluation": "several labels an item"}, "",
+            {"#/training": "several labels an item", "#/evaluation": "several labels an item"},
+            "model mlp, training sgd-multilabel, evaluation multilabel",
         ),
         (
             body("object-detection", "mlp", "sgd-classifier", "classification"),
@@ -88,6 +89,8 @@ def test_what_does_not_go_together_is_refused(
         body("classification", "linear", "sgd-classifier", "classification", reset={"name": "reset-parameters"}),
         body("classification", sklearn("SVC"), "fit-estimator", "classification"),
         body("regression", sklearn("SVR"), "fit-estimator", "regression"),
+        body("multilabel", "small-resnet", "sgd-multilabel", "multilabel"),
+        body("multilabel", sklearn("RandomForestClassifier"), "fit-estimator", "multilabel"),
         body("regression", "small-resnet", "sgd-regressor", "regression"),
     ],
 )

@@ -42,6 +42,7 @@ def chosen(page: Any) -> list[str]:
     [
         ("classification", ["linear", "sgd-classifier", "classification"]),
         ("regression", ["linear", "sgd-regressor", "regression"]),
+        ("multilabel", ["linear", "sgd-multilabel", "multilabel"]),
     ],
 )
 def test_the_untouched_form_is_a_job_that_runs(page: Any, stocked: Live, dataset: str, combination: list[str]) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sufficiency.data.foreign import contents
+from sufficiency.schemas.words import PLUGIN_TASKS
 from sufficiency.testing.findings import Advice, Broken
 from sufficiency.testing.seeding import seed
 from sufficiency.testing.trial import Trial
@@ -19,6 +21,11 @@ def has_the_shape_of_its_kind_and_a_schema_of_its_parameters(trial: Trial) -> No
 def is_documented(trial: Trial) -> None:
     """It and its parameters say what they are for."""
     described = trial.description
+    if (said := getattr(trial.target, "tasks", None)) is not None and not trial.tasks and said not in ("any", ["any"]):
+        raise Advice(
+            f"What its `tasks` say, {said!r:.100}, is not understood, and it is taken to be for anything: name one or "
+            f"more of {', '.join(PLUGIN_TASKS)}."
+        )
     if not described.summary:
         raise Advice("It has no docstring: the catalog shows its first line as the summary. Write one.")
     silent = [
@@ -36,7 +43,13 @@ def _typed(entry: Mapping[str, Any]) -> bool:
 
 
 def can_be_built(trial: Trial) -> None:
-    """It can be built with the parameters that it is tried with."""
+    """It is for what it is tried with, and can be built with the parameters."""
+    named, of = trial.tasks, getattr(contents(trial.setting.train), "task", None)
+    if named and of not in named:
+        raise Broken(
+            f"It is for {' and '.join(named)}, as its `tasks` say, and the dataset that it is tried with is for {of}: "
+            "name another with --dataset, or correct what it says."
+        )
     seed(0)
     try:
         trial.build()

@@ -45,7 +45,10 @@ def respects_the_indices(trial: Trial) -> None:
     others = np.setdiff1d(np.arange(len(sample)), kept)
     x, y = sample.x.copy(), sample.y.copy()
     x[others] = 1 - x[others]
-    y[others] = (y[others] + 1) % max(2, sample.num_classes) if sample.class_names else y[others] + 9
+    if sample.task == "multilabel":
+        y[others] = 1 - y[others]
+    else:
+        y[others] = (y[others] + 1) % max(2, sample.num_classes) if sample.class_names else y[others] + 9
     names = sample.class_names or None
     changed = ArrayDataset(x, y, names, "the sample")
     first, _, _ = _trained(trial, trial.setting.train, kept)
