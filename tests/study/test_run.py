@@ -348,6 +348,18 @@ def test_items_that_are_no_arrays_are_for_their_own_strategies() -> None:
     assert numbers.state == "completed"
 
 
+def test_items_that_differ_whenever_they_are_read_are_warned_about() -> None:
+    class Augmented(list[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            x, label = super().__getitem__(index)
+            return x + np.random.random(), label  # noqa: NPY002
+
+    answer = sufficiency.run(**parts(train=Augmented(items(160)))).look()
+    [told] = [one for one in answer["warnings"] if one["code"] == "items_differ"]
+    assert "items of the training split are others whenever they are read" in told["detail"]
+    assert "items_differ" not in {one["code"] for one in sufficiency.run(**parts()).look()["warnings"]}
+
+
 def test_labels_as_they_are() -> None:
     x = np.arange(60.0)[:, None]
     study = sufficiency.run(
