@@ -144,7 +144,7 @@ def test_a_dataset_is_described(slot: Slot) -> None:
 def test_an_unreadable_dataset_is_invalid(slot: Slot) -> None:
     error = fault_of([verified(slot, SplitSource("blobs", {"marker": "/nowhere"}))])
     assert error["code"] == "dataset_invalid"
-    assert "train split" in error["detail"]
+    assert "The training split cannot be used" in error["detail"]
     assert "/nowhere" in error["exception"]
 
 
