@@ -17,7 +17,7 @@ def test_the_notebook_runs(service: Service, monkeypatch: pytest.MonkeyPatch, tm
     notebook = nbformat.read(ROOT / "docs" / "digits.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.outputs = []
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert "'completed'" in [output.get("data", {}).get("text/plain") for output in shown]
     assert any("image/png" in output.get("data", {}) for output in shown)
