@@ -17,9 +17,10 @@ venv: $(VENV)/.dev ## Install everything into .venv
 # Byte code is left to the first import: most of what is installed is never imported.
 $(VENV)/.%: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[$*]"
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what this needs into $(VENV); the first time that takes a minute or two"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[$*]"
+	@touch $@
 
 demo: $(VENV)/.standalone ## A learning curve from nothing, start to end
 	$(BIN)/sufficiency demo

@@ -172,7 +172,7 @@ class Execution:
         if ending.way == "finished":
             finish_unit(session, unit_id, attempt)
         elif ending.way == "failed":
-            fail_unit(session, unit_id, attempt, ending.error or {})
+            fail_unit(session, unit_id, attempt, ending.error or {}, max_deaths=self._settings.max_deaths)
         else:
             surrender_unit(
                 session,

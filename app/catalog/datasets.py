@@ -31,6 +31,10 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
     name = new.name
     errors: list[FieldError] = []
     splits: dict[str, dict[str, Any]] = {}
+    features: dict[str, Any] | None = None
+    if (step := new.features) is not None:
+        _, params, errors = configure(session, "model", step.model, step.params, ("features",), key="model")
+        features = {"model": step.model, "params": params, "head": step.head}
     for split, place, asked in new.references():
         _, params, found = configure(session, "dataset", asked.loader, asked.params, (place,), key="loader")
         splits[split] = {"loader": asked.loader, "params": params}
@@ -42,6 +46,8 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
             splits[split]["fingerprint"] = new.fingerprint
         if new.seed:
             splits[split]["seed"] = new.seed
+        if features is not None:
+            splits[split]["features"] = features
         errors.extend(error for error in found if error not in errors)
     if errors:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)

@@ -95,4 +95,6 @@ def why_verifying(dataset: Dataset, live: LiveWorkers) -> str:
 
 def loaders(dataset: Dataset) -> list[str]:
     """Return the plugins that read a dataset, as "kind:name"."""
-    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}"})
+    frozen = (dataset.train.get("features") or {}).get("model")
+    models = {f"model:{frozen}"} if frozen else set()
+    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}", *models})

@@ -1,6 +1,7 @@
 """What a job has measured, read from the database for the answers."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, select, tuple_
@@ -53,14 +54,18 @@ def study_of(session: Session, job: Job) -> Study:
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
         gaps=gaps_of(session, job),
-        subsets=(
-            job.dataset_fingerprint,
-            *(job.spec[name] for name in ("seed", "protocol")),
-            job.spec.get("sampling") or 1,
-        ),
+        subsets=_subsets(job),
         doubts=info.get("warnings") or [],
         kinks=met_on(job.spec, job.learner, info),
     )
+
+
+def _subsets(job: Job) -> tuple[Any, ...] | None:
+    """Return what determines the items of a job's subsets; None where it was measured elsewhere."""
+    if job.dataset_id is None:
+        return None
+    named = (job.spec[name] for name in ("seed", "protocol"))
+    return (job.dataset_fingerprint, *named, job.spec.get("sampling") or 1)
 
 
 def _metric_specs(job: Job) -> dict[str, MetricSpec]:

@@ -127,7 +127,7 @@ class Job(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
     state: Mapped[str] = mapped_column(server_default="queued")
     spec: Mapped[dict[str, Any]]  # as run: every default filled in
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("dataset.id"))
+    dataset_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset.id"))  # null: it was measured elsewhere
     dataset_fingerprint: Mapped[str]
     dataset_info: Mapped[dict[str, Any] | None]  # of the data that it measured, once the dataset is of other data
     plugin_versions: Mapped[dict[str, Any]]  # "kind:name" -> version: what all its cells are measured with

@@ -17,6 +17,7 @@ from app.catalog.workers import NO_VERSIONS, live_workers
 from app.db.tables import Cell, Curve, Dataset, Extension, Job, Unit
 from app.errors import Conflict, FieldError, field_error, pointer
 from app.jobs import repository
+from app.jobs.elsewhere import require_measured_here
 from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
@@ -90,6 +91,7 @@ def retry(session: Session, job_id: UUID, settings: Settings, *, anew: bool = Fa
         Without `anew`, when plugins or data are not those that the job was measured with; when it has not ended.
     """
     job = locked(session, job_id)
+    require_measured_here(job)
     if job.state not in ENDED:
         detail = f"The job is {job.state}: only a failed or cancelled job can be tried again."
         raise Conflict(detail, code="job_not_ended")
@@ -141,6 +143,7 @@ def extend(
         Without `anew`, when plugins or data are not those that the job was measured with; when it has not ended.
     """
     job = locked(session, job_id)
+    require_measured_here(job)
     written = {**wanted.model_dump(mode="json", exclude_unset=True), "start_anew": anew}
     body_hash = digest(written)
     if idempotency_key is not None:
@@ -165,6 +168,7 @@ def plan_extension(
 ) -> ExtensionPlan:
     """Return what an extension would do, and store nothing."""
     job = get_job(session, job_id)
+    require_measured_here(job)
     extended = _extended(session, job, wanted, settings, anew)
     spec = extended.spec
     kept = 0 if extended.anew else job.cells_done

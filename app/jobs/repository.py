@@ -87,7 +87,7 @@ def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
 def doubts_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, list[dict[str, Any]]]:
     """Return by job what looks wrong with the data that it is on, as a worker found it."""
     statement = select(Dataset.id, Dataset.info["warnings"]).where(Dataset.id.in_({job.dataset_id for job in jobs}))
-    now: dict[UUID, Any] = dict(session.execute(statement).all())
+    now: dict[UUID | None, Any] = dict(session.execute(statement).all())
     return {
         job.id: (job.dataset_info.get("warnings") if job.dataset_info is not None else now.get(job.dataset_id)) or []
         for job in jobs

@@ -14,12 +14,12 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.db.engine import DATABASE_AWAY
 from app.errors import Invalid, field_error
-from app.jobs import ending, preparing, reopening, repository, service
+from app.jobs import elsewhere, ending, preparing, reopening, repository, service
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
-from sufficiency.schemas.examples import SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
+from sufficiency.schemas.examples import MEASURED_EXAMPLE, SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
     ExtensionPlanView,
     JobView,
@@ -77,6 +77,7 @@ def _view(info: service.JobInfo) -> JobView:
         finished_at=job.finished_at,
         error=job.error,
         warnings=info.warnings,
+        measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
     )
 
@@ -102,6 +103,7 @@ def create_job(
             openapi_examples={
                 "tutorial": {"summary": "DataEval's tutorial", "value": SPEC_EXAMPLE},
                 "short": {"summary": "Only what is required", "value": SHORT_SPEC_EXAMPLE},
+                "measured": {"summary": "Measured elsewhere: completed at once", "value": MEASURED_EXAMPLE},
             }
         ),
     ],
@@ -111,7 +113,26 @@ def create_job(
     ] = None,
     dry_run: DryRun = False,
 ) -> Response:
-    """Submit a job: measure a model's learning curve on a dataset."""
+    """Submit a job: measure a model's learning curve on a dataset.
+
+    With `measured` in place of model, training, evaluation and dataset nothing is trained: the values that are handed
+    in are the job's, and it is completed at once.
+    """
+    if dry_run and spec.measured is not None:
+        cells = elsewhere.arrange(spec, settings)
+        view = PlanView(
+            spec=elsewhere.as_kept(spec, cells).model_dump(mode="json"),
+            device="cpu",
+            steps=cells.steps,
+            runs=cells.runs,
+            cells=len(cells.cells),
+            units=0,
+            training_items=0,
+            sgd_steps=None,
+            estimated_slot_seconds=0.0,
+            queued_reason=None,
+        )
+        return JSONResponse(view.model_dump(mode="json"))
     if dry_run:
         plan = preparing.plan(session, spec, settings)
         view = PlanView(

@@ -16,6 +16,7 @@ from app.curves.values import value_warnings
 from app.db.tables import Event, Job
 from app.errors import Conflict
 from app.jobs import repository
+from app.jobs.elsewhere import arrange, insert_measured
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, locked, no_such_job
 from app.jobs.planning import ask_for_plan, create_cells
@@ -83,6 +84,11 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
     body_hash = _hash(spec)
     if idempotency_key is not None and (earlier := repository.job_of_key(session, idempotency_key)):
         return _replay(earlier, body_hash), False
+    if spec.measured is not None:
+        cells = arrange(spec, settings)
+        body = body_hash if idempotency_key is not None else None
+        job = insert_measured(session, spec, cells, idempotency_key, body)
+        return (job, True) if job is not None else (_of_the_same_moment(session, idempotency_key, body_hash), False)
     prepared = prepare(session, spec, settings)
     job = repository.insert_job(
         session,
@@ -100,12 +106,8 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
             "body_hash": body_hash if idempotency_key is not None else None,
         },
     )
-    if job is None:  # the same key was used at the same moment; that other transaction has committed
-        assert idempotency_key is not None
-        earlier = repository.job_of_key(session, idempotency_key)
-        if earlier is None:
-            raise Conflict("The job of this idempotency key is being deleted; try again.")
-        return _replay(earlier, body_hash), False
+    if job is None:
+        return _of_the_same_moment(session, idempotency_key, body_hash), False
     emit(session, job, "state", {"state": "queued"})
     if prepared.steps is None:
         ask_for_plan(session, job)
@@ -113,6 +115,15 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
         create_cells(session, job, prepared.steps)
     session.flush()
     return job, True
+
+
+def _of_the_same_moment(session: Session, idempotency_key: str | None, body_hash: str) -> Job:
+    """Return the job that was queued under the same key at the same moment; that transaction has committed."""
+    assert idempotency_key is not None
+    earlier = repository.job_of_key(session, idempotency_key)
+    if earlier is None:
+        raise Conflict("The job of this idempotency key is being deleted; try again.")
+    return _replay(earlier, body_hash)
 
 
 def _hash(spec: JobSpec) -> str:

@@ -95,6 +95,7 @@ class Waiting:
         spec = JobSpec.model_validate(job.spec)
         if job.steps is None and isinstance(spec.schedule, PluginRef):
             return [f"schedule:{spec.schedule.name}"], "cpu", NO_VERSIONS
+        assert job.dataset_id is not None, "what was measured elsewhere waits for nothing"
         needed = needed_plugins(spec, self.datasets[job.dataset_id], planned=True)
         return needed, job.device, binding_versions(job) if job.cells_done else NO_VERSIONS
 

@@ -6,12 +6,15 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Job
+from app.db.tables import Cell, Job, Unit
 from app.jobs.ending import fail
 from app.jobs.lifecycle import emit
-from app.units.lease import end_lease, held, progress
+from app.units.holding import end_lease, held, progress
 from sufficiency.method.hope import is_hopeless
 from sufficiency.schemas.work import CellFailure
+
+# What ends a trainer, or is ended with it, while one cell is in hand.
+_OF_THE_CELL = frozenset({"attempts_exhausted", "cell_timeout", "memory_exceeded"})
 
 
 def give_up_cell(session: Session, unit_id: UUID, attempt: int, failure: CellFailure) -> bool:
@@ -24,6 +27,36 @@ def give_up_cell(session: Session, unit_id: UUID, attempt: int, failure: CellFai
     if found is None:
         return False
     job, unit = found
+    if not _given_up(session, job, unit, failure):
+        return True
+    unit.failures = 0  # its trainer lives
+    job.deaths = 0
+    if job.state == "running" and _is_hopeless(session, job, failure.error):
+        end_lease(unit, "failed", failure.error)
+        session.flush()
+        fail(session, job, failure.error)
+        return False
+    return True
+
+
+def leave_out(session: Session, job: Job, unit: Unit, error: dict[str, Any], max_deaths: int) -> bool:
+    """Give up the cell of a held unit that ended its trainer each time, took too long or too much memory.
+
+    Return False where the error is of no cell, where none of the job is measured yet, and where so many tries in a row
+    have ended so, without a cell being measured, that it is the job.
+    """
+    place = error.get("where") or {}
+    if error.get("code") not in _OF_THE_CELL or job.state != "running" or not job.cells_done:
+        return False
+    if place.get("run") is None or place.get("step") is None or job.deaths >= max_deaths:
+        return False
+    if error["code"] != "attempts_exhausted":  # whose deaths have been counted
+        job.deaths += 1
+    return _given_up(session, job, unit, CellFailure(place["run"], place["step"], error))
+
+
+def _given_up(session: Session, job: Job, unit: Unit, failure: CellFailure) -> bool:
+    """Write that a cell of a unit is not measurable; return False where it has ended before."""
     n = session.scalar(
         update(Cell)
         .where(
@@ -38,18 +71,11 @@ def give_up_cell(session: Session, unit_id: UUID, attempt: int, failure: CellFai
         .returning(Cell.n)
     )
     if n is None:
-        return True
-    unit.failures = 0  # its trainer lives
-    job.deaths = 0
+        return False
     job.cells_not_measurable += 1
     job.work_done += n
     told = {"run": failure.run, "step": failure.step, "n": n, "error": _brief(failure.error)}
     emit(session, job, "not_measurable", {**told, "cells_not_measurable": job.cells_not_measurable, **progress(job)})
-    if job.state == "running" and _is_hopeless(session, job, failure.error):
-        end_lease(unit, "failed", failure.error)
-        session.flush()
-        fail(session, job, failure.error)
-        return False
     return True
 
 

@@ -22,6 +22,8 @@ from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move
 from app.queue.outbox import enqueue
+from app.units.giving_up import leave_out
+from app.units.holding import end_lease, held, progress
 from app.units.picking import jobs_in_turn, next_unit
 from app.units.shapes import wrong_shape
 from sufficiency.pauses import doubling
@@ -58,17 +60,6 @@ def backoff(failures: int) -> float:
 
 def _in(seconds: float) -> Any:
     return func.now() + timedelta(seconds=seconds)
-
-
-def held(session: Session, unit_id: UUID, attempt: int) -> tuple[Job, Unit] | None:
-    """Return a unit with its job, which is locked, if the lease of this attempt still stands."""
-    job_id = session.scalar(select(Unit.job_id).where(Unit.id == unit_id))
-    if job_id is None or (job := lock_job(session, job_id)) is None:
-        return None
-    unit = session.get(Unit, unit_id, populate_existing=True)
-    if unit is None or unit.state != "leased" or unit.attempt != attempt:
-        return None
-    return job, unit
 
 
 def claim_next(
@@ -242,11 +233,6 @@ def _refused(session: Session, job: Job, unit: Unit, result: CellResult, error: 
     return False
 
 
-def progress(job: Job) -> dict[str, int]:
-    """Return how far a job is, as the events of its cells say it."""
-    return {name: getattr(job, name) for name in ("cells_done", "cells_total", "work_done", "work_total")}
-
-
 def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None:
     """Mark a cell of a unit as measured; return its size, or None where it was measured before."""
     return session.scalar(
@@ -311,15 +297,11 @@ def finish_unit(session: Session, unit_id: UUID, attempt: int) -> None:
     if found is None:
         return
     job, unit = found
-    open_cells = session.scalar(
-        select(func.count())
-        .select_from(Cell)
-        .where(Cell.unit_id == unit_id, Cell.finished_at.is_(None), Cell.error.is_(None))
-    )
+    left = _open_cells(session, unit)
     unit.lease_expires_at = None
     unit.worker_id = None
     unit.error = None
-    if open_cells:  # a trainer that says "done" too early has not done it
+    if left:  # a trainer that says "done" too early has not done it
         _requeue(session, job, unit, delay=0.0)
     else:
         unit.state = "done"
@@ -330,12 +312,18 @@ def finish_unit(session: Session, unit_id: UUID, attempt: int) -> None:
         complete(session, job)
 
 
-def fail_unit(session: Session, unit_id: UUID, attempt: int, error: dict[str, Any]) -> None:
-    """End the job with the fault that its plugin, data or limits have: trying again would give the same."""
+def fail_unit(session: Session, unit_id: UUID, attempt: int, error: dict[str, Any], *, max_deaths: int = 10) -> None:
+    """End the job with the fault that its plugin, data or limits have: trying again would give the same.
+
+    Where it is one cell that takes too long or too much memory, and others are measured, the job goes on without it;
+    but not for `max_deaths` of them in a row.
+    """
     found = held(session, unit_id, attempt)
     if found is None:
         return
     job, unit = found
+    if _goes_on_without(session, job, unit, error, max_deaths):
+        return
     end_lease(unit, "failed", error)
     session.flush()
     fail(session, job, error)
@@ -448,13 +436,41 @@ def _give_back(
             job.deaths += 1
     exhausted = _exhausted(job, unit, max_attempts, max_deaths) if counts else None
     if exhausted is not None:
+        if error is not None and _goes_on_without(session, job, unit, _after(exhausted, error), max_deaths):
+            return
         end_lease(unit, "failed", error)
         session.flush()
-        last = f"{exhausted} The last one: {cause.get('detail', 'its worker went silent.')}"
-        fail(session, job, {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last})
+        fail(session, job, _after(exhausted, cause))
         return
     unit.error = error
     _requeue(session, job, unit, delay=backoff(unit.failures) if counts and is_patient else 0.0)
+
+
+def _after(exhausted: str, cause: dict[str, Any]) -> dict[str, Any]:
+    """Return the error of a unit that is not tried again."""
+    last = f"{exhausted} The last one: {cause.get('detail', 'its worker went silent.')}"
+    return {**cause, "code": "attempts_exhausted", "cause": cause.get("code"), "detail": last}
+
+
+def _goes_on_without(session: Session, job: Job, unit: Unit, error: dict[str, Any], max_deaths: int) -> bool:
+    """Leave out the cell that ended what executed a unit, and queue the rest of it; return whether that was done."""
+    if not leave_out(session, job, unit, error, max_deaths):
+        return False
+    unit.failures = 0
+    unit.error = error
+    if _open_cells(session, unit):
+        _requeue(session, job, unit, delay=0.0)
+        return True
+    end_lease(unit, "done", None)
+    session.flush()
+    if job.cells_done + job.cells_not_measurable >= job.cells_total:
+        complete(session, job)
+    return True
+
+
+def _open_cells(session: Session, unit: Unit) -> int:
+    is_open = Cell.finished_at.is_(None), Cell.error.is_(None)
+    return session.scalar(select(func.count()).select_from(Cell).where(Cell.unit_id == unit.id, *is_open)) or 0
 
 
 def _exhausted(job: Job, unit: Unit, max_attempts: int, max_deaths: int) -> str | None:
@@ -464,10 +480,6 @@ def _exhausted(job: Job, unit: Unit, max_attempts: int, max_deaths: int) -> str 
     if job.deaths >= max_deaths:
         return f"{job.deaths} tries in a row died, of whatever unit, and none measured a cell."
     return None
-
-
-def end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
-    unit.state, unit.error, unit.lease_expires_at, unit.worker_id = state, error, None, None
 
 
 def _requeue(session: Session, job: Job, unit: Unit, *, delay: float) -> None:

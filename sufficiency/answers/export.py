@@ -55,6 +55,7 @@ def dataeval_export(study: Study, series: Sequence[Series], kept: Mapping[Key, F
         },
         unit_interval=all(one.bounds == (0.0, 1.0) for group in whole.values() for one in group),
         params={metric: _each(group, [_params(one, kept) for one in group]) for metric, group in whole.items()},
+        directions={metric: group[0].direction for metric, group in whole.items()},
         warnings=_warnings(study, holes),
     )
 

@@ -35,6 +35,13 @@ def add(
     ] = None,
     no_stratify: Annotated[bool, typer.Option("--no-stratify", help="Split without regard to classes.")] = False,
     standardise: Annotated[bool, typer.Option("--standardise", help="Features at mean 0, SD 1 of training.")] = False,
+    features: Annotated[
+        str | None,
+        typer.Option("--features", metavar="MODEL", help="Take a frozen model's features: MODEL:key=value,… or JSON."),
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="LAYER", help="Layer whose input they are; its last dense one.")
+    ] = None,
     fingerprint: Annotated[
         FingerprintOf,
         typer.Option("--fingerprint", metavar="OF", help="structure: of sizes and labels alone; for items at random."),
@@ -54,6 +61,7 @@ def add(
       sufficiency datasets add digits --train digits:split=train --test digits:split=test
       sufficiency datasets add mine --train npz:path=mine/train.npz --test npz:path=mine/test.npz
       sufficiency datasets add stays --source tabular:path=stays.csv,target=kind --test-fraction 0.25
+      sufficiency datasets add mine-features --source image-folder:path=mine --features mybackbone:name=small
     """
     given = {"train": train, "test": test, "source": source}
     splits = {key: _split(text, f"--{key}") for key, text in given.items() if text is not None}
@@ -68,6 +76,7 @@ def add(
             source=splits.get("source"),
             split=rule or None,
             standardise=standardise,
+            features=_features(features, head),
             fingerprint=fingerprint,
             seed=seed,
         )
@@ -150,6 +159,18 @@ def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset
     with client_of(url) as client:
         client.remove_dataset(name)
     typer.echo(f"Dataset {name} is removed.")
+
+
+def _features(text: str | None, head: str | None) -> dict[str, Any] | None:
+    """Return the features step from ``MODEL:key=value,…`` or from a JSON object."""
+    if text is None:
+        if head is not None:
+            raise CommandError("it names a layer of no model", "--head", "name the model by --features", MISUSED)
+        return None
+    asked = _split(text, "--features")
+    if "loader" in asked:
+        asked = {"model": asked["loader"], "params": asked["params"]}
+    return asked if head is None else {**asked, "head": head}
 
 
 def _split(text: str, option: str) -> dict[str, Any]:

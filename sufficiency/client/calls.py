@@ -112,6 +112,7 @@ class Calls(ABC, Generic[J]):
         source: Mapping[str, Any] | None = None,
         split: Mapping[str, Any] | None = None,
         standardise: bool = False,
+        features: Mapping[str, Any] | None = None,
         fingerprint: FingerprintOf = "content",
         seed: int = 0,
     ) -> "Reply[DatasetView]":
@@ -127,6 +128,9 @@ class Calls(ABC, Generic[J]):
             The same, in place of `train` and `test`: one source that is split by seed.
         split : mapping, optional
             How: of ``{"test_fraction": 0.2, "seed": 0, "stratify": True, "group_by": None}`` what differs.
+        features : mapping, optional
+            Put what a layer of a registered model is given in place of the items: ``{"model": "tutorial-cnn", "head":
+            None}``. It is computed once, and the model is not trained.
         standardise : bool
             Put every feature at mean 0 and SD 1 of the training split.
         fingerprint : {"content", "structure"}
@@ -146,6 +150,7 @@ class Calls(ABC, Generic[J]):
             "source": source,
             "split": split,
             "standardise": standardise or None,
+            "features": features,
         }
         asked |= {"fingerprint": None if fingerprint == "content" else fingerprint, "seed": seed or None}
         body = {"name": name, **{key: value for key, value in asked.items() if value is not None}}

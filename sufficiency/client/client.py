@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
     from sufficiency.client.job import Job
+    from sufficiency.client.publishing import Publishable
 
 
 class Client(Calls["Job"]):
@@ -58,6 +59,26 @@ class Client(Calls["Job"]):
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
+
+    def publish(self, study: "Publishable") -> "Job":
+        """Put a study that was run or fitted in this process on the service, once however often it is called.
+
+        Parameters
+        ----------
+        study : StudyResult
+            Of `sufficiency.run`, `sufficiency.fit` or `sufficiency.load`.
+
+        Returns
+        -------
+        Job
+            Completed, and marked as measured elsewhere.
+
+        Raises
+        ------
+        ApiError
+            When nothing is measured, or the service does not take it.
+        """
+        return self.submit(study.handed_in(), idempotency_key=study.imprint())
 
     def to_mlflow(self, id: str | UUID, tracking_uri: str, experiment: str = "sufficiency") -> str:
         """Write an ended job's results to MLflow, once however often it is called.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 JOB_TAG, RUN_TAG, EXPORTED_TAG = "sufficiency.job_id", "sufficiency.run", "sufficiency.exported"
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 AHEAD = (2, 4, 8)  # times the largest measured size
+# What `extend` may change. MLflow never lets a parameter be another, so these are tags: they say what is so now.
+CHANGING = ("runs", "substeps", "schedule", "dataset")
 LONGEST_KEY, LONGEST_VALUE, BATCH = 240, 6000, 1000
 
 Points = dict[str, dict[int, float]]  # key → training-set size → value
@@ -35,7 +37,8 @@ class MlflowError(ClientError):
 def export_study(client: Answering, id: str, tracking_uri: str, experiment: str) -> str:
     """Write an ended job to MLflow and return the id of its run there.
 
-    What an earlier or interrupted export has written is found by the job's id, and only what is missing is added.
+    What an earlier or interrupted export has written is found by the job's id, and only what is missing is added. A job
+    that was extended or retried since brings the same run up to date.
     """
     with needs("mlflow"):
         from mlflow import MlflowClient
@@ -60,7 +63,7 @@ def _export(client: Answering, job: "Reply[JobView]", mlflow: "MlflowClient", ex
     run_id = str(run.info.run_id)
     tags = {"sufficiency.url": f"{client.url}/jobs/{job['id']}", "mlflow.note.content": _note(client, job)}
     tags |= {f"label.{clean(key)}": value for key, value in job["labels"].items()}
-    _log(mlflow, run_id, _job_points(client, job), tags, _params(job["spec"]), job, fresh=parent is None)
+    _log(mlflow, run, _job_points(client, job), tags, _params(job["spec"]), job, fresh=parent is None)
     for number, points in sorted(_run_points(client, job).items()):
         earlier = children.get(str(number))
         child = earlier or mlflow.create_run(
@@ -69,7 +72,7 @@ def _export(client: Answering, job: "Reply[JobView]", mlflow: "MlflowClient", ex
             {JOB_TAG: job["id"], RUN_TAG: str(number), "mlflow.parentRunId": run_id},
             f"{name}, run {number}",
         )
-        _log(mlflow, str(child.info.run_id), points, {}, {"run": number}, job, fresh=earlier is None)
+        _log(mlflow, child, points, {}, {"run": number}, job, fresh=earlier is None)
     for path, text in _files(client, job):
         mlflow.log_text(run_id, text, path)
     # Last of all: an export that was interrupted before this is gone through again.
@@ -108,7 +111,7 @@ def _earlier(mlflow: "MlflowClient", experiment_id: str, job_id: str) -> tuple["
 
 def _log(
     mlflow: "MlflowClient",
-    run_id: str,
+    run: "Run",
     points: Points,
     tags: Mapping[str, str],
     params: Mapping[str, Any],
@@ -118,7 +121,8 @@ def _log(
 ) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    at = _millis(job["finished_at"])
+    run_id, at = str(run.info.run_id), _millis(job["finished_at"])
+    fixed, now = _settled({clean(key): str(value)[:LONGEST_VALUE] for key, value in params.items()}, run.data.params)
     known: dict[str, dict[int, float]] = {}
     if not fresh:
         known = {key: {m.step: m.value for m in mlflow.get_metric_history(run_id, key)} for key in points}
@@ -130,12 +134,30 @@ def _log(
     ]
     mlflow.log_batch(
         run_id,
-        params=[Param(clean(key), str(value)[:LONGEST_VALUE]) for key, value in params.items()],
-        tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()],
+        params=[Param(key, value) for key, value in fixed.items()],
+        tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in {**tags, **now}.items()],
     )
     for start in range(0, len(metrics), BATCH):
         mlflow.log_batch(run_id, metrics=metrics[start : start + BATCH])
     mlflow.set_terminated(run_id, STATUS[job["state"]], at)
+
+
+def _settled(params: Mapping[str, str], held: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the parameters that can be written, and the tags for those that may be, or are, others than before.
+
+    Parameters
+    ----------
+    params : mapping
+        As they are now.
+    held : mapping
+        What an earlier export has written.
+    """
+    fixed = {key: value for key, value in params.items() if key not in held and key not in CHANGING}
+    now = {key: value for key, value in params.items() if key in CHANGING or held.get(key, value) != value}
+    tags = {f"spec.{key}": value for key, value in now.items()}
+    # One that an earlier version has written is named too, where it no longer holds.
+    tags |= {f"spec.{key}": "not set any more" for key in held if key not in params}
+    return fixed, tags
 
 
 def _job_points(client: Answering, job: "Reply[JobView]") -> Points:

@@ -117,7 +117,7 @@ def item_of(dataset: Any, index: int) -> tuple[Any, Any]:
         if isinstance(item, Mapping):
             raise TypeError(f"it is a mapping with {', '.join(map(repr, list(item)[:5]))}, not (input, target, ...)")
         return item[0], item[1]
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except Exception as error:  # somebody's own code may raise anything
         raise DatasetError(
             f"item {index} cannot be read as (array, label or one-hot label, ...): {type(error).__name__}: {error}"
         ) from error
@@ -225,6 +225,11 @@ class _Targets:
             array = np.asarray(target)
         except (TypeError, ValueError) as error:
             raise DatasetError(f"item {index} has a target that is no label: {error}") from error
+        if self.task == "classification" and array.dtype.kind in "UST":
+            raise DatasetError(
+                f"item {index} has the label {str(target)[:40]!r}: labels must be whole numbers 0 … C−1, or one-hot; "
+                "give their names in the dataset's metadata, as index2label"
+            )
         if self.shape is None:
             self.shape = array.shape
         if array.shape != self.shape:

@@ -11,7 +11,7 @@ from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import ProjectedPoint, project
-from sufficiency.schemas.text import level_text, percent
+from sufficiency.schemas.text import level_text, number, percent
 from sufficiency.schemas.words import Limit, Worth
 
 # What is added, in units of the largest measured size.
@@ -268,7 +268,7 @@ def _reach(level: float) -> float:
 def text(value: float, difference: float = np.inf) -> str:
     """Return a metric's value for a sentence, with the digits that show a `difference` between two of them."""
     if not 1e-2 <= abs(value) < 10:
-        return f"{value:.3g}"
+        return number(value)
     digits = 3 if difference >= 1e-3 or difference <= 0 else min(math.ceil(-math.log10(difference)), 9)
     return f"{value:.{digits}f}"
 

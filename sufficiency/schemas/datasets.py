@@ -28,6 +28,16 @@ class SplitRule(Strict):
     )
 
 
+class FeatureStep(Strict):
+    """What takes the place of the items: what a layer of a registered model is given for them; it is not trained."""
+
+    model: Name = Field(description="a model plugin, of which the head is left out")
+    params: dict[str, Any] = Field(default_factory=dict)
+    head: str | None = Field(
+        None, max_length=500, description="name of the layer whose input the features are; null: the last dense layer"
+    )
+
+
 class NewDataset(Strict):
     """A named pair of splits: `train` and `test`, or one `source` that is split by a rule."""
 
@@ -49,6 +59,9 @@ class NewDataset(Strict):
         "another whenever they are read",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="of what its loaders draw at random")
+    features: FeatureStep | None = Field(
+        None, description="compute features once, and study a linear probe on them: cells then take what a table's take"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> "NewDataset":

@@ -28,4 +28,16 @@ SHORT_SPEC_EXAMPLE = {
     "evaluation": {"name": "classification"},
     "dataset": "digits",
 }
+MEASURED_EXAMPLE = {
+    "measured": {
+        "model": "resnet",
+        "dataset": "street-signs",
+        "source": "last year's report",
+        "values": [
+            {"n": 100, "metric": "Accuracy", "value": 0.71},
+            {"n": 200, "metric": "Accuracy", "value": 0.78},
+            {"n": 400, "metric": "Accuracy", "value": 0.83},
+        ],
+    }
+}
 STEPS_EXAMPLE: list[Any] = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]

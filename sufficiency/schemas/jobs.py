@@ -113,6 +113,9 @@ class JobView(BaseModel):
     warnings: list[dict[str, Any]] = Field(
         description="what gives reason to doubt the values: code, metric or dataset, detail"
     )
+    measured_elsewhere: bool = Field(
+        False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told
+    )
     links: Links
 
 

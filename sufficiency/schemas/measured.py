@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sufficiency.schemas.fields import ClassField, Name, Size, Strict
 
 MOST_ROWS = 200_000
+ELSEWHERE = "measured elsewhere"
 
 
 class MeasuredValue(Strict):
@@ -23,8 +24,8 @@ class Measured(Strict):
     """What was measured elsewhere: its values, and what is known of where they come from."""
 
     values: list[MeasuredValue] = Field(min_length=1, max_length=MOST_ROWS)
-    model: Name = Field("measured elsewhere", description="what to call the model in answers")
-    dataset: Name = Field("measured elsewhere", description="what to call the data in answers")
+    model: Name = Field(ELSEWHERE, description="what to call the model in answers")
+    dataset: Name = Field(ELSEWHERE, description="what to call the data in answers")
     source: Annotated[str, Field(max_length=500)] | None = Field(None, description="a note on where they come from")
     class_names: list[Name] | None = Field(None, max_length=100_000, description="of the classes, by their index")
     test_size: int | None = Field(
@@ -33,3 +34,12 @@ class Measured(Strict):
     test_class_counts: list[Annotated[int, Field(ge=0)]] | None = Field(
         None, description="of them, by class", max_length=100_000
     )
+
+    @model_validator(mode="after")
+    def _one_count_a_class(self) -> "Measured":
+        names, counts = self.class_names, self.test_class_counts
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError("two classes have the same name")
+        if names is not None and counts is not None and len(names) != len(counts):
+            raise ValueError(f"there are {len(names)} class_names and {len(counts)} test_class_counts")
+        return self

@@ -469,6 +469,7 @@ class DataevalExport(BaseModel):
             "averaged_measures": {"Accuracy": [0.30, 0.43, 0.56]},
             "unit_interval": True,
             "params": {"Accuracy": [2.31, 0.49, 0.011]},
+            "directions": {"Accuracy": "maximize"},
             "warnings": [],
         }
     )
@@ -480,6 +481,7 @@ class DataevalExport(BaseModel):
     averaged_measures: dict[str, list[Any]] = Field(description="[steps], or [classes][steps]")
     unit_interval: bool
     params: dict[str, list[Any] | None] = Field(description="[scale, exponent, error_asymptote], one a class")
+    directions: dict[str, Word[Direction]] = Field(default_factory=dict, description="which way is better, by metric")
     warnings: list[dict[str, Any]]
 
 

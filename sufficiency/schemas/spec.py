@@ -1,10 +1,12 @@
 """What a client may ask: the job, its plugins, its metrics."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
+from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, ProportionOf, Protocol, Sampling
 
 
@@ -33,8 +35,16 @@ class MetricSpec(Strict):
         return self
 
 
+def _one_way_or_the_other(schema: dict[str, Any]) -> None:
+    """Say in the schema that what was measured elsewhere stands in place of the references."""
+    required = schema.pop("required")
+    schema["anyOf"] = [{"required": required}, {"required": ["measured"]}]
+
+
 class JobSpec(Strict):
     """One study: the model, how it is trained and evaluated, on what data, and where the curve is measured."""
+
+    model_config = ConfigDict(json_schema_extra=_one_way_or_the_other)
 
     model: PluginRef
     training: PluginRef
@@ -55,3 +65,30 @@ class JobSpec(Strict):
     device: DeviceChoice = "auto"
     priority: int = Field(0, ge=0, le=9, description="9 is served first")
     labels: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+    measured: Measured | None = Field(
+        None,
+        description="what was measured elsewhere, in place of model, training, evaluation and dataset: the job is "
+        "completed at once",
+        exclude_if=lambda measured: measured is None,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _measured_in_place_of_references(cls, given: Any) -> Any:
+        """Give what was measured elsewhere the names by which answers speak of a study."""
+        if not isinstance(given, Mapping) or given.get("measured") is None:
+            return given
+        if known := [name for name in ("model", "training", "evaluation", "reset", "dataset") if name in given]:
+            raise ValueError(f"`measured` stands in place of {', '.join(known)}: leave out one or the other")
+        measured = given["measured"]
+        told = measured if isinstance(measured, Mapping) else getattr(measured, "__dict__", {})
+        names = {name: told.get(name) or ELSEWHERE for name in ("model", "dataset")}
+        names = {name: one if isinstance(one, str) and len(one) <= 200 else ELSEWHERE for name, one in names.items()}
+        stand_in = {"name": ELSEWHERE}
+        return {
+            **given,
+            "model": {"name": names["model"]},
+            "training": stand_in,
+            "evaluation": stand_in,
+            "dataset": names["dataset"],
+        }

@@ -91,6 +91,25 @@ class SplitPart:
 
 
 @dataclass(frozen=True)
+class FeatureSource:
+    """What takes the place of a split's items: what a layer of a frozen model is given for them.
+
+    Attributes
+    ----------
+    model : str
+        A model plugin.
+    params : dict
+        To build it with.
+    head : str or None
+        Name of the layer; None: the last dense one.
+    """
+
+    model: str
+    params: dict[str, Any] = field(default_factory=dict)
+    head: str | None = None
+
+
+@dataclass(frozen=True)
 class SplitSource:
     """How one split is read.
 
@@ -108,6 +127,8 @@ class SplitSource:
         By what the dataset is known again.
     seed : int
         Of what is random in how it is read.
+    features : FeatureSource or None
+        None: the items as they are.
     """
 
     loader: str
@@ -116,6 +137,7 @@ class SplitSource:
     standardise: bool = False
     fingerprint: FingerprintOf = "content"
     seed: int = 0
+    features: FeatureSource | None = None
 
     @classmethod
     def registered(cls, split: Mapping[str, Any]) -> Self:
@@ -128,6 +150,7 @@ class SplitSource:
             standardise=bool(split.get("standardise")),
             fingerprint=split.get("fingerprint", "content"),
             seed=int(split.get("seed", 0)),
+            features=FeatureSource(**split["features"]) if split.get("features") else None,
         )
 
 

@@ -13,7 +13,7 @@ from sufficiency.answers.elsewhere import Arranged, Disarranged, arranged
 from sufficiency.answers.errors import TooLittleMeasured
 from sufficiency.answers.study import fit_study
 from sufficiency.schemas.faults import worded
-from sufficiency.schemas.measured import Measured
+from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import Bounds, Direction
 from sufficiency.schemas.work import CellResult
@@ -21,8 +21,6 @@ from sufficiency.study.columns import frame_columns, measured_number, numbered, 
 from sufficiency.study.errors import InvalidStudy
 from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
-
-ELSEWHERE = "measured elsewhere"
 
 
 def fit(

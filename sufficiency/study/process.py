@@ -15,7 +15,6 @@ from typing import Any
 import cloudpickle
 
 from sufficiency.schemas.work import CellResult, UnitCell
-from sufficiency.study.recipe import Recipe
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.repeatable import make_repeatable
@@ -44,11 +43,8 @@ class _Reporter:
 def serve(connection: "Connection[Any, Any]", requests: "queue.SimpleQueue[bytes]") -> None:
     """Measure the cells that are asked for, until the other end is closed."""
     try:
-        recipe, device = cloudpickle.loads(requests.get())
-        assert isinstance(recipe, Recipe)
-        registry = recipe.registry()
-        splits = recipe.splits(registry)
-        study = recipe.study(registry, splits)
+        made, device = cloudpickle.loads(requests.get())
+        study = made.prepare()
     except Exception as error:
         connection.send((FAILED, *_told(error)))
         return
@@ -56,7 +52,7 @@ def serve(connection: "Connection[Any, Any]", requests: "queue.SimpleQueue[bytes
         cells: list[UnitCell] = pickle.loads(requests.get())
         make_repeatable()
         try:
-            run_cells(recipe.unit(cells, device), study, _Reporter(connection))
+            run_cells(made.unit(cells, device), study, _Reporter(connection))
         except Exception as error:
             connection.send((FAILED, *_told(error)))
             return

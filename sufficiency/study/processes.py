@@ -11,16 +11,15 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 
 from sufficiency.schemas.work import UnitCell
 from sufficiency.study.errors import InvalidStudy
 from sufficiency.study.process import DONE, FAILED, GIVEN_UP, MEASURED
-from sufficiency.study.recipe import Recipe
 from sufficiency.training.faults import Fault, describe, fault
-from sufficiency.training.unit import Recorder
+from sufficiency.training.unit import Recorder, Study, UnitPlan
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
@@ -28,7 +27,15 @@ _PROGRAM = (
 )
 
 
-def measure(recipe: Recipe, device: str, tasks: Sequence[list[UnitCell]], workers: int, recorder: Recorder) -> None:
+class Preparable(Protocol):
+    """What is sent to a process, and there becomes what the loop takes."""
+
+    def prepare(self) -> Study: ...
+
+    def unit(self, cells: list[UnitCell], device: str) -> UnitPlan: ...
+
+
+def measure(made: Preparable, device: str, tasks: Sequence[list[UnitCell]], workers: int, recorder: Recorder) -> None:
     """Measure cells, several at a time; which process measures which makes no difference to the values.
 
     Parameters
@@ -44,7 +51,7 @@ def measure(recipe: Recipe, device: str, tasks: Sequence[list[UnitCell]], worker
         When a cell cannot be measured; its cause is what was raised.
     """
     try:
-        sent = cloudpickle.dumps((recipe, device))
+        sent = cloudpickle.dumps((made, device))
     except Exception as error:
         detail = (
             f"the study cannot be sent to other processes ({describe(error)}): give classes or factories in place of "

@@ -76,6 +76,11 @@ class Recipe:
         with own_files():
             return JobStudy(registry, self.spec, splits)
 
+    def prepare(self) -> JobStudy:
+        """Read and build everything, in whichever process."""
+        registry = self.registry()
+        return self.study(registry, self.splits(registry))
+
     def unit(self, cells: list[UnitCell], device: str) -> UnitPlan:
         """Return cells as the loop takes them."""
         return UnitPlan.of(self.spec, device, cells)
@@ -93,7 +98,7 @@ def loaded() -> Registry:
 def opaque(train: Any, test: Any, why: str) -> Splits:
     """Return two splits of which nothing is known but how many items they have, and of which classes where they say."""
     sizes = len(train), len(test)
-    labels = [_labels(train), _labels(test)]
+    labels = [labels_of(train), labels_of(test)]
     classes = 1 + max((int(of.max()) for of in labels if of is not None), default=-1)
     info = {
         "task": OPAQUE,
@@ -111,7 +116,7 @@ def opaque(train: Any, test: Any, why: str) -> Splits:
     return Splits(train, test, labels[0], info, digest.hexdigest(), DatasetContext((), classes))
 
 
-def _labels(dataset: Any) -> NDArray[np.int64] | None:
+def labels_of(dataset: Any) -> NDArray[np.int64] | None:
     """Return the class of each item of (anything, class, …); None where they do not say."""
     try:
         labels = whole_labels([dataset[k][1] for k in range(len(dataset))], "the dataset")

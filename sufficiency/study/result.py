@@ -1,11 +1,14 @@
 """A study that this process ran, fitted or loaded: the same handle as a job's, and one file."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from sufficiency.client.handle import Handle
+from sufficiency.schemas.words import SCALAR
 from sufficiency.study.answering import OwnAnswers
 from sufficiency.study.record import Record, unreadable
 
@@ -66,6 +69,42 @@ class StudyResult(Handle):
         if record.state == "queued":  # whoever wrote it was killed
             record.state = "completed" if record.complete() else "cancelled"
         return cls(record)
+
+    def handed_in(self) -> dict[str, Any]:
+        """Return the study as a job whose values were measured elsewhere, as `Client.publish` sends it."""
+        record, labels = self.record, self.record.study().label
+        test = record.info.get("test") or {}
+        measured: dict[str, Any] = {
+            "values": [
+                {"n": n, "run": run, "metric": metric, "value": value}
+                | ({} if index == SCALAR else {"class": labels(index)})
+                for run, _, n, metric, index, value in record.rows()
+            ],
+            "model": record.spec["model"]["name"],
+            "dataset": record.spec["dataset"],
+            "source": self._source(),
+        }
+        if record.info.get("class_names"):
+            measured["class_names"] = [str(name) for name in record.info["class_names"]]
+        if test.get("size"):
+            measured["test_size"] = test["size"]
+        if test.get("class_counts"):
+            measured["test_class_counts"] = test["class_counts"]
+        known = {name for *_, name, _, _ in record.rows()}
+        metrics = {name: one for name, one in record.metrics.items() if name in known}
+        return {"measured": measured, "metrics": metrics, "labels": record.spec.get("labels") or {}}
+
+    def _source(self) -> str:
+        elsewhere = self.record.info.get("elsewhere") or {}
+        if self.record.elsewhere:
+            return str(elsewhere.get("source") or f"study {self.id}")
+        strategies = (f"{kind} {self.record.spec[kind]['name']}" for kind in ("training", "evaluation"))
+        return f"sufficiency.run: {', '.join(strategies)}; study {self.id}"[:500]
+
+    def imprint(self) -> str:
+        """Return a digest of the study and its values: the same study is published once."""
+        told = json.dumps([str(self.id), self.handed_in()], sort_keys=True)
+        return f"study-{hashlib.sha256(told.encode()).hexdigest()}"
 
     def compare(self, *others: "StudyResult", **options: Any) -> "Reply[ComparisonView]":
         """Return the curves of studies side by side: where they cross, and how many times the data one needs.

@@ -108,7 +108,7 @@ def _check_name(name: object) -> None:
 def _numbers(name: str, value: object) -> NDArray[np.float64]:
     """Return `value` as one number or as a vector; what is missing in it is NaN."""
     try:
-        array = np.asarray(_on_host(value))
+        array = np.asarray(on_host(value))
     except Exception as error:
         raise InvalidMetrics(f"{name!r} is {_kind(value)}, which cannot be read as numbers: {error}") from error
     if array.dtype.kind == "c":
@@ -124,10 +124,10 @@ def _numbers(name: str, value: object) -> NDArray[np.float64]:
     return array.astype(np.float64).reshape(-1)
 
 
-def _on_host(value: Any) -> Any:
+def on_host(value: Any) -> Any:
     """Bring tensors to the host's memory, also inside a list of one a class; what is missing becomes NaN."""
     if isinstance(value, list | tuple):
-        return [_on_host(item) for item in value]
+        return [on_host(item) for item in value]
     if value is None:
         return math.nan
     if isinstance(value, Decimal) or (isinstance(value, Real) and not isinstance(value, int | float | np.generic)):
@@ -139,7 +139,7 @@ def _on_host(value: Any) -> Any:
         # NumPy has no bfloat16; every floating type fits into float64.
         return tensor.double().numpy() if tensor.is_floating_point() else tensor.numpy()
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return [_on_host(item) for item in value.tolist()] if value.ndim else _on_host(value.item())
+        return [on_host(item) for item in value.tolist()] if value.ndim else on_host(value.item())
     return value
 
 

@@ -69,4 +69,4 @@ class FreshModels:
 
     def _placed(self, model: Any) -> Any:
         to = getattr(model, "to", None)
-        return to(self._unit.device) if callable(to) else model
+        return to(self._unit.device) if self._unit.placed and callable(to) else model

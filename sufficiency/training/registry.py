@@ -131,6 +131,10 @@ class Registry:
         plugin = self._plugins.get((kind, name))
         return plugin is not None and any(one.alias == parameter for one in plugin.params_model.model_fields.values())
 
+    def version(self, kind: str, name: str) -> str:
+        """Return the version of a plugin that is there."""
+        return self._plugins[kind, name].description.version
+
     def describe(self) -> list[PluginDescription]:
         """Return what this process offers."""
         return [plugin.description for _, plugin in sorted(self._plugins.items())]

@@ -1,5 +1,6 @@
 """Reads the two splits of a dataset, and keeps those that were read last."""
 
+import hashlib
 import weakref
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
@@ -18,9 +19,10 @@ from sufficiency.data.splitting import part_of
 from sufficiency.data.stamps import Stamps, stamps_of_what_is_read
 from sufficiency.data.tensors import forget_tensors, written_tensors
 from sufficiency.schemas.spec import PluginRef
-from sufficiency.schemas.work import SplitPart, SplitSource
+from sufficiency.schemas.work import FeatureSource, SplitPart, SplitSource
 from sufficiency.training.build import build
 from sufficiency.training.faults import Fault, describe, fault
+from sufficiency.training.features import featured
 from sufficiency.training.registry import DatasetContext, Registry
 from sufficiency.training.repeatable import drawing_from
 
@@ -176,22 +178,42 @@ class SplitReader:
         made = [id(split) for split in built]
         try:
             with drawing_from(seed_of(train.seed, _READING)):
-                built = finished(*built, standardise=train.standardise)
-                info, fingerprint = verify_splits(*built, train.fingerprint)
+                if train.features is None:
+                    built = finished(*built, standardise=train.standardise)
+                    info, fingerprint = verify_splits(*built, train.fingerprint)
+                else:
+                    built, info, fingerprint = self._featured(built, train, train.features)
+        except Fault:  # of a model whose features are wanted
+            let_go(*made)
+            raise
         except Exception as error:
             let_go(*made)
             detail = f"The dataset cannot be used: {_said(error)}"
             where = {"plugin": f"dataset:{train.loader}", "phase": "dataset"}
             raise Fault(fault("dataset_invalid", detail, where, exception=error)) from error
-        # A regression has one output, and no classes to keep the proportions of.
-        classes = len(info["class_names"]) or int(info["task"] == "regression")
-        context = DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
+        context = _context(info)
         if train.fingerprint == "structure":
             info.setdefault("notes", []).append({"code": "fingerprint_of_structure", "detail": _STRUCTURE})
         seals = tuple(Seal(split) for split in built)
         splits = Splits(built[0], built[1], labels_of(built[0]), info, fingerprint, context, stamps, seals)
         weakref.finalize(splits, let_go, *made)
         return splits
+
+    def _featured(
+        self, built: tuple[Any, Any], source: SplitSource, features: FeatureSource
+    ) -> tuple[tuple[Any, Any], dict[str, Any], str]:
+        """Return both splits with features in place of their items; the fingerprint is of the items and the model.
+
+        What a model answers differs in its last digits between machines, and the dataset is the same.
+        """
+        whole = finished(*built)
+        info, fingerprint = verify_splits(*whole, source.fingerprint)
+        train, test, identity = featured(self._registry, features, *whole, _context(info))
+        made = finished(train, test, standardise=source.standardise)
+        told, _ = verify_splits(*made)
+        mark = "structure:" if fingerprint.startswith("structure:") else ""
+        digest = hashlib.sha256(f"{fingerprint}{identity}{source.standardise}".encode()).hexdigest()
+        return made, {**told, "test_items_in_train": info.get("test_items_in_train")}, mark + digest
 
     def _both(self, train: SplitSource, test: SplitSource) -> tuple[Any, Any]:
         built: list[Any] = []
@@ -211,6 +233,12 @@ class SplitReader:
                 unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
                 raise Fault(unusable) from error
         return built[0], built[1]
+
+
+def _context(info: dict[str, Any]) -> DatasetContext:
+    # A regression has one output, and no classes to keep the proportions of.
+    classes = len(info["class_names"]) or int(info["task"] == "regression")
+    return DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
 
 
 def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:

@@ -16,13 +16,17 @@ from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStr
 
 @dataclass(frozen=True)
 class UnitPlan:
-    """The cells of a unit and how they are to be run."""
+    """The cells of a unit and how they are to be run.
+
+    Models are moved to the device, unless they are not to be `placed`: then they stay where they are.
+    """
 
     seed: int
     protocol: words.Protocol
     device: str
     cells: list[UnitCell] = field(default_factory=list)
     sampling: words.Sampling = 1
+    placed: bool = True
 
     @classmethod
     def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:

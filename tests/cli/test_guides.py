@@ -94,8 +94,8 @@ def test_python_examples_parse_and_import_what_exists(text: str) -> None:
 
 def test_the_jobs_in_the_readme_are_valid_and_the_same() -> None:
     readme = GUIDES[0].read_text()
-    posted = [json.loads(body) for body in re.findall(r"-d '(\{.*?\})'", readme, re.DOTALL)]
-    job = next(body for body in posted if "model" in body)
+    assert all(json.loads(body) for body in re.findall(r"-d '(\{.*?\})'", readme, re.DOTALL))
+    [job] = [json.loads(body) for body in re.findall(r"cat > job\.json <<'END'\n(.*?)\nEND\n", readme, re.DOTALL)]
     JobSpec.model_validate(job)
     python = next(text for language, text in FENCE.findall(readme) if language == "python")
     assigned = next(node for node in ast.parse(python).body if isinstance(node, ast.Assign))

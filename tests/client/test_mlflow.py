@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sufficiency import Client, Job
-from sufficiency.client.mlflow import MlflowError, clean
+from sufficiency.client.mlflow import MlflowError, _settled, clean
 from tests.support.command_line import Outcome
 from tests.support.listening import SPEC, HandWorker
 
@@ -70,6 +70,62 @@ def test_a_job_becomes_a_run_with_children_once(
     assert job.to_mlflow(store, "study") == parent.info.run_id
     assert len(runs(store)) == 3
     assert curve(parent, "Accuracy") == pytest.approx(means)
+
+
+def test_an_extended_job_brings_its_run_up_to_date(client: Client, worker: HandWorker, store: str) -> None:
+    job = client.submit(SPEC)
+    worker.measure(job.id)
+    job.wait(timeout=5)
+    run_id = job.to_mlflow(store, "study")
+    api = mlflow.MlflowClient(tracking_uri=store)
+    # As a version before this one has written it.
+    api.log_param(run_id, "runs", "2")
+    api.log_param(run_id, "schedule", "[20, 50, 100, 200, 400]")
+
+    def exported() -> tuple[Any, list[Any]]:
+        assert job.to_mlflow(store, "study") == run_id
+        mine = [run for run in runs(store) if run.data.tags["sufficiency.job_id"] == job.id]
+        return api.get_run(run_id), [run for run in mine if "sufficiency.run" in run.data.tags]
+
+    for runs_now, more in ((3, {"runs": 3}), (3, {"steps": [300]}), (5, {"runs": 5, "steps": [350]})):
+        job.extend(**more)
+        worker.measure(job.id)
+        job.wait(timeout=5)
+        parent, children = exported()
+        assert parent.info.status == "FINISHED"
+        assert parent.data.tags["spec.runs"] == str(runs_now)
+        assert parent.data.params["training.lr"] == "0.1"
+        assert {run.data.tags["sufficiency.run"] for run in children} == {str(run) for run in range(runs_now)}
+        newest = {point.step: point.value for point in api.get_metric_history(run_id, "Accuracy")}
+        means = {row["n"]: row["mean"] for row in job.measurements() if row["metric"] == "Accuracy"}
+        assert {n: newest[n] for n in means} == pytest.approx(means)
+        text = Path(api.download_artifacts(run_id, "dataeval.json")).read_text()
+        assert sorted(json.loads(text)["steps"]) == sorted(job.refresh()["steps"])
+    client.delete(job.id)
+
+
+def test_a_failed_job_that_was_retried_brings_its_run_up_to_date(
+    client: Client, worker: HandWorker, store: str
+) -> None:
+    job = client.submit(SPEC)
+    worker.fail(job.id)
+    job.wait(timeout=5)
+    run_id = job.to_mlflow(store, "study")
+    api = mlflow.MlflowClient(tracking_uri=store)
+    assert api.get_run(run_id).info.status == "FAILED"
+    job.retry()
+    worker.measure(job.id)
+    job.wait(timeout=5)
+    assert job.to_mlflow(store, "study") == run_id
+    assert api.get_run(run_id).info.status == "FINISHED"
+    assert "raised ValueError" not in api.get_run(run_id).data.tags["mlflow.note.content"]
+    client.delete(job.id)
+
+
+def test_a_parameter_that_is_another_now_is_a_tag() -> None:
+    fixed, tags = _settled({"runs": "3", "a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "1", "d": "4"})
+    assert fixed == {"c": "3"}
+    assert tags == {"spec.runs": "3", "spec.b": "2", "spec.d": "not set any more"}
 
 
 def test_an_interrupted_export_is_finished(

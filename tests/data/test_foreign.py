@@ -217,6 +217,22 @@ def test_what_cannot_be_read_is_named() -> None:
     with pytest.raises(DatasetError, match=r"item 3 cannot be read .*KeyError: 'image_3'"):
         contents(Broken(np.zeros((5, 2)), [0, 1, 0, 1, 0]))
 
+    class OffDisk(Theirs):
+        def __getitem__(self, index: int) -> Any:
+            if index == 4:
+                raise OSError("input/output error")
+            return super().__getitem__(index)
+
+    with pytest.raises(DatasetError, match=r"item 4 cannot be read .*OSError: input/output error"):
+        contents(OffDisk(np.zeros((5, 2)), [0, 1, 0, 1, 0]))
+
+    class Worded(Theirs):
+        def __getitem__(self, index: int) -> Any:
+            return self.x[index], "cat", {}
+
+    with pytest.raises(DatasetError, match=r"item 0 has the label 'cat': labels must be whole numbers .*index2label"):
+        contents(Worded(np.zeros((5, 2)), [0, 1, 0, 1, 0]))
+
     class Mapped(Theirs):
         def __getitem__(self, index: int) -> Any:
             return {"image": self.x[index], "label": 0}

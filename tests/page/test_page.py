@@ -472,3 +472,15 @@ def test_five_thousand_jobs(page: Any, live: Live, job: str) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_label("Label").fill("no label")
     expect(page.get_by_role("status").filter(has_text="write name:value")).to_be_visible()
+
+
+def test_the_foot_names_the_version_and_one_page_of_jobs_has_no_other(page: Any, live: Live, job: str) -> None:
+    import sufficiency
+
+    go(page, live, "/jobs?model=mlp")
+    expect(page.locator("#version")).to_have_text(f"Sufficiency {sufficiency.__version__}")
+    go(page, live, "/jobs?model=nobody-s")
+    expect(page.get_by_text("No job is like that.")).to_be_visible()
+    expect(page.get_by_role("button", name="Older")).to_be_hidden()
+    go(page, live, "/datasets")
+    expect(page.locator(".badge.state-ready").first).to_have_text("Ready")

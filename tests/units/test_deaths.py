@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, text, update
 
 from app.db.engine import Database
 from app.db.tables import Job, Unit
 from app.settings import Settings
-from app.units.lease import surrender_unit
-from tests.support.jobs import state, sweeper_of, take, units, work_through
+from app.units.lease import fail_unit, record_cell, surrender_unit
+from tests.support.jobs import add_job, result, state, sweeper_of, take, units, work_through
 
 KILLED = {"code": "trainer_killed", "detail": "The trainer was killed by SIGSEGV.", "where": {"run": 1, "step": 2}}
 LACKING = {"code": "plugin_unavailable", "detail": "This worker has no such plugin.", "where": {}}
@@ -94,3 +95,67 @@ def parked_seconds(database: Database, unit_id: UUID) -> int:
             select(text("extract(epoch FROM not_before - now())")).select_from(Unit).where(Unit.id == unit_id)
         )
         return round(float(pause))
+
+
+def measured_once(database: Database, job_id: UUID, worker_id: UUID) -> None:
+    """Have the first unit of a job measured."""
+    claimed = take(database, job_id, worker_id)
+    assert claimed is not None
+    work_through(database, claimed)
+
+
+def test_a_cell_that_kills_its_trainers_is_left_out_of_a_job_that_measures(database: Database, worker_id: UUID) -> None:
+    job_id = add_job(database, runs=1, steps=(10, 20, 40, 80))
+    measured_once(database, job_id, worker_id)
+    for number in range(3):
+        claimed = take(database, job_id, worker_id)
+        assert claimed is not None
+        assert [cell.n for cell in claimed.cells] == [40]
+        error = {**KILLED, "where": {**claimed.cells[0].place, "phase": "cell"}}
+        with database.transaction() as session:
+            surrender_unit(session, claimed.unit_id, claimed.attempt, error, counts=True)
+            assert session.get_one(Job, job_id).cells_not_measurable == (number == 2)
+            session.execute(update(Unit).values(not_before=None))
+    while (claimed := take(database, job_id, worker_id)) is not None:
+        work_through(database, claimed)
+    with database.transaction() as session:
+        job = session.get_one(Job, job_id)
+        assert (job.state, job.cells_done, job.cells_not_measurable) == ("completed", 3, 1)
+        assert job.value_warnings is not None
+        assert "SIGSEGV" in job.value_warnings[0]["detail"]
+
+
+@pytest.mark.parametrize("code", ["cell_timeout", "memory_exceeded"])
+def test_a_cell_that_takes_too_much_is_left_out_of_a_job_that_measures(
+    database: Database, worker_id: UUID, code: str
+) -> None:
+    job_id = add_job(database, runs=1, protocol="dataeval", steps=(10, 20, 40, 80))
+    claimed = take(database, job_id, worker_id)
+    assert claimed is not None
+    with database.transaction() as session:
+        record_cell(session, claimed.unit_id, claimed.attempt, result(0, 0))
+        error = {"code": code, "detail": "Too much.", "where": {**claimed.cells[1].place, "phase": "cell"}}
+        fail_unit(session, claimed.unit_id, claimed.attempt, error)
+    again = take(database, job_id, worker_id)
+    assert again is not None
+    assert [(cell.done, cell.failed_in) for cell in again.cells] == [
+        *((True, None), (False, "cell"), (False, None), (False, None))
+    ]
+
+
+def test_too_much_for_the_first_cells_or_for_all_is_too_much_for_the_job(database: Database, worker_id: UUID) -> None:
+    def too_slow(job_id: UUID) -> None:
+        claimed = take(database, job_id, worker_id)
+        assert claimed is not None
+        error = {"code": "cell_timeout", "detail": "Too slow.", "where": {**claimed.cells[0].place, "phase": "cell"}}
+        with database.transaction() as session:
+            fail_unit(session, claimed.unit_id, claimed.attempt, error, max_deaths=2)
+
+    first = add_job(database)
+    too_slow(first)
+    assert state(database, first) == "failed"
+    later = add_job(database, runs=3)
+    measured_once(database, later, worker_id)
+    for wanted in ("running", "running", "failed"):
+        too_slow(later)
+        assert state(database, later) == wanted

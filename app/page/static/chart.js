@@ -167,12 +167,11 @@ export class Chart {
       s("text", { class: "axis-name", x: right, y: bottom + 38, "text-anchor": "end" }, "training samples (log scale)"),
     );
 
+    const named = s("g"); // over the curves, so that it can be read
     if (this.ceiling !== null && this.ceiling >= k.yLow && this.ceiling <= k.yHigh) {
       const at = k.y(this.ceiling);
-      inside.append(
-        s("line", { class: "ceiling", x1: k.left, x2: right, y1: at, y2: at }),
-        s("text", { class: "label", x: right - 6, y: at < TOP + 18 ? at + 14 : at - 6, "text-anchor": "end" }, `levels off near ${number(this.ceiling)}`),
-      );
+      inside.append(s("line", { class: "ceiling", x1: k.left, x2: right, y1: at, y2: at }));
+      named.append(s("text", { class: "label", x: right - 6, y: at < TOP + 18 ? at + 26 : at - 6, "text-anchor": "end" }, `levels off near ${number(this.ceiling)}`));
     }
     const path = (points) => points.map(([n, v], i) => `${i ? "L" : "M"}${k.x(n).toFixed(1)} ${k.y(v).toFixed(1)}`).join("");
     for (const one of this.series) {
@@ -216,6 +215,7 @@ export class Chart {
         s("defs", null, s("clipPath", { id: clip }, s("rect", { x: k.left, y: TOP - 4, width: k.plotWidth, height: k.plotHeight + 8 }))),
         frame,
         inside,
+        named,
         this.marked,
         this.pointed,
         surface,

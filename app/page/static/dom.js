@@ -110,7 +110,7 @@ export const STATES = {
 export const ENDED = new Set(["completed", "failed", "cancelled"]);
 
 export function badge(state) {
-  return h("span", { class: `badge state-${state}` }, STATES[state] ?? state);
+  return h("span", { class: `badge state-${state}` }, STATES[state] ?? sentenceCase(state));
 }
 
 export function problemBox(error) {

@@ -1,6 +1,6 @@
 // Leads from the address to the view, and back; one view at a time, each ended by a signal when the next one comes.
 
-import { connection, Problem } from "./api.js";
+import { connection, get, Problem } from "./api.js";
 import { h, problemBox, replace } from "./dom.js";
 
 const VIEWS = [
@@ -82,4 +82,5 @@ window.addEventListener("hashchange", () => {
   });
 });
 nameTheme();
+get("/version", {}, new AbortController().signal).then(({ version }) => replace(document.getElementById("version"), `Sufficiency ${version}`), () => {});
 show();

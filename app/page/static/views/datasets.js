@@ -20,7 +20,7 @@ function classes(info) {
 }
 
 function split(title, one, info) {
-  const params = Object.entries(one.params).map(([k, v]) => `${k} ${JSON.stringify(v)}`).join(", ");
+  const params = Object.entries(one.params).filter(([, v]) => v !== null).map(([k, v]) => `${k} ${JSON.stringify(v)}`).join(", ");
   return [h("dt", null, title), h("dd", null, info?.size !== undefined && [h("strong", null, count(info.size)), " items, "], h("code", null, one.loader), " ", h("span", { class: "muted" }, params))];
 }
 

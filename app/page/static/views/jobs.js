@@ -13,6 +13,7 @@ export async function view({ holder, signal, query, attach }) {
   const body = h("tbody");
   const newer = h("button", { type: "button", onclick: () => (cursors.pop(), load()) }, "Newer");
   const older = h("button", { type: "button", onclick: () => (cursors.push(older.dataset.cursor), load()) }, "Older");
+  const pages = h("div", { class: "row", hidden: true }, newer, older);
   const said = h("p", { class: "muted", role: "status" });
   const compare = h("button", { type: "button", disabled: true, onclick: () => (location.hash = `#/compare?${[...chosen].map((id) => `job=${id}`).join("&")}`) }, "Compare");
   let timer = 0;
@@ -108,6 +109,7 @@ export async function view({ holder, signal, query, attach }) {
     );
     newer.disabled = cursors.length === 0;
     older.disabled = !page.next_cursor;
+    pages.hidden = newer.disabled && older.disabled;
     older.dataset.cursor = page.next_cursor ?? "";
   }
 
@@ -120,7 +122,7 @@ export async function view({ holder, signal, query, attach }) {
       h("table", { class: "cards" }, h("caption", { class: "away" }, "Jobs, the newest first"), h("thead", null, h("tr", null, ["Job", "State", "Progress", "Created"].map((c) => h("th", { scope: "col" }, c)), h("th", { scope: "col", class: "num" }, "Compare"))), body),
       said,
     ),
-    h("div", { class: "row" }, newer, older),
+    pages,
   );
   await load();
   attach();
