@@ -1,17 +1,32 @@
 """Training a LightningModule with Lightning's own loop."""
 
+import logging
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.extras import install
+from sufficiency.plugins.batches import BatchesOf, batch_sizes, normalising
 from sufficiency.plugins.models import FOR_ALL_ARRAYS
 
-REQUIRES = {"pytorch_lightning": install("lightning")}
+# A job is measured with one version: 0.2.0 has a last batch of one item join its neighbours under batch normalisation.
+__version__ = "0.2.0"
+# Either of the two packages that it is published as.
+REQUIRES = {("pytorch_lightning", "lightning"): install("lightning")}
+
+
+def package_of(model: Any) -> str | None:
+    """Return the package whose LightningModule a model is, or None: a trainer of the other one would refuse it."""
+    for base in type(model).__mro__:
+        root = base.__module__.partition(".")[0]
+        if base.__name__ == "LightningModule" and root in ("lightning", "pytorch_lightning"):
+            return "lightning.pytorch" if root == "lightning" else root
+    return None
 
 
 class LightningFit:
@@ -47,19 +62,29 @@ class LightningFit:
 
     def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""
-        import logging
-
-        from pytorch_lightning import Callback, LightningModule, Trainer
-
-        if not isinstance(model, LightningModule):
+        package = package_of(model)
+        if package is None:
             raise TypeError(f"the strategy lightning trains a LightningModule, not {type(model).__name__}")
+        pytorch: Any = import_module(package)
         device = device_of(model)
         x, y = tensors(dataset, torch.device("cpu"))
         chosen = torch.as_tensor(indices)
-        loader = DataLoader(TensorDataset(x[chosen], y[chosen]), batch_size=self.batch_size, shuffle=True)
-        batches, batch_size = len(loader), self.batch_size
+        items, normal = TensorDataset(x[chosen], y[chosen]), normalising(model)
+        sizes = batch_sizes(len(items), self.batch_size, join_last=bool(normal))
+        if max(sizes) > self.batch_size:
+            loader = DataLoader(items, batch_sampler=BatchesOf(RandomSampler(items), sizes))
+        else:
+            loader = DataLoader(items, batch_size=self.batch_size, shuffle=True)
+        batches, batch_size = len(sizes), self.batch_size
 
-        class Weighted(Callback):
+        class Unnormalised(pytorch.Callback):  # type: ignore[misc]
+            """Has one item, which has no batch to be normalised by, take the statistics as they are."""
+
+            def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+                for one in normal:
+                    one.eval()
+
+        class Weighted(pytorch.Callback):  # type: ignore[misc]
             """Has the gradients of a smaller last batch count for its items; its loss is a mean over these."""
 
             def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
@@ -71,13 +96,14 @@ class LightningFit:
                         if parameter.grad is not None:
                             parameter.grad.mul_(self.weight)
 
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-        trainer = Trainer(
+        logging.getLogger(package).setLevel(logging.ERROR)
+        callbacks = [Weighted()] if self.last_batch == "weighted" else []
+        trainer = pytorch.Trainer(
             max_epochs=self.epochs,
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=1,
             gradient_clip_val=self.gradient_clip,
-            callbacks=[Weighted()] if self.last_batch == "weighted" else [],
+            callbacks=[*callbacks, Unnormalised()] if len(items) == 1 and normal else callbacks,
             # A cell is short and is recorded by the service: nothing is to be written beside it.
             logger=False,
             enable_checkpointing=False,

@@ -42,6 +42,11 @@ class SGDMultilabel(GradientDescent):
         Items in a step.
     schedule : {"constant", "cosine"}
         Learning rate over the steps: as it is, or falling to zero along half a cosine.
+    last_batch : {"weighted", "whole"}
+        What an epoch's last batch counts for where it is smaller than the others: its items, or as much as a whole one.
+    batch_norm : {"running", "reestimated"}
+        What batch normalisation is evaluated with: the running statistics of its training, which lag behind where
+        there were few steps, or those of the whole subset, gone through once more after the training.
     """
 
     tasks = ("multilabel",)

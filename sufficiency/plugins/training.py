@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins.batches import batch_sizes, normalising
 from sufficiency.plugins.outputs import expect_logits, expect_task
 
 
@@ -56,14 +56,14 @@ class GradientDescent(ABC):
         x, y = tensors(dataset, device)
         chosen = torch.as_tensor(indices, device=device)
         x, y = x[chosen], y[chosen]
-        normalising = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-        sizes = _batch_sizes(len(chosen), self.batch_size, join_last=bool(normalising))
+        normal = normalising(model)
+        sizes = batch_sizes(len(chosen), self.batch_size, join_last=bool(normal))
         epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
         optimizer = self._make_optimizer(model)
         scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
         model.train()
         if len(chosen) == 1:
-            for module in normalising:  # one item has no batch to be normalised by
+            for module in normal:  # one item has no batch to be normalised by
                 module.eval()
         for _ in range(epochs):
             # Drawn on the CPU: the same batches on every device.
@@ -153,26 +153,17 @@ def reestimate(model: nn.Module, x: Tensor, sizes: Sequence[int]) -> None:
     The plain average over batches (momentum None), each a mean over its items; nothing random is drawn, and whatever
     else the model has (dropout) is as in evaluation.
     """
-    normalising = [one for one in model.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
-    momenta = [one.momentum for one in normalising]
+    tracking = [one for one in normalising(model) if one.track_running_stats]
+    momenta = [one.momentum for one in tracking]
     was_training = [(one, one.training) for one in model.modules()]
     model.eval()
-    for one in normalising:
+    for one in tracking:
         one.reset_running_stats()
         one.momentum = None  # the average of all batches
         one.train()
     for batch in x.split(list(sizes)):
         model(batch)
-    for one, momentum in zip(normalising, momenta, strict=True):
+    for one, momentum in zip(tracking, momenta, strict=True):
         one.momentum = momentum
     for module, training in was_training:
         module.training = training
-
-
-def _batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:
-    full, rest = divmod(items, size)
-    sizes = [size] * full + [rest] * (rest > 0)
-    # Batch normalisation cannot train on one item, so it joins its neighbours; other models keep it as a step.
-    if join_last and size > 1 and full and rest == 1:
-        sizes[-2:] = [size + 1]
-    return sizes

@@ -49,9 +49,11 @@ class Plugin:
     def missing(self) -> str | None:
         """What to do where a package that it needs is not installed: its module names them in `REQUIRES`."""
         required = getattr(sys.modules.get(self.module), "REQUIRES", None)
-        for package, remedy in dict(required or {}).items():
-            if find_spec(package) is None:
-                return f"{package} is not installed where the worker runs: {remedy}, and start the worker again"
+        for named, remedy in dict(required or {}).items():
+            packages = (named,) if isinstance(named, str) else named  # one of several will do
+            if all(find_spec(package) is None for package in packages):
+                absent = f"{' or '.join(packages)} is not installed where the worker runs"
+                return f"{absent}: {remedy}, and start the worker again"
         return None
 
     @cached_property

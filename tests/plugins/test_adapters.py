@@ -288,3 +288,86 @@ def test_a_plugin_without_its_package_says_what_to_install(monkeypatch: pytest.M
         registry.build("dataset", "torchvision", {"name": "MNIST", "path": "."})
     assert caught.value.phase == "find"
     assert not registry.errors
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("items", [1, 2, 5, 9, 17])
+def test_a_last_batch_of_one_is_trained_under_batch_normalisation(items: int) -> None:
+    from torch import nn
+
+    networks: list[Any] = [nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10))]
+    strategies: list[Any] = [SGDClassifier(batch_size=8, epochs=2), SGDClassifier(batch_size=4, epochs=2)]
+    pairs = [(network, strategy) for network in networks for strategy in strategies]
+    with_lightning = pytest.importorskip("pytorch_lightning", reason="pytorch-lightning is not installed")
+    from sufficiency.plugins.lightning import LightningFit
+
+    seen: list[int] = []
+
+    class Net(with_lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = networks[0]
+
+        def forward(self, x: Any) -> Any:
+            return self.layers(x)
+
+        def training_step(self, batch: Any) -> Any:
+            seen.append(len(batch[0]))
+            return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters(), lr=0.01)
+
+    pairs.append((Net(), LightningFit(epochs=2, batch_size=8)))
+    for network, strategy in pairs:
+        strategy.train(network, load_digits(), list(range(items)))
+        assert all(bool(torch.isfinite(one).all()) for one in network.state_dict().values())
+    assert seen[: len(seen) // 2] == {1: [1], 2: [2], 5: [5], 9: [9], 17: [8, 9]}[items]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+def test_without_batch_normalisation_a_last_batch_of_one_is_a_step() -> None:
+    with_lightning = pytest.importorskip("pytorch_lightning", reason="pytorch-lightning is not installed")
+    from sufficiency.plugins.lightning import LightningFit
+
+    seen: list[int] = []
+
+    class Net(with_lightning.LightningModule):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(64, 10)
+
+        def training_step(self, batch: Any) -> Any:
+            seen.append(len(batch[0]))
+            return torch.nn.functional.cross_entropy(self.layer(batch[0].flatten(1)), batch[1])
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.Adam(self.parameters(), lr=0.01)
+
+    LightningFit(epochs=1, batch_size=8).train(Net(), load_digits(), list(range(17)))
+    assert seen == [8, 8, 1]
+
+
+def test_modules_of_either_lightning_are_told_by_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sufficiency.plugins import lightning
+    from sufficiency.plugins.lightning import package_of
+    from sufficiency.training.declared import declared
+
+    def made(package: str) -> type:
+        base = type("LightningModule", (torch.nn.Module,), {"__module__": f"{package}.core.module"})
+        return type("Net", (base,), {})
+
+    for package, trained_by in (
+        ("lightning.pytorch", "lightning.pytorch"),
+        ("pytorch_lightning", "pytorch_lightning"),
+        ("somebodys", None),
+    ):
+        assert package_of(made(package)()) == trained_by
+        assert ("lightning" in declared("model", made(package))["families"]) == (trained_by is not None)
+    remedy = {("a_package_of_nobody", "another_of_nobody"): "pip install it"}
+    monkeypatch.setattr(lightning, "REQUIRES", remedy)
+    [described] = [one for one in Registry.load().describe() if one.name == "lightning"]
+    assert "a_package_of_nobody or another_of_nobody is not installed" in described.capabilities["missing"]
+    monkeypatch.setattr(lightning, "REQUIRES", {("a_package_of_nobody", "torch"): "pip install it"})
+    [described] = [one for one in Registry.load().describe() if one.name == "lightning"]
+    assert "missing" not in described.capabilities
