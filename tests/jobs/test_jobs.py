@@ -23,7 +23,13 @@ def test_a_job_is_queued_with_every_default_filled_in(service: Service) -> None:
     assert job["steps"][-1] == 1000
     assert len(job["steps"]) == 4
     assert job["metrics"]["Loss"] == {"direction": "minimize", "bounds": [0.0, None], "proportion_of": None}
-    assert job["progress"] == {"cells_done": 0, "cells_total": 8, "fraction": 0.0, "eta_seconds": None}
+    assert job["progress"] == {
+        "cells_done": 0,
+        "cells_not_measurable": 0,
+        "cells_total": 8,
+        "fraction": 0.0,
+        "eta_seconds": None,
+    }
     assert job["plugin_versions"] == {
         "model:mlp": "1.0",
         "training:sgd-classifier": "1.0",
@@ -318,7 +324,7 @@ def test_doubtful_values_are_warned_of(service: Service) -> None:
     def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
         values = power_law(run, step, n)
         if (run, step) == (0, 1):
-            return [*values[:1], ("Loss", -1, None), *values[2:4]]  # no loss, and no recall of the last class
+            return [*values[:1], ("Loss", -1, None), *values[2:4], ("Recall", 2, None)]  # no loss, and no recall of the last class
         return [("Accuracy", -1, 1.25), *values[1:]] if (run, step) == (1, 1) else values
 
     job_id = service.submit()["id"]

@@ -48,8 +48,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 @pytest.fixture
-def run(data_dir: Path) -> Iterator[Callable[[], Running]]:
+def run(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Running]]:
     """Start `sufficiency standalone` on the test's data directory; end what is left of it after the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # those of other tests leave their notes elsewhere
     started: list[Running] = []
 
     def start() -> Running:
