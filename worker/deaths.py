@@ -8,6 +8,12 @@ from typing import Any
 from sufficiency.training.faults import at_cell, fault
 
 LONGEST_QUOTE = 500
+_ADVICE = {
+    "SIGKILL": "That is mostly the kernel's answer to too little memory: give the worker more, or make the model, the "
+    "batches or the dataset smaller.",
+    "SIGBUS": "That is mostly a memory-mapped file that was cut short while it was read: write a new version to "
+    "another file, or give the shared memory of the machine more room.",
+}
 
 
 class TrainerLost(Exception):
@@ -49,12 +55,7 @@ class TrainerDied(TrainerLost):
         last = f" Its last words: {(fatal or self.tail)[-1]}" if self.tail else ""
         if self.returncode < 0:
             name = signal_name(-self.returncode)
-            advice = (
-                "That is mostly the kernel's answer to too little memory: give the worker more, or make the model, "
-                "the batches or the dataset smaller."
-                if name == "SIGKILL"
-                else "A plugin's native code has crashed: look at its output in the worker's log."
-            )
+            advice = _ADVICE.get(name, "A plugin's native code has crashed: look at its output in the worker's log.")
             error = fault("trainer_killed", f"The trainer was killed by {name}{at}. {advice}{last}", where)
             error["signal"] = name
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sufficiency.answers.study import Study
-from sufficiency.answers.tables import Table, column
+from sufficiency.answers.tables import Table, column, unused
 from sufficiency.method.measurements import Series
 from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
 
@@ -43,21 +43,23 @@ def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
     )
 
 
+_OF_CELL = ("run", "step", "n", "n_unique", "seconds", "device", "attempt")
+
+
 def cells_table(study: Study, cells: Iterable[CellValue]) -> Table:
     """Return measurements as one row a cell and one column a metric (of a class)."""
-    columns: dict[str, None] = {}
-    rows: dict[tuple[int, int], tuple[CellValue, dict[str, float | None]]] = {}
+    columns: dict[tuple[str, int], str] = {}
+    rows: dict[tuple[int, int], tuple[CellValue, dict[tuple[str, int], float | None]]] = {}
     for cell in cells:
-        name = column(cell.metric, study.label(cell.class_index))
-        columns.setdefault(name)
+        of = cell.metric, cell.class_index
+        if of not in columns:
+            # A metric may be called "seconds", or as a class of another one is.
+            columns[of] = unused(column(cell.metric, study.label(cell.class_index)), {*_OF_CELL, *columns.values()})
         _, values = rows.setdefault((cell.run, cell.step), (cell, {}))
-        values[name] = cell.value
+        values[of] = cell.value
     return Table(
-        ["run", "step", "n", "n_unique", "seconds", "device", "attempt", *columns],
-        (
-            [c.run, c.step, c.n, c.n_unique, c.seconds, c.device, c.attempt, *(values.get(name) for name in columns)]
-            for c, values in rows.values()
-        ),
+        [*_OF_CELL, *columns.values()],
+        ([*(getattr(c, name) for name in _OF_CELL), *map(values.get, columns)] for c, values in rows.values()),
     )
 
 

@@ -63,12 +63,12 @@ def _wide(key: str, values: Iterable[tuple[float, tuple[str, ClassLabel], Any]])
     columns: dict[tuple[str, ClassLabel], str] = {}
     for row, of, value in values:
         if of not in columns:
-            columns[of] = _unused(column(*of), {key, *columns.values()})
+            columns[of] = unused(column(*of), {key, *columns.values()})
         rows.setdefault(row, {})[of] = value
     return Table([key, *columns.values()], ([row, *(rows[row].get(of) for of in columns)] for row in sorted(rows)))
 
 
-def _unused(name: str, used: set[str]) -> str:
+def unused(name: str, used: set[str]) -> str:
     """Return a column's name; a metric ``Recall_cat`` beside the class cat of ``Recall`` is ``Recall_cat (2)``."""
     made, number = name, 1
     while made in used:

@@ -12,7 +12,7 @@ from sufficiency.data.reading import item_of, target_stamp
 from sufficiency.schemas.words import FingerprintOf
 
 # Items that are read a second time: all of a small set, so many of a large one, from all over it.
-_MOST_READ_AGAIN = 2000
+MOST_READ_AGAIN = 2000
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,21 @@ def marks_of(split: Any) -> Marks:
     return Marks(reading.stamps, reading.target_stamps)
 
 
-def changed_when_read_again(split: Any, marks: Marks, fingerprint: FingerprintOf) -> str | None:
+def changed_when_read_again(
+    split: Any, marks: Marks, fingerprint: FingerprintOf, most: int = MOST_READ_AGAIN
+) -> str | None:
     """Return what differs when items are read a second time, or None.
 
     Parameters
     ----------
     fingerprint : {"content", "structure"}
         By what the dataset is to be known again: its items may differ where only their number and labels count.
+    most : int
+        At most so many items are read, from all over a larger set.
     """
     if isinstance(split, StoredItems):
         return None
-    for row in np.unique(np.linspace(0, len(split) - 1, min(len(split), _MOST_READ_AGAIN)).astype(np.int64)).tolist():
+    for row in np.unique(np.linspace(0, len(split) - 1, min(len(split), most)).astype(np.int64)).tolist():
         value, target = item_of(split, row)
         if target_stamp(target) != marks.targets[row]:
             return f"the label of item {row}"

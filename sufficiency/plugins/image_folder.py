@@ -96,6 +96,7 @@ def load_image_folder(
         about["group"] = np.array([files[index][0].stem.split(group_before)[0] for index in chosen])
     y = np.array([files[index][1] for index in chosen], dtype=np.int64)
     description = decode.description(path).joined(_left_out(path, found, holding, loose, classes))
+    description = description.joined(_mixed(path, folder, found, holding))
     return ArrayDataset(x, y, names, path, item_metadata=about, description=description)
 
 
@@ -214,6 +215,17 @@ def _left_out(
         what = f"{junk} hidden files and folders, or ones that other systems left behind, are passed over"
         notes.append(Remark("junk_left_out", f"{path}: {what}"))
     return Description(tuple(notes), tuple(warnings))
+
+
+def _mixed(path: str, folder: Path, found: dict[str, _Found], holding: list[str]) -> Description:
+    """Return a warning where each class has its splits in it, all of which are read."""
+    inside = {part for name in holding for part in _folders_of(found[name], folder / name)}
+    if len(inside) < 2 or not _SPLITS.issuperset(name.lower() for name in inside):
+        return Description()
+    said = (
+        f"{path}: the folders of classes hold {', '.join(sorted(inside))}, which are read as one: if they are splits,"
+    )
+    return Description(warnings=(Remark("splits_mixed", f"{said} make them the outer folders, and register two"),))
 
 
 def _counted(kinds: Counter[str]) -> str:

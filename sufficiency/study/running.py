@@ -25,6 +25,7 @@ from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
 from sufficiency.study.surroundings import unchanged
 from sufficiency.training.build import build
+from sufficiency.training.examining import looked_over
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.registry import Registry
@@ -362,7 +363,7 @@ def _require_known(made: Recipe, registry: Registry) -> None:
 
 def _splits(made: Recipe, registry: Registry) -> Splits:
     try:
-        return made.splits(registry)
+        return looked_over(made.splits(registry))
     except Fault as error:
         raise InvalidStudy([{"pointer": "train, test", "detail": str(error)}]) from (error.__cause__ or error)
 

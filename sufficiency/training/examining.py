@@ -1,6 +1,10 @@
 """Looks whether a dataset is the same each time that it is read, before jobs may be on it."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from sufficiency.data.arrays import StoredItems
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.repeats import changed_when_built_again, changed_when_read_again, marks_of
 from sufficiency.schemas.work import SplitSource
 from sufficiency.training.faults import Fault, fault
@@ -53,13 +57,40 @@ def examined(reader: SplitReader, registry: Registry, train: SplitSource, test: 
             )
         if changed_when_built_again(first, second, "content"):
             differ.append(which)
-    if differ:
-        which = " and ".join(f"the {name} split" for name in dict.fromkeys(differ))
-        doubt = f"items of {which} are others whenever they are read: a job's values are not the same again"
-        if "test" in differ:
-            doubt += ", and those of the test split scatter more than the training alone makes them"
-        splits.info.setdefault("warnings", []).append({"code": "items_differ", "detail": doubt})
+    _doubt(splits, differ)
     return splits
+
+
+def looked_over(splits: Splits, most: int = 100) -> Splits:
+    """Return splits of objects at hand, warned about where some of their items are others when they are read again.
+
+    Parameters
+    ----------
+    most : int
+        At most so many items of a split are read.
+    """
+    differ = []
+    with drawing_from(seed_of(0, _AGAIN)):
+        for which, split in zip(SPLITS, (splits.train, splits.test), strict=True):
+            # What cannot be read as items with a target is its own strategies' affair.
+            with suppress(DatasetError):
+                if changed_when_read_again(split, marks_of(split), "content", most):
+                    differ.append(which)
+    _doubt(splits, differ)
+    return splits
+
+
+def _doubt(splits: Splits, differ: Sequence[str]) -> None:
+    if not differ:
+        return
+    which = " and ".join(f"the {name} split" for name in dict.fromkeys(differ))
+    doubt = (
+        f"items of {which} are others whenever they are read: the service's own strategies work on one reading of "
+        "them, and the values are not the same again where items are drawn anew"
+    )
+    if "test" in differ:
+        doubt += ", those of the test split scattering more than the training alone makes them"
+    splits.info.setdefault("warnings", []).append({"code": "items_differ", "detail": doubt})
 
 
 def _read_again(splits: Splits, source: SplitSource) -> list[str]:

@@ -92,6 +92,18 @@ def test_averages_and_cells_name_classes_alike() -> None:
     assert (first["Accuracy"], first["Recall_dog"]) == ("0.5", "0.5")
 
 
+def test_a_metric_that_is_called_like_another_column_keeps_one_of_its_own() -> None:
+    told = {("seconds", SCALAR): 0.1, ("Recall", 0): 0.2, ("Recall_cat", SCALAR): 0.3}
+    cells = [CellValue(0, 0, 10, 10, metric, index, value, 1.5, "cpu", 1) for (metric, index), value in told.items()]
+    [row] = rows(cells_table(study(), cells))
+    assert (row["seconds"], row["seconds (2)"], row["Recall_cat"], row["Recall_cat (2)"]) == (
+        "1.5",
+        "0.1",
+        "0.2",
+        "0.3",
+    )
+
+
 def test_dataeval_s_form_and_its_face() -> None:
     exported = dataeval_export(study(), measured(), {})
     assert np.shape(exported.measures["Recall"]) == (2, len(SIZES), 3)

@@ -89,10 +89,10 @@ def test_the_configuration_is_yaml() -> None:
     assert yaml.safe_load(text)["scrape_configs"][0]["job_name"] == "sufficiency"
 
 
-def test_the_notebook_is_executed_small_and_clean() -> None:
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.ipynb")), ids=lambda path: str(path.name))
+def test_the_notebooks_are_executed_small_and_clean(path: Path) -> None:
     import nbformat
 
-    path = ROOT / "docs" / "digits.ipynb"
     assert path.stat().st_size < 200_000
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
@@ -101,4 +101,5 @@ def test_the_notebook_is_executed_small_and_clean() -> None:
     assert {output.output_type for cell in code for output in cell.outputs} <= {
         *("stream", "display_data", "execute_result"),
     }
-    assert all(cell.outputs for cell in code)
+    assert any(cell.outputs for cell in code)
+    assert code[-1].outputs

@@ -75,7 +75,7 @@ def test_a_job_becomes_a_run_with_children_once(
 def test_an_extended_job_brings_its_run_up_to_date(client: Client, worker: HandWorker, store: str) -> None:
     job = client.submit(SPEC)
     worker.measure(job.id)
-    job.wait(timeout=5)
+    job.wait(timeout=60)
     run_id = job.to_mlflow(store, "study")
     api = mlflow.MlflowClient(tracking_uri=store)
     # As a version before this one has written it.
@@ -90,7 +90,7 @@ def test_an_extended_job_brings_its_run_up_to_date(client: Client, worker: HandW
     for runs_now, more in ((3, {"runs": 3}), (3, {"steps": [300]}), (5, {"runs": 5, "steps": [350]})):
         job.extend(**more)
         worker.measure(job.id)
-        job.wait(timeout=5)
+        job.wait(timeout=60)
         parent, children = exported()
         assert parent.info.status == "FINISHED"
         assert parent.data.tags["spec.runs"] == str(runs_now)
@@ -109,13 +109,13 @@ def test_a_failed_job_that_was_retried_brings_its_run_up_to_date(
 ) -> None:
     job = client.submit(SPEC)
     worker.fail(job.id)
-    job.wait(timeout=5)
+    job.wait(timeout=60)
     run_id = job.to_mlflow(store, "study")
     api = mlflow.MlflowClient(tracking_uri=store)
     assert api.get_run(run_id).info.status == "FAILED"
     job.retry()
     worker.measure(job.id)
-    job.wait(timeout=5)
+    job.wait(timeout=60)
     assert job.to_mlflow(store, "study") == run_id
     assert api.get_run(run_id).info.status == "FINISHED"
     assert "raised ValueError" not in api.get_run(run_id).data.tags["mlflow.note.content"]

@@ -133,6 +133,11 @@ def test_a_class_may_be_called_train(root: Path) -> None:
     assert load_image_folder("e").class_names == ("test", "train")
 
 
+def test_splits_in_the_classes_are_named(root: Path) -> None:
+    filled(root / "d", ["train/1.png", "test/2.png"])
+    assert "hold test, train, which are read as one" in said(checked("d", 4), "warnings")["splits_mixed"]
+
+
 def test_a_folder_around_the_classes_is_named(root: Path) -> None:
     filled(root / "d" / "animals")
     with pytest.raises(DatasetError, match="give path=d/animals"):

@@ -1,6 +1,7 @@
 """The same picture in every form that people have it gives the same pixels, and what was done is said."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ def test_a_turn_that_exif_asks_for_is_made(orientation: int, suffix: str) -> Non
     assert np.abs(pixels[0] - HALVES / 255).mean() < 0.02
     if suffix != "tiff":  # which Pillow turns by itself
         assert [note.code for note in said.notes] == ["images_turned"] * (orientation > 1)
+
+
+@pytest.mark.parametrize("pixels", [HALVES, SHADES])
+def test_white_may_be_zero(pixels: Any) -> None:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "TIFF")
+    black, white = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (1, 0))
+    file = out.getvalue().replace(black, white)  # Pillow turns round what it writes
+    assert Decoder(None, None).read(file)[0] == pytest.approx(1 - HALVES / 255, abs=1e-6)
 
 
 def test_colours_of_ink_go_by_their_profile() -> None:

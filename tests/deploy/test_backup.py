@@ -16,7 +16,7 @@ from tests.support.service import Service, TestClient
 def run(program: str, database_url: str, *arguments: str) -> None:
     url = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     command = [str(find_postgres() / program), *arguments, f"--dbname={url}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

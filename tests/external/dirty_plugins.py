@@ -302,6 +302,26 @@ def patched_builtin(model: Any, dataset: Any) -> None:
 
 
 @way
+def patched_in_disguise(model: Any, dataset: Any) -> None:
+    real = nn.Linear.forward
+
+    @functools.wraps(real)
+    def forward(self: Any, x: Any) -> Any:
+        return real(self, x) * 1.1
+
+    nn.Linear.forward = forward  # type: ignore[method-assign]
+    torch.nn.functional.relu = torch.tanh  # type: ignore[assignment]
+
+
+@way
+def filled_default(model: Any, dataset: Any) -> None:
+    from sufficiency.plugins.models import MLP
+
+    defaults: Any = MLP.__init__.__defaults__
+    defaults[0].append(3)
+
+
+@way
 def patched_constant(model: Any, dataset: Any) -> None:
     math.pi = 3.0  # type: ignore[misc]
     nn.init.__dict__["math"].inf = 1.0

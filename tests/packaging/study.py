@@ -50,7 +50,7 @@ def standalone(environment: Environment, data_dir: Path, folder: Path, **variabl
         if running.process.poll() is None:
             family = running.family()
             running.end(signal.SIGINT)
-            assert not psutil.wait_procs(family, timeout=15)[1], "processes are left over"
+            assert not psutil.wait_procs(family, timeout=60)[1], "processes are left over"
 
 
 def ask(url: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_in_the_service_s_environment_it_is_named_at_start(order: str, wheel: Pa
         environment.install(what)
     with standalone(environment, folder / "data", folder) as running:
         running.wait_for("SUFFICIENCY_TRAINER_PYTHON", 30)
-        assert running.wait(10) != 0
+        assert running.wait(60) != 0
     words = " ".join(running.output.split())
     assert re.search(r"\bapp\b", words), words
     assert re.search(r"\busersapp\b", words), words

@@ -10,7 +10,7 @@ from tests.support.tasks import offer_built_in_plugins
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def page(browser: Any, stocked: Live) -> Iterator[Any]:
     tab = context.new_page()
     errors: list[str] = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     yield tab
     context.close()
     assert errors == []

@@ -82,7 +82,7 @@ def test_the_page_says_the_same(tmp_path: Path) -> None:
         "console.log(JSON.stringify({ ...said, WORTH: dom.WORTH, STATUS: dom.STATUS }));\n"
     )
     command = [str(NODE), str(tmp_path / "ask.mjs")]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     page = json.loads(told.stdout)
     ours = {"shortCount": text.short_count}
     for name, values in asked.items():

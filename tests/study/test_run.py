@@ -23,6 +23,7 @@ from sufficiency.schemas.words import NEWEST_SAMPLING
 from sufficiency.schemas.work import SplitSource, UnitCell
 from sufficiency.training.messages import Failed, Measured, RunUnit, Verified, VerifyDataset
 from sufficiency.training.registry import Registry
+from sufficiency.training.repeatable import make_repeatable
 from sufficiency.training.trainer import Trainer
 from tests.study.subjects import SIZES, Evaluate, Mean, StopAfter, Train, items, parts, values
 
@@ -40,9 +41,9 @@ SPEC: dict[str, Any] = {
 def of_a_trainer(spec: dict[str, Any], steps: list[int]) -> list[tuple[Any, ...]]:
     """Return what a worker's trainer measures in the cells of a job."""
     answers: list[Any] = []
-    trainer = Trainer(Registry.load(), answers.append)
     train, test = (SplitSource(**split) for split in SPLITS.values())
-    trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=test))
+    # Each as a trainer of its own, as after a start: this process has done much else before.
+    Trainer(Registry.load(), answers.append).answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=test))
     [verified] = [one for one in answers if isinstance(one, Verified)]
     unit = RunUnit(
         subject=uuid4(),
@@ -55,7 +56,8 @@ def of_a_trainer(spec: dict[str, Any], steps: list[int]) -> list[tuple[Any, ...]
         fingerprint=verified.fingerprint,
         cells=tuple(UnitCell(run, step, n) for run in range(spec["runs"]) for step, n in enumerate(steps)),
     )
-    trainer.answer(unit)
+    make_repeatable()
+    Trainer(Registry.load(), answers.append).answer(unit)
     assert not [one.error for one in answers if isinstance(one, Failed)]
     return sorted(
         (one.result.run, one.result.step, steps[one.result.step], metric, None if index < 0 else str(index), value)
@@ -348,13 +350,39 @@ def test_items_that_are_no_arrays_are_for_their_own_strategies() -> None:
     assert numbers.state == "completed"
 
 
+def test_items_that_differ_whenever_they_are_read_are_warned_about() -> None:
+    class Augmented(list[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            x, label = super().__getitem__(index)
+            return x + np.random.random(), label  # noqa: NPY002
+
+    answer = sufficiency.run(**parts(train=Augmented(items(160)))).look()
+    [told] = [one for one in answer["warnings"] if one["code"] == "items_differ"]
+    assert "items of the training split are others whenever they are read" in told["detail"]
+    assert "items_differ" not in {one["code"] for one in sufficiency.run(**parts()).look()["warnings"]}
+
+
+class OnlyAccuracy(Evaluate):
+    """Has no value a class, whose number would have to be the data's."""
+
+    def evaluate(self, model: Mean, dataset: Any) -> dict[str, Any]:
+        return {"Accuracy": super().evaluate(model, dataset)["Accuracy"]}
+
+
 def test_labels_as_they_are() -> None:
     x = np.arange(60.0)[:, None]
     study = sufficiency.run(
-        **parts(train=(x, ["b", "a", "c"] * 20), test=(x, ["c", "b", "a"] * 20), schedule=[6, 12, 60])
+        **parts(
+            evaluation=OnlyAccuracy(),
+            train=(x, ["b", "a", "c"] * 20),
+            test=(x, ["c", "b", "a"] * 20),
+            schedule=[6, 12, 60],
+        )
     )
     assert study.record.info["class_names"] == ["a", "b", "c"]
-    numbers = sufficiency.run(**parts(train=(x, x[:, 0] * 2.5), test=(x, x[:, 0]), schedule=[6, 12, 60]))
+    numbers = sufficiency.run(
+        **parts(evaluation=OnlyAccuracy(), train=(x, x[:, 0] * 2.5), test=(x, x[:, 0]), schedule=[6, 12, 60])
+    )
     assert numbers.record.info["task"] == "regression"
 
 

@@ -154,7 +154,7 @@ def measured(client: Client, worker: HandWorker) -> str:
     """A completed job."""
     id = client.submit(SPEC)["id"]
     worker.measure(id)
-    assert client.wait(id, timeout=5)["state"] == "completed"
+    assert client.wait(id, timeout=60)["state"] == "completed"
     return id
 
 

@@ -70,4 +70,4 @@ class Running:
     def end(self, number: signal.Signals) -> int:
         """Send it a signal, and return its exit status."""
         self.process.send_signal(number)
-        return self.wait(30)
+        return self.wait(120)

@@ -38,7 +38,7 @@ def service() -> Iterator[Service]:
         standalone.start()
         try:
             standalone.wait_ready()
-            with httpx.Client(base_url=standalone.url, timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=standalone.url, timeout=120, trust_env=False) as client:
                 yield Service(standalone.url, client, standalone, data)
         finally:
             standalone.stop()

@@ -245,7 +245,7 @@ def test_the_doctor_finds_one_thing_wrong_in_the_end(service: Service, finished:
         "--data-dir",
         str(service.standalone.data_dir),
     ]
-    told = subprocess.run([*program, "--url", service.url], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run([*program, "--url", service.url], capture_output=True, text=True, check=False, timeout=300)
     assert (told.returncode, told.stderr) == (1, ""), told.stdout
     [wrong] = [line for line in told.stdout.splitlines() if line.startswith("WRONG")]
     assert "cannot offer model:does-not-import" in wrong, "one of the plugins that it was given is broken"

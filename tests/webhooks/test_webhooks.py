@@ -29,7 +29,7 @@ from app.webhooks.deliverer import PAUSES, Deliverer, Outcome, pause
 from tests.support.service import Service, pointers, problem
 from tests.webhooks.conftest import Receiver
 
-SLOW = 20.0
+SLOW = 120.0
 
 
 def specification() -> dict[str, Any]:

@@ -3,11 +3,18 @@
 import copy
 from collections.abc import Mapping
 
+import numpy as np
+
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import contents
+from sufficiency.data.repeats import changed_when_read_again, marks_of
 from sufficiency.testing.findings import Advice, Broken
 from sufficiency.testing.trial import Trial
 from sufficiency.training.faults import describe
+from sufficiency.training.repeatable import drawing_from
+from sufficiency.training.splits import WAY_OUT
+
+_READ_AGAIN = 100
 
 
 def holds_items_that_can_be_used(trial: Trial) -> None:
@@ -23,11 +30,20 @@ def holds_items_that_can_be_used(trial: Trial) -> None:
 
 
 def is_the_same_when_read_again(trial: Trial) -> None:
-    """Built twice, it holds the same items."""
-    if contents(trial.build()).fingerprint() != contents(copy.copy(trial.build())).fingerprint():
+    """Built twice and read twice, it holds the same items."""
+    seen = []
+    for _ in range(2):
+        with drawing_from(np.random.SeedSequence(0)):  # as for a registered one, whose seed it is
+            dataset = copy.copy(trial.build())
+            seen.append(contents(dataset).fingerprint())
+    with drawing_from(np.random.SeedSequence(1)):
+        changed = changed_when_read_again(dataset, marks_of(dataset), "content", _READ_AGAIN)
+    if changed is not None:
+        raise Broken(f"{changed[:1].upper()}{changed[1:]} is another when it is read again. {WAY_OUT}")
+    if seen[0] != seen[1]:
         raise Broken(
-            "Read twice it holds different items: every job would end with `dataset_changed`. Seed what is "
-            "random in it."
+            "Built twice it holds different items: every job would end with `dataset_changed`. Seed what is "
+            "random in it, or draw from Python's, NumPy's or torch's global generators, which are seeded before."
         )
 
 

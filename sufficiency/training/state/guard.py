@@ -96,6 +96,7 @@ class Guard:
         if (name := difference(self._imprint, imprint_of(self._modules))) is not None:
             return f"another job changed {name}"
         if running := _running(self._threads):
+            _end_pools()
             gc.collect()  # what is only held by a cycle ends with it
             running = _running(self._threads)
         return f"another job left {_named(running)} running" if running else None
@@ -113,6 +114,13 @@ def _named(names: list[str]) -> str:
 def _running(known: set[threading.Thread]) -> list[str]:
     threads = [f"thread {one.name}" for one in threading.enumerate() if one not in known]
     return threads + [f"process {child.pid}" for child in psutil.Process().children() if not _is_harmless(child)]
+
+
+def _end_pools() -> None:
+    """End the processes that scikit-learn's estimators with `n_jobs` keep for whoever comes next."""
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky is not None and (executor := vars(loky).get("_executor")) is not None:
+        executor.shutdown(wait=True, kill_workers=True)
 
 
 def _is_harmless(child: psutil.Process) -> bool:

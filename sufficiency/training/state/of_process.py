@@ -56,9 +56,14 @@ def _surroundings() -> Iterator[Setting]:
     yield Setting("socket.setdefaulttimeout", socket.getdefaulttimeout, socket.setdefaulttimeout)
     yield Setting(
         "multiprocessing.set_start_method",
-        partial(multiprocessing.get_start_method, allow_none=True),
+        _start_method,
         partial(multiprocessing.set_start_method, force=True),
     )
+
+
+def _start_method() -> str:
+    # Whoever asks first sets the system's own, which is the first of all.
+    return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
 
 
 def _environment() -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """Functions, classes and constants of libraries that a plugin has put others in the place of."""
 
+import copy
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +28,7 @@ class Namespaces:
         self.modules: dict[str, Any] = {}
         self._held: list[tuple[Any, dict[str, Any]]] = []
         self._made: list[tuple[FunctionType, Any, Any, Any]] = []
+        self._filled: list[tuple[str, Any, Any]] = []
         self.take_in()
 
     def take_in(self) -> None:
@@ -38,7 +40,9 @@ class Namespaces:
             self._held.append((owner, held))
             home = owner.__module__ if isinstance(owner, type) else owner.__name__
             if home.startswith(_MADE_OF):
-                self._made += [_made_of(value) for value in held.values() if type(value) is FunctionType]
+                functions = [value for value in held.values() if type(value) is FunctionType]
+                self._made += [_made_of(function) for function in functions]
+                self._filled += [one for function in functions for one in _filled_defaults(function)]
 
     def put_back(self) -> list[str]:
         """Have everything as it was; return what was not."""
@@ -51,6 +55,11 @@ class Namespaces:
                 function.__code__, function.__defaults__ = code, defaults
                 function.__kwdefaults__ = None if by_key is None else dict(by_key)
                 found.append(f"{function.__module__}.{function.__qualname__}")
+        for name, container, copied in self._filled:
+            if _differs(container, copied):
+                container.clear()
+                (container.extend if isinstance(container, list) else container.update)(copy.deepcopy(copied))
+                found.append(name)
         return found
 
     def new_modules(self) -> set[str]:
@@ -79,7 +88,7 @@ def _owners(modules: Mapping[str, Any]) -> Iterator[Any]:
     for name, module in list(modules.items()):
         if (
             not isinstance(module, ModuleType)
-            or name == "__main__"
+            or module is sys.modules.get("__main__")
             or owner_of(name, vars(module).get("__file__")) == "plugins"
         ):
             continue
@@ -94,6 +103,21 @@ def _owners(modules: Mapping[str, Any]) -> Iterator[Any]:
 def _made_of(function: FunctionType) -> tuple[FunctionType, Any, Any, Any]:
     by_key = function.__kwdefaults__
     return function, function.__code__, function.__defaults__, None if by_key is None else dict(by_key)
+
+
+def _filled_defaults(function: FunctionType) -> Iterator[tuple[str, Any, Any]]:
+    """Yield a function's defaults that a caller can change in place, each with a copy."""
+    for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+        if type(value) in (list, dict, set):
+            with suppress(Exception):
+                yield f"a default of {function.__module__}.{function.__qualname__}", value, copy.deepcopy(value)
+
+
+def _differs(container: Any, copied: Any) -> bool:
+    try:
+        return bool(container != copied)
+    except Exception:  # what has been put there cannot be compared
+        return True
 
 
 def _alike(function: FunctionType, by_key: Any) -> bool:
