@@ -160,7 +160,7 @@ class Job:
 
     def __init__(self, model: Callable[[], Any]) -> None:
         self.train = self.test = classes(3)
-        self.labels = self.train.y
+        self.labels, self.class_names = self.train.y, self.train.class_names
         self.training, self.evaluation, self.reset = (
             SGDClassifier(epochs=1),
             Classification(["accuracy", "log_loss"]),
@@ -178,6 +178,9 @@ class Recorded(list[CellResult]):
 
     def record(self, result: CellResult) -> None:
         self.append(result)
+
+    def give_up(self, cell: UnitCell, error: Fault) -> None:
+        raise error
 
 
 def test_a_job_of_the_version_before_is_continued_as_it_was_begun() -> None:
