@@ -24,6 +24,7 @@ BY_CODE = {
     "job_completed": "add runs or steps with `sufficiency extend {id}`, or measure all of it again with --start-anew",
     "job_not_ended": "wait for it with `sufficiency watch {id}`, or end it with `sufficiency cancel {id}`",
     "job_ended": "see what it measured with `sufficiency measurements {id}`",
+    "measured_elsewhere": "measure more where it was measured, and send all of it as another job",
     "job_unplanned": "queue it again with `sufficiency retry {id}`",
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",

@@ -377,6 +377,7 @@ class OddBoxes(Detection):
 
 def test_a_dataset_without_a_picture_is_still_a_dataset() -> None:
     told: list[Any] = []
+    subject = uuid4()  # one for all: how much of this module a trainer compares is not of interest
     registry = Registry.load([f"dataset:odd={__name__}:OddBoxes", f"dataset:boxes={__name__}:Detection"])
     trainer = Trainer(registry, told.append)
     rule = {"test_fraction": 0.4, "seed": 0, "stratify": True, "group_by": None}
@@ -385,12 +386,12 @@ def test_a_dataset_without_a_picture_is_still_a_dataset() -> None:
             SplitSource.registered({"loader": loader, "params": {}, "part": {"name": name, **rule}})
             for name in ("train", "test")
         )
-        trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=test))
+        trainer.answer(VerifyDataset(subject=subject, attempt=1, train=train, test=test))
     assert [message.type for message in told] == ["verified", "verified"]
     assert told[0].preview is None
     assert told[1].preview.startswith(b"\x89PNG")
     assert [message.info["train"]["size"] for message in told] == [2, 2]
     grouped = replace(test, part=SplitPart("test", group_by="who"))
-    trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=grouped))
+    trainer.answer(VerifyDataset(subject=subject, attempt=1, train=train, test=grouped))
     assert told[2].error["code"] == "dataset_invalid"
     assert told[2].error["detail"].startswith("The test split cannot be used: item 0 has no metadata 'who'")

@@ -324,7 +324,12 @@ def test_doubtful_values_are_warned_of(service: Service) -> None:
     def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
         values = power_law(run, step, n)
         if (run, step) == (0, 1):
-            return [*values[:1], ("Loss", -1, None), *values[2:4], ("Recall", 2, None)]  # no loss, and no recall of the last class
+            return [
+                *values[:1],
+                ("Loss", -1, None),
+                *values[2:4],
+                ("Recall", 2, None),
+            ]  # no loss, and no recall of the last class
         return [("Accuracy", -1, 1.25), *values[1:]] if (run, step) == (1, 1) else values
 
     job_id = service.submit()["id"]

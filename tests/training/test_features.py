@@ -114,7 +114,8 @@ def test_a_linear_probe_on_them_is_a_study() -> None:
     answers: list[Any] = []
     trainer = Trainer(registry(), answers.append)
     train, test = sources(params={"width": 64})
-    trainer.answer(VerifyDataset(subject=uuid4(), attempt=1, train=train, test=test))
+    job = uuid4()  # one for both: what this module counts in between would be another job's traces
+    trainer.answer(VerifyDataset(subject=job, attempt=1, train=train, test=test))
     [verified] = [one for one in answers if isinstance(one, Verified)]
     spec = {
         "model": {"name": "sklearn", "params": {"estimator": "LogisticRegression"}},
@@ -127,7 +128,7 @@ def test_a_linear_probe_on_them_is_a_study() -> None:
     trainer.answer(
         RunUnit(
             subject=uuid4(),
-            job=uuid4(),
+            job=job,
             attempt=1,
             spec=JobSpec.model_validate(spec),
             device="cpu",

@@ -44,6 +44,8 @@ class Guard:
         self._settings = Snapshot(chain(of_torch.settings(), of_process.settings(), of_libraries.settings()))
         self._namespaces = Namespaces()
         self._threads = set(threading.enumerate())
+        # What a plugin starts when it is imported a new trainer would start again.
+        self._children = set(psutil.Process().children())
         self._job: UUID | None = None
         self._worn: str | None = None
 
@@ -95,11 +97,17 @@ class Guard:
             return f"another job imported {_named(sorted(later))}"
         if (name := difference(self._imprint, imprint_of(self._modules))) is not None:
             return f"another job changed {name}"
-        if running := _running(self._threads):
+        if running := self._running():
             _end_pools()
             gc.collect()  # what is only held by a cycle ends with it
-            running = _running(self._threads)
+            running = self._running()
         return f"another job left {_named(running)} running" if running else None
+
+    def _running(self) -> list[str]:
+        """Return the threads and processes that were not there when the plugins had been loaded."""
+        threads = [f"thread {one.name}" for one in threading.enumerate() if one not in self._threads]
+        children = (one for one in psutil.Process().children() if one not in self._children and not _is_harmless(one))
+        return threads + [f"process {child.pid}" for child in children]
 
 
 def _files(modules: dict[str, Any]) -> list[str]:
@@ -109,11 +117,6 @@ def _files(modules: dict[str, Any]) -> list[str]:
 def _named(names: list[str]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _running(known: set[threading.Thread]) -> list[str]:
-    threads = [f"thread {one.name}" for one in threading.enumerate() if one not in known]
-    return threads + [f"process {child.pid}" for child in psutil.Process().children() if not _is_harmless(child)]
 
 
 def _end_pools() -> None:
