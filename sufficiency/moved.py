@@ -3,7 +3,7 @@
 import re
 from traceback import extract_tb
 
-# Module → what is imported in its place. The longest that fits counts, and what is below it keeps its name.
+# Module, or one of its names → what is imported in its place. The longest that fits counts; what is below keeps its name.
 MOVED = {
     "app.cli": "sufficiency.cli",
     "app.client": "sufficiency",
@@ -18,6 +18,9 @@ MOVED = {
     "worker.metrics": "sufficiency.training.metrics",
     "worker.plugins": "sufficiency.plugins",
     "worker.plugins.arrays": "sufficiency.data.arrays",
+    "worker.plugins.arrays.DatasetError": "sufficiency.data.errors.DatasetError",
+    "worker.plugins.arrays.MappedDataset": "sufficiency.data.mapped.MappedDataset",
+    "worker.plugins.arrays.materialise": "sufficiency.data.foreign.materialise",
     "worker.plugins.paths": "sufficiency.data.paths",
     "worker.plugins.preview": "sufficiency.data.preview",
     "worker.plugins.splitting": "sufficiency.data.splitting",
@@ -26,6 +29,7 @@ MOVED = {
     "worker.trainer": "sufficiency.training.trainer",
 }
 _OLD = re.compile(r"\b(?:app|worker)(?:\.\w+)+")
+_FROM = re.compile(r"\bfrom\s+((?:app|worker)(?:\.\w+)+)\s+import\s+(\w+)")
 
 
 def moved(name: str) -> str | None:
@@ -49,7 +53,9 @@ def hint(error: BaseException) -> str | None:
         return None
     # The error names the first package that is not there, `worker.plugins`; the line that failed all that was wanted.
     lines = [frame.line or "" for frame in reversed(extract_tb(error.__traceback__))]
-    wanted = [name for line in lines for name in _OLD.findall(line)] + [error.name or ""]
+    named = [".".join(found) for line in lines for found in _FROM.findall(line)]
+    wanted = [name for name in named if name in MOVED]
+    wanted += [name for line in lines for name in _OLD.findall(line)] + [error.name or ""]
     for old in wanted:
         if new := moved(old):
             return f"what was `{old}` in version 0.1 is `{new}` since version 0.2 (docs/upgrading.md)"

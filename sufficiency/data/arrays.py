@@ -5,7 +5,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from importlib import import_module
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,17 +17,6 @@ from sufficiency.data.precision import Move, may_lose, target_in_float32
 
 _PART_VALUES = 8_000_000
 _FROM_ZERO = "; classes count from 0, and -1 often means that there is no label: leave such items out"
-# What was in this file in versions 0.1 and 0.2: users' own plugins import it from here.
-_NOW_IN = {
-    **dict.fromkeys(("materialise", "contents", "task_of", "Opaque"), "foreign"),
-    **dict.fromkeys(("whole_labels", "numbered_classes"), "labels"),
-    **dict.fromkeys(("select", "chosen_rows"), "rows"),
-    "MappedDataset": "mapped",
-    "as_unit": "pixels",
-    "verify_splits": "pairing",
-}
-
-__all__ = ["ArrayDataset", "DatasetError", "StoredItems", "Task", *_NOW_IN]
 
 Task = Literal["classification", "regression", "multilabel"]
 
@@ -308,9 +296,3 @@ class ArrayDataset(StoredItems):
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one item."""
         return tuple(self.x.shape[1:])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NOW_IN:
-        return getattr(import_module(f"sufficiency.data.{_NOW_IN[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
