@@ -3,7 +3,8 @@
 import re
 from traceback import extract_tb
 
-# Module, or one of its names → what is imported in its place. The longest that fits counts; what is below keeps its name.
+# Module, or one of its names → what is imported in its place. The longest that fits counts; what is below it keeps its
+# name.
 MOVED = {
     "app.cli": "sufficiency.cli",
     "app.client": "sufficiency",
