@@ -245,5 +245,7 @@ class FitEstimator:
                 "wrap an estimator of yours: EstimatorModel(estimator, num_classes)"
             )
         arrays = materialise(dataset)
-        rows = np.asarray(indices, dtype=np.int64)
+        # As they stand in the set, not as they were drawn: what goes through items one by one (Perceptron, SGD, MLP) then
+        # learns from the whole split what it learns from it outside.
+        rows = np.sort(np.asarray(indices, dtype=np.int64))
         model.fit(arrays.take(rows), arrays.y[rows])

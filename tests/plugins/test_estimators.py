@@ -82,7 +82,7 @@ def trained(model: EstimatorModel, train: ArrayDataset) -> EstimatorModel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of convergence, on so few items
         np.random.seed(0)  # noqa: NPY002
-        FitEstimator().train(model, train, range(len(train)))
+        FitEstimator().train(model, train, np.random.default_rng(0).permutation(len(train)).tolist())  # as cells draw
     return model
 
 
