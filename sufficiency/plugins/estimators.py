@@ -245,7 +245,7 @@ class FitEstimator:
                 "wrap an estimator of yours: EstimatorModel(estimator, num_classes)"
             )
         arrays = materialise(dataset)
-        # As they stand in the set, not as they were drawn: what goes through items one by one (Perceptron, SGD, MLP) then
-        # learns from the whole split what it learns from it outside.
+        # As they stand in the set, not as they were drawn: what learns item by item (Perceptron, SGD, MLP) then learns
+        # from the whole split what it learns from it outside.
         rows = np.sort(np.asarray(indices, dtype=np.int64))
         model.fit(arrays.take(rows), arrays.y[rows])

@@ -1,5 +1,6 @@
 """What a job leaves behind never reaches the next one: each clean job measures what it measures alone, bit for bit."""
 
+import colorsys
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from sufficiency.data.seal import Seal
 from sufficiency.data.stamps import note, stamps_of_what_is_read
 from sufficiency.training.state import imprint
 from sufficiency.training.state.imprint import difference, imprint_of
+from sufficiency.training.state.patches import Namespaces
 from sufficiency.training.state.settings import Setting, Snapshot
 from sufficiency.training.state.sources import Sources
 from tests.external.dirty_plugins import WAYS
@@ -143,6 +145,19 @@ def test_more_than_can_be_compared_is_taken_for_changed(mystudy: ModuleType, mon
     monkeypatch.setattr(imprint, "MOST_OBJECTS", 100)
     exec("much = [[i] for i in range(200)]", vars(mystudy))
     assert difference(imprint_of({"mystudy": mystudy}), imprint_of({"mystudy": mystudy})) is not None
+
+
+def test_a_librarys_mark_may_become_what_it_stands_for(mystudy: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As dill's does at its first use: a trainer that took it for a patch was replaced after every Hugging Face set."""
+    monkeypatch.setattr(colorsys, "ONE_THIRD", True)
+    kept = Namespaces()
+    monkeypatch.setattr(colorsys, "ONE_THIRD", np.ufunc)
+    assert "colorsys.ONE_THIRD" not in kept.put_back()
+    assert colorsys.ONE_THIRD is np.ufunc
+    exec("def own():\n    return 1", vars(mystudy))
+    monkeypatch.setattr(colorsys, "ONE_THIRD", mystudy.own)
+    assert "colorsys.ONE_THIRD" in kept.put_back()
+    assert colorsys.ONE_THIRD is np.ufunc
 
 
 def test_a_source_is_changed_by_what_it_holds_and_not_by_its_date(tmp_path: Path) -> None:

@@ -164,10 +164,11 @@ def _is_constant(name: str, value: Any) -> bool:
 
 
 def _is_librarys_own(value: Any, before: Any, later: set[str]) -> bool:
-    """Whether a library has put it there: it came with an import, or is the former function in a library's wrapping."""
+    """Whether a library has put it there: with an import, where a mark was, or around what was there before."""
     if is_plugins(value) or not _is_code(value):
         return False
-    if home_of(value)[0] in later:
+    # A mark that stood for "there is one" until it was needed, as dill's for NumPy's types.
+    if home_of(value)[0] in later or not _is_code(before):
         return True
     inner = bare(value)
     for _ in range(_DEEPEST_WRAPPING):
