@@ -109,6 +109,8 @@ def test_the_readme_over_http(reader: tuple[Path, dict[str, str]]) -> None:
 
 def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
     folder, environment = reader
+    url = environment["SUFFICIENCY_URL"]
+    of_others = {job["id"] for job in httpx.get(f"{url}/jobs").json()["items"]}
     said: dict[str, str] = {}
     client = next(text for language, text, file in blocks("data.md") if language == "python" and file is None)
     for line in commands("data.md"):
@@ -123,9 +125,9 @@ def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
     assert "filled: temperature with 38.5" in visits
     assert "classes (train/test): 01 " in visits
     assert (folder / "shapes.png").read_bytes().startswith(b"\x89PNG")
-    url = environment["SUFFICIENCY_URL"]
     metrics: dict[str, list[dict[str, float]]] = {}
-    for job in httpx.get(f"{url}/jobs").json()["items"]:
+    jobs = [job for job in httpx.get(f"{url}/jobs").json()["items"] if job["id"] not in of_others]
+    for job in jobs:
         assert job["state"] == "completed", job
         for row in httpx.get(f"{url}/jobs/{job['id']}/measurements?view=averages").json()["items"]:
             metrics.setdefault(row["metric"], []).append(row)
@@ -136,7 +138,7 @@ def test_the_guide_to_data(reader: tuple[Path, dict[str, str]]) -> None:
     assert last["MAE"] < 0.8
     assert last["Accuracy"] > 0.85
     assert last["IoU"] > 0.3
-    declared = next(job for job in httpx.get(f"{url}/jobs").json()["items"] if "MAE" in job["metrics"])["metrics"]
+    declared = next(job for job in jobs if "MAE" in job["metrics"])["metrics"]
     assert declared["R2"]["bounds"] == [None, 1.0]
 
 
