@@ -160,6 +160,27 @@ def test_a_librarys_mark_may_become_what_it_stands_for(mystudy: ModuleType, monk
     assert colorsys.ONE_THIRD is np.ufunc
 
 
+COMPILES = """
+from uuid import uuid4
+import torch
+from sufficiency.training.state.guard import Guard
+
+guard, job = Guard(), uuid4()
+for unit in range(2):
+    assert guard.unfit_for(job) is None, guard.unfit_for(job)
+    model = torch.compile(torch.nn.Linear(4, 2), backend="aot_eager")
+    guard.watched(lambda: model(torch.ones(3 + unit, 4)).sum().backward())
+assert guard.unfit_for(job) is None, guard.unfit_for(job)
+print(torch.nn.Module.__init__.__globals__["__name__"])
+"""
+
+
+def test_what_compilers_mark_and_count_makes_no_trainer_unfit() -> None:
+    """Each unit of a job with a compiled model was given to a new trainer."""
+    ran = subprocess.run([sys.executable, "-c", COMPILES], capture_output=True, text=True, timeout=240)
+    assert (ran.returncode, ran.stdout) == (0, "torch._dynamo.mutation_guard\n"), ran.stderr[-2000:]
+
+
 def test_a_source_is_changed_by_what_it_holds_and_not_by_its_date(tmp_path: Path) -> None:
     file = tmp_path / "mystudy.py"
     file.write_text("a = 1\n")

@@ -15,6 +15,9 @@ _MISSING = object()
 _EXEMPT = ("RemovableHandle.next_id", "time.timezone", "time.altzone", "time.daylight", "time.tzname")
 # Whose functions are looked into: code and defaults may be changed where they stand.
 _MADE_OF = ("torch.nn", "torch.optim", "torch.functional", "torch._tensor", "torch.utils.data", "sufficiency", "numpy")
+# torch's compilers count what they do, and mark modules from their first use on: what they compile rests on that, and
+# before another job all of it is forgotten.
+_COMPILERS = ("torch._dynamo", "torch._functorch", "torch._inductor", "torch._subclasses", "torch.compiler", "torch.fx")
 _DEEPEST_WRAPPING = 5
 
 
@@ -135,8 +138,12 @@ def _restored(owner: Any, held: dict[str, Any], later: set[str]) -> list[str]:
     except Exception:  # what has changed cannot be compared
         pass
     found = []
+    home = owner.__module__ if isinstance(owner, type) else owner.__name__
+    counts = home.startswith(_COMPILERS)
     for name, before in list(held.items()):
         value = now.get(name, _MISSING)
+        if counts and not _is_code(before):
+            continue
         if value is before or _equal(value, before) or not (_is_code(before) or _is_constant(name, before)):
             continue
         if f"{owner.__name__}.{name}" in _EXEMPT:
@@ -168,7 +175,8 @@ def _is_librarys_own(value: Any, before: Any, later: set[str]) -> bool:
     if is_plugins(value) or not _is_code(value):
         return False
     # A mark that stood for "there is one" until it was needed, as dill's for NumPy's types.
-    if home_of(value)[0] in later or not _is_code(before):
+    home = home_of(value)[0]
+    if home in later or home.startswith(_COMPILERS) or not _is_code(before):
         return True
     inner = bare(value)
     for _ in range(_DEEPEST_WRAPPING):
