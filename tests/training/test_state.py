@@ -161,8 +161,10 @@ def test_a_librarys_mark_may_become_what_it_stands_for(mystudy: ModuleType, monk
 
 
 COMPILES = """
+import threading
 from uuid import uuid4
 import torch
+from tqdm import tqdm
 from sufficiency.training.state.guard import Guard
 
 guard, job = Guard(), uuid4()
@@ -171,12 +173,15 @@ for unit in range(2):
     model = torch.compile(torch.nn.Linear(4, 2), backend="aot_eager")
     guard.watched(lambda: model(torch.ones(3 + unit, 4)).sum().backward())
 assert guard.unfit_for(job) is None, guard.unfit_for(job)
+bar = guard.watched(lambda: list(tqdm(range(2))))
+assert any(one.name == "tqdm_monitor" for one in threading.enumerate())
+assert guard.unfit_for(uuid4()) is None, guard.unfit_for(uuid4())
 print(torch.nn.Module.__init__.__globals__["__name__"])
 """
 
 
 def test_what_compilers_mark_and_count_makes_no_trainer_unfit() -> None:
-    """Each unit of a job with a compiled model was given to a new trainer."""
+    """Each unit of a job with a compiled model was given to a new trainer, and each job after a progress bar."""
     ran = subprocess.run([sys.executable, "-c", COMPILES], capture_output=True, text=True, timeout=240)
     assert (ran.returncode, ran.stdout) == (0, "torch._dynamo.mutation_guard\n"), ran.stderr[-2000:]
 

@@ -27,6 +27,7 @@ T = TypeVar("T")
 MOST_NAMED = 5
 # They serve whoever comes, and hold nothing of anybody's.
 _HARMLESS_PROCESSES = ("resource_tracker", "torch_shm_manager")
+_HARMLESS_THREADS = ("tqdm_monitor",)
 
 
 class Guard:
@@ -105,7 +106,11 @@ class Guard:
 
     def _running(self) -> list[str]:
         """Return the threads and processes that were not there when the plugins had been loaded."""
-        threads = [f"thread {one.name}" for one in threading.enumerate() if one not in self._threads]
+        threads = [
+            f"thread {one.name}"
+            for one in threading.enumerate()
+            if one not in self._threads and one.name not in _HARMLESS_THREADS
+        ]
         children = (one for one in psutil.Process().children() if one not in self._children and not _is_harmless(one))
         return threads + [f"process {child.pid}" for child in children]
 
