@@ -94,14 +94,16 @@ def serve(host: Host = None, port: Port = None) -> None:
 
     configure_logging()
     settings = get_settings()
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=given)
     api = create_app(settings)
     # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
     gc.collect()
     gc.freeze()
     uvicorn.run(
         api,
-        host=settings.host if host is None else host,
-        port=settings.port if port is None else port,
+        host=settings.host,
+        port=settings.port,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )

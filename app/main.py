@@ -22,6 +22,7 @@ from app.results import asked, cells, compared, exported, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
+from app.web.door import Door
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     app.state.stopping = asyncio.Event()
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Door, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
     results = (part.router for part in (measured, cells, asked, exported, pictured, compared))

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.catalog import datasets, plugins, verification, workers
 from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Plugin
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
@@ -94,11 +94,10 @@ def _dataset_view(dataset: Dataset, live: LiveWorkers) -> DatasetView:
     "/datasets",
     tags=["datasets"],
     status_code=201,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": DatasetView, "description": "The same dataset was registered already"},
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the dataset"}}},
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_dataset(

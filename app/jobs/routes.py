@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from app.db.engine import DATABASE_AWAY
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
@@ -86,11 +86,10 @@ def _view(info: service.JobInfo) -> JobView:
     "/jobs",
     status_code=201,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": JobView | PlanView, "description": "A replay: the job as it is now. Or the plan of a dry run"},
         201: LOCATION,
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_job(
@@ -220,13 +219,12 @@ def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_an
     "/jobs/{job_id}/extend",
     status_code=202,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {
             "model": JobView | ExtensionPlanView,
             "description": "A replay: the job as it is now. Or the plan of a dry run",
         },
-        **documented(400, 404, 409, 413, 415),
+        **documented(400, 404, 409, 413),
     },
 )
 def extend_job(

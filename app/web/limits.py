@@ -1,4 +1,4 @@
-"""What a request may carry: how much, in which media type, and which characters and numbers."""
+"""What a request may carry: how much, and which characters and numbers."""
 
 import math
 from typing import Any
@@ -51,14 +51,6 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
-
-
-async def require_json(request: Request) -> None:
-    """Refuse a body that is not declared as JSON."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    main, _, sub = media_type.partition("/")
-    if main != "application" or not (sub == "json" or sub.endswith("+json")):
-        raise HTTPException(415, "Send the body as JSON, with the header Content-Type: application/json.")
 
 
 async def refuse_nul(request: Request) -> None:

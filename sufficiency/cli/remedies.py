@@ -29,6 +29,8 @@ BY_CODE = {
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
+    "host_not_allowed": "name it by its address; or by a name that whoever runs it puts into SUFFICIENCY_ALLOWED_HOSTS",
+    "foreign_origin": "open the service's own page, and do it there",
     "conflict": "look at it, and try again",
     "extra_missing": "install it there, and start the API again",
 }

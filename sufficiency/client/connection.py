@@ -61,6 +61,9 @@ class Connection:
                     self._opened = httpx.Client(
                         base_url=self.url,
                         timeout=self._timeout,
+                        headers={
+                            "Content-Type": "application/json"
+                        },  # what changes something says so without a body too
                         transport=self._transport,
                         trust_env=not self._is_local,
                     )
