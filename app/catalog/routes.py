@@ -13,6 +13,7 @@ from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from sufficiency.schemas.datasets import DatasetView, NewDataset
+from sufficiency.schemas.limits import NAME_CHARACTERS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.words import PluginKind
@@ -46,7 +47,7 @@ DATASET_EXAMPLES = {
 }
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
-DatasetName = Annotated[str, Path(max_length=200)]
+DatasetName = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 
 
 def _view(plugin: Plugin, live: LiveWorkers) -> PluginView:

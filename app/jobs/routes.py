@@ -28,6 +28,7 @@ from sufficiency.schemas.jobs import (
     PlanView,
     ProgressView,
 )
+from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import JobState
@@ -108,7 +109,7 @@ def create_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body answer the same job again"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body answer the same job again"),
     ] = None,
     dry_run: DryRun = False,
 ) -> Response:
@@ -156,7 +157,9 @@ def create_job(
 
 
 async def _labels(
-    label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
+    label: Annotated[
+        list[str] | None, Query(max_length=LABELS, description="name:value; repeatable, all must hold")
+    ] = None,
 ) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for text in label or []:
@@ -173,7 +176,7 @@ def list_jobs(
     session: SessionDep,
     settings: SettingsDep,
     labels: Annotated[dict[str, str], Depends(_labels)],
-    state: Annotated[list[JobState] | None, Query(description="repeatable: any of these")] = None,
+    state: Annotated[list[JobState] | None, Query(max_length=CHOSEN, description="repeatable: any of these")] = None,
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
@@ -243,7 +246,7 @@ def extend_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body extend the job once"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body extend the job once"),
     ] = None,
     dry_run: DryRun = False,
     start_anew: StartAnew = False,

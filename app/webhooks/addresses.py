@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from app.settings import Settings
+from sufficiency.schemas.limits import URL_CHARACTERS
 
 Reach = Literal["public", "private", "loopback"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -15,7 +16,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "192.0.0.192")))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 SETTING = "SUFFICIENCY_WEBHOOK_ADDRESSES"
-LONGEST_URL = 2000
 
 
 def refusal(address: str, reach: Reach) -> str | None:
@@ -87,8 +87,8 @@ def check_url(url: str, reach: Reach, own: Collection[int] = ()) -> None:
     ValueError
         With what is wrong, and what would be right.
     """
-    if len(url) > LONGEST_URL:
-        raise ValueError(f"a URL has at most {LONGEST_URL} characters")
+    if len(url) > URL_CHARACTERS:
+        raise ValueError(f"a URL has at most {URL_CHARACTERS} characters")
     if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
         raise ValueError("write the URL in ASCII: other characters in percent-encoding, a host name in punycode")
     try:
