@@ -110,8 +110,11 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
     preview: Mapped[bytes | None] = mapped_column(deferred=True)  # a PNG of some items; lists do not read it
+    version: Mapped[int] = mapped_column(server_default="1")
+    continues_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset.id"), unique=True)  # the version before
 
     __table_args__ = (
+        CheckConstraint("version >= 1 AND (version = 1) = (continues_id IS NULL)", name="version"),
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
         CheckConstraint("(status = 'ready') = (fingerprint IS NOT NULL)", name="ready_has_fingerprint"),
         CheckConstraint("status <> 'ready' OR jsonb_typeof(info) = 'object'", name="ready_has_info"),

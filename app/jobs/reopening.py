@@ -24,12 +24,12 @@ from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.not_measurable import open_again
 from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
-from app.jobs.reuse import Changed, changes, refuse_mixing
+from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
 from sufficiency.method.plan import CellPlan, plan_units, work
-from sufficiency.method.schedule import ScheduleError, check_steps
+from sufficiency.method.schedule import ScheduleError, check_steps, steps_beyond
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
@@ -219,16 +219,24 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         raise invalid(errors, "invalid_extension")
     info = require_ready(dataset)
     changed = changes(session, job, dataset, settings)
-    errors.extend(_bad_steps(job, spec, wanted.steps or [], int(info["train"]["size"]), anew))
-    steps = [*job.steps, *(wanted.steps or [])]
+    size, before_it_grew = int(info["train"]["size"]), grown_since(session, job, dataset)
+    added = wanted.steps
+    if added is None and before_it_grew is not None and wanted.runs is None:
+        added = steps_beyond(job.steps, size)
+    errors.extend(_bad_steps(job, spec, added or [], size, anew))
+    steps = [*job.steps, *(added or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)
     # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
-    schedule = sorted(steps) if wanted.steps else spec.schedule
+    schedule = sorted(steps) if added else spec.schedule
     spec = spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name})
+    if anew or changed:  # nothing is kept whose order would have to be gone on with
+        spec = spec.model_copy(update={"grown": []})
+    elif before_it_grew is not None and job.cells_done:
+        spec = spec.model_copy(update={"grown": [*spec.grown, before_it_grew]})
     if not anew and not changed:
         units = plan_units(steps, runs, spec.protocol, planned=(before, len(job.steps)))
         return Extended(spec, dataset, steps, units, changed, False)
@@ -276,6 +284,7 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     assert extended.steps is not None
     added = [n for n in extended.steps if n not in (job.steps or [])]
     job.dataset_id, job.dataset_info = extended.dataset.id, None
+    job.dataset_fingerprint = str(extended.dataset.fingerprint)
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
     add_cells(session, job, extended.spec, extended.steps)
     _reopen_units(session, job)

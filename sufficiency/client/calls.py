@@ -175,6 +175,33 @@ class Calls(ABC, Generic[J]):
         """Have a worker read a dataset anew, after its files have changed; see `wait_dataset`."""
         return self._dataset(self._connection.json("POST", f"/datasets/{segment(name)}/verify"))
 
+    def add_version(
+        self, name: str, *, appended: Mapping[str, Any] | None = None, train: Mapping[str, Any] | None = None
+    ) -> "Reply[DatasetView]":
+        """Append items to a dataset: a version of it that keeps the items before, and the test split.
+
+        Parameters
+        ----------
+        name : str
+            Of the dataset, or of any version of it; the latest is added to.
+        appended : mapping, optional
+            What reads the new items: ``{"loader": …, "params": …}``.
+        train : mapping, optional
+            In its place what reads the whole training split, old items first.
+
+        Returns
+        -------
+        Reply[DatasetView]
+            The version, called ``name@2``, ``name@3``, …; usually still ``verifying``, see `wait_dataset`.
+        """
+        asked = {"appended": appended, "train": train}
+        body = {key: dict(value) for key, value in asked.items() if value is not None}
+        return self._dataset(self._connection.json("POST", f"/datasets/{segment(name)}/versions", body=body))
+
+    def versions(self, name: str) -> "list[Reply[DatasetView]]":
+        """Return a dataset's versions, the first first."""
+        return [self._dataset(one) for one in self._connection.items(f"/datasets/{segment(name)}/versions")]
+
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset's registration; its files stay."""
         self._connection.request("DELETE", f"/datasets/{segment(name)}")
