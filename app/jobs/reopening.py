@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.datasets import dataset_for_job, require_ready
 from app.catalog.workers import NO_VERSIONS, live_workers
+from app.curves.forecasts import foresee, forget_unscored
 from app.db.tables import Cell, Curve, Dataset, Extension, Job, Unit
 from app.errors import Conflict, FieldError, field_error, pointer
 from app.jobs import repository
@@ -159,6 +160,7 @@ def extend(
     if extended.anew:
         _start_anew(session, job, extended.spec, extended.changed, settings)
     else:
+        foresee(session, job, extended.steps or [])
         _enlarge(session, job, extended)
     return fresh(session, job), True
 
@@ -318,6 +320,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     job.device = prepared.device
     dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
     session.flush()
+    forget_unscored(session, job.id)
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0

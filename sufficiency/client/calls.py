@@ -16,6 +16,7 @@ from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, Measur
 if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.forecasts import Forecasts
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
@@ -339,7 +340,8 @@ class Calls(ABC, Generic[J]):
         steps : sequence of int, optional
             Sizes to measure besides those that it has, in increasing order.
         dataset : str, optional
-            Another registration of the same data; other data only with `start_anew`.
+            A later version of the job's dataset, to which it goes on, up to all that there is unless `steps` are named;
+            or another registration of the same data; other data only with `start_anew`.
         start_anew : bool
             Drop what is measured, and measure all of it with the plugins and the data of now.
         dry_run : bool
@@ -533,6 +535,18 @@ class Calls(ABC, Generic[J]):
         return Reply(
             self._connection.json("GET", "/compare", {"job": [str(id) for id in ids], **options}), ComparisonView
         )
+
+    def forecasts(self, **options: Any) -> "Reply[Forecasts]":
+        """Return what was said of sizes before they were measured, what came, and how well all of it came true.
+
+        Parameters
+        ----------
+        **options
+            ``job``, ``metric``, ``scored``, ``limit``, ``cursor``; a list repeats it.
+        """
+        from sufficiency.schemas.forecasts import Forecasts
+
+        return Reply(self._connection.json("GET", "/forecasts", options), Forecasts)
 
     def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
         """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.
