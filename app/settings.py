@@ -13,6 +13,7 @@ from sufficiency.schemas.words import DeviceChoice
 
 # A name, all names below one, or all names
 HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+Access = Literal["open", "keys"]
 WebhookAddresses = Literal["public", "private", "loopback"]
 
 
@@ -33,6 +34,14 @@ class Settings(sufficiency.settings.Settings):
     )
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
+
+    # Who may do what
+    access: Access = Field(
+        "open", description="who is let in: on loopback everybody (open), or whoever has a key (keys)"
+    )
+    bootstrap_key_file: Path | None = Field(
+        None, description="file with a key of the service, by which the first keys are made"
+    )
 
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")

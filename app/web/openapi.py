@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app.web.door import refusals
+from app.web.browsers import refusals
 from app.web.problem import MEDIA_TYPE, documented
 from sufficiency.schemas.problems import ProblemDetails
 
@@ -17,6 +17,7 @@ TAGS = [
     {"name": "jobs", "description": "Studies: submit, follow, cancel, try again."},
     {"name": "results", "description": "What a job measured, and what its curves say."},
     {"name": "webhooks", "description": "Endpoints that are told of job events, signed as Standard Webhooks."},
+    {"name": "access", "description": "Who may do what: keys, projects, who is in them, and what was done."},
     {"name": "service", "description": "Health, workers, numbers."},
 ]
 

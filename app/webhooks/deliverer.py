@@ -21,7 +21,7 @@ from app.db.engine import Database
 from app.db.tables import Webhook, WebhookDelivery
 from app.queue.background import Background
 from app.settings import Settings
-from app.web.door import WEBHOOK_AGENT
+from app.web.browsers import WEBHOOK_AGENT
 from app.webhooks.addresses import own_ports, own_refusal, refusal
 from app.webhooks.signing import signed_headers
 from sufficiency.pauses import retry_after

@@ -28,16 +28,26 @@ class Connection:
         Seconds for one answer.
     transport : httpx.BaseTransport, optional
         Where requests go; default the network.
+    headers : mapping from str to str, optional
+        Sent with every request: who asks.
 
     Raises
     ------
     BadUrl
     """
 
-    def __init__(self, url: str, timeout: float, transport: "httpx.BaseTransport | None") -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        transport: "httpx.BaseTransport | None",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._transport = transport
+        # What changes something says so without a body too.
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._opened: httpx.Client | None = None
         self._opening = Lock()
         try:
@@ -61,10 +71,8 @@ class Connection:
                     self._opened = httpx.Client(
                         base_url=self.url,
                         timeout=self._timeout,
-                        headers={
-                            "Content-Type": "application/json"
-                        },  # what changes something says so without a body too
                         transport=self._transport,
+                        headers=self._headers,
                         trust_env=not self._is_local,
                     )
                 except httpx.InvalidURL as error:

@@ -11,6 +11,7 @@ NAME_CHARACTERS = 200
 NOTE_CHARACTERS = 500
 LABELS = 50
 STEPS = 10_000
+GROWN = 1_000
 DECLARED_METRICS = 1_000
 HANDED_IN_VALUES = 200_000
 CLASSES = 100_000
@@ -70,6 +71,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a note: a label's value, a source, a description", NOTE_CHARACTERS, "characters", "422"),
     Limit("requests", "labels of a job", LABELS, "", "422"),
     Limit("requests", "steps of a schedule", STEPS, "", "422"),
+    Limit("requests", "times that a job's data grows", GROWN, "", "422"),
     Limit("requests", "runs × steps of a job", _setting("max_cells"), "cells", "422"),
     Limit("requests", "metrics that a job declares", DECLARED_METRICS, "", "422"),
     Limit("requests", "values handed in with a job", HANDED_IN_VALUES, "", "422"),

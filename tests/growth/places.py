@@ -41,7 +41,8 @@ class Parameter:
 def resolved(schema: Any) -> Any:
     """Return a schema in place of a reference to it."""
     while isinstance(schema, dict) and "$ref" in schema:
-        schema = SPEC["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+        _, _, kind, name = schema["$ref"].split("/")
+        schema = SPEC["components"][kind][name]
     return schema
 
 
@@ -121,6 +122,6 @@ def parameters() -> list[Parameter]:
         Parameter(method.upper(), path, one["name"], one["schema"]["items"])
         for path, operations in SPEC["paths"].items()
         for method, operation in operations.items()
-        for one in operation.get("parameters", ())
+        for one in map(resolved, operation.get("parameters", ()))
         if one["in"] == "query" and one["schema"].get("type") == "array"
     ]

@@ -28,7 +28,7 @@ def refusals(method: str) -> list[int]:
     return [421, *([] if method in SAFE else [403]), *([415] if method in WITH_CONTENT else [])]
 
 
-class Door:
+class BrowserGuard:
     """Refuses what only another's page, a name turned round, or the service itself would send.
 
     Parameters
