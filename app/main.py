@@ -19,7 +19,7 @@ from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, exported, measured, pictured
+from app.results import asked, cells, compared, exported, foreseen, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared))
+    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
     slices = (catalog_router, jobs_router, *results, webhooks_router)
     for router in (*slices, page_router, health.router, version.router):
         app.include_router(router)
