@@ -5,8 +5,8 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,14 +147,14 @@ def read_idx(file: Path, what: str) -> NDArray[np.generic]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _unpacked(file: Path) -> IO[bytes]:
+def _unpacked(file: Path) -> gzip.GzipFile | BufferedReader:
     """Open a file, packed or not."""
     with file.open("rb") as opened:
         packed = opened.read(2) == _GZIP
     return gzip.open(file) if packed else file.open("rb")
 
 
-def _read(opened: IO[bytes], most: int) -> bytes:
+def _read(opened: gzip.GzipFile | BufferedReader, most: int) -> bytes:
     pieces, left = [], most
     while left and (piece := opened.read(min(left, _PIECE))):
         pieces.append(piece)
