@@ -236,9 +236,9 @@ def _ahead(seen: Observed, corrected: Predictive, error: float, run: float, tail
     last = float(seen.z[-1])
     least = math.inf if find_fall(seen) is not None else last
     stretch = _stretch(corrected.tail, tail)
-    widths = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
-    near = one_posterior(_join(last, corrected.centre), *widths, least)
-    z, below, above = one_posterior(*map(_straight_on, near), least)
+    below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
+    z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
+    z, below, above = one_posterior(z, below, above, least)
     same = np.ones(len(_TO_THE_HORIZON))
     return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)
 
