@@ -43,6 +43,8 @@ def tab() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no chromium: apt-get install chromium")
     flags = [*FLAGS, "--host-resolver-rules=MAP kittens.example 127.0.0.1", "--no-proxy-server"]
+    # As in browsers that do not keep pages of the network away from this machine by themselves.
+    flags += ["--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"]
     with playwright.sync_playwright() as running:
         started = running.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield started.new_page()

@@ -171,4 +171,4 @@ def test_the_specification_says_what_the_door_refuses() -> None:
         for method, operation in operations.items():
             assert "421" in operation["responses"]
             assert method == "get" or "403" in operation["responses"]
-            assert ("415" in operation["responses"]) == (method in ("post", "patch"))
+            assert ("415" in operation["responses"]) == (method in ("post", "patch", "put"))
