@@ -27,8 +27,10 @@ from app.results import asked, cells, compared, exported, foreseen, measured, pi
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
+from app.web.addressed import refuse_unclear
 from app.web.browsers import BrowserGuard
 from app.web.limits import BodyLimit, refuse_nul
+from app.web.reading import Reading
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
 from app.webhooks.routes import router as webhooks_router
@@ -62,7 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
-        dependencies=[Depends(refuse_nul)],
+        dependencies=[Depends(refuse_nul), Depends(refuse_unclear)],
         lifespan=_lifespan,
         redirect_slashes=False,
     )
@@ -80,7 +82,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
     slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
-    app.state.door = Door(settings, app.state.database, Operations(routers))
+    operations = Operations(routers)
+    app.state.methods_at = operations.methods
+    app.state.door = Door(settings, app.state.database, operations)
+    app.add_middleware(Reading, methods=operations.methods)
     app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)

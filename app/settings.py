@@ -1,15 +1,20 @@
 """Every setting of the service, those of client and trainers among them."""
 
+import os
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import NoDecode
 
 import sufficiency.settings
+from app.errors import nearest
 from sufficiency.schemas.words import DeviceChoice
+from sufficiency.settings import PREFIX
 
 # A name, all names below one, or all names
 HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
@@ -97,8 +102,65 @@ class Settings(sufficiency.settings.Settings):
         # Not resolved: an environment's interpreter is a link, and is known by its place.
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        right = "write it like postgresql+psycopg://user:password@host:5432/database"
+        try:
+            url = make_url(value)
+        except (ArgumentError, ValueError):
+            raise ValueError(f"is no URL of a database; {right}") from None
+        if url.drivername != "postgresql+psycopg":
+            raise ValueError(f"begins with {url.drivername}://, and the service needs PostgreSQL by psycopg; {right}")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_broker(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("redis", "rediss", "redis+socket"):
+            raise ValueError(
+                "is no URL of a broker; write it like redis://host:6379/0 or redis+socket:///path/to/socket"
+            )
+        return value
+
+
+# Read elsewhere than here, by clients
+OTHERS = frozenset({"SUFFICIENCY_API_KEY", "SUFFICIENCY_PROJECT"})
+
+
+class UnknownSetting(ValueError):
+    """The environment sets something that is no setting: what was meant would not be so."""
+
+    def __init__(self, wrong: Sequence[str]) -> None:
+        super().__init__("; ".join(wrong))
+        self.wrong = wrong
+
+
+def refuse_unknown(environment: Iterable[str]) -> None:
+    """Refuse variables that look like settings and are none.
+
+    Raises
+    ------
+    UnknownSetting
+        With each of them, and what may have been meant.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | OTHERS
+    wrong = sorted(name for name in environment if name.startswith(PREFIX) and name.upper() not in known)
+    if wrong:
+        raise UnknownSetting([f"{name} is no setting; {nearest(name, sorted(known))}" for name in wrong])
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the process's settings, read once."""
+    """Return the process's settings, read once.
+
+    Raises
+    ------
+    UnknownSetting
+        When the environment has one that is misspelt.
+    """
+    refuse_unknown(os.environ)
     return Settings()

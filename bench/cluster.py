@@ -24,7 +24,7 @@ from app.standalone.children import Child
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import free_port
 
-MARK = "SUFFICIENCY_TEST_CLUSTER"  # in the environment of every process of a cluster, however deep
+MARK = "TEST_CLUSTER_OF_SUFFICIENCY"  # in the environment of every process of a cluster, however deep
 
 
 class Cluster:

@@ -70,7 +70,7 @@ def _report(error: Exception, explain: Callable[[Exception], CommandError | None
     elif isinstance(error, MissingExtra):
         told = CommandError(error.what, do=error.remedy)
     else:
-        told = _setting(error) or explain(error)
+        told = wrong_setting(error) or explain(error)
     if told is None:
         if sys.flags.dev_mode:
             raise error
@@ -90,8 +90,11 @@ def _misuse(error: Exception) -> CommandError:
     return CommandError(format_message(), command, f"`{command} --help` shows how, with an example", MISUSED)
 
 
-def _setting(error: Exception) -> CommandError | None:
+def wrong_setting(error: Exception) -> CommandError | None:
     """Name the settings that cannot be read; told by names, since loading pydantic takes longer than most commands."""
+    if type(error).__name__ == "UnknownSetting":
+        where = "\n".join(getattr(error, "wrong", [str(error)]))
+        return CommandError("a setting is misspelt", where, "correct the environment variable, or unset it", MISUSED)
     if type(error).__name__ != "ValidationError" or getattr(error, "title", None) != "Settings":
         return None
     from sufficiency.schemas.faults import worded

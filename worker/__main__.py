@@ -2,7 +2,7 @@
 
 import sys
 
-from sufficiency.exits import REFUSED, print_error
+from sufficiency.exits import REFUSED, print_error, wrong_setting
 from sufficiency.extras import MissingExtra, needs
 
 
@@ -15,6 +15,11 @@ def main() -> int:
     except MissingExtra as error:
         print_error(error.what, do=error.remedy)
         return REFUSED
+    except ValueError as error:
+        if (told := wrong_setting(error)) is None:
+            raise
+        print_error(told.what, told.where, told.do)
+        return told.code
 
 
 if __name__ == "__main__":

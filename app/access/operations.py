@@ -81,6 +81,15 @@ class Operations:
             None,
         )
 
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that an address has, HEAD and OPTIONS among them; none where nothing is there."""
+        if path == "/openapi.json":
+            return ["GET", "HEAD", "OPTIONS"]
+        found = {method for route in self._of(path) if route.path_regex.match(path) for method in route.methods or ()}
+        if "GET" in found:
+            found.add("HEAD")
+        return sorted(found | {"OPTIONS"}) if found else []
+
     def _of(self, path: str) -> Sequence[APIRoute]:
         return self._routes.get(_first(path), ())
 

@@ -117,8 +117,10 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     if status == 404 and detail == phrase:
         detail = f"Nothing is at {request.url.path}; /docs lists what there is."
     elif status == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{request.method} is not possible on {request.url.path}" + (f"; {allowed} is." if allowed else ".")
+        # The framework names the methods of one of the routes at an address, not of all.
+        allowed = ", ".join(request.app.state.methods_at(request.url.path))
+        error.headers = {"Allow": allowed}
+        detail = f"{request.method} is not possible on {request.url.path}; what is: {allowed}."
     elif status == 400 and "parsing the body" in detail:
         detail = (
             "The body cannot be read as JSON: it is not UTF-8, nested too deeply, or has a number of too many digits."

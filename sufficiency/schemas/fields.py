@@ -33,9 +33,9 @@ ClassField = Annotated[ClassLabel, Field(validation_alias=AliasChoices("class", 
 
 
 class Strict(BaseModel):
-    """A shape of a request: unknown fields are refused."""
+    """A shape of a request: unknown fields are refused, and nothing is taken for what it is not, as "2" for 2."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 # Words of answers

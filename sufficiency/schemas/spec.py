@@ -23,7 +23,7 @@ class MetricSpec(Strict):
     """How a metric reads: which way is better, and what values it can take (null: unbounded on that side)."""
 
     direction: Direction = "maximize"
-    bounds: Bounds = (0.0, 1.0)
+    bounds: Annotated[Bounds, Field(strict=False)] = (0.0, 1.0)  # JSON has lists
     proportion_of: ProportionOf | None = Field(
         None,
         description="the share of the test items, or of each class's: what noise the test split adds is then known",
