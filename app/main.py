@@ -30,6 +30,7 @@ from app.web import health, openapi, problem, version
 from app.web.addressed import refuse_unclear
 from app.web.browsers import BrowserGuard
 from app.web.limits import BodyLimit, refuse_nul
+from app.web.load import Load
 from app.web.reading import Reading
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.door = Door(settings, app.state.database, operations)
     app.add_middleware(Reading, methods=operations.methods)
     app.add_middleware(Gate, door=app.state.door)
+    app.add_middleware(Load)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)

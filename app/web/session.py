@@ -9,9 +9,10 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from app.settings import Settings
+from sufficiency.schemas.limits import AT_ONCE
 
 # Requests that talk to the database at a time. They share one core: more of them would only slow each other down.
-SESSIONS = 16
+SESSIONS = AT_ONCE
 READS = frozenset({"GET", "HEAD"})
 
 

@@ -23,7 +23,12 @@ PAGE = 100
 CURSOR_CHARACTERS = 2_000
 KEY_CHARACTERS = 255
 URL_CHARACTERS = 2_000
-ADDRESS_BYTES = 32_000
+# Of one process of the API; as many as can talk to the database at a time, see `app.web.session`
+AT_ONCE = 16
+RECKONED_AT_ONCE = 4
+WAITING = 256
+WAIT_SECONDS = 10
+BODY_SECONDS = 30
 
 # Files
 COLUMNS = 50_000
@@ -64,7 +69,6 @@ def _setting(name: str) -> str:
 # A string is the setting that says how many.
 LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a request's body", _setting("max_body_bytes"), "bytes", "413 `body_too_large`"),
-    Limit("requests", "a request's address", ADDRESS_BYTES, "bytes", "414 `address_too_long`"),
     Limit("requests", "objects and lists in each other", DEPTH, "deep", "422"),
     Limit("requests", "a whole number", "64", "bits", "422"),
     Limit("requests", "a name", NAME_CHARACTERS, "characters", "422"),
@@ -83,8 +87,11 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a cursor", CURSOR_CHARACTERS, "characters", "422"),
     Limit("requests", "an idempotency key", KEY_CHARACTERS, "characters", "422"),
     Limit("requests", "a webhook's URL", URL_CHARACTERS, "characters", "422"),
-    Limit("requests", "requests that talk to the database at a time", _setting("max_requests"), "", "they wait"),
-    Limit("requests", "requests that wait for that", _setting("max_waiting"), "", "503 `overloaded`"),
+    Limit("requests", "requests that one process serves at a time", AT_ONCE, "", "they wait"),
+    Limit("requests", "of them, such as take a fit", RECKONED_AT_ONCE, "", "they wait"),
+    Limit("requests", "requests of either kind that wait in one process", WAITING, "", "503 `overloaded`"),
+    Limit("requests", "a request's wait", WAIT_SECONDS, "seconds", "503 `overloaded`"),
+    Limit("requests", "the coming of a request's body", BODY_SECONDS, "seconds", "408 `body_too_slow`"),
     Limit("files", "columns of a table", COLUMNS, "", "the dataset is invalid"),
     Limit("files", "categories of a column", CATEGORIES, "", "the dataset is invalid"),
     Limit("files", "classes of a dataset", CLASSES, "", "the dataset is invalid"),

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import Engine, event, make_url, update
 
 from app.db.tables import Job
+from app.web.load import Load
 from app.web.session import SESSIONS
+from sufficiency.schemas.limits import WAITING as QUEUE
 from tests.support.service import Service, power_law, running
 
 STEPS = [10, 40, 160, 640, 1000]
@@ -41,6 +43,7 @@ def odd(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
 def patient(fresh_database: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The API, whose requests wait for a lock for however long a busy machine takes to let others arrive."""
     monkeypatch.setattr("app.db.engine.LONGEST_LOCK_WAIT_SECONDS", 200)
+    monkeypatch.setattr(Load.__init__, "__defaults__", (QUEUE, 200))
     with running(fresh_database, redis_url) as service:
         yield service
 
