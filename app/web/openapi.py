@@ -1,6 +1,7 @@
 """The description of the API: stable names, and problems as they are."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from app.web.browsers import refusals
 from app.web.problem import MEDIA_TYPE, documented
+from sufficiency.schemas.limits import LIMITS
 from sufficiency.schemas.problems import ProblemDetails
 
 TAGS = [
@@ -65,6 +67,7 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
             for path in document.get("webhooks", {}).values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)  # what FastAPI says of its own routes; these are receivers'
+            document["x-limits"] = [asdict(limit) for limit in LIMITS]
             app.openapi_schema = document
         return app.openapi_schema
 
