@@ -18,7 +18,8 @@ from sufficiency.answers.tables import inverse_table, projection_table
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict as judge
 from sufficiency.method.curve import DEFAULT_LEVEL
-from sufficiency.schemas.results import Curves, InverseProjection, Projection, Verdicts
+from sufficiency.schemas.results import Curves, InverseProjection, Projection
+from sufficiency.schemas.verdicts import Verdicts
 from sufficiency.schemas.words import DEFAULT_METHOD, Of
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
@@ -89,15 +90,19 @@ def verdict(
         Query(
             max_length=MAX_QUESTIONS,
             description="what doubling the data must bring to be worth it, in the metric's units: 0.01 for all, "
-            "or Accuracy:0.01; repeatable. Else a tenth of what is left to the best value, or of the measured range "
-            "where there is none; at least the test split's own noise",
+            "or Accuracy:0.01; repeatable. Else what the job says, or a tenth of what is left to the best value, but "
+            "at least .005 and at most .01 of the range; of a metric without a range 5 % of its present value",
             examples=[["Accuracy:0.01"]],
         ),
+    ] = None,
+    primary: Annotated[
+        str | None,
+        Query(description="the metric that answers for the job; default the job's, or the first asked for"),
     ] = None,
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = parse_targets(min_gain or [], "min_gain")
-    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level)
+    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level, primary)
 
 
 @router.get("/jobs/{job_id}/curves", responses=documented(409))

@@ -164,8 +164,10 @@ def _law(item: Mapping[str, Any]) -> str:
 
 
 def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print the verdict of each metric: the sentence, what more data would bring, what limits it."""
-    for metric, verdicts in answer["metrics"].items():
+    """Print the verdict of the study, and of each metric: the sentence, what more data would bring, what limits it."""
+    first = answer["overall"]["metric"]
+    metrics = {first: answer["metrics"][first], **answer["metrics"]}
+    for metric, verdicts in metrics.items():
         for verdict in verdicts:
             label = "" if verdict.get("class") is None else f" of {verdict['class']}"
             worth = WORTH.get(verdict["worth"], verdict["worth"])
@@ -184,6 +186,9 @@ def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
             for limit in verdict["limits"]:
                 console.print(f"• {limit['detail']} {limit['remedy']}", markup=False)
             console.print()
+    for statement in answer["overall"]["statements"]:
+        if statement["kind"] == "others":
+            console.print(f"{first} answers for the job. {statement['text']}", markup=False)
 
 
 def params_table(schema: Mapping[str, Any]) -> Table:

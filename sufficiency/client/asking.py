@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
+    from sufficiency.schemas.verdicts import Verdicts
 
 
 class Answering(Protocol):

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
     from sufficiency.schemas.spec import JobSpec
+    from sufficiency.schemas.verdicts import Verdicts
     from sufficiency.schemas.workers import WorkerView
 
 J = TypeVar("J", bound="Reply[JobView]")
@@ -470,10 +470,10 @@ class Calls(ABC, Generic[J]):
         id : str or UUID
             The job.
         **options
-            ``metric``, ``level``, and ``min_gain``: what doubling the data must bring, in the metric's units, 0.01 for
-            all or ``"Accuracy:0.01"``; a list repeats it.
+            ``metric``, ``level``, ``primary``: the metric that answers for the job, and ``min_gain``: what doubling the
+            data must bring, in the metric's units, 0.01 for all or ``"Accuracy:0.01"``; a list repeats it.
         """
-        from sufficiency.schemas.results import Verdicts
+        from sufficiency.schemas.verdicts import Verdicts
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
 

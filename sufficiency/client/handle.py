@@ -24,8 +24,8 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
+    from sufficiency.schemas.verdicts import Verdicts
 
 
 class Handle(Reply[JobView]):

@@ -39,8 +39,8 @@ from sufficiency.schemas.results import (
     Curves,
     InverseProjection,
     Projection,
-    Verdicts,
 )
+from sufficiency.schemas.verdicts import Verdicts
 from sufficiency.schemas.words import DEFAULT_METHOD, ExportFormat, MeasurementsView, Method, Of, PictureKind, Theme
 from sufficiency.study.record import Record
 
@@ -76,6 +76,7 @@ class _Targets(Question):
 
 class _Worth(Question):
     min_gain: Names = None
+    primary: str | None = None
 
 
 class _Picture(Question):
@@ -147,7 +148,7 @@ class OwnAnswers:
         with _refusing("verdict"):
             asked = _asked(_Worth, options)
             gains = parse_targets(_names(asked.min_gain), "min_gain")
-            return _reply(verdict(self._fitted(asked), gains, asked.level))
+            return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary))
 
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""

@@ -11,7 +11,8 @@ from sufficiency import Client, Job, Reply, UnknownShape
 from sufficiency.schemas.datasets import DatasetView
 from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
 from sufficiency.schemas.plugins import PluginView
-from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection, Verdicts
+from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection
+from sufficiency.schemas.verdicts import Verdicts
 from tests.support.listening import SPEC, HandWorker
 from tests.support.script import Script
 

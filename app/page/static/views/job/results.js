@@ -12,6 +12,18 @@ import { drawVerdict, drawWarnings } from "./verdict.js";
 // How far the picture reaches, in multiples of what was measured.
 const EXTENTS = [16, 64, 256, 1024];
 
+// The metric that answers for the job: the one that it names, or the first that its evaluation was asked for.
+function primary(spec, metrics) {
+  if (metrics.includes(spec.primary)) return spec.primary;
+  const plain = (name) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const asked = spec.evaluation?.params?.metrics;
+  for (const name of Array.isArray(asked) ? asked.filter((one) => typeof one === "string") : []) {
+    const called = metrics.find((metric) => plain(metric) === plain(name)) ?? metrics.find((metric) => plain(name).startsWith(plain(metric)));
+    if (called) return called;
+  }
+  return undefined;
+}
+
 export class Results {
   constructor(node, about, id, chosen, signal) {
     Object.assign(this, { node, about, id, chosen, signal });
@@ -57,7 +69,7 @@ export class Results {
       return;
     }
     const scalars = [...metrics].filter(([, labels]) => !labels.length).map(([name]) => name);
-    if (!metrics.has(this.metric)) this.metric = (scalars.includes("Accuracy") ? "Accuracy" : scalars[0]) ?? [...metrics.keys()][0];
+    if (!metrics.has(this.metric)) this.metric = primary(job.spec, [...metrics.keys()]) ?? (scalars.includes("Accuracy") ? "Accuracy" : scalars[0]) ?? [...metrics.keys()][0];
     this.build();
     await this.loadMetric();
   }
@@ -123,7 +135,7 @@ export class Results {
     const judged = verdict.metrics?.[metric]?.[0];
     if (judged?.ceiling.in_sight) this.ceiling = judged.ceiling.value;
     drawVerdict(this.verdict, judged, verdict);
-    drawWarnings(this.warnings, curves, item);
+    drawWarnings(this.warnings, verdict, curves, item);
     this.drawSteps();
     this.questions.show(curve, metric, label, this.series[0].means.filter((m) => m.mean !== null).map((m) => m.mean));
     this.every.show(metric, this.metrics.get(metric));
