@@ -16,7 +16,7 @@ from sufficiency.schemas.words import Worth
 ADDED = (1, 2, 4)
 # Near the least gain that counts either answer costs little: what must be this sure is that the gain is not short of it
 # by more than a third, or not over it by more than a third.
-SURE, NEAR = 0.85, 1 / 3
+SURE, NEAR = 0.8, 1 / 3
 # How far curves were followed to learn from: the farthest that a ceiling can be spoken of. It is in sight where the
 # last of those doublings brings less than a part of what is worthwhile.
 FAR = 32

@@ -185,8 +185,8 @@ def _course(gain: float, worthwhile: float) -> Course:
 def _void_statements(series: Series, now: ProjectedPoint, worthwhile: float, void: str) -> list[Statement]:
     n = int(now.n)
     text = (
-        f"That says nothing about whether more data is worth it, be {size_text(worthwhile)} or anything else the least "
-        f"gain that counts: {void}."
+        f"That says nothing about whether more data is worth it: {void} ({size_text(worthwhile)} is the least "
+        "gain that would count)."
     )
     return [
         say.of_now(series.metric, now.value, n, worthwhile),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sufficiency.method.measurements import Series
+from sufficiency.method.measurements import Reading, Series
 
 # In units of the range: a tenth of what is left to the best value, but never less than half a point, nor more than one.
 LEAST_POINT, MOST_POINT, SHARE_LEFT = 0.005, 0.01, 0.1
@@ -31,7 +31,7 @@ def least_worthwhile(series: Series, now: float) -> float:
     return max(SHARE_OF_VALUE * abs(now - (bound or 0.0)), least)
 
 
-def best_of(series: Series) -> float | None:
+def best_of(series: Reading) -> float | None:
     """Return the metric's best value; None where it has no bound on that side."""
     return series.bounds[1] if series.direction == "maximize" else series.bounds[0]
 

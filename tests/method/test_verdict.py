@@ -90,11 +90,11 @@ def test_what_counts_unless_somebody_says(now: float, direction: str, bounds: ob
 
 def test_noise_is_no_higher_bar_but_a_reason_not_to_know() -> None:
     curve = series(noisy(1 - 1.2 * N**-0.45))
-    few, many = verdict(curve, items=200), verdict(curve, items=1_000_000)
-    assert few.test_sd == pytest.approx((curve.mean()[-1] * (1 - curve.mean()[-1]) / 200) ** 0.5)
+    few, many = verdict(curve, items=120), verdict(curve, items=1_000_000)
+    assert few.test_sd == pytest.approx((curve.mean()[-1] * (1 - curve.mean()[-1]) / 120) ** 0.5)
     assert few.min_gain == many.min_gain == verdict(curve).min_gain
     assert (few.worth, many.worth) == ("unclear", "yes")
-    assert "200 test items give such a difference a noise of" in few.sentence
+    assert "120 test items give such a difference a noise of" in few.sentence
     assert few.limits[0].code == "test_set"
     needed = int(re.findall(r"about ([\d,]+) items", few.limits[0].remedy)[0].replace(",", ""))
     assert verdict(curve, items=needed).worth == "yes", "what is said to tell does"
@@ -115,7 +115,7 @@ def test_at_the_best_nothing_is_left_and_near_it_so_much() -> None:
 
 def test_a_curve_that_did_not_foresee_itself_bears_no_answer() -> None:
     told = verdict(JUMPING)
-    assert told.more[0].probability > 0.85
+    assert told.more[0].probability > 0.8
     assert told.worth == "unclear"
     assert told.limits[0].code == "backtest"
     assert "missed the larger ones by 0.4 on average" in told.sentence
