@@ -72,10 +72,10 @@ def verdict(
             one.fit,
             one.flags,
             test=one.backtest,
-            items=_test_items(fitted.study, one.reading),
+            items=test_items(fitted.study, one.reading),
             min_gain=asked if asked is not None else fitted.study.min_gains.get(metric),
             level=level,
-            void=_void(fitted.study),
+            void=void_of(fitted.study),
             n_observed=fitted.n_observed,
         )
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
@@ -128,7 +128,8 @@ def _listed(names: Sequence[str]) -> str:
 _VOID = ("one_class", "one_target")
 
 
-def _void(study: Study) -> str | None:
+def void_of(study: Study) -> str | None:
+    """Return why no figure of a study says anything, as of a test split of one class; None where they do."""
     return next((doubt["detail"] for doubt in study.doubts if doubt["code"] in _VOID), None)
 
 
@@ -136,7 +137,7 @@ def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
     return max(gain.n for views in metrics.values() for view in views for gain in view.more)
 
 
-def _test_items(study: Study, series: Series) -> int | None:
+def test_items(study: Study, series: Series) -> int | None:
     """How many test items a series is a proportion of; None where its metric is no proportion, or nobody knows."""
     spec = study.metrics.get(series.metric)
     proportion = spec.proportion_of if spec else None

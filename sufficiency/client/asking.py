@@ -8,6 +8,7 @@ from sufficiency.client.replies import Reply
 from sufficiency.schemas.words import ExportFormat, PictureKind
 
 if TYPE_CHECKING:
+    from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.jobs import JobView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.results import (
@@ -44,6 +45,12 @@ class Answering(Protocol):
     ) -> "Reply[InverseProjection]": ...
 
     def verdict(self, id: str | UUID, **options: Any) -> "Reply[Verdicts]": ...
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]": ...
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]: ...
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = ..., **options: Any) -> bytes: ...
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]": ...
 

@@ -16,6 +16,7 @@ from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, Measur
 if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.forecasts import Forecasts
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.paging import Page
@@ -505,6 +506,32 @@ class Calls(ABC, Generic[J]):
         from sufficiency.schemas.verdicts import Verdicts
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]":
+        """Return how many labels to buy now, 0 among the answers, and what is to be expected of it.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        price : float
+            Of a label.
+        **options
+            ``value``: of a point; or ``target`` (0.95 or ``"Accuracy:0.95"``) with the ``penalty`` of missing it.
+            ``round_cost`` of each purchase, ``rounds`` that are left, ``budget``, ``metric``, ``class``.
+        """
+        from sufficiency.schemas.decisions import DecisionView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/decision", {"price": price, **options}), DecisionView)
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]:
+        """Return what money buys at best as a Plotly figure; the options are those of `decide`, and ``theme``."""
+        return self._connection.json("GET", f"{_path(id)}/decision/figure", {"price": price, **options})
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; the options are those of `decide`, and ``theme``."""
+        params = {"price": price, **options}
+        return self._connection.request("GET", f"{_path(id)}/decision/plot.{kind}", params).content
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.

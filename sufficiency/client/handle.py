@@ -17,6 +17,7 @@ from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKin
 
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
+    from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
@@ -104,6 +105,18 @@ class Handle(Reply[JobView]):
         """Return whether more data is worth it, a row a metric; the options are `Client.verdict`'s."""
         return by_metric(self._asked.verdict(self.id, **options))
 
+    def decide(self, price: float, **options: Any) -> "Reply[DecisionView]":
+        """Return how many labels to buy now; the options are `Client.decide`'s."""
+        return self._asked.decide(self.id, price, **options)
+
+    def decision_figure(self, price: float, **options: Any) -> Any:
+        """Return what money buys at best: a ``plotly.graph_objects.Figure`` where plotly is there, else JSON."""
+        return _plotly(self._asked.decision_figure(self.id, price, **options))
+
+    def decision_plot(self, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; the options are `Client.decision_plot`'s."""
+        return self._asked.decision_plot(self.id, price, kind, **options)
+
     def curves(self, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test; the options are `Client.curves`'s."""
         return self._asked.curves(self.id, **options)
@@ -116,11 +129,7 @@ class Handle(Reply[JobView]):
         **options
             ``metric``, ``class``, ``target``, ``theme``.
         """
-        figure = self._asked.figure(self.id, **options)
-        try:
-            return import_module("plotly.graph_objects").Figure(figure)
-        except ImportError:
-            return figure
+        return _plotly(self._asked.figure(self.id, **options))
 
     @overload
     def plot(self, kind: Literal["svg"] = ..., **options: Any) -> str: ...
@@ -181,3 +190,10 @@ class Handle(Reply[JobView]):
             return head + (means_table(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
         except ClientError as error:
             return head + f"<p>{escape(str(error))}</p>"
+
+
+def _plotly(figure: dict[str, Any]) -> Any:
+    try:
+        return import_module("plotly.graph_objects").Figure(figure)
+    except ImportError:
+        return figure

@@ -45,6 +45,11 @@ def beside(size: float, other: float) -> str:
     return shown
 
 
+def money_text(amount: float) -> str:
+    """Return an amount of money, whole from a hundred on: 1,240, or 3.50."""
+    return _fixed(amount, 0 if abs(amount) >= 100 or amount == round(amount) else 2)
+
+
 def items_text(n: float, digits: int = 3) -> str:
     """Return a number of items that nobody counted, rounded to a few digits: 19,900."""
     return _fixed(n, min(digits - 1 - math.floor(math.log10(max(n, 1.0))), 0))

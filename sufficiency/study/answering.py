@@ -11,10 +11,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from sufficiency.answers.comparison import compare
 from sufficiency.answers.curves import curves
+from sufficiency.answers.decision import decision
 from sufficiency.answers.drawing import draw
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.answers.export import dataeval_export
 from sufficiency.answers.figure import Figure, figure
+from sufficiency.answers.frontier import draw_frontier, frontier_figure
 from sufficiency.answers.learner import learners_table
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.plotly import plotly_figure
@@ -27,6 +29,7 @@ from sufficiency.client.errors import ApiError
 from sufficiency.client.replies import Reply
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
+from sufficiency.schemas.decisions import DecisionTerms, DecisionView, contradictions
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.fields import Strict
 from sufficiency.schemas.jobs import JobView
@@ -83,6 +86,16 @@ class _Picture(Question):
     metric: str | None = None
     class_: str | None = Field(None, alias="class")
     target: float | None = Field(None, allow_inf_nan=False)
+    theme: Theme = "light"
+
+
+class _Decided(Strict):
+    metric: str | None = None
+    class_: str | None = Field(None, alias="class")
+    level: float = Field(DEFAULT_LEVEL, ge=1e-6, le=1 - 1e-6)
+
+
+class _Themed(Strict):
     theme: Theme = "light"
 
 
@@ -150,6 +163,23 @@ class OwnAnswers:
             gains = parse_targets(_names(asked.min_gain), "min_gain")
             return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary))
 
+    def decide(self, id: str | UUID, price: float, **options: Any) -> Reply[DecisionView]:
+        """Return how many labels to buy now; see `Client.decide`."""
+        with _refusing("decision"):
+            return _reply(self._decision(price, options))
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]:
+        """Return what money buys at best as a Plotly figure; see `Client.decision_figure`."""
+        with _refusing("decision/figure"):
+            theme = _asked(_Themed, {"theme": options.pop("theme", None)}).theme
+            return frontier_figure(self._decision(price, options), theme)
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; see `Client.decision_plot`."""
+        with _refusing("decision/plot"):
+            theme = _asked(_Themed, {"theme": options.pop("theme", None)}).theme
+            return draw_frontier(self._decision(price, options), kind, theme)
+
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""
         with _refusing("curves"):
@@ -186,6 +216,19 @@ class OwnAnswers:
             asked = _asked(Question, options)
             studies = [one._fitted(Question()) for one in (self, *others)]
             return _reply(compare(studies, _names(asked.metric) or None, asked.level))
+
+    def _decision(self, price: float, options: Mapping[str, Any]) -> DecisionView:
+        given = {"price": _plain(price), **options}
+        asked = _asked(_Decided, {name: given.pop(name, None) for name in ("metric", "class", "level")})
+        if given.get("target") is not None:
+            given["target"] = str(_plain(given["target"]))
+        if faults := contradictions(given):
+            detail = "; ".join(why for _, why in faults)
+            errors = [{"pointer": name, "detail": why} for name, why in faults]
+            raise _refusal(422, "The request is not valid", "contradicting_terms", detail, errors, "decision")
+        terms = _asked(DecisionTerms, given)
+        fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+        return decision(fitted, terms, asked.metric, asked.level)
 
     def _projection(self, n: Sequence[float], options: Mapping[str, Any]) -> Projection:
         asked = _asked(_Sizes, {**options, "n": list(n)})
