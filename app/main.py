@@ -23,10 +23,11 @@ from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, decided, exported, foreseen, measured, pictured
+from app.results import asked, cells, compared, decided, exported, foreseen, measured, pictured, reported
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
+from app.web.browsers import BrowserGuard
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -76,12 +77,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    results = (part.router for part in (measured, cells, asked, decided, exported, pictured, compared, foreseen))
+    asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen)
+    results = (part.router for part in asked_for)
     slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
     for router in routers:

@@ -38,33 +38,53 @@ def _money(name: str, more_than: float | None = None) -> Any:
     )
 
 
-def _terms(
-    price: Annotated[float, Query(gt=0, le=MOST_MONEY, allow_inf_nan=False, description="of a label", examples=[0.1])],
-    round_cost: Annotated[float, _money("round_cost")] = 0.0,
-    rounds: Annotated[int, Query(ge=1, le=MOST_ROUNDS, description=_FIELDS["rounds"].description)] = 1,
-    value: Annotated[float | None, _money("value", more_than=0)] = None,
-    target: Annotated[
-        str | None, Query(max_length=300, description=_FIELDS["target"].description, examples=["Accuracy:0.95"])
-    ] = None,
-    penalty: Annotated[float | None, _money("penalty", more_than=0)] = None,
-    budget: Annotated[float | None, _money("budget")] = None,
-) -> DecisionTerms:
-    given: dict[str, Any] = {
-        "price": price,
-        "round_cost": round_cost,
-        "rounds": rounds,
-        "value": value,
-        "target": target,
-        "penalty": penalty,
-        "budget": budget,
-    }
+RoundCost = Annotated[float, _money("round_cost")]
+Rounds = Annotated[int, Query(ge=1, le=MOST_ROUNDS, description=_FIELDS["rounds"].description)]
+Value = Annotated[float | None, _money("value", more_than=0)]
+Target = Annotated[
+    str | None, Query(max_length=300, description=_FIELDS["target"].description, examples=["Accuracy:0.95"])
+]
+Penalty = Annotated[float | None, _money("penalty", more_than=0)]
+Budget = Annotated[float | None, _money("budget")]
+
+
+def agreeing(given: dict[str, Any]) -> DecisionTerms:
+    """Return the terms.
+
+    Raises
+    ------
+    Invalid
+        Where they cannot be meant at once.
+    """
     if faults := contradictions(given):
         raise Invalid(
-            "; ".join(detail for _, detail in faults),
+            "; ".join(dict.fromkeys(detail for _, detail in faults)),
             code="contradicting_terms",
             errors=[field_error(name, detail) for name, detail in faults],
         )
     return DecisionTerms(**given)
+
+
+def _terms(
+    price: Annotated[float, Query(gt=0, le=MOST_MONEY, allow_inf_nan=False, description="of a label", examples=[0.1])],
+    round_cost: RoundCost = 0.0,
+    rounds: Rounds = 1,
+    value: Value = None,
+    target: Target = None,
+    penalty: Penalty = None,
+    budget: Budget = None,
+) -> DecisionTerms:
+    return agreeing(
+        {
+            "price": price,
+            "round_cost": round_cost,
+            "rounds": rounds,
+            "value": value,
+            "target": target,
+            "penalty": penalty,
+            "budget": budget,
+        }
+    )
 
 
 Terms = Annotated[DecisionTerms, Depends(_terms)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
-from sufficiency.answers.errors import BadQuestion, UnknownMetric
+from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
 from sufficiency.answers.primary import primary_metric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study
 from sufficiency.answers.targets import Target
@@ -12,6 +12,7 @@ from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import REMEDIES
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
+from sufficiency.schemas.limits import VERDICTS
 from sufficiency.schemas.verdicts import (
     CeilingView,
     DriversView,
@@ -54,6 +55,10 @@ def verdict(
     BadQuestion
         For a gain that is not above zero.
     """
+    if len(fitted.curves) > VERDICTS:
+        count = f"There are {len(fitted.curves)} curves, and at most {VERDICTS} are judged at a time"
+        detail = f"{count}: name a `metric`, or a `class`."
+        raise TooMuchAsked(detail, "metric")
     wanted = dict(min_gains)
     known = {one.reading.metric for one in fitted.curves}
     for name, gain in wanted.items():

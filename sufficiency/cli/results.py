@@ -192,61 +192,6 @@ def verdict(
 
 
 @commands.command()
-def decide(
-    id: JobId,
-    price: Annotated[float, typer.Option("--price", help="Of a label.", show_default=False)],
-    value: Annotated[
-        float | None,
-        typer.Option("--value", help="Of a point: a hundredth of the metric's range, or one unit where it has none."),
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", help="In place of --value: what has to be met, 0.95 or Accuracy:0.95.")
-    ] = None,
-    penalty: Annotated[float | None, typer.Option("--penalty", help="Of missing the target.")] = None,
-    round_cost: Annotated[float, typer.Option("--round-cost", help="Of each purchase, however large.")] = 0.0,
-    rounds: Annotated[int, typer.Option("--rounds", help="Purchases that are left.")] = 1,
-    budget: Annotated[float | None, typer.Option("--budget", help="Most to spend in all.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Which metric it goes by.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File for the picture of what money buys, .svg or .png.")
-    ] = None,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """Say how many labels to buy now.
-
-    0 is an answer, and after each of --rounds one looks again. Money is in any currency, the same throughout.
-
-    \b
-    Example:
-      sufficiency decide 019a0000-0000-7000-8000-000000000000 --price 0.1 --target Accuracy:0.95 --penalty 2000
-      sufficiency decide 019a0000-0000-7000-8000-000000000000 --price 0.1 --value 300 --rounds 3 --round-cost 50
-    """
-    from sufficiency.cli.terminal import print_decision, stdout
-
-    if output is not None and output.suffix not in (".svg", ".png"):
-        raise CommandError("the file's name must end in .svg or .png", str(output), code=MISUSED)
-    terms: dict[str, Any] = {
-        "value": value,
-        "target": target,
-        "penalty": penalty,
-        "round_cost": round_cost,
-        "rounds": rounds,
-        "budget": budget,
-        "metric": metric,
-    }
-    with client_of(url) as client:
-        answer = client.decide(id, price, **terms)
-        if output is not None:
-            kind: Any = output.suffix[1:]
-            write_file(output, client.decision_plot(id, price, kind, **terms))
-    if as_json:
-        return print_json(answer)
-    print_decision(stdout(), answer)
-    return print_warnings(answer)
-
-
-@commands.command()
 def curves(id: JobId, metric: Metric = None, method: Method = None, url: Url = None, as_json: Json = False) -> None:
     """Show the fitted curves with their back-test.
 

@@ -9,6 +9,7 @@ from sufficiency.schemas.words import ExportFormat, PictureKind
 
 if TYPE_CHECKING:
     from sufficiency.schemas.decisions import DecisionView
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import JobView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.results import (
@@ -51,6 +52,10 @@ class Answering(Protocol):
     def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]: ...
 
     def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = ..., **options: Any) -> bytes: ...
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[GateView]": ...
+
+    def report(self, id: str | UUID, **terms: Any) -> str: ...
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]": ...
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sufficiency.schemas.datasets import DatasetView
     from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.forecasts import Forecasts
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
@@ -532,6 +533,26 @@ class Calls(ABC, Generic[J]):
         """Return what money buys at best as a picture; the options are those of `decide`, and ``theme``."""
         params = {"price": price, **options}
         return self._connection.request("GET", f"{_path(id)}/decision/plot.{kind}", params).content
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[GateView]":
+        """Return whether every target is met surely enough.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        targets : sequence of float or str
+            ``0.93`` for all metrics, or ``"Accuracy:0.93"`` for one.
+        **options
+            ``probability``, 0.8 unless given; ``n``, the largest measured size unless given; ``class``, ``level``.
+        """
+        from sufficiency.schemas.gates import GateView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/gate", {"target": list(targets), **options}), GateView)
+
+    def report(self, id: str | UUID, **terms: Any) -> str:
+        """Return the job on one page of HTML, which prints on a sheet of A4; with prices, as `decide` takes them."""
+        return self._connection.request("GET", f"{_path(id)}/report", terms).text
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.

@@ -18,6 +18,7 @@ from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKin
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
     from sufficiency.schemas.decisions import DecisionView
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
@@ -116,6 +117,14 @@ class Handle(Reply[JobView]):
     def decision_plot(self, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
         """Return what money buys at best as a picture; the options are `Client.decision_plot`'s."""
         return self._asked.decision_plot(self.id, price, kind, **options)
+
+    def gate(self, *targets: float | str, **options: Any) -> "Reply[GateView]":
+        """Return whether every target is met surely enough; the options are `Client.gate`'s."""
+        return self._asked.gate(self.id, targets, **options)
+
+    def report(self, **terms: Any) -> str:
+        """Return one page of HTML for who pays; with prices, as `decide` takes them."""
+        return self._asked.report(self.id, **terms)
 
     def curves(self, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test; the options are `Client.curves`'s."""

@@ -300,9 +300,10 @@ class Solver:
         made = []
         for k, items in enumerate(self.items.tolist()):
             cost = float(self.terms.cost(np.array(items)))
-            weights = _WEIGHTS if k else _WEIGHTS * 0 + 1 / len(_WEIGHTS)
-            probability, gain = float(weights @ self.met[:, k]), float(weights @ self.gain[:, k])
-            loss = cost + float(weights @ self.stop[:, k])
+            # Now one is at no place.
+            mean = _mean if k else _first
+            probability, gain = mean(self.met[:, k]), mean(self.gain[:, k])
+            loss = cost + mean(self.stop[:, k])
             made.append(Purchase(int(items), self.prospect.now_n + int(items), cost, probability, gain, loss))
         return made
 
@@ -317,6 +318,14 @@ class Solver:
         if self.terms.target is not None:  # met or not: nothing between
             stops = [np.where(one < self.terms.penalty / 2, 0.0, self.terms.penalty) for one in stops]
         return float((np.stack(stops, axis=1) + cost).min(axis=1).mean())
+
+
+def _mean(places: Array) -> float:
+    return float(_WEIGHTS @ places)
+
+
+def _first(places: Array) -> float:
+    return float(places[0])
 
 
 def _moves(memory: Array) -> Array:

@@ -17,21 +17,24 @@ from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable,
 from sufficiency.answers.export import dataeval_export
 from sufficiency.answers.figure import Figure, figure
 from sufficiency.answers.frontier import draw_frontier, frontier_figure
+from sufficiency.answers.gate import gate
 from sufficiency.answers.learner import learners_table
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.plotly import plotly_figure
 from sufficiency.answers.projection import inv_project, project
+from sufficiency.answers.report import report
 from sufficiency.answers.study import FittedStudy, choose, fit_study
 from sufficiency.answers.tables import Table, averages_table, inverse_table, projection_table
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict
 from sufficiency.client.errors import ApiError
 from sufficiency.client.replies import Reply
-from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
 from sufficiency.schemas.decisions import DecisionTerms, DecisionView, contradictions
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.fields import Strict
+from sufficiency.schemas.gates import GateView
 from sufficiency.schemas.jobs import JobView
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import (
@@ -87,6 +90,14 @@ class _Picture(Question):
     class_: str | None = Field(None, alias="class")
     target: float | None = Field(None, allow_inf_nan=False)
     theme: Theme = "light"
+
+
+class _Gated(Strict):
+    target: list[str] = Field(min_length=1)
+    probability: float = Field(ASSURANCE, gt=0, lt=1)
+    n: int | None = Field(None, ge=1, le=2**53)
+    class_: Names = Field(None, alias="class")
+    level: float = Field(DEFAULT_LEVEL, ge=1e-6, le=1 - 1e-6)
 
 
 class _Decided(Strict):
@@ -180,6 +191,19 @@ class OwnAnswers:
             theme = _asked(_Themed, {"theme": options.pop("theme", None)}).theme
             return draw_frontier(self._decision(price, options), kind, theme)
 
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> Reply[GateView]:
+        """Return whether every target is met surely enough; see `Client.gate`."""
+        with _refusing("gate"):
+            asked = _asked(_Gated, {**options, "target": [str(_plain(one)) for one in targets]})
+            fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+            return _reply(gate(fitted, parse_targets(asked.target), asked.probability, asked.n, asked.level))
+
+    def report(self, id: str | UUID, **terms: Any) -> str:
+        """Return one page of HTML for who pays; see `Client.report`."""
+        with _refusing("report"):
+            priced = self._terms(terms) if terms.get("price") is not None else None
+            return report(self._fitted(Question()), priced)
+
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""
         with _refusing("curves"):
@@ -217,18 +241,21 @@ class OwnAnswers:
             studies = [one._fitted(Question()) for one in (self, *others)]
             return _reply(compare(studies, _names(asked.metric) or None, asked.level))
 
-    def _decision(self, price: float, options: Mapping[str, Any]) -> DecisionView:
-        given = {"price": _plain(price), **options}
-        asked = _asked(_Decided, {name: given.pop(name, None) for name in ("metric", "class", "level")})
+    def _decision(self, price: float, options: dict[str, Any]) -> DecisionView:
+        asked = _asked(_Decided, {name: options.pop(name, None) for name in ("metric", "class", "level")})
+        terms = self._terms({"price": _plain(price), **options})
+        fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+        return decision(fitted, terms, asked.metric, asked.level)
+
+    def _terms(self, terms: Mapping[str, Any]) -> DecisionTerms:
+        given = dict(terms)
         if given.get("target") is not None:
             given["target"] = str(_plain(given["target"]))
         if faults := contradictions(given):
             detail = "; ".join(why for _, why in faults)
             errors = [{"pointer": name, "detail": why} for name, why in faults]
             raise _refusal(422, "The request is not valid", "contradicting_terms", detail, errors, "decision")
-        terms = _asked(DecisionTerms, given)
-        fitted = self._fitted(Question.model_validate({"class": asked.class_}))
-        return decision(fitted, terms, asked.metric, asked.level)
+        return _asked(DecisionTerms, given)
 
     def _projection(self, n: Sequence[float], options: Mapping[str, Any]) -> Projection:
         asked = _asked(_Sizes, {**options, "n": list(n)})

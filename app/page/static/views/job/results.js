@@ -5,6 +5,7 @@ import { Chart } from "../../chart.js";
 import { Curve } from "../../curve.js";
 import { count, h, number, problemBox, replace, table } from "../../dom.js";
 import { EveryClass } from "./classes.js";
+import { Decision } from "./decision.js";
 import { Downloads } from "./downloads.js";
 import { Questions } from "./questions.js";
 import { drawVerdict, drawWarnings } from "./verdict.js";
@@ -40,6 +41,7 @@ export class Results {
     this.questions = new Questions(chosen, (marks) => this.mark(marks));
     this.every = new EveryClass(id, chosen, signal, (metric, label) => this.choose(metric, label));
     this.downloads = new Downloads(id);
+    this.decision = new Decision(id, signal);
     this.extent = EXTENTS[0];
     this.built = false;
     this.key = "";
@@ -81,6 +83,7 @@ export class Results {
         this.node,
         h("section", { class: "panel stack" }, this.tabs, this.classes, this.verdict),
         h("section", { class: "panel stack", "aria-label": "Learning curve" }, h("div", { class: "head" }, h("h2", null, "Learning curve"), this.near), this.holder, this.warnings, h("hr"), this.questions.node),
+        this.decision.node,
         this.every.node,
         h("div", { class: "split" }, h("section", { class: "panel stack" }, h("h2", null, "Measured"), this.steps, this.downloads.node), this.about),
       );
@@ -138,6 +141,7 @@ export class Results {
     drawWarnings(this.warnings, verdict, curves, item);
     this.drawSteps();
     this.questions.show(curve, metric, label, this.series[0].means.filter((m) => m.mean !== null).map((m) => m.mean));
+    this.decision.show(curve, metric, label, this.chosen.target);
     this.every.show(metric, this.metrics.get(metric));
     this.draw();
   }
