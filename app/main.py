@@ -13,11 +13,13 @@ from prometheus_client import CollectorRegistry
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
-from app.jobs.following import Feed
+from app.jobs.following import events_after, output_after
+from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
+from app.queue.feed import Feed
 from app.queue.relay import Relay
 from app.results import asked, cells, compared, exported, measured, pictured
 from app.settings import Settings, get_settings
@@ -69,14 +71,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
-    app.state.feed = Feed(app.state.database)
+    app.state.feed = Feed(app.state.database, events_after)
+    app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
-    app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
+    app.state.metrics.register(
+        WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
+    )
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
     results = (part.router for part in (measured, cells, asked, exported, pictured, compared))
-    slices = (catalog_router, jobs_router, *results, webhooks_router)
+    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router)
     for router in (*slices, page_router, health.router, version.router):
         app.include_router(router)
     app.webhooks.include_router(sent)
@@ -86,15 +91,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
+    feeds = app.state.feed, app.state.output_feed
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, *feeds)
     for thread in threads:
         thread.start()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
+        with _on_stop_signal(lambda: [loop.call_soon_threadsafe(feed.close) for feed in feeds]):
             yield
     finally:
-        app.state.feed.close()
+        for feed in feeds:
+            feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()

@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
-from app.jobs.following import MOST_EVENTS, Feed
+from app.jobs.following import MOST_EVENTS, EventBatch
+from app.queue.feed import Feed
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
@@ -280,7 +281,8 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
     service.delete(session, job_id)
 
 
-def _existing_job(request: Request, job_id: UUID) -> UUID:
+def existing_job(request: Request, job_id: UUID) -> UUID:
+    """Return the id of a job, if it is there."""
     # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
     # then a mistake of the service.
     with request.app.state.database.transaction() as session:
@@ -306,14 +308,14 @@ def _existing_job(request: Request, job_id: UUID) -> UUID:
 )
 async def follow_job(
     request: Request,
-    job_id: Annotated[UUID, Depends(_existing_job)],
+    job_id: Annotated[UUID, Depends(existing_job)],
     last_event_id: Annotated[
         int, Header(ge=0, le=2**63 - 1, description="resume after this event; default: all from the first")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
     seq, at_once = last_event_id, True
-    feed: Feed = request.app.state.feed
+    feed: Feed[EventBatch] = request.app.state.feed
     while batch := await feed.next(job_id, seq, at_once=at_once):
         if batch.pruned:
             yield _pruned(seq, batch.pruned)

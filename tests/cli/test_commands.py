@@ -49,6 +49,7 @@ ASKING = [
         [name, JOB]
         for name in (
             "watch",
+            "logs",
             "cancel",
             "retry",
             "delete",
