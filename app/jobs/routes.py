@@ -1,5 +1,6 @@
 """Jobs over HTTP: submit, list, look, follow, cancel, retry, extend, delete."""
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -30,6 +31,8 @@ from sufficiency.schemas.jobs import (
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import JobState
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
@@ -148,6 +151,8 @@ def create_job(
         )
         return JSONResponse(view.model_dump(mode="json"))
     job, created = service.submit(session, spec, settings, idempotency_key)
+    # The worker's lines name the job; this one says which request it is from.
+    logger.info("job %s %s", job.id, "submitted" if created else "submitted before")
     answer = _view(service.look(session, [job], settings)[0])
     return JSONResponse(
         answer.model_dump(mode="json"), 201 if created else 200, headers={"Location": answer.links.self}

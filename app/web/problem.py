@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app.db.engine import DATABASE_AWAY
 from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error
+from app.web.identification import HEADER
 from app.web.invalid import body_asked_for, field_errors
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.extras import MissingExtra
@@ -163,4 +164,6 @@ def _database_away(request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises it on after this answer, so that the server logs the traceback.
     detail = "The service made a mistake; its log says more. The same request may work later."
-    return problem_response(request, 500, "internal_error", "Internal server error", detail)
+    # It is answered outside of what names requests.
+    headers = {HEADER: request.scope["state"]["request_id"]} if "request_id" in request.scope.get("state", {}) else {}
+    return problem_response(request, 500, "internal_error", "Internal server error", detail, (), headers)

@@ -17,10 +17,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import sufficiency
+from app.db.migrate import newest_revision
 from app.db.tables import Job
 from app.main import create_app
 from app.openapi import specification
 from app.settings import Settings
+from sufficiency.method.methods import METHOD_VERSIONS
 from tests.support.service import Service, TestClient, pointers, problem, running
 
 JSON = {"content-type": "application/json"}
@@ -179,7 +181,12 @@ def test_health_and_numbers(service: Service) -> None:
 
 
 def test_the_version_is_the_one_that_the_command_line_prints(standing: Service) -> None:
-    assert standing.client.get("/version").json() == {"version": sufficiency.__version__, "api": "1"}
+    assert standing.client.get("/version").json() == {
+        "version": sufficiency.__version__,
+        "api": "1",
+        "methods": METHOD_VERSIONS,
+        "schema_revision": newest_revision(),
+    }
 
 
 def test_bad_fields_are_told_in_the_service_s_words(standing: Service) -> None:

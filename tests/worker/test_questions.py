@@ -84,7 +84,8 @@ def eventually(what: Any) -> None:
 
 def busy(database: Database) -> tuple[int, int]:
     with database.transaction() as session:
-        return session.execute(select(Worker.busy, Worker.asked)).one()._tuple()
+        found = session.execute(select(Worker.busy, Worker.asked)).one()
+        return found.busy, found.asked
 
 
 def test_a_dataset_that_is_deleted_while_it_is_read_is_let_go(
