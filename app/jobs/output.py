@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import JobLog
 from app.jobs import service
+from app.jobs.follower import Follower
 from app.jobs.following import MOST_EVENTS, LogBatch
 from app.jobs.routes import existing_job
-from app.queue.feed import Feed
 from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.schemas.logs import JobOutput, OutputPiece
@@ -85,13 +85,12 @@ async def follow_job_logs(
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow what a job's plugins write as server-sent events, until the job has ended."""
-    seq, at_once = last_event_id, True
-    feed: Feed[LogBatch] = request.app.state.output_feed
-    while batch := await feed.next(job_id, seq, at_once=at_once):
+    place: Follower[LogBatch] = Follower(request, request.app.state.output_feed, job_id, last_event_id)
+    while batch := await place.next():
         for row in batch.pieces:
-            seq = row.seq
-            yield ServerSentEvent(id=str(seq), event="output", data=_piece(row, row.text))
+            place.seq = row.seq
+            yield ServerSentEvent(id=str(row.seq), event="output", data=_piece(row, row.text))
         if batch.last:
-            yield ServerSentEvent(id=str(seq), event="state", data={"state": batch.state})
+            yield ServerSentEvent(id=str(place.seq), event="state", data={"state": batch.state})
             return
-        at_once = len(batch.pieces) == MOST_EVENTS
+        place.at_once = len(batch.pieces) == MOST_EVENTS

@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
+from app.jobs.follower import Follower
 from app.jobs.following import MOST_EVENTS, EventBatch
-from app.queue.feed import Feed
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
@@ -319,17 +319,16 @@ async def follow_job(
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
-    seq, at_once = last_event_id, True
-    feed: Feed[EventBatch] = request.app.state.feed
-    while batch := await feed.next(job_id, seq, at_once=at_once):
+    place: Follower[EventBatch] = Follower(request, request.app.state.feed, job_id, last_event_id)
+    while batch := await place.next():
         if batch.pruned:
-            yield _pruned(seq, batch.pruned)
+            yield _pruned(place.seq, batch.pruned)
         for event in batch.events:
-            seq = event.seq
+            place.seq = event.seq
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
         if batch.last:
             return
-        at_once = len(batch.events) == MOST_EVENTS
+        place.at_once = len(batch.events) == MOST_EVENTS
 
 
 def _pruned(seq: int, count: int) -> ServerSentEvent:

@@ -35,7 +35,8 @@ class Kept:
 
     def __init__(self, program: str, temporary: Path, account: Account | None = None) -> None:
         pipe, self.held = os.pipe()
-        command = keeper_command(pipe, account, temporary, [sys.executable, "-I", "-c", textwrap.dedent(program)])
+        interpreter = [sys.executable, "-I"] if account is None else ["/bin/sh"]  # which everybody may run
+        command = keeper_command(pipe, account, temporary, [*interpreter, "-c", textwrap.dedent(program)])
         self.process = subprocess.Popen(command, pass_fds=[pipe], stdout=subprocess.PIPE, text=True)
         os.close(pipe)
 
@@ -135,8 +136,11 @@ STATUS = """
     import os
     told = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
     print(told["NoNewPrivs"].strip(), os.getuid(), os.getgid(), len(os.getgroups()), flush=True)
-    print(os.getpid(), flush=True)
-    import time; time.sleep(600)
+"""
+STATUS_OF_SHELL = """
+    echo $(grep NoNewPrivs /proc/self/status | cut -f 2) $(id -u) $(id -g) $(id -G)
+    echo $$
+    exec sleep 600
 """
 
 
@@ -147,8 +151,8 @@ def test_it_gains_no_privileges(keep: Keep) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_it_is_another_user_and_ends_with_its_keeper_all_the_same(keep: Keep) -> None:
     nobody = pwd.getpwnam("nobody")
-    kept = keep(STATUS, Account("nobody", nobody.pw_uid, nobody.pw_gid, "/"))
-    assert kept.line() == [1, nobody.pw_uid, nobody.pw_gid, 0]
+    kept = keep(STATUS_OF_SHELL, Account("nobody", nobody.pw_uid, nobody.pw_gid, "/"))
+    assert kept.line() == [1, nobody.pw_uid, nobody.pw_gid, nobody.pw_gid]
     [trainer] = kept.line()
     kept.process.kill()
     assert_gone(trainer)
