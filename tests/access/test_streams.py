@@ -18,7 +18,7 @@ def test_a_stream_ends_when_its_key_is_revoked(guarded: Guarded, what: str, monk
         stream = pool.submit(service.client.get, f"/jobs/{job_id}/{what}", headers=bearer(key["key"]))
         with pytest.raises(TimeoutError):
             stream.result(timeout=1.5)
-        assert guarded.ask(guarded.bootstrap, "DELETE", f"/keys/{key['id']}").is_success
+        assert guarded.ask(guarded.bootstrap, "POST", f"/keys/{key['id']}/revoke").is_success
         ended = stream.result(timeout=60)
     assert ended.status_code == 200
     assert [event.type for event in parse(ended.text)] == (["state", "planned"] if what == "events" else [])
