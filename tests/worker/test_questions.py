@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.units.plans import claim_plan
 from tests.external import waiting_plugins
 from tests.support.servers import Servers, new_database
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from tests.worker.test_supervisor import ROOT, add_job, registered
 from worker.supervisor import Supervisor
 

@@ -15,7 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from sufficiency.schemas.spec import JobSpec
 from tests.support.service import TestClient
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from worker.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
