@@ -24,19 +24,22 @@ _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code !
 
 
 class Allowance:
-    """How much may pass: so much a second, and so much at once after a pause."""
+    """How much may pass: so much a second, and more at once after a pause; once used up, a second's worth at a time."""
 
     def __init__(self, rate: float, most: float) -> None:
         self._rate, self._most = rate, most
         self._left, self._at = most, time.monotonic()
+        self._used_up = False
 
     def has(self, amount: float) -> bool:
         """Take an amount, if it is there."""
         now = time.monotonic()
         self._left = min(self._most, self._left + self._rate * (now - self._at))
         self._at = now
-        if self._left < amount:
+        if self._left < (self._rate if self._used_up else amount):
+            self._used_up = True
             return False
+        self._used_up = False
         self._left -= amount
         return True
 

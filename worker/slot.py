@@ -13,7 +13,7 @@ from pathlib import Path
 import sufficiency.settings
 from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
-from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
 from sufficiency.training.messages import Answer, Introduction, Request, read_answer
 from worker.confinement import Account, account_of, keeper_command
 from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
@@ -178,6 +178,8 @@ class TrainerProcess:
                 if line is None:
                     raise self._death()
             return line
+        except MessageTooLong as error:
+            raise self._confusion(str(error)) from None
         except ChannelClosed:
             raise self._death() from None
 

@@ -36,9 +36,9 @@ def test_a_flood_is_counted_and_its_end_is_kept_for_errors(caplog: pytest.LogCap
     lines = 200_000
     with piped() as (stream, output):
         flood = b"".join(b"line %06d\n" % number for number in range(lines))
-        writer = threading.Thread(
-            target=io.BufferedWriter(io.FileIO(os.dup(stream.fileno()), "wb")).write, args=[flood]
-        )
+        raw = io.FileIO(stream.fileno(), "wb", closefd=False)
+        parts = [flood[at : at + 4096] for at in range(0, len(flood), 4096)]
+        writer = threading.Thread(target=lambda: [raw.write(part) for part in parts])
         writer.start()
         writer.join(60)
         assert not writer.is_alive(), "who writes is not held up"
