@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sufficiency.schemas.forecasts import Forecasts
     from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
+    from sufficiency.schemas.logs import JobOutput, OutputPiece
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
     from sufficiency.schemas.results import (
@@ -424,6 +425,35 @@ class Calls(ABC, Generic[J]):
         from sufficiency.client.events import follow
 
         return follow(self._connection, f"{_path(id)}/events", last_id, lambda: self.job(id)["state"] in ENDED)
+
+    def logs(self, id: str | UUID, tail: int = 200) -> "Reply[JobOutput]":
+        """Return the last lines that a job's plugins, and the libraries below them, have written."""
+        from sufficiency.schemas.logs import JobOutput
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/logs", {"tail": tail}), JobOutput)
+
+    def follow_logs(self, id: str | UUID, last_id: int = 0) -> "Iterator[Reply[OutputPiece]]":
+        """Iterate over what a job's plugins write, across broken connections, until the job has ended.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        last_id : int
+            Go on behind this piece, as `logs` names it; default all that is kept.
+
+        Raises
+        ------
+        ServiceUnreachable
+            When the connection broke and could not be made again.
+        """
+        from sufficiency.client.events import follow
+        from sufficiency.schemas.logs import OutputPiece
+
+        path = f"{_path(id)}/logs/stream"
+        for event in follow(self._connection, path, last_id, lambda: self.job(id)["state"] in ENDED):
+            if event.type == "output":
+                yield Reply(event.data, OutputPiece)
 
     # Results
 
