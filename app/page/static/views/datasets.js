@@ -27,6 +27,7 @@ function appending(d, loaders, done) {
     "form",
     {
       class: "stack",
+      "aria-label": `Append items to ${d.name}`,
       novalidate: true,
       onsubmit: async (event) => {
         event.preventDefault();
@@ -169,6 +170,7 @@ export async function view({ holder, signal, attach }) {
     "form",
     {
       class: "stack",
+      "aria-label": "Register a dataset",
       novalidate: true,
       onsubmit: async (event) => {
         event.preventDefault();
