@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from contextlib import suppress
@@ -96,17 +97,15 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
     for lane in lanes:
         lane.start()
     try:
-        celery.worker_main(
-            [
-                "--quiet",
-                "worker",
-                f"--queues={','.join(supervisor.queues)}",
-                f"--hostname=sufficiency-{os.getpid()}@%h",
-                "--without-mingle",
-                "--without-gossip",
-                "--without-heartbeat",
-            ]
-        )
+        # Not by way of its command line, which loads every other command of Celery's with it.
+        celery.Worker(
+            queues=supervisor.queues,
+            hostname=f"sufficiency-{os.getpid()}@{socket.gethostname()}",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        ).start()
     finally:
         for background in (watch, *lanes):
             background.stop(timeout=0.5)  # it may be waiting for the broker

@@ -245,9 +245,15 @@ class Slot:
         What its trainers train on unless asked for another.
     gpu : str or None
         The GPU that its trainers see, as CUDA_VISIBLE_DEVICES names it.
+
+    Attributes
+    ----------
+    idle_since : float
+        When it was last given back, by the monotonic clock.
     """
 
     def __init__(self, index: int, settings: Settings, device: str, gpu: str | None = None) -> None:
+        self.idle_since = time.monotonic()
         self.index = index
         self.device = device
         self.gpu = gpu

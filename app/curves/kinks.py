@@ -7,7 +7,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.tables import Dataset, Job
-from sufficiency.method.kinks.between import CODE, warnings_between
 from sufficiency.method.kinks.learner import Data, learner_of, with_params
 from sufficiency.method.kinks.rules import Met, met_by
 
@@ -32,6 +31,9 @@ def met_on(spec: Mapping[str, Any], known: Mapping[str, Any] | None, info: Mappi
 
 def note_kinks(session: Session, job: Job) -> None:
     """Keep with a job whose steps are known the warnings of thresholds between them."""
+    # Here, and not above: it brings NumPy, which a worker that waits for work need not hold.
+    from sufficiency.method.kinks.between import CODE, warnings_between
+
     met = met_on(job.spec, job.learner, dataset_info(session, job))
     others = [warning for warning in job.warnings or [] if warning.get("code") != CODE]
     job.warnings = [*others, *warnings_between(met, job.steps or [])]

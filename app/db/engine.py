@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-POSTGRES_MAJOR = 18  # the tables use uuidv7()
+from app.db.server import POSTGRES_MAJOR
+
 WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct"  # the setting, or by its name
 MOST_CONNECTIONS = 30
 LONGEST_LOCK_WAIT_SECONDS = 10
