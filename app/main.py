@@ -1,6 +1,7 @@
 """The API: `create_app` puts routes, error handling and the background threads together."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,11 +15,14 @@ from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
 from app.jobs.routes import router as jobs_router
+from app.observability.logging import configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
 from app.results import asked, cells, compared, exported, measured, pictured
+from app.results.kept import KeptAnswers
+from app.results.versions import Versions
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
@@ -71,6 +75,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     app.state.stopping = asyncio.Event()
+    app.state.versions = Versions(settings.database_url)
+    app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
@@ -83,11 +89,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def serving() -> FastAPI:
+    """Return the API of the environment's settings, for a process that does nothing else."""
+    configure_logging()
+    api = create_app()
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    gc.collect()
+    gc.freeze()
+    return api
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
     for thread in threads:
         thread.start()
+    app.state.versions.open()
     loop = asyncio.get_running_loop()
     try:
         with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
@@ -96,6 +113,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.stopping.set()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
+        await app.state.versions.close()
         app.state.database.dispose()
 
 

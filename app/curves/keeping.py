@@ -9,8 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.curves.details import warnings_of_learner
+from app.curves.memory import Memory
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
+from app.curves.versions import version_of
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
     FittedCurve,
@@ -29,6 +31,17 @@ from sufficiency.method.diagnosis import Flag
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
 from sufficiency.schemas.words import DEFAULT_METHOD, Bounds, Direction, Method
+
+# Curves that this process holds, of the jobs that were asked about last.
+MOST_CURVES = 2000
+
+
+def _curves_of(fitted: FittedStudy[Any]) -> int:
+    return len(fitted.curves) + len(fitted.skipped)
+
+
+_FITTED: Memory[FittedStudy[Reading]] = Memory(MOST_CURVES, _curves_of)
+_MEASURED: Memory[FittedStudy[Series]] = Memory(MOST_CURVES, _curves_of)
 
 
 @dataclass(frozen=True)
@@ -136,16 +149,32 @@ def fitted_study(
     TooLittleMeasured
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
-    study = study_of(session, job)
-    kept = _kept_study(session, job, study, metrics, method, classes)
-    return kept or _measured_study(session, job, study, metrics, method, classes)
+    asked = tuple(metrics or ()), tuple(classes or ())
+    return _FITTED.get(
+        (version_of(session, job.id), job.id, method, *asked),
+        lambda: _fitted_study(session, job, metrics, method, classes),
+    )
 
 
 def measured_study(
     session: Session, job: Job, metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> FittedStudy[Series]:
     """Return what `fitted_study` does, by the method with intervals, with all that the job measured."""
-    return _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+    asked = tuple(metrics or ()), tuple(classes or ())
+    return _MEASURED.get(
+        (version_of(session, job.id), job.id, DEFAULT_METHOD, *asked),
+        lambda: _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes),
+    )
+
+
+def _fitted_study(
+    session: Session, job: Job, metrics: Sequence[str] | None, method: Method, classes: Sequence[str] | None
+) -> FittedStudy[Reading]:
+    if job.state != "completed" and method == DEFAULT_METHOD:
+        return measured_study(session, job, metrics, classes)  # one fit for all questions to what there is so far
+    study = study_of(session, job)
+    kept = _kept_study(session, job, study, metrics, method, classes)
+    return kept or _measured_study(session, job, study, metrics, method, classes)
 
 
 def _kept_study(
