@@ -94,6 +94,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
         from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings
+        from app.web.connections import Connection
 
     configure_logging()
     settings = get_settings()
@@ -103,6 +104,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
         workers=processes,
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
+        http=Connection,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )

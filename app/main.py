@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
+from app.jobs.following import Feed
 from app.jobs.routes import router as jobs_router
 from app.observability.logging import configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
@@ -72,9 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
+    app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    app.state.stopping = asyncio.Event()
     app.state.versions = Versions(settings.database_url)
     app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
@@ -101,16 +102,16 @@ def serving() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
     for thread in threads:
         thread.start()
     app.state.versions.open()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
+        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
             yield
     finally:
-        app.state.stopping.set()
+        app.state.feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         await app.state.versions.close()

@@ -1,4 +1,4 @@
-"""Several API processes on one port: every one of them answers, what dies is started again, and one event reaches all."""
+"""Several API processes on one port: all of them answer, and one that dies is started again."""
 
 import signal
 import sys
