@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.tables import Dataset, Job
@@ -21,7 +20,10 @@ def known_learner(capabilities: Mapping[str, Any], params: Mapping[str, Any]) ->
 
 def dataset_info(session: Session, job: Job) -> dict[str, Any]:
     """Return what is in the data that a job measured."""
-    return job.dataset_info or session.scalar(select(Dataset.info).where(Dataset.id == job.dataset_id)) or {}
+    if job.dataset_info or job.dataset_id is None:
+        return job.dataset_info or {}
+    dataset = session.get(Dataset, job.dataset_id)
+    return (dataset.info if dataset is not None else None) or {}
 
 
 def met_on(spec: Mapping[str, Any], known: Mapping[str, Any] | None, info: Mapping[str, Any]) -> list[Met]:

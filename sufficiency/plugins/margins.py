@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def one_against_rest(own: Any, classes: int, estimator: Any) -> NDArray[Any]:
@@ -57,4 +56,13 @@ def _votes_in_pairs(estimator: Any) -> bool:
 
 def ranks(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Return scores of any scale, column by column, in (0, 1], in the same order and with the same ties."""
-    return np.asarray(rankdata(scores, axis=0) / len(scores), dtype=np.float64)
+    return np.stack([_mean_ranks(column) for column in scores.T], axis=1) / len(scores)
+
+
+def _mean_ranks(scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the rank of each score, from 1; equal ones have the mean of theirs, and among NaN all are NaN."""
+    if np.isnan(scores).any():
+        return np.full(len(scores), np.nan)
+    ascending = np.sort(scores)
+    below, up_to = (np.searchsorted(ascending, scores, side=side) for side in ("left", "right"))
+    return (below + up_to + 1) / 2
