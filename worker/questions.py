@@ -3,7 +3,7 @@
 import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from sufficiency.schemas.work import SplitSource
 from sufficiency.training.faults import Fault
 from sufficiency.training.memory import MemoryLimit
 from sufficiency.training.messages import Answer, AskSchedule, Failed, Request, Steps, Verified, VerifyDataset, Worn
-from worker.deaths import TrainerLost, timed_out
+from worker.deaths import TrainerChanged, TrainerLost, timed_out
 from worker.patience import Drain, Patience
 from worker.slot import Slot, SlotShut
 
@@ -34,7 +34,10 @@ class Questions:
         The datasets and jobs that are being asked about.
     """
 
-    def __init__(self, settings: Settings, patiently: Patience, drain: Drain) -> None:
+    def __init__(
+        self, settings: Settings, patiently: Patience, drain: Drain, on_change: Callable[[str], object]
+    ) -> None:
+        self._on_change = on_change
         self._settings = settings
         self._patiently = patiently
         self._drain = drain
@@ -91,6 +94,9 @@ class Questions:
                 try:
                     return self._answer(slot, request, {"phase": phase})
                 except SlotShut:
+                    return None
+                except TrainerChanged as changed:
+                    self._on_change(str(changed))
                     return None
                 except TrainerLost as lost:
                     error = lost.error({"phase": phase})

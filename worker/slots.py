@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from app.settings import Settings
 from sufficiency.training.messages import Introduction
-from worker.slot import Slot, SlotShut
+from worker.slot import Slot, SlotShut, versions_of
 
 # Trainers beside the slots, for questions that come while all slots train; each ends when nobody has asked for so long.
 SPARE = 2
@@ -78,6 +78,8 @@ class Slots:
             for slot in self._all:
                 slot.gpu = gpus[slot.index % len(gpus)]
         self._beside = [Slot(index, self._settings, "cpu") for index in range(count, count + SPARE)]
+        for slot in (*self._all, *self._beside):
+            slot.versions = versions_of(offer)
         for slot in reversed(self._beside):
             self._spare.put(slot)
         for slot in reversed(self._all):

@@ -7,6 +7,8 @@ import pytest
 
 from app.settings import Settings
 from tests.training.plugins import SPECS
+from worker.deaths import TrainerChanged
+from worker.slot import Slot
 from worker.slots import Slots
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +40,15 @@ def test_trainers_come_with_work_and_leave_without(idle_seconds: float, warm: in
     finally:
         slots.shut()
         slots.empty()
+
+
+def test_a_trainer_with_other_plugins_than_are_known_is_not_gone_on_with() -> None:
+    slot = Slot(0, SETTINGS, "cpu")
+    slot.versions = {"model:of-yesterday": "1"}
+    try:
+        with pytest.raises(TrainerChanged, match="model:of-yesterday") as caught:
+            slot.trainer()
+        assert not caught.value.counts
+    finally:
+        slot.shut()
+        slot.empty()
