@@ -74,7 +74,9 @@ def standalone(
 
     if until_input_ends:
         threading.Thread(target=_stop_with_the_input, name="input", daemon=True).start()
-    Standalone(get_settings(), data_dir, host=host, port=port, slots=slots).run()
+    settings = get_settings()
+    _refuse_exposure(settings, settings.host if host is None else host)
+    Standalone(settings, data_dir, host=host, port=port, slots=slots).run()
 
 
 @commands.command()
@@ -91,6 +93,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
     with needs("service"):
         import uvicorn
 
+        from app.access.door import BadKeyFile
         from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings
@@ -98,11 +101,17 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
 
     configure_logging()
     settings = get_settings()
+    host = settings.host if host is None else host
+    _refuse_exposure(settings, host)
+    try:
+        api = serving()
+    except BadKeyFile as error:
+        raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
     uvicorn.run(
-        serving() if processes == 1 else "app.main:serving",
+        api if processes == 1 else "app.main:serving",
         factory=processes > 1,
         workers=processes,
-        host=settings.host if host is None else host,
+        host=host,
         port=settings.port if port is None else port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
@@ -221,6 +230,15 @@ def prune(
         f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
     )
     return None
+
+
+def _refuse_exposure(settings: "Settings", host: str) -> None:
+    """Refuse to be open to others than this machine's users."""
+    with needs("service"):
+        from app.access.exposure import HOW, why_exposed
+
+    if why := why_exposed(settings.access, host):
+        raise CommandError(f"the service does not listen on {host or 'all addresses'}: {why}", "--host", HOW, MISUSED)
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from sufficiency.schemas.words import ENDED
 def complete(session: Session, job: Job) -> None:
     """Complete a locked job all of whose cells are measured, and keep its curves."""
     # Here, and not above: it brings NumPy and SciPy, which a worker that waits for work need not hold.
+    from app.curves.forecasts import score
     from app.curves.keeping import store_curves
 
     store_curves(session, job)
+    score(session, job)
     move(session, job, "completed")
 
 

@@ -1,8 +1,8 @@
 """Answers that were given before: sent once more, as they were, as long as the job is of the version they were made of.
 
 An answer is a function of the job as it is, of the question and of this code. Its bytes are kept by question, with the
-version of the job; a request costs one look-up of that version, and no thread. Whoever may not see the job has been
-turned away before.
+version of the job; a request costs one look-up of that version, and no thread. Who asks has been found out before, by
+the door; a job of another project has no version here, and its route says that there is none.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ class KeptAnswers:
         accept, known = _headers(scope)
         question = scope["path"], scope["query_string"], accept
         # Before the answer is made: that one is kept under an older version than it is of does no harm.
-        version = await self._versions.of(UUID(asked[1]))
+        version = await self._versions.of(UUID(asked[1]), scope["state"]["caller"].project_id)
         answer = self._kept.get(question)
         if answer is not None and answer.version == version is not None:
             self._kept.move_to_end(question)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 5.0
 
-_OF_SEVERAL = f"SELECT job.id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY(%s)".encode()
+_OF_SEVERAL = f"SELECT job.id, job.project_id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY(%s)".encode()
 
 
 class Versions:
@@ -31,7 +31,7 @@ class Versions:
         address = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._address = make_conninfo(address, **VANISHED_HOST)
         self._connection: psycopg.AsyncConnection | None = None
-        self._waiting: dict[UUID, list[asyncio.Future[Version | None]]] = {}
+        self._waiting: dict[UUID, list[asyncio.Future[tuple[UUID, Version] | None]]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._is_open = False
 
@@ -39,15 +39,16 @@ class Versions:
         """Begin to answer, in the event loop that runs now."""
         self._is_open = True
 
-    async def of(self, job_id: UUID) -> Version | None:
-        """Return the version of a job, asked for after this call; None where there is none, or nobody can tell."""
+    async def of(self, job_id: UUID, project_id: UUID) -> Version | None:
+        """Return the version of a job of a project, asked for after this call; None for none, or if nobody can tell."""
         if not self._is_open:
             return None
-        future: asyncio.Future[Version | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[tuple[UUID, Version] | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(job_id, []).append(future)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
-        return await future
+        found = await future
+        return found[1] if found is not None and found[0] == project_id else None
 
     async def close(self) -> None:
         """Answer no more."""
@@ -64,7 +65,7 @@ class Versions:
         try:
             while self._waiting:
                 asked, self._waiting = self._waiting, {}
-                found: dict[UUID, Version] = {}
+                found: dict[UUID, tuple[UUID, Version]] = {}
                 try:
                     async with asyncio.timeout(LONGEST_SECONDS):
                         found = await self._found(list(asked))
@@ -79,8 +80,11 @@ class Versions:
         finally:
             self._looking = None
 
-    async def _found(self, job_ids: list[UUID]) -> dict[UUID, Version]:
+    async def _found(self, job_ids: list[UUID]) -> dict[UUID, tuple[UUID, Version]]:
         if self._connection is None:
             self._connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
         rows = await (await self._connection.execute(_OF_SEVERAL, [job_ids], prepare=True)).fetchall()
-        return {job_id: (written, events, of_dataset) for job_id, written, events, of_dataset in rows}
+        return {
+            job_id: (project_id, (written, events, of_dataset))
+            for job_id, project_id, written, events, of_dataset in rows
+        }

@@ -8,6 +8,7 @@ import pytest
 
 from app.curves import keeping
 from app.curves.memory import Memory
+from app.db.tables import DEFAULT_PROJECT_ID
 from app.results.versions import Versions
 from tests.support.finished import extend, finished
 from tests.support.service import Service, problem
@@ -107,7 +108,7 @@ def test_those_who_wait_are_asked_for_together(service: Service, database_url: s
 
     async def look() -> tuple[list[Any], int]:
         versions = Versions(service.settings.database_url)
-        assert await versions.of(known) is None, "not before it is open"
+        assert await versions.of(known, DEFAULT_PROJECT_ID) is None, "not before it is open"
         versions.open()
         queries = 0
         real = versions._found
@@ -119,13 +120,19 @@ def test_those_who_wait_are_asked_for_together(service: Service, database_url: s
 
         versions._found = counted  # type: ignore[method-assign]
         try:
-            return await asyncio.gather(*(versions.of(id) for id in (known, unknown, known))), queries
+            asked = [
+                (known, DEFAULT_PROJECT_ID),
+                (unknown, DEFAULT_PROJECT_ID),
+                (known, uuid4()),
+                (known, DEFAULT_PROJECT_ID),
+            ]
+            return await asyncio.gather(*(versions.of(*one) for one in asked)), queries
         finally:
             await versions.close()
 
-    (first, second, third), queries = asyncio.run(look())
+    (first, of_nobody, of_others, second), queries = asyncio.run(look())
     assert first is not None
-    assert (second, third) == (None, first)
+    assert (of_nobody, of_others, second) == (None, None, first)
     assert queries == 1
 
 
@@ -134,7 +141,7 @@ def test_without_a_database_nobody_knows_the_version() -> None:
         versions = Versions("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
         versions.open()
         try:
-            return await versions.of(uuid4())
+            return await versions.of(uuid4(), DEFAULT_PROJECT_ID)
         finally:
             await versions.close()
 
