@@ -82,7 +82,7 @@ def test_a_job_that_is_taken_up_again_is_answered_anew(service: Service) -> None
     address = f"/jobs/{job_id}/project?n=4000"
     completed = service.client.get(address)
     assert completed.json()["provisional"] is False
-    assert extend(service, job_id, {"runs": 3}).status_code == 200
+    assert extend(service, job_id, {"runs": 3}).status_code == 202
     extended = service.client.get(address, headers={"if-none-match": completed.headers["etag"]})
     assert extended.status_code == 200
     assert extended.json()["provisional"] is True
