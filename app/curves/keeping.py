@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import func, select, text
@@ -13,6 +14,7 @@ from app.curves.memory import Memory
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
 from app.curves.versions import version_of
+from app.db.engine import reads_no_more
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
     FittedCurve,
@@ -160,11 +162,25 @@ def measured_study(
     session: Session, job: Job, metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> FittedStudy[Series]:
     """Return what `fitted_study` does, by the method with intervals, with all that the job measured."""
+    [study] = measured_studies(session, [job], metrics, classes)
+    return study
+
+
+def measured_studies(
+    session: Session, jobs: Sequence[Job], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> list[FittedStudy[Series]]:
+    """Return what `measured_study` does, of several jobs; all of them are read before the first is fitted."""
     asked = tuple(metrics or ()), tuple(classes or ())
-    return _MEASURED.get(
-        (version_of(session, job.id), job.id, DEFAULT_METHOD, *asked),
-        lambda: _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes),
-    )
+    keys = [(version_of(session, job.id), job.id, *asked) for job in jobs]
+    read = [
+        _MEASURED.find(place) or _load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+        for place, job in zip(keys, jobs, strict=True)
+    ]
+    reads_no_more(session)
+    return [
+        one if isinstance(one, FittedStudy) else _MEASURED.get(place, partial(_fit, *one))
+        for place, one in zip(keys, read, strict=True)
+    ]
 
 
 def _fitted_study(
@@ -173,8 +189,13 @@ def _fitted_study(
     if job.state != "completed" and method == DEFAULT_METHOD:
         return measured_study(session, job, metrics, classes)  # one fit for all questions to what there is so far
     study = study_of(session, job)
-    kept = _kept_study(session, job, study, metrics, method, classes)
-    return kept or _measured_study(session, job, study, metrics, method, classes)
+    found = _kept_study(session, job, study, metrics, method, classes)
+    if found is None:
+        study, series, kept = _load(session, job, study, metrics, method, classes)
+        reads_no_more(session)
+        return fit_study(study, series, method, kept)
+    reads_no_more(session)
+    return found
 
 
 def _kept_study(
@@ -205,17 +226,21 @@ def _kept_study(
     return FittedStudy(study, method, kept["n_observed"], curves, skipped)
 
 
-def _measured_study(
+def _load(
     session: Session,
     job: Job,
     study: Study,
     metrics: Sequence[str] | None,
     method: Method,
     classes: Sequence[str] | None,
-) -> FittedStudy[Series]:
+) -> tuple[Study, list[Series], dict[Key, tuple[Fit, Backtest]]]:
+    """Read what a job measured and, where it has completed, the fits that were kept."""
     series = choose(study, load_series(session, job), metrics, classes)
-    kept = {} if study.provisional else stored_fits(session, job, method)
-    return fit_study(study, series, method, kept)
+    return study, series, {} if study.provisional else stored_fits(session, job, method)
+
+
+def _fit(study: Study, series: Sequence[Series], kept: Mapping[Key, tuple[Fit, Backtest]]) -> FittedStudy[Series]:
+    return fit_study(study, series, DEFAULT_METHOD, kept)
 
 
 def stored_fits(session: Session, job: Job, method: Method) -> dict[Key, tuple[Fit, Backtest]]:

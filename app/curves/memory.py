@@ -26,17 +26,22 @@ class Memory(Generic[V]):
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """Return the value of a key; `make` makes it where it is not kept, and may raise."""
+    def find(self, key: Hashable) -> V | None:
+        """Return the value of a key, or None where it is not kept."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+            return self._kept.get(key)
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """Return the value of a key; `make` makes it where it is not kept, and may raise."""
+        if (found := self.find(key)) is not None:
+            return found
+        with self._lock:
             mine = self._making.setdefault(key, threading.Lock())
         with mine:
-            with self._lock:
-                if key in self._kept:
-                    return self._kept[key]
+            if (found := self.find(key)) is not None:
+                return found
             try:
                 value = make()
                 self._keep(key, value)
