@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sufficiency.extras import MissingExtra
+from sufficiency.schemas.plain import plain
 
 if TYPE_CHECKING:
     import typer
@@ -27,7 +28,7 @@ def print_error(what: str, where: str = "", do: str = "") -> None:
     lines = [f"error: {what}"]
     lines += [f"  where: {line}" for line in where.splitlines()]
     lines += [f"  do: {do}"] if do else []
-    print("\n".join(lines), file=sys.stderr)
+    print("\n".join(map(plain, lines)), file=sys.stderr)
 
 
 def run(commands: "typer.Typer", explain: Callable[[Exception], CommandError | None]) -> NoReturn:

@@ -29,6 +29,7 @@ from sufficiency.schemas.access import (
     ProjectName,
     ProjectView,
 )
+from sufficiency.schemas.limits import PAGE
 from sufficiency.schemas.paging import Page
 
 router = APIRouter(tags=["access"], responses=documented(422, 503))
@@ -37,7 +38,7 @@ KEY = TypeAdapter(UUID)
 NUMBER = TypeAdapter(int)
 MAX_GRACE_HOURS = 24 * 7
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
+Limit = Annotated[int, Query(ge=1, le=PAGE, description="size of a page")]
 Subject = Annotated[str, Path(min_length=1, max_length=500)]
 NEW_KEY = {"summary": "For a pipeline, a year long", "value": {"name": "ci", "scope": "write", "expires_in_days": 365}}
 NEW_PROJECT = {"summary": "A project", "value": {"name": "radiology", "description": "Chest X-rays"}}

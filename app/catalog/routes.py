@@ -13,7 +13,7 @@ from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from sufficiency.schemas.datasets import DatasetView, NewDataset, NewVersion
-from sufficiency.schemas.limits import NAME_CHARACTERS
+from sufficiency.schemas.limits import NAME_CHARACTERS, PAGE
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.words import PluginKind
@@ -57,7 +57,7 @@ VERSION_EXAMPLES = {
     },
 }
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
+Limit = Annotated[int, Query(ge=1, le=PAGE, description="size of a page")]
 DatasetName = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 
 

@@ -28,7 +28,7 @@ from sufficiency.schemas.jobs import (
     PlanView,
     ProgressView,
 )
-from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
+from sufficiency.schemas.limits import CHOSEN, JOBS_PAGE, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import JobState
@@ -183,7 +183,7 @@ def list_jobs(
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="size of a page")] = 20,
+    limit: Annotated[int, Query(ge=1, le=JOBS_PAGE, description="size of a page")] = 20,
     cursor: Cursor = None,
 ) -> Page[JobView]:
     """List jobs, the newest first."""

@@ -14,6 +14,7 @@ from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
 from sufficiency.answers.learner import learners_table
 from sufficiency.schemas.fields import Size
+from sufficiency.schemas.limits import CELLS_PAGE
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import CellView
 
@@ -27,7 +28,7 @@ def list_cells(
     session: SessionDep,
     job_id: UUID,
     as_csv: AsCsv,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=CELLS_PAGE, description="size of a page")] = 1000,
     cursor: Cursor = None,
 ) -> Page[CellView]:
     """Return the measured cells of a job: optimiser steps, what the learner settled by itself, the library's warnings.

@@ -14,6 +14,7 @@ from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.forecasts import LEVELS, Scored, record, said
 from sufficiency.schemas.forecasts import Forecasts, ForecastView
+from sufficiency.schemas.limits import PAGE
 
 router = APIRouter(tags=["results"], responses=documented(422, 503))
 
@@ -28,7 +29,7 @@ def list_forecasts(
     job: Annotated[UUID | None, Query(description="only what this job's curves said")] = None,
     metric: Metrics = None,
     scored: Annotated[bool | None, Query(description="only what has been measured since, or has not")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000, description="size of a page")] = 100,
+    limit: Annotated[int, Query(ge=1, le=PAGE, description="size of a page")] = 100,
     cursor: Cursor = None,
 ) -> Forecasts:
     """Return what was said of sizes before they were measured, and what came; and how well all of it came true.

@@ -15,6 +15,7 @@ from app.web.tables import TABLE, AsCsv, csv_response
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.tables import averages_table
 from sufficiency.schemas.fields import Size
+from sufficiency.schemas.limits import CELLS_PAGE
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
 from sufficiency.schemas.words import MeasurementsView
@@ -31,7 +32,7 @@ def list_measurements(
     as_csv: AsCsv,
     view: Annotated[MeasurementsView, Query(description="every value, or mean and SD a step")] = "averages",
     metric: Metrics = None,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="size of a page of cells")] = 1000,
+    limit: Annotated[int, Query(ge=1, le=CELLS_PAGE, description="size of a page of cells")] = 1000,
     cursor: Cursor = None,
 ) -> Page[CellMeasurement] | Page[AverageMeasurement]:
     """Return what a job has measured: every cell's values, or their mean and standard deviation a step.

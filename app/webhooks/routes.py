@@ -13,6 +13,7 @@ from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from app.webhooks import service
+from sufficiency.schemas.limits import JOBS_PAGE
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.webhooks import (
     AttemptView,
@@ -48,7 +49,7 @@ def test_message(body: TestMessage) -> None:
 router = APIRouter(tags=["webhooks"], responses=documented(422, 503))
 
 KEY = TypeAdapter(UUID)
-Limit = Annotated[int, Query(ge=1, le=100, description="size of a page")]
+Limit = Annotated[int, Query(ge=1, le=JOBS_PAGE, description="size of a page")]
 NEW_EXAMPLE = {
     "summary": "Tell a chat how jobs end",
     "value": {"url": "https://hooks.example.org/sufficiency", "events": ["job.completed", "job.failed"]},

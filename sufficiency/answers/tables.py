@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sufficiency.schemas.plain import cell
 from sufficiency.schemas.results import AverageMeasurement, InverseProjection, Projection, TargetAnswer
 from sufficiency.schemas.words import ClassLabel
 
@@ -24,8 +25,9 @@ class Table:
         """Return the table as comma-separated values."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
+        # Names of metrics and classes are of strangers, and a spreadsheet runs what begins with "=".
+        writer.writerow(map(cell, self.columns))
+        writer.writerows(map(cell, row) for row in self.rows)
         return text.getvalue()
 
 

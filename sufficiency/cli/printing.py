@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 
 def client_of(url: str | None) -> Client:
-    """Return a client of the service at the URL, or of the one that the settings name."""
-    from sufficiency.client.client import Client
+    """Return a client of the service at the URL, or of the one that the settings name.
 
-    return Client(url)
+    What it answers can be printed: names and texts in it are of strangers, and could else control the terminal.
+    """
+    from sufficiency.client.client import Client
+    from sufficiency.schemas.plain import plain_answer
+
+    client = Client(url)
+    client.read_by(plain_answer)
+    return client
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
@@ -31,7 +37,9 @@ def print_json(answer: Mapping[str, Any]) -> None:
 
 def print_text(text: str) -> None:
     """Print a text, with one end of line."""
-    typer.echo(text, nl=not text.endswith("\n"))
+    from sufficiency.schemas.plain import plain
+
+    typer.echo(plain(text), nl=not text.endswith("\n"))
 
 
 def print_table(made: Table) -> None:

@@ -1,7 +1,7 @@
 """The client: who makes one has all calls of a service, and its jobs as handles."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -70,6 +70,10 @@ class Client(Calls["Job"], AccessCalls):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def read_by(self, read: Callable[[Any], Any]) -> None:
+        """Make this of each answer before anybody sees it, as a terminal may need it."""
+        self._connection.read = read
 
     def close(self) -> None:
         """Close the connections."""

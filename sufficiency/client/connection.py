@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -48,6 +48,8 @@ class Connection:
         self._transport = transport
         # What changes something says so without a body too.
         self._headers = {"Content-Type": "application/json", **(headers or {})}
+        # What is made of each answer before anybody sees it; the command line writes control characters out.
+        self.read: Callable[[Any], Any] = lambda answer: answer
         self._opened: httpx.Client | None = None
         self._opening = Lock()
         try:
@@ -99,7 +101,7 @@ class Connection:
         """Return the JSON object that answers a request; see `request`."""
         response = self.request(method, path, params, body=body, headers=headers)
         try:
-            answer = response.json()
+            answer = self.read(response.json())
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
@@ -156,7 +158,7 @@ class Connection:
                 continue
             break
         if not response.is_success:
-            raise api_error(response)
+            raise api_error(response, self.read)
         return response
 
     def unreachable(self, error: Exception) -> ServiceUnreachable:
@@ -175,14 +177,14 @@ def pause(attempt: int, busy: "httpx.Response | None" = None) -> float:
     return doubling(0.2, attempt, 5.0) * random.uniform(0.75, 1.25)  # jitter, so that clients do not march in step
 
 
-def api_error(response: "httpx.Response") -> ApiError:
-    """Return an answer that says no as the client's error."""
+def api_error(response: "httpx.Response", read: Callable[[Any], Any]) -> ApiError:
+    """Return an answer that says no as the client's error; `read` is what is made of answers."""
     try:
-        problem = response.json()
+        problem = read(response.json())
     except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"detail": response.text[:500]}
+        problem = {"detail": read(response.text[:500])}
     problem.setdefault("title", response.reason_phrase)
     return ApiError(response.status_code, problem, f"{response.request.method} {response.request.url}")
 

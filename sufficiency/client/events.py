@@ -98,10 +98,10 @@ def _stream(connection: Connection, path: str, last_id: int | None) -> Iterator[
             raise _Busy(response)
         if not response.is_success:
             response.read()
-            raise api_error(response)
+            raise api_error(response, connection.read)
         try:
             for event in source.iter_sse():
                 if event.data and event.id.isdigit():
-                    yield JobEvent(int(event.id), event.event, json.loads(event.data))
+                    yield JobEvent(int(event.id), event.event, connection.read(json.loads(event.data)))
         except SSEError as error:
             raise connection.unreachable(error) from error

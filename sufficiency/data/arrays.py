@@ -14,6 +14,8 @@ from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import several_labels, whole_labels
 from sufficiency.data.precision import Move, may_lose, target_in_float32
+from sufficiency.schemas.limits import CLASSES
+from sufficiency.schemas.plain import class_name
 
 _PART_VALUES = 8_000_000
 _FROM_ZERO = "; classes count from 0, and -1 often means that there is no label: leave such items out"
@@ -70,7 +72,9 @@ class StoredItems(ABC):
         *,
         size: int,
     ) -> None:
-        self.class_names = tuple(class_names or ())
+        self.class_names = tuple(map(class_name, class_names or ()))
+        if len(self.class_names) > CLASSES:
+            raise DatasetError(f"{source} has {len(self.class_names)} classes; at most {CLASSES} are allowed")
         several = np.ndim(y) == 2 and np.shape(y)[1] > 1
         self.task: Task = "regression" if class_names is None else "multilabel" if several else "classification"
         self.source = source

@@ -19,7 +19,9 @@ DEPTH = 32
 QUESTIONS = 1_000
 CHOSEN = 1_000
 COMPARED = 10
-PAGE = 100
+PAGE = 1_000
+JOBS_PAGE = 100
+CELLS_PAGE = 10_000
 CURSOR_CHARACTERS = 2_000
 KEY_CHARACTERS = 255
 URL_CHARACTERS = 2_000
@@ -84,6 +86,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "metrics or classes named in one question", CHOSEN, "", "422"),
     Limit("requests", "jobs compared at a time", COMPARED, "", "422"),
     Limit("requests", "items of a page", PAGE, "", "422"),
+    Limit("requests", "jobs or webhooks of a page", JOBS_PAGE, "", "422"),
+    Limit("requests", "cells of a page", CELLS_PAGE, "", "422"),
     Limit("requests", "a cursor", CURSOR_CHARACTERS, "characters", "422"),
     Limit("requests", "an idempotency key", KEY_CHARACTERS, "characters", "422"),
     Limit("requests", "a webhook's URL", URL_CHARACTERS, "characters", "422"),
@@ -95,7 +99,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit("files", "columns of a table", COLUMNS, "", "the dataset is invalid"),
     Limit("files", "categories of a column", CATEGORIES, "", "the dataset is invalid"),
     Limit("files", "classes of a dataset", CLASSES, "", "the dataset is invalid"),
-    Limit("files", "a class's name", CLASS_NAME_CHARACTERS, "characters", "it is shortened, and a note says so"),
+    Limit("files", "a class's name", CLASS_NAME_CHARACTERS, "characters", "it is shortened, with a digest at its end"),
     Limit("plugins", "metrics that an evaluation returns", METRICS, "", "the job fails"),
     Limit("plugins", "classes of one metric", CLASSES_MEASURED, "", "the job fails"),
     Limit("plugins", "values of one cell", VALUES, "", "the job fails"),

@@ -13,8 +13,9 @@ TITLES = {
 }
 HEAD = """# Limits
 
-How much of everything there may be, and what follows beyond it. `sufficiency/schemas/limits.py` has them, this page is written from it, and the specification has them as `x-limits` beside each
-field's own. Where a setting says how many, [operations.md](operations.md#settings) has its default. Why: [decision 23](decisions/0023-limits-in-one-place.md).
+How much of everything there may be, and what follows beyond it. `sufficiency/schemas/limits.py` has them, this page is
+written from it, and the specification has them as `x-limits` beside each field's own. Where a setting says how many,
+[operations.md](operations.md#settings) has its default. Why: [decision 23](decisions/0023-limits-in-one-place.md).
 """
 
 

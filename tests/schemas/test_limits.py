@@ -10,14 +10,14 @@ import pytest
 from app.openapi import specification
 from app.settings import Settings
 from sufficiency.schemas import limits
-from tests.schemas.limits_page import PAGE, page
+from tests.schemas import limits_page
 
 ROOT = Path(__file__).parents[2]
 NAMES = {name: value for name, value in vars(limits).items() if name.isupper() and isinstance(value, int)}
 
 
 def test_the_guide_has_them() -> None:
-    assert PAGE.read_text() == page(), "run: python -m tests.schemas.limits_page"
+    assert limits_page.PAGE.read_text() == limits_page.page(), "run: python -m tests.schemas.limits_page"
 
 
 def test_the_specification_has_them() -> None:
