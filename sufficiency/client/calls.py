@@ -16,7 +16,9 @@ from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, Measur
 if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.forecasts import Forecasts
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.logs import JobOutput, OutputPiece
     from sufficiency.schemas.paging import Page
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
     from sufficiency.schemas.spec import JobSpec
+    from sufficiency.schemas.verdicts import Verdicts
     from sufficiency.schemas.workers import WorkerView
 
 J = TypeVar("J", bound="Reply[JobView]")
@@ -529,12 +531,58 @@ class Calls(ABC, Generic[J]):
         id : str or UUID
             The job.
         **options
-            ``metric``, ``level``, and ``min_gain``: what doubling the data must bring, in the metric's units, 0.01 for
-            all or ``"Accuracy:0.01"``; a list repeats it.
+            ``metric``, ``level``, ``primary``: the metric that answers for the job, and ``min_gain``: what doubling the
+            data must bring, in the metric's units, 0.01 for all or ``"Accuracy:0.01"``; a list repeats it.
         """
-        from sufficiency.schemas.results import Verdicts
+        from sufficiency.schemas.verdicts import Verdicts
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]":
+        """Return how many labels to buy now, 0 among the answers, and what is to be expected of it.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        price : float
+            Of a label.
+        **options
+            ``value``: of a point; or ``target`` (0.95 or ``"Accuracy:0.95"``) with the ``penalty`` of missing it.
+            ``round_cost`` of each purchase, ``rounds`` that are left, ``budget``, ``metric``, ``class``.
+        """
+        from sufficiency.schemas.decisions import DecisionView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/decision", {"price": price, **options}), DecisionView)
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]:
+        """Return what money buys at best as a Plotly figure; the options are those of `decide`, and ``theme``."""
+        return self._connection.json("GET", f"{_path(id)}/decision/figure", {"price": price, **options})
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; the options are those of `decide`, and ``theme``."""
+        params = {"price": price, **options}
+        return self._connection.request("GET", f"{_path(id)}/decision/plot.{kind}", params).content
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[GateView]":
+        """Return whether every target is met surely enough.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        targets : sequence of float or str
+            ``0.93`` for all metrics, or ``"Accuracy:0.93"`` for one.
+        **options
+            ``probability``, 0.8 unless given; ``n``, the largest measured size unless given; ``class``, ``level``.
+        """
+        from sufficiency.schemas.gates import GateView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/gate", {"target": list(targets), **options}), GateView)
+
+    def report(self, id: str | UUID, **terms: Any) -> str:
+        """Return the job on one page of HTML, which prints on a sheet of A4; with prices, as `decide` takes them."""
+        return self._connection.request("GET", f"{_path(id)}/report", terms).text
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.
