@@ -12,6 +12,7 @@ from app.web.problem import problem_response
 from sufficiency.schemas.limits import DEPTH, ERRORS
 
 MAX_INTEGER = 2**63
+TOO_LARGE = ("body_too_large", "Content too large")
 
 
 class BodyLimit:
@@ -37,7 +38,7 @@ class BodyLimit:
         detail = f"The body may have at most {self.limit} bytes."
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length) > self.limit:
-            response = problem_response(Request(scope), 413, "body_too_large", "Content too large", detail)
+            response = problem_response(Request(scope), 413, *TOO_LARGE, detail)
             await response(scope, receive, send)
             return
         seen = 0

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.limits import TOO_LARGE
 from app.web.problem import problem_response
 from app.web.session import SESSIONS
 from sufficiency.schemas.limits import BODY_SECONDS, RECKONED_AT_ONCE, WAIT_SECONDS, WAITING
@@ -94,6 +96,10 @@ class Load:
         except TimeoutError:
             detail = f"The body did not come within {BODY_SECONDS} s."
             refused = problem_response(Request(scope), 408, "body_too_slow", "Request timeout", detail)
+            await refused(scope, receive, send)
+            return
+        except HTTPException as error:  # it is too large
+            refused = problem_response(Request(scope), error.status_code, *TOO_LARGE, error.detail)
             await refused(scope, receive, send)
             return
         if not await lane.enter():

@@ -34,7 +34,11 @@ class Reading:
             await Response(status_code=204, headers={"Allow": ", ".join(methods)})(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD") and "GET" in methods:
             answer = _Conditional(scope, receive, send)
-            await self.app({**scope, "method": "GET"}, answer.receive, answer.send)
+            asked, scope["method"] = scope["method"], "GET"
+            try:
+                await self.app(scope, answer.receive, answer.send)
+            finally:
+                scope["method"] = asked
         else:
             await self.app(scope, receive, send)
 
