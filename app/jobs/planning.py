@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
+from app.jobs.turns import arrive
 from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue, enqueue_units
 from sufficiency.method.plan import CellPlan, plan_units, work
@@ -16,8 +17,8 @@ from sufficiency.schemas.spec import JobSpec
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
-    "INSERT INTO unit (job_id, ordinal) SELECT :job_id, ordinal "
-    "FROM generate_series(CAST(:first AS bigint), :last) AS ordinal ORDER BY ordinal RETURNING ordinal, id"
+    "INSERT INTO unit (job_id, ordinal, work) SELECT :job_id, CAST(:first AS bigint) + place - 1, work "
+    "FROM unnest(CAST(:works AS bigint[])) WITH ORDINALITY AS made (work, place) ORDER BY place RETURNING ordinal, id"
 )
 _CELLS = text(
     "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
@@ -56,7 +57,9 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
 def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:
     """Give units of a job, which wait, their place in the queue, and ask workers to run them."""
     job.queued_at = func.now()
-    enqueue_units(session, unit_ids, job.device, job.priority)
+    if unit_ids:
+        arrive(session, job)
+        enqueue_units(session, unit_ids, job.device, job.priority)
 
 
 def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequence[CellPlan]]) -> Sequence[UUID]:
@@ -65,7 +68,7 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.work_total += sum(work(cells) for cells in units)
     first = session.scalar(select(func.max(Unit.ordinal) + 1).where(Unit.job_id == job.id)) or 0
     # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "last": first + len(units) - 1})
+    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "works": [work(cells) for cells in units]})
     ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
     flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(

@@ -312,7 +312,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0
-    job.steps = job.shapes = None
+    job.steps = job.shapes = job.measured = None
     move(session, job, "queued")
     emit(session, job, "discarded", dropped)
     if prepared.steps is None:

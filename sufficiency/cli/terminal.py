@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sufficiency.client.client import Client
+from sufficiency.client.errors import ClientError
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
@@ -257,6 +258,9 @@ class _Bar:
         elif event.type == "pruned":
             self._progress.console.print(data["detail"], markup=False)
 
+    def say(self, line: str) -> None:
+        self._progress.console.print(line, markup=False)
+
 
 class _Lines:
     """The same as lines, for a pipe or a log: a state, or about every twentieth of the work."""
@@ -289,6 +293,9 @@ class _Lines:
             self._print(_discarded(data))
         elif event.type == "pruned":
             self._print(data["detail"])
+
+    def say(self, line: str) -> None:
+        self._print(line)
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -324,9 +331,27 @@ def watch(client: Client, id: str, console: Console) -> Job:
     if job["state"] == "queued" and job.get("queued_reason"):
         console.print(f"queued: {job['queued_reason']}", markup=False)
     with _Bar(console) if console.is_terminal else _Lines(console) as shown:
+        last = ""
         for event in client.events(id):
             shown.show(event)
+            # Of an ended job the whole answer follows, and of one watched late what it could answer by now, once.
+            if event.type == "provisional" and (line := so_far(client, id)) and line != last:
+                last = line
+                shown.say(line)
     return client.job(id)
+
+
+def so_far(client: Client, id: str) -> str | None:
+    """Return what a running job's measurements answer so far, or None where they answer nothing or it has ended."""
+    try:
+        answer = client.verdict(id)
+    except ClientError:  # that is for who asks it
+        return None
+    metrics = answer["metrics"]
+    chosen = "Accuracy" if "Accuracy" in metrics else next(iter(metrics), None)
+    if not answer["provisional"] or chosen is None or not metrics[chosen]:
+        return None
+    return f"so far, up to n = {count(answer['n_observed'])}: {metrics[chosen][0]['sentence']}"
 
 
 def require_completed(job: Job) -> None:

@@ -14,7 +14,9 @@ ENDED: frozenset[str] = frozenset(get_args(EndedState))
 OpenUnitState = Literal["queued", "leased"]
 OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
 
-JobEventType = Literal["state", "planned", "cell", "not_measurable", "warning", "versions", "discarded", "pruned"]
+JobEventType = Literal[
+    "state", "planned", "cell", "provisional", "not_measurable", "warning", "versions", "discarded", "pruned"
+]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
 
 Protocol = Literal["independent", "dataeval"]
