@@ -159,6 +159,7 @@ class Job(Base):
     queued_at: Mapped[datetime] = mapped_column(server_default=NOW)
     turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, as `app.units.turns` counts
     slot_seconds: Mapped[float] = mapped_column(server_default="0")  # that its units are counted with
+    design: Mapped[dict[str, Any] | None]  # of an adaptive job: how far it has gone, and why it stopped
     # How many runs have measured each step; null: to be counted
     measured: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     started_at: Mapped[datetime | None]

@@ -12,7 +12,8 @@ from app.jobs.lifecycle import emit
 from app.jobs.turns import arrive
 from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue, enqueue_units
-from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.answers.designing import Stage, first_stage, is_adaptive
+from sufficiency.method.plan import CellPlan, group_cells, plan_units, work
 from sufficiency.schemas.spec import JobSpec
 
 # The ids rise with the ordinal, both being given row by row.
@@ -27,9 +28,23 @@ _CELLS = text(
 
 
 def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
-    """Write the cells and units of a job whose steps are now known, and ask for them to be run."""
+    """Write the cells and units of a job whose steps are now known, and ask for them to be run.
+
+    Of an adaptive job those of its first stage.
+    """
     spec = JobSpec.model_validate(job.spec)
-    _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+    if is_adaptive(spec):
+        add_stage(session, job, spec, list(steps), first_stage(spec, steps))
+    else:
+        _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+
+
+def add_stage(session: Session, job: Job, spec: JobSpec, steps: list[int], stage: Stage) -> None:
+    """Write the cells of one more stage of an adaptive job, and ask for them to be run; or why it stops."""
+    if stage.cells:
+        _write(session, job, steps, group_cells(stage.cells, spec.runs * sum(steps)))
+    job.design = stage.design.model_dump(mode="json")
+    emit(session, job, "design", {**job.design, "cells": len(stage.cells)})
 
 
 def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> None:

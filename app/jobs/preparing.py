@@ -1,6 +1,5 @@
 """A job before it is stored: checked against catalog and dataset, what it leaves open filled in, and what it costs."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +16,14 @@ from app.jobs import repository
 from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
+from sufficiency.answers.designing import faults_of, first_stage, is_adaptive
 from sufficiency.answers.warnings import doubts
+from sufficiency.method.costs import step_costs
 from sufficiency.method.kinks.between import drifts, warnings_between
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
+from sufficiency.schemas.stopping import DesignView
 from sufficiency.schemas.words import NEWEST_SAMPLING
 
 
@@ -60,6 +62,7 @@ class Plan:
     slot_seconds: float | None
     queued_reason: str | None
     kinks: list[dict[str, Any]]
+    design: DesignView | None = None
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
@@ -90,6 +93,7 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         slot_seconds=rate * items if rate is not None else None,
         queued_reason=waiting,
         kinks=kinks,
+        design=first_stage(prepared.spec, prepared.steps).design if is_adaptive(prepared.spec) else None,
     )
 
 
@@ -105,10 +109,8 @@ def kinks_of(
 
 
 def _sgd_steps(spec: JobSpec, steps: Sequence[int]) -> int | None:
-    batch, epochs = (spec.training.params.get(name) for name in ("batch_size", "epochs"))
-    if type(batch) is not int or type(epochs) is not int or batch < 1 or epochs < 0:
-        return None
-    return spec.runs * epochs * sum(math.ceil(n / batch) for n in steps)
+    costs, unit = step_costs(spec.training.params, steps)
+    return spec.runs * int(sum(costs)) if unit == "sgd_steps" else None
 
 
 def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
@@ -142,12 +144,16 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     assert dataset is not None
     assert len(known) == len(named)
     steps = _steps(spec, dataset, settings)
-    evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
+    metrics = declared_metrics(plugins[f"evaluation:{spec.evaluation.name}"]) | spec.metrics
     device = _device(session, spec, dataset, settings)
-    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    filled: dict[str, Any] = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
     full = spec.model_copy(update={**configured, **filled})
+    if faults := faults_of(full, steps, metrics):
+        raise invalid([field_error(pointer(*path), detail) for path, detail in faults])
+    if is_adaptive(full):
+        full = full.model_copy(update={"plan": "adaptive"})
     learner = known_learner(plugins[f"model:{spec.model.name}"].capabilities, full.model.params)
-    return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device, learner)
+    return Prepared(full, dataset, plugins, metrics, steps, device, learner)
 
 
 def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepared:

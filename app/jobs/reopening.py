@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.catalog.datasets import dataset_for_job, require_ready
@@ -28,10 +28,11 @@ from app.jobs.reuse import Changed, changes, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
-from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.answers.designing import faults_of, is_adaptive
+from sufficiency.method.plan import CellPlan, group_cells, plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps
 from sufficiency.schemas.jobs import NewExtension
-from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.spec import JobSpec, MetricSpec
 from sufficiency.schemas.words import ENDED
 
 
@@ -223,18 +224,45 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
     steps = [*job.steps, *(wanted.steps or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
+    # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
+    schedule = sorted(steps) if wanted.steps else spec.schedule
+    spec = _asked_anew(spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name}), wanted)
+    metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
+    if not errors:
+        errors += [field_error(pointer(*path), detail) for path, detail in faults_of(spec, steps, metrics)]
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)
-    # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
-    schedule = sorted(steps) if wanted.steps else spec.schedule
-    spec = spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name})
     if not anew and not changed:
-        units = plan_units(steps, runs, spec.protocol, planned=(before, len(job.steps)))
-        return Extended(spec, dataset, steps, units, changed, False)
+        return Extended(spec, dataset, steps, _new_units(session, job, spec, steps, before), changed, False)
     prepared = prepare_anew(session, spec, settings)
     units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
     return Extended(spec, dataset, prepared.steps, units_anew, changed, True)
+
+
+def _asked_anew(spec: JobSpec, wanted: NewExtension) -> JobSpec:
+    """Return a job's spec with another plan, question or budget, where the extension names one."""
+    named = {name: getattr(wanted, name) for name in ("plan", "stop_when", "budget") if getattr(wanted, name)}
+    if wanted.plan == "grid":
+        named |= {"stop_when": wanted.stop_when, "budget": wanted.budget}  # what it was asked before is no more
+    spec = spec.model_copy(update=named)
+    if "plan" not in named and ("stop_when" in named or "budget" in named):
+        spec = spec.model_copy(update={"plan": "adaptive"})
+    return spec
+
+
+def _new_units(session: Session, job: Job, spec: JobSpec, steps: list[int], before: int) -> list[list[CellPlan]] | None:
+    """Return what an extension adds by units; None where that is chosen stage by stage."""
+    if is_adaptive(spec):
+        return None
+    assert job.steps is not None, "looked at before"
+    if job.design is None:
+        return plan_units(steps, spec.runs, spec.protocol, planned=(before, len(job.steps)))
+    there = {(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))}
+    lacking = [
+        CellPlan(run, step, n) for run in range(spec.runs) for step, n in enumerate(steps) if (run, step) not in there
+    ]
+    return group_cells(lacking, spec.runs * sum(steps))
 
 
 def _bad_steps(job: Job, spec: JobSpec, added: Sequence[int], size: int, anew: bool) -> list[FieldError]:
@@ -277,7 +305,10 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     added = [n for n in extended.steps if n not in (job.steps or [])]
     job.dataset_id, job.dataset_info = extended.dataset.id, None
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
-    add_cells(session, job, extended.spec, extended.steps)
+    if is_adaptive(extended.spec):  # what is new, the next stage chooses among, as soon as the last one has ended
+        job.spec, job.steps = extended.spec.model_dump(mode="json"), extended.steps
+    else:
+        add_cells(session, job, extended.spec, extended.steps)
     _reopen_units(session, job)
     session.flush()
     if (
@@ -312,7 +343,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0
-    job.steps = job.shapes = job.measured = None
+    job.steps = job.shapes = job.measured = job.design = None
     move(session, job, "queued")
     emit(session, job, "discarded", dropped)
     if prepared.steps is None:

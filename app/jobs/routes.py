@@ -30,6 +30,7 @@ from sufficiency.schemas.jobs import (
 )
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.stopping import DesignView
 from sufficiency.schemas.words import JobState
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
@@ -77,6 +78,7 @@ def _view(info: service.JobInfo) -> JobView:
         finished_at=job.finished_at,
         error=job.error,
         warnings=info.warnings,
+        design=DesignView.of(job.design),
         measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
     )
@@ -146,6 +148,7 @@ def create_job(
             sgd_steps=plan.sgd_steps,
             estimated_slot_seconds=plan.slot_seconds,
             queued_reason=plan.queued_reason,
+            design=plan.design,
             warnings=plan.warnings,
         )
         return JSONResponse(view.model_dump(mode="json"))

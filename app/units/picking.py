@@ -55,7 +55,7 @@ _IN_ORDER = f"""
             (SELECT count(*) + 1 AS slots FROM unit WHERE unit.job_id = job.id AND unit.state = 'leased') AS at_work
         ORDER BY CASE WHEN largest * slots >= waiting.left THEN work END DESC NULLS LAST, ordinal
 """
-_SMALLEST = f"SELECT id FROM unit WHERE {_DUE} ORDER BY unit.work, unit.ordinal"
+_BY_SIZE = f"SELECT id FROM unit WHERE {_DUE} ORDER BY unit.work {{way}}, unit.ordinal"
 # Of each project its first jobs, and of these those of who has had least. What projects have had is compared among
 # those of a device, and of two devices the first ones come first.
 _JOBS = text(
@@ -77,8 +77,9 @@ _JOBS = text(
     LIMIT :candidates
     """
 )
-_NEXT, _LEAST = (
-    text(f"SELECT next.id {_TEMPLATE.format(next=way)} AND job.id = :job_id") for way in (_IN_ORDER, _SMALLEST)
+_NEXT, _LEAST, _MOST = (
+    text(f"SELECT next.id {_TEMPLATE.format(next=way)} AND job.id = :job_id")
+    for way in (_IN_ORDER, _BY_SIZE.format(way="ASC"), _BY_SIZE.format(way="DESC"))
 )
 
 
@@ -97,10 +98,12 @@ def jobs_in_turn(session: Session, worker: Worker, queues: Sequence[str]) -> lis
 def next_unit(session: Session, job: Job, worker: Worker) -> UUID | None:
     """Return the unit of a job that is the worker's to take, or None.
 
-    Where cells have failed and none is measured yet, it is the one of the smallest cells: whether the plugin can do
-    anything at all is cheapest to learn there.
+    Where cells have failed and none is measured yet, it is one of the largest and one of the smallest cells by turns:
+    what can be measured at neither end cannot be measured at all (`method.hope`).
     """
-    statement = _LEAST if job.cells_not_measurable and not job.cells_done else _NEXT
+    statement = _NEXT
+    if job.cells_not_measurable and not job.cells_done:
+        statement = _MOST if job.cells_not_measurable % 2 else _LEAST
     unit_id: UUID | None = session.scalar(statement, {"job_id": job.id, **_offer(worker)})
     return unit_id
 

@@ -12,7 +12,8 @@ from app.db.tables import Dataset, Job
 from app.jobs.ending import fail
 from app.jobs.lifecycle import lock_job
 from app.jobs.planning import create_cells
-from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.answers.designing import faults_of
+from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ def job_planned(session: Session, job_id: UUID, steps: list[int], max_cells: int
     job = _unplanned(session, job_id)
     if job is None:
         return
-    cells = JobSpec.model_validate(job.spec).runs * len(steps)
+    spec = JobSpec.model_validate(job.spec)
+    cells = spec.runs * len(steps)
+    metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
+    detail = None
     if cells > max_cells:
         detail = f"The schedule names {len(steps)} steps: {cells} cells over all runs, and a job may have {max_cells}."
+    elif faults := faults_of(spec, steps, metrics):
+        wrong = "; ".join(f"{'.'.join(path)}: {what}" for path, what in faults)
+        detail = f"With the steps that the schedule names, {', '.join(map(str, steps[:20]))}: {wrong}."
+    if detail is not None:
         fail(session, job, {"code": "schedule_invalid", "detail": detail, "where": {"phase": "schedule"}})
         return
     create_cells(session, job, steps)

@@ -15,7 +15,7 @@ from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
-from sufficiency.schemas.text import NO_VALUE, STATUS, WORTH, count, number, percent, signed, spread, times
+from sufficiency.schemas.text import NO_VALUE, STATUS, STOPPED, WORTH, count, number, percent, signed, spread, times
 from sufficiency.schemas.words import ENDED, HORIZON
 
 
@@ -255,6 +255,8 @@ class _Bar:
         elif event.type == "discarded":
             self._progress.update(self._task, completed=0.0, cells="", last="")
             self._progress.console.print(_discarded(data), markup=False)
+        elif event.type == "design":
+            self._progress.console.print(_design(data), markup=False)
         elif event.type == "pruned":
             self._progress.console.print(data["detail"], markup=False)
 
@@ -291,6 +293,8 @@ class _Lines:
         elif event.type == "discarded":
             self._shown = 0.0
             self._print(_discarded(data))
+        elif event.type == "design":
+            self._print(_design(data))
         elif event.type == "pruned":
             self._print(data["detail"])
 
@@ -315,6 +319,13 @@ def _not_measurable(data: Mapping[str, Any]) -> str:
 def _measured(data: Mapping[str, Any]) -> str:
     values = [f"{name} {number(value)}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
     return f"n {data['n']}: " + ", ".join(values[:3])
+
+
+def _design(data: Mapping[str, Any]) -> str:
+    if data["stopped"] is None:
+        return f"stage {data['stages']}, {data['cells']} cells: {data['detail']}"
+    why = STOPPED.get(data["stopped"], data["stopped"])
+    return f"{why}, {percent(data['saved'])} of the grid saved: {data['detail']}"
 
 
 def _discarded(data: Mapping[str, Any]) -> str:

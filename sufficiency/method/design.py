@@ -9,7 +9,6 @@ stage is full. What is chosen depends on the measurements alone: so it is the sa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
@@ -173,8 +172,3 @@ def _scatter(seen: Observed, prior: Prior) -> Array:
     if seen.noise.known:
         return seen.noise.run
     return single_scatter(seen, posterior(seen.x, seen.z, seen.noise.mean, prior))
-
-
-def stages(grid: Grid) -> "count[int]":
-    """Return the numbers of stages, from the first."""
-    return count(1)

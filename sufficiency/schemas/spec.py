@@ -7,7 +7,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
 from sufficiency.schemas.measured import ELSEWHERE, Measured
-from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, ProportionOf, Protocol, Sampling
+from sufficiency.schemas.stopping import Budget, StopWhen
+from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, Plan, ProportionOf, Protocol, Sampling
 
 
 class PluginRef(Strict):
@@ -55,6 +56,20 @@ class JobSpec(Strict):
     runs: int = Field(5, ge=1, le=10_000, description="independent repetitions")
     substeps: int = Field(10, ge=1, le=10_000, description="steps of the geometric schedule; unused with another one")
     schedule: list[Size] | PluginRef | None = Field(None, description="null: geometric; or sizes; or a schedule plugin")
+    plan: Plan | None = Field(
+        None,
+        description="grid: every run at every step; adaptive: a run, and then stage by stage the cells by which the "
+        "answer gains most for their cost; null: adaptive where there is a question or a budget",
+        exclude_if=lambda plan: plan is None,
+    )
+    stop_when: StopWhen | None = Field(
+        None,
+        description="the question that it is to answer: it ends as soon as that is decided",
+        exclude_if=lambda asked: asked is None,
+    )
+    budget: Budget | None = Field(
+        None, description="the most that it may cost", exclude_if=lambda budget: budget is None
+    )
     protocol: Protocol = "independent"
     sampling: Sampling | None = Field(
         None,

@@ -15,11 +15,15 @@ OpenUnitState = Literal["queued", "leased"]
 OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
 
 JobEventType = Literal[
-    "state", "planned", "cell", "provisional", "not_measurable", "warning", "versions", "discarded", "pruned"
+    "state", "planned", "design", "cell", "provisional", "not_measurable", "warning", "versions", "discarded", "pruned"
 ]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
 
 Protocol = Literal["independent", "dataeval"]
+# Which cells of a study are measured: all, or those that its answer gains most by; what they cost; why no more are.
+Plan = Literal["adaptive", "grid"]
+CostUnit = Literal["sgd_steps", "training_items"]
+StopReason = Literal["decided", "budget", "grid"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]

@@ -1,4 +1,4 @@
-"""Who follows a job is told when an answer is first possible, when it is over the whole range, and when it is better."""
+"""Who follows a job is told when an answer is first possible, when over the whole range, and when it is better."""
 
 from uuid import UUID
 

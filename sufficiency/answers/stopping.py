@@ -1,0 +1,93 @@
+"""Is the question of a study answered by what it has measured so far?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sufficiency.answers.errors import TooLittleMeasured
+from sufficiency.answers.study import FittedStudy, Study, fit_study
+from sufficiency.answers.verdict import verdict
+from sufficiency.method.measurements import Series
+from sufficiency.method.projection import project
+from sufficiency.schemas.stopping import StopWhen
+from sufficiency.schemas.text import count, number, percent
+from sufficiency.schemas.words import DEFAULT_METHOD
+
+# Of a question that names no size: how far ahead it looks, in largest steps.
+FAR = 4
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a question stands.
+
+    Attributes
+    ----------
+    decided : bool
+    detail : str
+        In a sentence.
+    """
+
+    decided: bool
+    detail: str
+
+
+def asked_about(series: Sequence[Series], metric: str | None) -> Series | None:
+    """Return the series that a question is about: its metric's, or Accuracy's, or the first with one value a cell."""
+    scalars = {one.metric: one for one in series if one.class_index is None}
+    if metric is not None:
+        return scalars.get(metric)
+    return scalars.get("Accuracy") or next(iter(scalars.values()), None)
+
+
+def size_asked(stop: StopWhen | None, steps: Sequence[int]) -> int:
+    """Return the training-set size that a question is about."""
+    return stop.n if stop is not None and stop.n is not None else FAR * max(steps)
+
+
+def standing(study: Study, series: Series | None, stop: StopWhen) -> Standing:
+    """Return whether all that a question names holds by what is measured, and how it stands.
+
+    Parameters
+    ----------
+    series : Series or None
+        Of the metric that it is about; None where nothing of it is measured.
+    """
+    if series is None:
+        return Standing(False, f"{stop.metric or 'A metric with one value'} is not among what was measured")
+    try:
+        fitted = fit_study(study, [series], DEFAULT_METHOD)
+    except TooLittleMeasured as error:
+        return Standing(False, str(error))
+    n = size_asked(stop, study.steps)
+    found = [_width(fitted, stop, n), _target(fitted, stop, n), _told(fitted, stop)]
+    asked = [one for one in found if one is not None]
+    return Standing(all(one.decided for one in asked), "; ".join(one.detail for one in asked))
+
+
+def _width(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | None:
+    if stop.width is None:
+        return None
+    [curve] = fitted.curves
+    [point] = project(curve.reading, curve.fit, [float(n)], stop.level, "mean")
+    if point.lower is None or point.upper is None:
+        return Standing(False, f"there is no interval at {count(n)} yet")
+    width = point.upper - point.lower
+    wide = f"the {percent(stop.level)} interval of {curve.reading.metric} at {count(n)} is {number(width)} wide"
+    return Standing(width < stop.width, f"{wide}, {number(stop.width)} was asked for")
+
+
+def _target(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | None:
+    if stop.target is None:
+        return None
+    [curve] = fitted.curves
+    chance = curve.fit.probability_of_meeting(float(n), stop.target)
+    decided = max(chance, 1.0 - chance) >= stop.probability
+    metric = curve.reading.metric
+    return Standing(decided, f"{metric} reaches {number(stop.target)} at {count(n)} with probability {number(chance)}")
+
+
+def _told(fitted: FittedStudy[Series], stop: StopWhen) -> Standing | None:
+    if not stop.verdict:
+        return None
+    [judged] = next(iter(verdict(fitted).metrics.values()))
+    return Standing(judged.worth != "unclear", judged.sentence)
