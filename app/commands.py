@@ -91,6 +91,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         from app.main import create_app
         from app.observability.logging import configure_logging
         from app.settings import get_settings
+        from app.web.connections import Connection
 
     configure_logging()
     settings = get_settings()
@@ -102,6 +103,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         api,
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
+        http=Connection,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )

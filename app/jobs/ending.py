@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.curves.forecasts import score
 from app.curves.keeping import store_curves
 from app.db.tables import Job, Unit
 from app.errors import Conflict
@@ -20,6 +21,7 @@ def complete(session: Session, job: Job) -> None:
     if goes_on(session, job):
         return
     store_curves(session, job)
+    score(session, job)
     move(session, job, "completed")
 
 

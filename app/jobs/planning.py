@@ -57,8 +57,7 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
     steps : sequence of int
         The job's, with the new ones at the end: a step's number is part of its cells' seeds.
     """
-    before = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
-    units = plan_units(steps, spec.runs, spec.protocol, planned=before)
+    units = new_units(session, job, spec, steps)
     job.spec = spec.model_dump(mode="json")
     ids = _write(session, job, list(steps), units)
     if spec.protocol == "dataeval":
@@ -67,6 +66,17 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
             session.execute(update(Cell).where(Cell.job_id == job.id, Cell.run == cells[0].run).values(unit_id=unit_id))
         in_use = select(Cell.unit_id).where(Cell.job_id == job.id, Cell.unit_id.is_not(None))
         session.execute(delete(Unit).where(Unit.job_id == job.id, Unit.id.not_in(in_use)))
+
+
+def new_units(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> list[list[CellPlan]]:
+    """Return the cells that a planned job lacks of every run of `spec` at every one of `steps`, by units."""
+    if job.design is None:
+        planned = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
+        return plan_units(steps, spec.runs, spec.protocol, planned=planned)
+    # What an adaptive job has chosen is no rectangle.
+    there = {(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))}
+    every = (CellPlan(run, step, n) for run in range(spec.runs) for step, n in enumerate(steps))
+    return group_cells([cell for cell in every if (cell.run, cell.step) not in there], spec.runs * sum(steps))
 
 
 def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:

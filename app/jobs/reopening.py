@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, update
 from sqlalchemy.orm import Session
 
 from app.catalog.datasets import dataset_for_job, require_ready
 from app.catalog.workers import NO_VERSIONS, live_workers
+from app.curves.forecasts import foresee, forget_unscored
 from app.db.tables import Cell, Curve, Dataset, Extension, Job, Unit
 from app.errors import Conflict, FieldError, field_error, pointer
 from app.jobs import repository
@@ -22,15 +23,15 @@ from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.not_measurable import open_again
-from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
+from app.jobs.planning import add_cells, ask_for_plan, create_cells, new_units, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
-from app.jobs.reuse import Changed, changes, refuse_mixing
+from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
 from sufficiency.answers.designing import faults_of, is_adaptive
-from sufficiency.method.plan import CellPlan, group_cells, plan_units, work
-from sufficiency.method.schedule import ScheduleError, check_steps
+from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.method.schedule import ScheduleError, check_steps, steps_beyond
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec, MetricSpec
 from sufficiency.schemas.words import ENDED
@@ -160,6 +161,7 @@ def extend(
     if extended.anew:
         _start_anew(session, job, extended.spec, extended.changed, settings)
     else:
+        foresee(session, job, extended.steps or [])
         _enlarge(session, job, extended)
     return fresh(session, job), True
 
@@ -206,7 +208,6 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         )
         raise Conflict(detail, code="job_unplanned")
     spec = JobSpec.model_validate(job.spec)
-    before = spec.runs
     errors: list[FieldError] = []
     runs = spec.runs if wanted.runs is None else wanted.runs
     if wanted.runs is not None and runs <= spec.runs:
@@ -220,12 +221,16 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         raise invalid(errors, "invalid_extension")
     info = require_ready(dataset)
     changed = changes(session, job, dataset, settings)
-    errors.extend(_bad_steps(job, spec, wanted.steps or [], int(info["train"]["size"]), anew))
-    steps = [*job.steps, *(wanted.steps or [])]
+    size, before_it_grew = int(info["train"]["size"]), grown_since(session, job, dataset)
+    added = wanted.steps
+    if added is None and before_it_grew is not None and wanted.runs is None:
+        added = steps_beyond(job.steps, size)
+    errors.extend(_bad_steps(job, spec, added or [], size, anew))
+    steps = [*job.steps, *(added or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
     # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
-    schedule = sorted(steps) if wanted.steps else spec.schedule
+    schedule = sorted(steps) if added else spec.schedule
     spec = _asked_anew(spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name}), wanted)
     metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
     if not errors:
@@ -233,8 +238,13 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)
+    if anew or changed:  # nothing is kept whose order would have to be gone on with
+        spec = spec.model_copy(update={"grown": []})
+    elif before_it_grew is not None and job.cells_done:
+        spec = spec.model_copy(update={"grown": [*spec.grown, before_it_grew]})
     if not anew and not changed:
-        return Extended(spec, dataset, steps, _new_units(session, job, spec, steps, before), changed, False)
+        units = None if is_adaptive(spec) else new_units(session, job, spec, steps)
+        return Extended(spec, dataset, steps, units, changed, False)
     prepared = prepare_anew(session, spec, settings)
     units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
     return Extended(spec, dataset, prepared.steps, units_anew, changed, True)
@@ -249,20 +259,6 @@ def _asked_anew(spec: JobSpec, wanted: NewExtension) -> JobSpec:
     if "plan" not in named and ("stop_when" in named or "budget" in named):
         spec = spec.model_copy(update={"plan": "adaptive"})
     return spec
-
-
-def _new_units(session: Session, job: Job, spec: JobSpec, steps: list[int], before: int) -> list[list[CellPlan]] | None:
-    """Return what an extension adds by units; None where that is chosen stage by stage."""
-    if is_adaptive(spec):
-        return None
-    assert job.steps is not None, "looked at before"
-    if job.design is None:
-        return plan_units(steps, spec.runs, spec.protocol, planned=(before, len(job.steps)))
-    there = {(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))}
-    lacking = [
-        CellPlan(run, step, n) for run in range(spec.runs) for step, n in enumerate(steps) if (run, step) not in there
-    ]
-    return group_cells(lacking, spec.runs * sum(steps))
 
 
 def _bad_steps(job: Job, spec: JobSpec, added: Sequence[int], size: int, anew: bool) -> list[FieldError]:
@@ -304,6 +300,7 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     assert extended.steps is not None
     added = [n for n in extended.steps if n not in (job.steps or [])]
     job.dataset_id, job.dataset_info = extended.dataset.id, None
+    job.dataset_fingerprint = str(extended.dataset.fingerprint)
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
     if is_adaptive(extended.spec):  # what is new, the next stage chooses among, as soon as the last one has ended
         job.spec, job.steps = extended.spec.model_dump(mode="json"), extended.steps
@@ -340,6 +337,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     job.device = prepared.device
     dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
     session.flush()
+    forget_unscored(session, job.id)
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0

@@ -171,7 +171,7 @@ def extend(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", help="Another registration of the same data; other data only with --start-anew."),
+        typer.Option("--dataset", help="A later version of its data; other data only with --start-anew."),
     ] = None,
     plan: Annotated[
         str | None, typer.Option("--plan", help="grid measures what an adaptive job has left out; or adaptive.")

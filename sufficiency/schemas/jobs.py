@@ -180,7 +180,10 @@ class NewExtension(Strict):
         None, min_length=1, max_length=10_000, description="sizes to measure besides those that it has"
     )
     dataset: Name | None = Field(
-        None, description="another registration of the same data; other data only with start_anew"
+        None,
+        description="a later version of the job's dataset: what is measured stays, and larger sizes are measured, up "
+        "to all that there is where no `steps` are named; or another registration of the same data; other data only "
+        "with start_anew",
     )
     plan: Plan | None = Field(None, description="grid: measure what an adaptive job has left out; adaptive: go on so")
     stop_when: StopWhen | None = Field(None, description="another question, in place of the one that it has")
