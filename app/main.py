@@ -10,6 +10,10 @@ from types import FrameType
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
+from app.access.door import Door, Gate
+from app.access.operations import Operations
+from app.access.routes import router as access_router
+from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
@@ -72,15 +76,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
+    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
+    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
+    routers = (*slices, page_router, health.router, version.router)
+    app.state.door = Door(settings, app.state.database, Operations(routers))
+    app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
-    slices = (catalog_router, jobs_router, *results, webhooks_router)
-    for router in (*slices, page_router, health.router, version.router):
+    for router in routers:
         app.include_router(router)
     app.webhooks.include_router(sent)
-    app.openapi = openapi.describe(app)  # type: ignore[method-assign]
+    app.openapi = with_access(openapi.describe(app))  # type: ignore[method-assign]
     return app
 
 

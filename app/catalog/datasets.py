@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.plugins import configure
 from app.catalog.verification import ask_to_verify
+from app.db.owning import made
 from app.db.tables import Dataset, Job
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, nearest
 from sufficiency.schemas.datasets import NewDataset, SplitRule
@@ -53,6 +54,7 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)
     dataset = insert_dataset(session, name, splits["train"], splits["test"])
     if dataset is not None:
+        made(session, "dataset", name)
         ask_to_verify(session, dataset)
         session.flush()
         return dataset, True
@@ -105,10 +107,7 @@ def insert_dataset(
 ) -> Dataset | None:
     """Write a dataset; None when its name is taken."""
     return session.scalar(
-        insert(Dataset)
-        .values(name=name, train=train, test=test, **version)
-        .on_conflict_do_nothing(index_elements=["name"])
-        .returning(Dataset)
+        insert(Dataset).values(name=name, train=train, test=test, **version).on_conflict_do_nothing().returning(Dataset)
     )
 
 

@@ -40,6 +40,7 @@ def foresee(session: Session, job: Job, sizes: Iterable[int]) -> None:
                 continue
             rows.append(
                 {
+                    "project_id": job.project_id,
                     "job_id": job.id,
                     "dataset": job.spec["dataset"],
                     "model": job.spec["model"]["name"],

@@ -25,6 +25,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 UUIDV7 = text("uuidv7()")
 NOW = func.now()
+# Whose everything is that was there before there were projects, and that nobody says otherwise of
+DEFAULT_PROJECT_ID = UUID("00000000-0000-7000-8000-000000000001")
 
 
 class Base(DeclarativeBase):
@@ -49,6 +51,76 @@ class Base(DeclarativeBase):
         list[str]: ARRAY(Text),
         list[float]: ARRAY(Double),
     }
+
+
+class Owned:
+    """What belongs to a project; `app.db.engine` bounds every statement on it by the project of who asks."""
+
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id"), server_default=text(f"'{DEFAULT_PROJECT_ID}'::uuid")
+    )
+
+
+class Project(Base):
+    """Who shares jobs, datasets and webhooks, apart from all others."""
+
+    __tablename__ = "project"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+
+class Member(Base):
+    """A person in a project, and what the person may do there."""
+
+    __tablename__ = "member"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)  # as the identity provider or the proxy names the person
+    role: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (CheckConstraint("role IN ('read','write','admin')", name="role"), Index(None, "subject"))
+
+
+class ApiKey(Base):
+    """A secret that lets a program ask; the secret itself is nowhere, only the hash by which it is known again."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))  # null: of all
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    hint: Mapped[str]  # the last characters, by which a person tells keys apart
+    scope: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("scope IN ('read','write','admin')", name="scope"),
+        Index(None, "project_id", "id"),
+    )
+
+
+class Audit(Base):
+    """Who did what to what, and when. A trigger keeps it from being changed; it refers to nothing that may go."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=NOW)
+    project: Mapped[str | None]  # by name: that of one that is gone stands still
+    actor: Mapped[str]
+    action: Mapped[str]  # name of the operation
+    target: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index(None, "project", "id"),)
 
 
 class Plugin(Base):
@@ -93,7 +165,7 @@ class Worker(Base):
     )
 
 
-class Dataset(Base):
+class Dataset(Owned, Base):
     """A registered pair of splits; `info` is what a worker found when it last read them and they were whole."""
 
     __tablename__ = "dataset"
@@ -115,6 +187,7 @@ class Dataset(Base):
     continues_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset.id"), unique=True)  # the version before
 
     __table_args__ = (
+        UniqueConstraint("project_id", "name"),
         CheckConstraint("version >= 1 AND (version = 1) = (continues_id IS NULL)", name="version"),
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
         CheckConstraint("(status = 'ready') = (fingerprint IS NOT NULL)", name="ready_has_fingerprint"),
@@ -123,7 +196,7 @@ class Dataset(Base):
     )
 
 
-class Job(Base):
+class Job(Owned, Base):
     """One study."""
 
     __tablename__ = "job"
@@ -170,6 +243,7 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
+        UniqueConstraint("project_id", "idempotency_key"),
         CheckConstraint("state IN ('queued','running','completed','failed','cancelling','cancelled')", name="state"),
         CheckConstraint("device IN ('cpu','cuda')", name="device"),
         CheckConstraint("cells_done BETWEEN 0 AND cells_total", name="cells_done"),
@@ -188,12 +262,13 @@ class Job(Base):
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
         CheckConstraint("slot_seconds >= 0", name="slot_seconds"),
         Index(None, "state", "id"),
+        Index(None, "project_id", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
         # For who asks whose turn it is
         Index(
             "ix_job_turn",
-            *("device", text("priority DESC"), "turn", "queued_at", "id"),
+            *("project_id", "device", text("priority DESC"), "turn", "queued_at", "id"),
             postgresql_where=text("state IN ('queued','running')"),
         ),
         # For lists by a name that few jobs have
@@ -242,7 +317,7 @@ class Share(Base):
 
     __tablename__ = "share"
 
-    project: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
     device: Mapped[str] = mapped_column(primary_key=True)
     weight: Mapped[float] = mapped_column(server_default="1")
     turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, by its weight
@@ -333,7 +408,7 @@ class Curve(Base):
     __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
 
 
-class Forecast(Base):
+class Forecast(Owned, Base):
     """What a job's curve said of a size that it was about to measure, and what came. It outlives its job."""
 
     __tablename__ = "forecast"
@@ -419,7 +494,7 @@ class Outbox(Base):
     )
 
 
-class Webhook(Base):
+class Webhook(Owned, Base):
     """An endpoint that is told of job events. One process at a time calls it, under a lease."""
 
     __tablename__ = "webhook"
@@ -438,6 +513,7 @@ class Webhook(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     __table_args__ = (
+        UniqueConstraint("project_id", "url"),
         CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
         CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
     )

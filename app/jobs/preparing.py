@@ -24,7 +24,10 @@ from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 from sufficiency.schemas.stopping import DesignView
-from sufficiency.schemas.words import NEWEST_SAMPLING
+from sufficiency.schemas.words import NEWEST_SAMPLING, Scope
+
+# Up to what priority who has a scope may put a job before the others of its project.
+MOST_URGENT: dict[Scope, int] = {"read": 0, "write": 4, "admin": 9}
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,19 @@ def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepare
     except Invalid as error:
         detail = f"The job can no longer be run as it is: {error.detail}. Submit a new one."
         raise Conflict(detail, code="job_outdated", errors=error.errors) from error
+
+
+def require_priority(priority: int, scope: Scope) -> None:
+    """Refuse a priority that the scope of who submits does not reach.
+
+    Raises
+    ------
+    Invalid
+    """
+    most = MOST_URGENT[scope]
+    if priority > most:
+        detail = f"{priority} takes scope admin; with {scope} it is at most {most}"
+        raise invalid([field_error("#/priority", detail)])
 
 
 def invalid(errors: Sequence[FieldError], code: str = "invalid_job") -> Invalid:

@@ -11,6 +11,7 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.db.owning import made
 from app.db.tables import Cell, Dataset, Extension, Job, Measurement, Unit
 from sufficiency.answers.values import Spread
 
@@ -33,9 +34,11 @@ class JobFilter:
 
 def insert_job(session: Session, values: dict[str, Any]) -> Job | None:
     """Write a job; None when its idempotency key is taken."""
-    return session.scalar(
-        insert(Job).values(**values).on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(Job)
-    )
+    # Whatever constraint it is that the key meets: there is one a project, and until there is a second, one of all.
+    job = session.scalar(insert(Job).values(**values).on_conflict_do_nothing().returning(Job))
+    if job is not None:
+        made(session, "job", job.id)
+    return job
 
 
 def get_job(session: Session, job_id: UUID) -> Job | None:

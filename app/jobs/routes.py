@@ -16,7 +16,7 @@ from app.jobs.following import MOST_EVENTS, Feed
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
-from app.web.session import SessionDep, SettingsDep
+from app.web.session import SessionDep, SettingsDep, short_transaction
 from sufficiency.schemas.examples import MEASURED_EXAMPLE, SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
     ExtensionPlanView,
@@ -286,7 +286,7 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
 def _existing_job(request: Request, job_id: UUID) -> UUID:
     # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
     # then a mistake of the service.
-    with request.app.state.database.transaction() as session:
+    with short_transaction(request) as session:
         return service.get_job(session, job_id).id
 
 

@@ -20,17 +20,15 @@ CREDIT_SECONDS = 60.0
 # One cell that takes for ever holds its slot, and costs its job and its project no others: it is charged at most so
 # many times what was thought, or `CREDIT_SECONDS`.
 LONGEST = 3.0
-# To whom jobs belong that belong to nobody.
-NOBODY = ""
 
 _LOOK = text(
     "SELECT mine.clocks[CAST(:place AS int)] AS clock, mine.turn, served.start "
     "FROM (SELECT max(start) AS start FROM share WHERE device = :device) AS served "
-    "LEFT JOIN share AS mine ON mine.project = :project AND mine.device = :device"
+    "LEFT JOIN share AS mine ON mine.project_id = :project AND mine.device = :device"
 )
 _ARRIVE = text(
-    "INSERT INTO share AS mine (project, device, turn) VALUES (:project, :device, :start) "
-    "ON CONFLICT (project, device) DO UPDATE SET turn = greatest(mine.turn, excluded.turn)"
+    "INSERT INTO share AS mine (project_id, device, turn) VALUES (:project, :device, :start) "
+    "ON CONFLICT (project_id, device) DO UPDATE SET turn = greatest(mine.turn, excluded.turn)"
 )
 _CHARGE = text(
     """
@@ -39,12 +37,12 @@ _CHARGE = text(
     FROM (
         SELECT greatest(mine.turn, max(other.start) - :credit) AS turn
         FROM share AS mine JOIN share AS other ON other.device = mine.device
-        WHERE mine.project = :project AND mine.device = :device GROUP BY mine.turn
+        WHERE mine.project_id = :project AND mine.device = :device GROUP BY mine.turn
     ) AS served
-    WHERE project = :project AND share.device = :device
+    WHERE project_id = :project AND share.device = :device
     """
 )
-_SETTLE = text("UPDATE share SET turn = turn + :seconds / weight WHERE project = :project AND device = :device")
+_SETTLE = text("UPDATE share SET turn = turn + :seconds / weight WHERE project_id = :project AND device = :device")
 
 
 def arrive(session: Session, job: Job) -> None:
@@ -62,7 +60,7 @@ def charge(session: Session, job: Job, unit: Unit) -> None:
     if job.slot_seconds and job.work_done and unit.work:
         seconds = job.slot_seconds / job.work_done * unit.work
     clock = session.scalar(
-        select(Share.clocks[job.priority + 1]).where(Share.project == NOBODY, Share.device == job.device)
+        select(Share.clocks[job.priority + 1]).where(Share.project_id == job.project_id, Share.device == job.device)
     )
     start = max(job.turn, (clock or 0.0) - CREDIT_SECONDS)
     job.turn = start + seconds
@@ -90,4 +88,4 @@ def settle(session: Session, job: Job, unit: Unit) -> None:
 
 
 def _share(job: Job) -> dict[str, Any]:
-    return {"project": NOBODY, "device": job.device, "place": job.priority + 1}
+    return {"project": job.project_id, "device": job.device, "place": job.priority + 1}

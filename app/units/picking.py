@@ -67,7 +67,7 @@ _JOBS = text(
         ) AS place
         FROM share CROSS JOIN LATERAL (
             SELECT job.id, job.priority, job.turn, job.queued_at {_TEMPLATE.format(next=_ANY)}
-              AND job.device = share.device
+              AND job.project_id = share.project_id AND job.device = share.device
             ORDER BY job.priority DESC, job.turn, job.queued_at, job.id
             LIMIT :candidates
         ) AS job

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = "0028"
-down_revision: str | None = "0027"
+down_revision: str | None = "0014"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
@@ -17,7 +17,7 @@ OPEN_JOBS = sa.text("state IN ('queued','running')")
 def upgrade() -> None:
     op.create_table(
         "share",
-        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("weight", sa.Double(), server_default="1", nullable=False),
         sa.Column("turn", sa.Double(), server_default="0", nullable=False),
@@ -31,9 +31,11 @@ def upgrade() -> None:
         sa.CheckConstraint("device IN ('cpu','cuda')", name=op.f("ck_share_device")),
         sa.CheckConstraint("weight > 0", name=op.f("ck_share_weight")),
         sa.CheckConstraint("array_length(clocks, 1) = 10", name=op.f("ck_share_clocks")),
-        sa.PrimaryKeyConstraint("project", "device", name=op.f("pk_share")),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_share_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("project_id", "device", name=op.f("pk_share")),
     )
-    op.execute("INSERT INTO share (project, device) VALUES ('', 'cpu'), ('', 'cuda')")
+    # Also of those that have no jobs yet: the version before submits without a look at it.
+    op.execute("INSERT INTO share (project_id, device) SELECT id, unnest(ARRAY['cpu', 'cuda']) FROM project")
     op.add_column("job", sa.Column("turn", sa.Double(), server_default="0", nullable=False))
     op.add_column("job", sa.Column("slot_seconds", sa.Double(), server_default="0", nullable=False))
     op.add_column("job", sa.Column("measured", postgresql.ARRAY(sa.BigInteger()), nullable=True))
@@ -50,7 +52,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_job_turn",
         "job",
-        ["device", sa.text("priority DESC"), "turn", "queued_at", "id"],
+        ["project_id", "device", sa.text("priority DESC"), "turn", "queued_at", "id"],
         postgresql_where=OPEN_JOBS,
     )
 

@@ -33,6 +33,22 @@ BY_CODE = {
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
+    **dict.fromkeys(
+        ("unauthenticated", "key_expired", "key_revoked"),
+        "put a key that is taken into SUFFICIENCY_API_KEY; an administrator of the project makes one with "
+        "`sufficiency keys add`",
+    ),
+    "open_to_loopback_only": "start the service with keys (docs/access.md), or ask it on 127.0.0.1",
+    "forbidden": "see what you may do with `sufficiency whoami`, and ask an administrator of the project for more",
+    "service_only": "ask with a key of the service, which `sufficiency keys add --service` makes",
+    **dict.fromkeys(
+        ("project_not_found", "project_unnamed"),
+        "see which are yours with `sufficiency projects list`, and name one with --project or SUFFICIENCY_PROJECT",
+    ),
+    "project_exists": "see what there is with `sufficiency projects list`",
+    "project_not_empty": "delete its jobs, datasets and webhooks first",
+    "key_not_found": "see what there is with `sufficiency keys list`",
+    "member_not_found": "see who is there with `sufficiency members list`",
     "conflict": "look at it, and try again",
     "extra_missing": "install it there, and start the API again",
 }
