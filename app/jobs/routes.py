@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
+from app.access.caller import caller_of
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
 from app.jobs.following import MOST_EVENTS, Feed
@@ -93,6 +94,7 @@ def _view(info: service.JobInfo) -> JobView:
     },
 )
 def create_job(
+    request: Request,
     session: SessionDep,
     settings: SettingsDep,
     spec: Annotated[
@@ -117,6 +119,7 @@ def create_job(
     With `measured` in place of model, training, evaluation and dataset nothing is trained: the values that are handed
     in are the job's, and it is completed at once.
     """
+    preparing.require_priority(spec.priority, caller_of(request).scope)
     if dry_run and spec.measured is not None:
         cells = elsewhere.arrange(spec, settings)
         view = PlanView(

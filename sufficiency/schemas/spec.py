@@ -87,7 +87,9 @@ class JobSpec(Strict):
     metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
-    priority: int = Field(0, ge=0, le=9, description="9 is served first")
+    priority: int = Field(
+        0, ge=0, le=9, description="among the jobs of the project 9 is served first; above 4 it takes scope admin"
+    )
     labels: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
     measured: Measured | None = Field(
         None,
