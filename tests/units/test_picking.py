@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, select, text, update
 
+from app.access.projects import add as add_project
 from app.db.engine import DATABASE_AWAY, Database
-from app.db.tables import Event, Job, Unit, Worker
+from app.db.tables import Event, Job, Share, Unit, Worker
 from app.jobs.ending import cancel
 from app.jobs.lifecycle import lock_job
 from app.jobs.reopening import retry
+from app.jobs.turns import arrive
 from app.settings import Settings
 from app.units.lease import ClaimedUnit, claim_next, surrender_unit
 from tests.support.jobs import NEEDED, OFFERED, add_job, add_worker, take, units, work_through
@@ -84,6 +86,38 @@ def test_jobs_share_the_time_of_the_slots_and_not_their_number_of_units(database
         held[claimed.job_id] += seconds
         timed(database, claimed, seconds)
     assert held[slow] == pytest.approx(held[quick], abs=15)
+
+
+def given_to(database: Database, name: str, *jobs: UUID, weight: float = 1.0) -> None:
+    """Make a project that jobs are of, as if they had been submitted to it."""
+    with database.transaction() as session:
+        project = add_project(session, name, "")
+        for job_id in jobs:
+            job = session.get_one(Job, job_id)
+            job.project_id, job.turn = project.id, 0.0
+            session.flush()
+            arrive(session, job)
+        session.execute(update(Share).where(Share.project_id == project.id).values(weight=weight))
+
+
+@pytest.mark.parametrize(("weight", "most"), [(1.0, 10), (3.0, 15), (0.25, 4)], ids=["even", "three", "a quarter"])
+def test_projects_share_by_their_weight_however_many_jobs_they_have(
+    database: Database, worker_id: UUID, weight: float, most: int
+) -> None:
+    many = [add_job(database, runs=10, priority=priority) for priority in (0, 9, 9)]
+    one = add_job(database, runs=20)
+    given_to(database, "other", one, weight=weight)
+    taken = jobs_claimed(database, worker_id, 20)
+    assert taken.count(one) == pytest.approx(most, abs=1)
+    assert set(taken) - {one} <= set(many[1:]), "a priority is among the jobs of a project"
+
+
+def test_a_project_that_comes_late_has_no_credit_for_the_time_before(database: Database, worker_id: UUID) -> None:
+    large = add_job(database, runs=30)
+    assert jobs_claimed(database, worker_id, 40) == [large] * 40
+    late = add_job(database, runs=30)
+    given_to(database, "late", late)
+    assert sorted(jobs_claimed(database, worker_id, 10)) == sorted([late, large] * 5)
 
 
 def test_a_straggler_costs_its_job_no_other_slots(database: Database, worker_id: UUID) -> None:
