@@ -377,24 +377,25 @@ def watch(client: Client, id: str, console: Console) -> Job:
         last = ""
         for event in client.events(id):
             shown.show(event)
-            # Of an ended job the whole answer follows, and of one watched late what it could answer by now, once.
-            if event.type == "provisional" and (line := so_far(client, id)) and line != last:
-                last = line
-                shown.say(line)
+            # Of an ended job the whole answer follows; who watches late is told once what could be answered by now.
+            if event.type == "provisional" and job["state"] not in ENDED:
+                line = so_far(client, job)
+                if line is not None and line != last:
+                    last = line
+                    shown.say(line)
     return client.job(id)
 
 
-def so_far(client: Client, id: str) -> str | None:
-    """Return what a running job's measurements answer so far, or None where they answer nothing or it has ended."""
+def so_far(client: Client, job: Job) -> str | None:
+    """Return what a job's measurements answer so far of one metric, or None where they answer nothing."""
+    declared = list(job["metrics"])
+    wanted = "Accuracy" if "Accuracy" in declared else next(iter(declared), None)
     try:
-        answer = client.verdict(id)
+        answer = client.verdict(job["id"], **({} if wanted is None else {"metric": [wanted]}))
     except ClientError:  # that is for who asks it
         return None
-    metrics = answer["metrics"]
-    chosen = "Accuracy" if "Accuracy" in metrics else next(iter(metrics), None)
-    if not answer["provisional"] or chosen is None or not metrics[chosen]:
-        return None
-    return f"so far, up to n = {count(answer['n_observed'])}: {metrics[chosen][0]['sentence']}"
+    first = next(iter(answer["metrics"].values()), [])
+    return f"so far, up to n = {count(answer['n_observed'])}: {first[0]['sentence']}" if first else None
 
 
 def require_completed(job: Job) -> None:
