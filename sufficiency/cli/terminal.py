@@ -394,7 +394,7 @@ def so_far(client: Client, job: Job) -> str | None:
         answer = client.verdict(job["id"], **({} if wanted is None else {"metric": [wanted]}))
     except ClientError:  # that is for who asks it
         return None
-    first = next(iter(answer["metrics"].values()), [])
+    first: list[Any] = next(iter(answer["metrics"].values()), [])
     return f"so far, up to n = {count(answer['n_observed'])}: {first[0]['sentence']}" if first else None
 
 
