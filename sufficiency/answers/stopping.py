@@ -7,13 +7,16 @@ from sufficiency.answers.errors import TooLittleMeasured
 from sufficiency.answers.study import FittedStudy, Study, fit_study
 from sufficiency.answers.verdict import verdict
 from sufficiency.method.measurements import Series
-from sufficiency.method.projection import project
+from sufficiency.method.projection import ProjectedPoint, project
 from sufficiency.schemas.stopping import StopWhen
 from sufficiency.schemas.text import count, number, percent
 from sufficiency.schemas.words import DEFAULT_METHOD
 
 # Of a question that names no size: how far ahead it looks, in largest steps.
 FAR = 4
+# A question is looked at after each stage, and an answer that is sure by chance at one of them would end the study. So
+# a look must leave open no more than this share of what the question may (as in a group-sequential trial).
+OF_ONE_LOOK = 0.5
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,14 @@ def _width(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | No
     if stop.width is None:
         return None
     [curve] = fitted.curves
-    [point] = project(curve.reading, curve.fit, [float(n)], stop.level, "mean")
-    if point.lower is None or point.upper is None:
+    asked, look = (
+        project(curve.reading, curve.fit, [float(n)], level, "mean")[0] for level in (stop.level, _sure(stop.level))
+    )
+    if None in (asked.lower, asked.upper, look.lower, look.upper):
         return Standing(False, f"there is no interval at {count(n)} yet")
-    width = point.upper - point.lower
+    width = _width_of(asked)
     wide = f"the {percent(stop.level)} interval of {curve.reading.metric} at {count(n)} is {number(width)} wide"
-    return Standing(width < stop.width, f"{wide}, {number(stop.width)} was asked for")
+    return Standing(_width_of(look) < stop.width, f"{wide}, {number(stop.width)} was asked for")
 
 
 def _target(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | None:
@@ -81,9 +86,19 @@ def _target(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | N
         return None
     [curve] = fitted.curves
     chance = curve.fit.probability_of_meeting(float(n), stop.target)
-    decided = max(chance, 1.0 - chance) >= stop.probability
+    decided = max(chance, 1.0 - chance) >= _sure(stop.probability)
     metric = curve.reading.metric
     return Standing(decided, f"{metric} reaches {number(stop.target)} at {count(n)} with probability {number(chance)}")
+
+
+def _sure(level: float) -> float:
+    """Return how sure one look must be for a study that is looked at stage after stage to be as sure as `level`."""
+    return 1.0 - OF_ONE_LOOK * (1.0 - level)
+
+
+def _width_of(point: ProjectedPoint) -> float:
+    assert point.lower is not None and point.upper is not None, "looked at before"  # noqa: PT018
+    return point.upper - point.lower
 
 
 def _told(fitted: FittedStudy[Series], stop: StopWhen) -> Standing | None:
