@@ -98,8 +98,9 @@ def serve(host: Host = None, port: Port = None) -> None:
 
     configure_logging()
     settings = get_settings()
-    host = settings.host if host is None else host
-    _refuse_exposure(settings, host)
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=given)
+    _refuse_exposure(settings, settings.host)
     try:
         api = create_app(settings)
     except BadKeyFile as error:
@@ -109,8 +110,8 @@ def serve(host: Host = None, port: Port = None) -> None:
     gc.freeze()
     uvicorn.run(
         api,
-        host=host,
-        port=settings.port if port is None else port,
+        host=settings.host,
+        port=settings.port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
@@ -198,9 +199,10 @@ def prune(
 ) -> None:
     """Drop what old jobs no longer need; results stay.
 
-    It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
-    measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
-    of the settings, or else of the standalone that runs on this machine, in short transactions, while it runs.
+    It drops events, what plugins wrote, idempotency keys of extensions and, of completed jobs, the units that workers
+    took. Jobs, cells, measurements and curves stay, and can be read, exported, retried and extended as before. It goes
+    to the database of the settings, or else of the standalone that runs on this machine, in short transactions, while
+    it runs.
 
     \b
     Example:
@@ -216,7 +218,7 @@ def prune(
     age = _age(older_than)
     settings, _ = _settings_of(data_dir)
     with _database_errors():
-        database = Database(settings.database_url, pool_size=1)
+        database = Database(settings.database_url, pool_size=1, answer_seconds=600.0)
         try:
             dropped = drop(database, age, dry_run=dry_run)
         finally:
@@ -224,8 +226,9 @@ def prune(
     if as_json:
         return _print_json({"dry_run": dry_run, **asdict(dropped)})
     typer.echo(
-        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units and "
-        f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
+        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units, "
+        f"{dropped.keys:,} keys and {dropped.pieces:,} pieces of output of {dropped.jobs:,} jobs, and "
+        f"{dropped.messages:,} messages."
     )
     return None
 

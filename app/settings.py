@@ -1,14 +1,18 @@
 """Every setting of the service, those of client and trainers among them."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, field_validator
+from pydantic_settings import NoDecode
 
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
 
+# A name, all names below one, or all names
+HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
 Access = Literal["open", "keys"]
 WebhookAddresses = Literal["public", "private", "loopback"]
 
@@ -23,6 +27,11 @@ class Settings(sufficiency.settings.Settings):
     # The API
     host: str = Field("127.0.0.1", description="address to listen on; loopback unless told otherwise")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="','-separated names under which the service is reached, besides addresses and localhost; `*.name` "
+        "for all below a name",
+    )
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
 
@@ -41,6 +50,10 @@ class Settings(sufficiency.settings.Settings):
         None, description="Python of trainers, if it is another environment's, with this version of sufficiency"
     )
 
+    trainer_user: str | None = Field(
+        None, description="whom trainers run as, where root starts the worker; default as the worker"
+    )
+
     # Leases and limits (seconds)
     lease_seconds: float = Field(30.0, gt=0, description="a unit whose worker is silent for so long is taken back")
     heartbeat_seconds: float = Field(5.0, gt=0, description="how often a worker renews its leases")
@@ -55,9 +68,14 @@ class Settings(sufficiency.settings.Settings):
         10, ge=1, description="trainers that a job may kill in a row, without measuring a cell, before it fails"
     )
     cell_timeout_seconds: float = Field(86_400.0, gt=0, description="longest one cell may take")
+    dataset_timeout_seconds: float = Field(7_200.0, gt=0, description="longest the reading of a new dataset may take")
+    schedule_timeout_seconds: float = Field(300.0, gt=0, description="longest a schedule plugin may take")
     job_timeout_seconds: float | None = Field(None, gt=0, description="longest a job may run; default no limit")
     trainer_memory: ByteSize | None = Field(
         None, description="most memory of a trainer with what it starts, such as 8GiB; default no limit"
+    )
+    job_log_bytes: ByteSize = Field(
+        ByteSize(1_000_000), ge=10_000, description="how much of what plugins write is kept of a job, the newest"
     )
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 
@@ -68,6 +86,19 @@ class Settings(sufficiency.settings.Settings):
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
     webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
     webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(host.strip() for host in value.split(",") if host.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no name of a host: write one like sufficiency.example.org, without port")
+        return value
 
     @field_validator("trainer_python")
     @classmethod

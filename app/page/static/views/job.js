@@ -4,6 +4,7 @@ import { follow, get, getAll, pause, post, remove } from "../api.js";
 import { badge, count, duration, ENDED, h, percent, plural, problemBox, replace, sentenceCase, STOPPED, time } from "../dom.js";
 import { CellGrid } from "./job/cells.js";
 import { extendForm } from "./job/extend.js";
+import { output } from "./job/output.js";
 import { Results } from "./job/results.js";
 import { setup } from "./job/setup.js";
 
@@ -106,7 +107,7 @@ export async function view({ holder, signal, params, query, attach }) {
   }
 
   const designed = h("p", { class: "note", role: "status", "aria-label": "Design" });
-  holder.append(extension, designed, progress, results);
+  holder.append(extension, designed, progress, results, output(() => job, signal));
   const bar = h("span");
   const said = h("p", { class: "muted", role: "status" });
   replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, grid.node);
