@@ -7,10 +7,8 @@ and nothing else, whoever measured it, and however often it was interrupted.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.curves.series import load_series, study_of
 from app.db.tables import Cell, Job
 from app.jobs.planning import add_stage
-from sufficiency.answers.designing import is_adaptive, next_stage_of
 from sufficiency.schemas.spec import JobSpec
 
 
@@ -19,8 +17,12 @@ def goes_on(session: Session, job: Job) -> bool:
     if job.dataset_id is None or job.steps is None:
         return False
     spec = JobSpec.model_validate(job.spec)
-    if not is_adaptive(spec):
+    if not spec.is_adaptive:
         return False
+    # Here, and not above: it brings NumPy and SciPy, which a worker that waits for work need not hold.
+    from app.curves.series import load_series, study_of
+    from sufficiency.answers.designing import next_stage_of
+
     session.flush()
     taken = [(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))]
     stages = int((job.design or {}).get("stages", 0))

@@ -1,6 +1,7 @@
 """From the steps of a job to the rows that workers claim."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
@@ -12,13 +13,16 @@ from app.jobs.lifecycle import emit
 from app.jobs.turns import arrive
 from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue, enqueue_units
-from sufficiency.answers.designing import Stage, first_stage, is_adaptive
 from sufficiency.method.plan import CellPlan, group_cells, plan_units, work
 from sufficiency.schemas.spec import JobSpec
 
+if TYPE_CHECKING:
+    from sufficiency.answers.designing import Stage
+
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
-    "INSERT INTO unit (job_id, ordinal, work) SELECT :job_id, CAST(:first AS bigint) + place - 1, work "
+    "INSERT INTO unit (job_id, ordinal, work) SELECT :job_id, "
+    "place - 1 + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0), work "
     "FROM unnest(CAST(:works AS bigint[])) WITH ORDINALITY AS made (work, place) ORDER BY place RETURNING ordinal, id"
 )
 _CELLS = text(
@@ -33,13 +37,15 @@ def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
     Of an adaptive job those of its first stage.
     """
     spec = JobSpec.model_validate(job.spec)
-    if is_adaptive(spec):
+    if spec.is_adaptive:
+        from sufficiency.answers.designing import first_stage  # it brings NumPy and SciPy
+
         add_stage(session, job, spec, list(steps), first_stage(spec, steps))
     else:
         _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
 
 
-def add_stage(session: Session, job: Job, spec: JobSpec, steps: list[int], stage: Stage) -> None:
+def add_stage(session: Session, job: Job, spec: JobSpec, steps: list[int], stage: "Stage") -> None:
     """Write the cells of one more stage of an adaptive job, and ask for them to be run; or why it stops."""
     if stage.cells:
         _write(session, job, steps, group_cells(stage.cells, spec.runs * sum(steps)))
@@ -91,9 +97,8 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.steps = steps
     job.cells_total += sum(len(cells) for cells in units)
     job.work_total += sum(work(cells) for cells in units)
-    first = session.scalar(select(func.max(Unit.ordinal) + 1).where(Unit.job_id == job.id)) or 0
     # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "works": [work(cells) for cells in units]})
+    made = session.execute(_UNITS, {"job_id": job.id, "works": [work(cells) for cells in units]})
     ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
     flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(

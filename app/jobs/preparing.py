@@ -16,7 +16,7 @@ from app.jobs import repository
 from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
-from sufficiency.answers.designing import faults_of, first_stage, is_adaptive
+from sufficiency.answers.designing import faults_of, first_stage
 from sufficiency.answers.warnings import doubts
 from sufficiency.method.costs import step_costs
 from sufficiency.method.kinks.between import drifts, warnings_between
@@ -96,7 +96,7 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         slot_seconds=rate * items if rate is not None else None,
         queued_reason=waiting,
         kinks=kinks,
-        design=first_stage(prepared.spec, prepared.steps).design if is_adaptive(prepared.spec) else None,
+        design=first_stage(prepared.spec, prepared.steps).design if prepared.spec.is_adaptive else None,
     )
 
 
@@ -153,7 +153,7 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     full = spec.model_copy(update={**configured, **filled})
     if faults := faults_of(full, steps, metrics):
         raise invalid([field_error(pointer(*path), detail) for path, detail in faults])
-    if is_adaptive(full):
+    if full.is_adaptive:
         full = full.model_copy(update={"plan": "adaptive"})
     learner = known_learner(plugins[f"model:{spec.model.name}"].capabilities, full.model.params)
     return Prepared(full, dataset, plugins, metrics, steps, device, learner)

@@ -29,7 +29,7 @@ from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
-from sufficiency.answers.designing import faults_of, is_adaptive
+from sufficiency.answers.designing import faults_of
 from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, steps_beyond
 from sufficiency.schemas.jobs import NewExtension
@@ -243,7 +243,7 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
     elif before_it_grew is not None and job.cells_done:
         spec = spec.model_copy(update={"grown": [*spec.grown, before_it_grew]})
     if not anew and not changed:
-        units = None if is_adaptive(spec) else new_units(session, job, spec, steps)
+        units = None if spec.is_adaptive else new_units(session, job, spec, steps)
         return Extended(spec, dataset, steps, units, changed, False)
     prepared = prepare_anew(session, spec, settings)
     units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
@@ -302,7 +302,7 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     job.dataset_id, job.dataset_info = extended.dataset.id, None
     job.dataset_fingerprint = str(extended.dataset.fingerprint)
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
-    if is_adaptive(extended.spec):  # what is new, the next stage chooses among, as soon as the last one has ended
+    if extended.spec.is_adaptive:  # what is new, the next stage chooses among, as soon as the last one has ended
         job.spec, job.steps = extended.spec.model_dump(mode="json"), extended.steps
     else:
         add_cells(session, job, extended.spec, extended.steps)

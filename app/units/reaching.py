@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job
-from sufficiency.method.curve import LEAST_STEPS
+from sufficiency.schemas.words import LEAST_STEPS
 
 
 def reach(session: Session, job: Job, step: int) -> dict[str, Any] | None:

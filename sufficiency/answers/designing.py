@@ -16,13 +16,6 @@ from sufficiency.schemas.text import count, number
 from sufficiency.schemas.words import CostUnit, StopReason
 
 
-def is_adaptive(spec: JobSpec) -> bool:
-    """Return whether a study measures by what it has measured: it says so, or has a question or a budget."""
-    if spec.plan is not None:
-        return spec.plan == "adaptive"
-    return spec.stop_when is not None or spec.budget is not None
-
-
 @dataclass(frozen=True)
 class Stage:
     """What is to be measured next.
@@ -115,7 +108,7 @@ def faults_of(
     if spec.plan == "grid" and (spec.stop_when is not None or spec.budget is not None):
         named = "stop_when" if spec.stop_when is not None else "budget"
         return [(("plan",), f"plan grid measures every cell and {named} would stop before that: leave out one of them")]
-    if not is_adaptive(spec):
+    if not spec.is_adaptive:
         return []
     if spec.protocol == "dataeval":
         detail = "with protocol dataeval a run is one sequence, of which no cell can be chosen: take plan grid"

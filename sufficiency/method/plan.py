@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol as Structural
 
-from sufficiency.method.curve import LEAST_STEPS
-from sufficiency.schemas.words import Protocol
+from sufficiency.schemas.words import LEAST_STEPS, Protocol
 
 # A unit of at most this share of the job keeps slots busy to the end; see docs/decisions/0002-units-by-size.md.
 UNIT_SHARE = 0.01

@@ -104,6 +104,12 @@ class JobSpec(Strict):
         "5 % of its present value",
         exclude_if=lambda min_gain: not min_gain,
     )
+    measure_train: bool | None = Field(
+        None,
+        description="whether each cell is evaluated on (at most 2,000 of) its own training items too, which tells "
+        "over- from underfitting; null: by a built-in evaluation",
+        exclude_if=lambda measure_train: measure_train is None,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(
@@ -118,6 +124,13 @@ class JobSpec(Strict):
         "completed at once",
         exclude_if=lambda measured: measured is None,
     )
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether it measures by what it has measured: it says so, or has a question or a budget."""
+        if self.plan is not None:
+            return self.plan == "adaptive"
+        return self.stop_when is not None or self.budget is not None
 
     @field_validator("grown")
     @classmethod

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import torch
 
-from sufficiency.answers.designing import faults_of, is_adaptive
+from sufficiency.answers.designing import faults_of
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.hope import is_hopeless
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
@@ -198,7 +198,7 @@ def begin(made: Recipe) -> "Begun":
     made.spec = made.spec.model_copy(update={"device": device, "sampling": made.spec.sampling or NEWEST_SAMPLING})
     if faults := faults_of(made.spec, steps, metrics):
         raise InvalidStudy([{"pointer": ".".join(path), "detail": detail} for path, detail in faults])
-    if is_adaptive(made.spec):
+    if made.spec.is_adaptive:
         made.spec = made.spec.model_copy(update={"plan": "adaptive"})
     record = Record(
         id=uuid4(),
@@ -303,7 +303,7 @@ class Begun:
                 else:
                     run_cells(self._made.unit(chosen, record.device), self._study, recorder)
 
-            if is_adaptive(spec):
+            if spec.is_adaptive:
                 measure_by_stages(spec, record, measure)
             elif not all(cell.done for cell in cells):
                 measure(cells)
