@@ -90,7 +90,8 @@ def serve(host: Host = None, port: Port = None) -> None:
     with needs("service"):
         import uvicorn
 
-        from app.access.door import BadKeyFile
+        from app.access.credentials import BadKeyFile
+        from app.access.issuer import BadIssuer
         from app.main import create_app
         from app.observability.logging import configure_logging
         from app.settings import get_settings
@@ -103,6 +104,8 @@ def serve(host: Host = None, port: Port = None) -> None:
         api = create_app(settings)
     except BadKeyFile as error:
         raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
+    except BadIssuer as error:
+        raise CommandError(str(error), "SUFFICIENCY_OIDC_ISSUER", "name one of https", MISUSED) from error
     # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
     gc.collect()
     gc.freeze()
@@ -111,6 +114,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         host=host,
         port=settings.port if port is None else port,
         log_config=None,  # its lines go where the service's own go
+        proxy_headers=False,  # who is the proxy is told by the settings, and the peer must be who it is
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.access.door import BadKeyFile
+from app.access.credentials import BadKeyFile
 from app.access.exposure import why_exposed
 from app.access.keys import hash_of, new_secret
 from app.db.tables import ApiKey
