@@ -95,6 +95,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         from app.main import create_app
         from app.observability.logging import configure_logging
         from app.settings import get_settings
+        from app.web.connections import Connection
 
     configure_logging()
     settings = get_settings()
@@ -113,6 +114,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         api,
         host=host,
         port=settings.port if port is None else port,
+        http=Connection,
         log_config=None,  # its lines go where the service's own go
         proxy_headers=False,  # who is the proxy is told by the settings, and the peer must be who it is
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end

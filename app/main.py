@@ -17,6 +17,7 @@ from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
+from app.jobs.following import Feed
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
@@ -72,9 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
+    app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    app.state.stopping = asyncio.Event()
     results = (part.router for part in (measured, cells, asked, exported, pictured, compared))
     slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
@@ -92,15 +93,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
     for thread in threads:
         thread.start()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
+        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
             yield
     finally:
-        app.state.stopping.set()
+        app.state.feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()

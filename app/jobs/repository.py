@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.owning import made
-from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Unit
+from app.db.tables import Cell, Dataset, Extension, Job, Measurement, Unit
 from sufficiency.answers.values import Spread
 
 NEWEST = 500
@@ -159,9 +159,3 @@ def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str
         )
     ).one()
     return float(seconds) / float(items) if seconds is not None and items else None
-
-
-def events_after(session: Session, job_id: UUID, seq: int, limit: int) -> list[Event]:
-    """Return a job's events with a number above `seq`, in order."""
-    statement = select(Event).where(Event.job_id == job_id, Event.seq > seq).order_by(Event.seq).limit(limit)
-    return list(session.scalars(statement))

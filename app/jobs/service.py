@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.curves.series import gaps_of
 from app.curves.values import value_warnings
-from app.db.tables import Event, Job
+from app.db.tables import Job
 from app.errors import Conflict
 from app.jobs import repository
 from app.jobs.elsewhere import arrange, insert_measured
@@ -47,24 +46,6 @@ class JobInfo:
     queued_reason: str | None
     progress: Progress
     warnings: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class EventBatch:
-    """Events of a job in order.
-
-    Attributes
-    ----------
-    events : list of Event
-    last : bool
-        No more can follow unless the job is taken up again.
-    pruned : int
-        How many before the first of them have been dropped; see `app.jobs.retention`.
-    """
-
-    events: list[Event]
-    last: bool
-    pruned: int
 
 
 def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key: str | None) -> tuple[Job, bool]:
@@ -182,15 +163,6 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     if seconds is not None and job.work_done:
         eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
     return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
-
-
-def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:
-    """Return a job's events with a number above `seq`."""
-    # The state first: if it has ended, all its events are there to be seen by the second query.
-    state = session.scalar(select(Job.state).where(Job.id == job_id))
-    events = repository.events_after(session, job_id, seq, limit)
-    last = (state is None or state in ENDED) and len(events) < limit
-    return EventBatch(events, last, pruned=events[0].seq - seq - 1 if events else 0)
 
 
 def delete(session: Session, job_id: UUID) -> None:
