@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
 from app.access.door import Door, Gate
+from app.access.limits import buckets_of
 from app.access.operations import Operations
 from app.access.routes import router as access_router
 from app.access.specification import with_access
@@ -80,7 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
-    app.add_middleware(Gate, door=app.state.door)
+    app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)

@@ -54,6 +54,9 @@ class Settings(sufficiency.settings.Settings):
         "sufficiency_projects",
         description="claim with what somebody may do, a list of project:scope; * for all projects",
     )
+    rate_limit: int | None = Field(
+        1200, ge=1, description="requests a minute of one key or person to one API process; without keys no limit"
+    )
 
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")

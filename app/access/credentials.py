@@ -56,7 +56,7 @@ class Credentials:
         """
         if self._settings.access == "open":
             _refuse_from_afar(scope)
-            return Grant("anybody", everywhere="admin")
+            return Grant("anybody", "anybody", everywhere="admin")
         if self._settings.access == "proxy" and self._settings.proxy_user_header in headers:
             return await self._of_proxy(scope, headers)
         kind, _, secret = headers.get("authorization", "").partition(" ")
@@ -74,7 +74,7 @@ class Credentials:
 
     async def _of_key(self, hash: str) -> Grant:
         if hash == self._bootstrap:
-            return Grant("the bootstrap key", everywhere="admin")
+            return Grant("bootstrap", "the bootstrap key", everywhere="admin")
         if isinstance(kept := self._kept.get(hash), Grant):
             return kept
         found = await run_in_threadpool(self._look_up, hash)
@@ -84,11 +84,11 @@ class Credentials:
             raise Unauthenticated("The key is revoked.", code="key_revoked", error="invalid_token")
         if found.seconds_left is not None and found.seconds_left <= 0:
             raise Unauthenticated("The key has expired.", code="key_expired", error="invalid_token")
-        actor = f"key {found.name} ({found.hint})"
+        of, actor = f"key {found.id}", f"key {found.name} ({found.hint})"
         if found.project_id is None:
-            grant = Grant(actor, everywhere=found.scope)
+            grant = Grant(of, actor, everywhere=found.scope)
         else:
-            grant = Grant(actor, places={str(found.project): Place(found.project_id, found.scope)})
+            grant = Grant(of, actor, places={str(found.project): Place(found.project_id, found.scope, found.quotas)})
         self._kept.put(hash, grant, min(KEPT_SECONDS, found.seconds_left or KEPT_SECONDS))
         return grant
 

@@ -4,20 +4,21 @@ What was found out is kept for a few seconds, so that most requests cost no quer
 forgotten at once, and by other processes within `KEPT_SECONDS`.
 """
 
-from uuid import UUID
+from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import projects
 from app.access.caller import Caller, Grant, Place, includes
 from app.access.credentials import Credentials
 from app.access.kept import Kept
+from app.access.limits import Buckets, refused
 from app.access.operations import Operations, need_of
 from app.db.engine import DATABASE_AWAY, Database
-from app.db.tables import DEFAULT_PROJECT_ID
 from app.errors import Invalid, ServiceError, field_error
 from app.settings import Settings
 from app.web.problem import refusal
@@ -65,7 +66,7 @@ class Door:
         headers = Headers(scope=scope)
         grant = await self._credentials.grant(scope, headers)
         name, place = await self._place(grant, headers.get(PROJECT_HEADER))
-        caller = Caller(grant, place.id, name, place.scope, operation or scope["path"])
+        caller = Caller(grant, name, place, operation or scope["path"])
         caller.require(need)
         return caller
 
@@ -81,22 +82,22 @@ class Door:
                 [wanted] = grant.places
         place = grant.places.get(wanted)
         if grant.everywhere is not None and (place is None or not includes(place.scope, grant.everywhere)):
-            id = DEFAULT_PROJECT_ID if wanted == DEFAULT_PROJECT else await self._project(wanted)
-            place = Place(id, grant.everywhere)
+            place = replace(await self._project(wanted), scope=grant.everywhere)
         if place is None:
             raise projects.no_such_project(wanted)
         return wanted, place
 
-    async def _project(self, name: str) -> UUID:
-        if isinstance(kept := self._kept.get(("project", name)), UUID):
+    async def _project(self, name: str) -> Place:
+        if isinstance(kept := self._kept.get(("project", name)), Place):
             return kept
-        id = await run_in_threadpool(self._look_up_project, name)
-        self._kept.put(("project", name), id)
-        return id
+        place = await run_in_threadpool(self._look_up_project, name)
+        self._kept.put(("project", name), place)
+        return place
 
-    def _look_up_project(self, name: str) -> UUID:
+    def _look_up_project(self, name: str) -> Place:
         with self._database.transaction() as session:
-            return projects.get(session, name).id
+            project = projects.get(session, name)
+            return Place(project.id, "read", project.quotas)
 
 
 class Gate:
@@ -107,20 +108,47 @@ class Gate:
     app : ASGIApp
         What is behind it.
     door : Door
+    buckets : Buckets, optional
+        How often one may ask; default as often as one likes.
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door, buckets: Buckets | None = None) -> None:
         self._app = app
         self._door = door
+        self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http":
-            try:
-                caller = await self._door.caller(scope)
-            except (ServiceError, *DATABASE_AWAY) as error:
-                await refusal(Request(scope), error)(scope, receive, send)
-                return
-            if caller is not None:
-                scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._door.caller(scope)
+            allowance = self._take(caller)
+        except (ServiceError, *DATABASE_AWAY) as error:
+            await refusal(Request(scope), error)(scope, receive, send)
+            return
+        if caller is not None:
+            scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send if allowance is None else _telling(send, allowance))
+
+    def _take(self, caller: Caller | None) -> Mapping[str, str] | None:
+        """Take a request out of the caller's bucket, and return the headers that tell what is left in it."""
+        if caller is None or self._buckets is None:
+            return None
+        allowance = self._buckets.take(caller.grant.of)
+        if allowance.wait:
+            raise refused(self._buckets, allowance)
+        return self._buckets.headers(allowance)
+
+
+def _telling(send: Send, headers: Mapping[str, str]) -> Send:
+    """Return a `send` that adds headers to the answer."""
+    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def telling(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *added]
+        await send(message)
+
+    return telling

@@ -39,6 +39,7 @@ NEEDS: dict[str, Need] = {
     "put_member": Need("admin"),
     "remove_member": Need("admin"),
     "create_project": Need("admin", service=True),
+    "change_project": Need("admin", service=True),
     "delete_project": Need("admin", service=True),
     "list_audit": Need("admin"),
 }

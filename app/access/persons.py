@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.access import projects
 from app.access.caller import Grant, Place, includes
-from app.db.tables import DEFAULT_PROJECT_ID
 from sufficiency.schemas.words import DEFAULT_PROJECT, SCOPES, Scope
 
 EVERYWHERE = "*"
@@ -51,10 +50,12 @@ def grant_of(session: Session, subject: str, told: Mapping[str, Scope], at_least
     for name, scope in told.items():
         project = projects.find(session, name) if name != EVERYWHERE else None
         if project is not None:
-            _widen(places, name, Place(project.id, scope))
+            _widen(places, name, Place(project.id, scope, project.quotas))
     if at_least is not None:
-        _widen(places, DEFAULT_PROJECT, Place(DEFAULT_PROJECT_ID, at_least))
-    return Grant(f"person {subject}", everywhere=told.get(EVERYWHERE), places=places)
+        default = projects.get(session, DEFAULT_PROJECT)
+        _widen(places, DEFAULT_PROJECT, Place(default.id, at_least, default.quotas))
+    actor = f"person {subject}"
+    return Grant(actor, actor, everywhere=told.get(EVERYWHERE), places=places)
 
 
 def _widen(places: dict[str, Place], name: str, place: Place) -> None:

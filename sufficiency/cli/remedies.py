@@ -41,6 +41,8 @@ BY_CODE = {
         ("project_not_found", "project_unnamed"),
         "see which are yours with `sufficiency projects list`, and name one with --project or SUFFICIENCY_PROJECT",
     ),
+    "too_many_requests": "wait as long as it says; `sufficiency watch ID` waits for a job with one request",
+    "issuer_unavailable": "try again once the identity provider answers, or ask with a key",
     "project_exists": "see what there is with `sufficiency projects list`",
     "project_not_empty": "delete its jobs, datasets and webhooks first",
     "key_not_found": "see what there is with `sufficiency keys list`",

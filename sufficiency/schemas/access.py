@@ -77,6 +77,40 @@ class NewProject(BaseModel):
     description: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 
+USAGE_DAYS = 30  # for which slot seconds are counted
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Quotas(BaseModel):
+    """How much a project may have of each; null: as much as it likes."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"open_jobs": 20, "slot_seconds": 3.6e6}]}
+    )
+
+    open_jobs: Count | None = Field(None, description="jobs that have not ended")
+    cells: Count | None = Field(None, description="cells of all its jobs")
+    values: Count | None = Field(None, description="measured values that are kept")
+    slot_seconds: Annotated[float, Field(ge=0, le=2**53)] | None = Field(
+        None, description=f"seconds of training and evaluation in the last {USAGE_DAYS} days"
+    )
+    datasets: Count | None = Field(None, description="registered datasets")
+    webhooks: Count | None = Field(None, description="registered webhooks")
+    streams: Count | None = Field(None, description="event streams that are open at a time, to one API process")
+
+
+class Usage(BaseModel):
+    """How much a project has of each."""
+
+    open_jobs: int
+    cells: int
+    values: int
+    slot_seconds: float
+    datasets: int
+    webhooks: int
+
+
 class ProjectView(BaseModel):
     """A project."""
 
@@ -98,6 +132,45 @@ class ProjectView(BaseModel):
     name: str
     description: str
     created_at: Timestamp
+
+
+class ProjectDetail(ProjectView):
+    """A project, what it may have, and what it has."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c4-3333-7cc2-9d2e-0f6a1b2c3d4e",
+                    "name": "radiology",
+                    "description": "Chest X-rays",
+                    "created_at": "2026-11-23T12:00:00Z",
+                    "quotas": {"open_jobs": 20, "slot_seconds": 3.6e6},
+                    "usage": {
+                        "open_jobs": 2,
+                        "cells": 1250,
+                        "values": 8750,
+                        "slot_seconds": 51234.5,
+                        "datasets": 3,
+                        "webhooks": 1,
+                    },
+                }
+            ]
+        },
+    )
+
+    quotas: Quotas
+    usage: Usage
+
+
+class ProjectChange(BaseModel):
+    """What to change of a project; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}]})
+
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    quotas: Quotas | None = Field(None, description="only those that are named; null takes one away")
 
 
 class Membership(BaseModel):

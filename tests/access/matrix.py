@@ -111,6 +111,8 @@ ROWS: dict[str, Row] = {
     "put_member": Row("admin", "member", body={"role": "read"}, missing=200),
     "remove_member": Row("admin", "member"),
     "list_audit": Row("admin"),
+    "get_project": Row("read", "own project"),
+    "change_project": Row("admin", "project", service=True, body={"quotas": {"open_jobs": 5}}),
     "create_project": Row("admin", service=True, body={"name": "{new}"}),
     "delete_project": Row("admin", "project", service=True),
     "metrics": Row("read", service=True),

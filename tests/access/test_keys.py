@@ -183,11 +183,11 @@ def test_a_command_that_would_be_open_to_others_ends(command: str, tmp_path: Pat
 
 
 def test_an_open_service_answers_no_address_that_others_reach(settings: Settings) -> None:
-    app = create_app(settings)
-    with TestClient(app, base_url="http://10.0.0.5:8000", raise_server_exceptions=False) as client:
+    afar = TestClient(create_app(settings), base_url="http://10.0.0.5:8000", raise_server_exceptions=False)
+    with afar as client:
         assert "on loopback alone" in problem(client.get("/jobs"), 401, "open_to_loopback_only")["detail"]
         assert client.get("/livez").status_code == 200
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
         assert client.get("/jobs").status_code == 200
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import func, select, update
 from app.db.tables import ApiKey, Dataset, Project, WebhookDelivery
 from app.page.routes import router as page_router
 from tests.access.conftest import Guarded, guard
-from tests.access.matrix import ROWS, SPEC, SPLIT, Row, filled
+from tests.access.matrix import ROWS, SPLIT, Row, filled
 from tests.support.servers import Servers, new_database
 from tests.support.service import INFO, problem
 
@@ -28,13 +28,14 @@ NOBODY = ("none", "unknown", "expired", "revoked")
 PROJECTS = ("default", "hidden")
 MARK = "swordfish"  # in all that is the other project's
 MEASURED = {
-    **SPEC,
     "measured": {
+        "dataset": "elsewhere",
+        "model": "mlp",
         "values": [
             {"run": run, "n": n, "metric": "Accuracy", "value": 1 - (1 + run / 9) / n**0.5}
             for run in range(2)
             for n in (20, 60, 200, 600)
-        ]
+        ],
     },
 }
 

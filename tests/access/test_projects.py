@@ -32,17 +32,11 @@ def test_names_keys_and_addresses_are_each_project_s_own(guarded: Guarded, keys:
     assert guarded.ask(other, "DELETE", "/datasets/small").status_code == 204
     assert guarded.ask(own, "GET", "/datasets/small").status_code == 200
     assert {guarded.ask(key, "POST", "/webhooks", json=HOOK).status_code for key in (own, other)} == {201}
-    measured = {
-        "dataset": "elsewhere",
-        "model": {"name": "m"},
-        "training": {"name": "t"},
-        "evaluation": {"name": "e"},
-        "metrics": {"Accuracy": {"direction": "maximize"}},
-        "measured": {"values": [{"n": n, "metric": "Accuracy", "value": 1 - 1 / n} for n in (10, 20, 40)]},
-    }
+    values = [{"n": n, "metric": "Accuracy", "value": 1 - 1 / n} for n in (10, 20, 40)]
+    measured = {"measured": {"dataset": "elsewhere", "values": values}}
     headers = {"Idempotency-Key": "once"}
     first = guarded.ask(own, "POST", "/jobs", json=measured, headers=headers)
-    second = guarded.ask(other, "POST", "/jobs", json={**measured, "seed": 5}, headers=headers)
+    second = guarded.ask(other, "POST", "/jobs", json={**measured, "labels": {"a": "b"}}, headers=headers)
     assert (first.status_code, second.status_code) == (201, 201), (first.text, second.text)
     assert guarded.ask(own, "POST", "/jobs", json=measured, headers=headers).json()["id"] == first.json()["id"]
 
