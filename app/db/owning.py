@@ -61,7 +61,11 @@ def _keep_to_the_project(state: ORMExecuteState) -> None:
     if state.is_insert:
         mapper = state.bind_mapper
         if isinstance(state.statement, Insert) and mapper is not None and issubclass(mapper.class_, Owned):
-            state.statement = state.statement.values(project_id=project)
+            if isinstance(state.parameters, list):  # one statement for many rows
+                for row in state.parameters:
+                    row["project_id"] = project
+            else:
+                state.statement = state.statement.values(project_id=project)
     elif not (state.is_column_load or state.is_relationship_load):  # those are of rows that were seen already
         state.statement = state.statement.options(
             with_loader_criteria(Owned, lambda owned: owned.project_id == project, include_aliases=True)

@@ -49,6 +49,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(none_as_null=True),  # "no error" is NULL, not JSON's null
         list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(Text),
+        list[float]: ARRAY(Double),
     }
 
 
@@ -202,9 +203,12 @@ class Dataset(Owned, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
     preview: Mapped[bytes | None] = mapped_column(deferred=True)  # a PNG of some items; lists do not read it
+    version: Mapped[int] = mapped_column(server_default="1")
+    continues_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset.id"), unique=True)  # the version before
 
     __table_args__ = (
         UniqueConstraint("project_id", "name"),
+        CheckConstraint("version >= 1 AND (version = 1) = (continues_id IS NULL)", name="version"),
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
         CheckConstraint("(status = 'ready') = (fingerprint IS NOT NULL)", name="ready_has_fingerprint"),
         CheckConstraint("status <> 'ready' OR jsonb_typeof(info) = 'object'", name="ready_has_info"),
@@ -391,6 +395,47 @@ class Curve(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
+
+
+class Forecast(Owned, Base):
+    """What a job's curve said of a size that it was about to measure, and what came. It outlives its job."""
+
+    __tablename__ = "forecast"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
+    study_id: Mapped[UUID]  # the job's, also when it is gone
+    dataset: Mapped[str]
+    model: Mapped[str]
+    metric: Mapped[str]
+    class_index: Mapped[int]
+    class_name: Mapped[str | None]
+    direction: Mapped[str]
+    n: Mapped[int]
+    n_observed: Mapped[int]
+    value: Mapped[float]
+    lower: Mapped[list[float]]  # of the intervals of 50, 80 and 95 %
+    upper: Mapped[list[float]]
+    method_version: Mapped[int]
+    measured: Mapped[float | None]
+    runs: Mapped[int | None]
+    made_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    scored_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("direction IN ('maximize','minimize')", name="direction"),
+        CheckConstraint("n > n_observed AND n_observed >= 1 AND class_index >= -1", name="sizes"),
+        CheckConstraint("num_nulls(measured, runs, scored_at) IN (0, 3)", name="scored_whole"),
+        CheckConstraint("cardinality(lower) = 3 AND cardinality(upper) = 3", name="intervals"),
+        Index(
+            "ix_forecast_open",
+            *("job_id", "metric", "class_index", "n"),
+            unique=True,
+            postgresql_where=text("measured IS NULL"),
+        ),
+        Index(None, "job_id"),
+        Index(None, "metric", "id"),
+    )
 
 
 class Event(Base):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.curves.forecasts import forget_unscored
 from app.curves.series import gaps_of
 from app.curves.values import value_warnings
 from app.db.tables import Job
@@ -166,9 +167,10 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
 
 
 def delete(session: Session, job_id: UUID) -> None:
-    """Delete an ended job with all that it measured."""
+    """Delete an ended job with all that it measured; what its forecasts came to stays, as numbers."""
     job = locked(session, job_id)
     if job.state not in ENDED:
         raise Conflict(f"The job is {job.state}; cancel it first, then delete it.", code="job_not_ended")
+    forget_unscored(session, job.id)
     session.delete(job)
     session.flush()

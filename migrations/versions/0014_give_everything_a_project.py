@@ -1,4 +1,4 @@
-"""Give every job, dataset and webhook a project, and keep keys, members and an audit
+"""Give every job, dataset, webhook and forecast a project, and keep keys, members and an audit
 
 What there is becomes the default project's, and so does what the version before writes. The names that were unique in
 the whole database stay so until a second project is made (`app.access.projects`): the version before names these
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision: str = "0014"
-down_revision: str | None = "0013"
+down_revision: str | None = "0027"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
@@ -31,13 +31,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_project_name")),
     )
     op.execute(f"INSERT INTO project (id, name) VALUES ('{DEFAULT_PROJECT_ID}', 'default')")
-    for table, unique in OWNED.items():
+    for table in ("job", "dataset", "webhook", "forecast"):
         op.add_column(
             table,
             sa.Column("project_id", sa.Uuid(), server_default=sa.text(f"'{DEFAULT_PROJECT_ID}'::uuid"), nullable=False),
         )
-        # Writers wait for these: a moment, there being few rows of any of the three.
+        # Writers wait for these: a moment, there being few rows of any of the four.
         op.create_foreign_key(op.f(f"fk_{table}_project_id"), table, "project", ["project_id"], ["id"])
+    for table, unique in OWNED.items():
         op.create_unique_constraint(op.f(f"uq_{table}_project_id_{unique}"), table, ["project_id", unique])
     op.create_index(op.f("ix_job_project_id_id"), "job", ["project_id", "id"])
     op.create_table(
@@ -93,7 +94,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # Code that knows of no projects would show everybody all of them: only the default one's stays.
-    for table in ("job", "dataset", "webhook"):
+    for table in ("forecast", "job", "dataset", "webhook"):
         op.execute(f"DELETE FROM {table} WHERE project_id <> '{DEFAULT_PROJECT_ID}'")
     op.drop_table("audit")
     op.execute("DROP FUNCTION audit_stands()")
@@ -105,4 +106,5 @@ def downgrade() -> None:
         op.drop_column(table, "project_id")
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS uq_{table}_{unique}")
         op.create_unique_constraint(op.f(f"uq_{table}_{unique}"), table, [unique])
+    op.drop_column("forecast", "project_id")
     op.drop_table("project")

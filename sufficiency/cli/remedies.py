@@ -13,6 +13,10 @@ BY_CODE = {
     "dataset_exists": "choose another name; or see what is there with `sufficiency datasets show {name}`, and make "
     "room with `sufficiency datasets remove {name}`",
     "dataset_in_use": "list them with `sufficiency jobs --dataset {name}`, and delete those that are not needed",
+    "dataset_continued": "see the versions with `sufficiency datasets versions {name}`, and remove the latest first",
+    "dataset_full": "register what there is now as a dataset of its own with `sufficiency datasets add`",
+    "version_taken": "see the versions with `sufficiency datasets versions {name}`",
+    "version_not_possible": "register the larger set as a dataset of its own with `sufficiency datasets add`",
     "dataset_gone": "see what there is with `sufficiency datasets list`, and add it again",
     "dataset_not_ready": "see what it waits for with `sufficiency datasets show {name}`",
     "dataset_invalid": "see why with `sufficiency datasets show {name}`; after a correction, "
