@@ -14,6 +14,7 @@ from app.access.door import Door, Gate
 from app.access.limits import buckets_of
 from app.access.operations import Operations
 from app.access.routes import router as access_router
+from app.access.sign_in import router as sign_in_router
 from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
     results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
-    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
+    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router, sign_in_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))

@@ -54,6 +54,9 @@ class Settings(sufficiency.settings.Settings):
         "sufficiency_projects",
         description="claim with what somebody may do, a list of project:scope; * for all projects",
     )
+    public_url: str | None = Field(
+        None, description="address under which browsers reach the service, for signing in; default the one asked for"
+    )
     rate_limit: int | None = Field(
         1200, ge=1, description="requests a minute of one key or person to one API process; without keys no limit"
     )

@@ -41,12 +41,15 @@ class Grant:
         What it allows in all projects and on the service itself.
     places : mapping from str to Place
         The projects, by name, that it is good for besides.
+    looks_at : str or None
+        The project that a request is about which names none.
     """
 
     of: str
     actor: str
     everywhere: Scope | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    looks_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,15 @@ class Caller:
         The project, and what the caller may do there.
     operation : str
         What is asked for.
+    streams : bool
+        The answer does not end by itself.
     """
 
     grant: Grant
     project: str
     place: Place
     operation: str
+    streams: bool = False
 
     @property
     def project_id(self) -> UUID:

@@ -2,18 +2,24 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from app.access import keys, persons
+from app.access import keys, persons, sessions
 from app.access.caller import Grant, Place
 from app.access.errors import Unauthenticated
 from app.access.exposure import is_loopback
 from app.access.issuer import Issuer
 from app.access.kept import KEPT_SECONDS, Kept
+from app.access.operations import READS
+from app.access.sessions import COOKIE, SignedIn, refuse_foreign_pages
 from app.db.engine import Database
 from app.settings import Settings
 from sufficiency.schemas.words import KEY_PREFIX
@@ -59,6 +65,10 @@ class Credentials:
             return Grant("anybody", "anybody", everywhere="admin")
         if self._settings.access == "proxy" and self._settings.proxy_user_header in headers:
             return await self._of_proxy(scope, headers)
+        if "authorization" not in headers and (cookie := cookie_parser(headers.get("cookie", "")).get(COOKIE)):
+            if scope["method"] not in READS:
+                refuse_foreign_pages(headers)
+            return await self._of_session(cookie)
         kind, _, secret = headers.get("authorization", "").partition(" ")
         secret = secret.strip()
         if kind.lower() != "bearer" or not secret:
@@ -67,10 +77,45 @@ class Credentials:
                 "`sufficiency keys add`."
             )
         if secret.startswith(KEY_PREFIX):
-            return await self._of_key(keys.hash_of(secret))
+            return await self.of_key(secret)
         if self.issuer is not None and secret.count(".") == 2 and len(secret) <= LONGEST_TOKEN:
             return await self._of_token(self.issuer, secret)
         raise Unauthenticated(f"That is no key of this service: one begins with {KEY_PREFIX}.", error="invalid_token")
+
+    async def of_key(self, secret: str) -> Grant:
+        """Return what a key is good for.
+
+        Raises
+        ------
+        Unauthenticated
+        """
+        return await self._of_key(keys.hash_of(secret))
+
+    async def _of_session(self, secret: str) -> Grant:
+        place = ("session", sessions.hash_of(secret))
+        kept = self._kept.get(place)
+        found = kept if isinstance(kept, SignedIn) else await run_in_threadpool(self._look_up_session, secret)
+        if found is None:
+            raise Unauthenticated("Nobody is signed in any more; sign in again.", code="signed_out")
+        if kept is None:
+            self._kept.put(place, found)
+        if found.key_hash is not None:
+            grant = await self._of_key(found.key_hash)
+        else:
+            grant = await self._of_person(found.person or {})
+        return replace(grant, looks_at=found.project)
+
+    def _look_up_session(self, secret: str) -> SignedIn | None:
+        with self._database.transaction() as session:
+            return sessions.find(session, secret)
+
+    async def _of_person(self, person: Mapping[str, Any]) -> Grant:
+        place = ("signed in", person["subject"], tuple(sorted(person["told"].items())))
+        if isinstance(kept := self._kept.get(place), Grant):
+            return kept
+        grant = await run_in_threadpool(self._look_up_person, person["subject"], person["told"])
+        self._kept.put(place, grant)
+        return grant
 
     async def _of_key(self, hash: str) -> Grant:
         if hash == self._bootstrap:
@@ -113,9 +158,7 @@ class Credentials:
         subject = claims.get(self._settings.oidc_subject_claim)
         if not isinstance(subject, str) or not 0 < len(subject) <= persons.LONGEST_SUBJECT:
             raise Unauthenticated(f"The token has no {self._settings.oidc_subject_claim}.", error="invalid_token")
-        told = persons.claimed(claims, self._settings.oidc_projects_claim)
-        with self._database.transaction() as session:
-            return persons.grant_of(session, subject, told)
+        return self._look_up_person(subject, persons.claimed(claims, self._settings.oidc_projects_claim))
 
     async def _of_proxy(self, scope: Scope, headers: Headers) -> Grant:
         header = self._settings.proxy_user_header
@@ -128,15 +171,14 @@ class Credentials:
             raise Unauthenticated(f"{header} must name one person.")
         if isinstance(kept := self._kept.get(("person", subject)), Grant):
             return kept
-        grant = await run_in_threadpool(self._look_up_person, subject)
+        role = self._settings.proxy_role
+        grant = await run_in_threadpool(self._look_up_person, subject, {}, None if role == "none" else role)
         self._kept.put(("person", subject), grant)
         return grant
 
-    def _look_up_person(self, subject: str) -> Grant:
-        role = self._settings.proxy_role
-        at_least: Role | None = None if role == "none" else role
+    def _look_up_person(self, subject: str, told: Mapping[str, Role], at_least: Role | None = None) -> Grant:
         with self._database.transaction() as session:
-            return persons.grant_of(session, subject, {}, at_least)
+            return persons.grant_of(session, subject, told, at_least)
 
 
 def issuer_of(settings: Settings) -> Issuer | None:

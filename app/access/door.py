@@ -5,6 +5,7 @@ forgotten at once, and by other processes within `KEPT_SECONDS`.
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
@@ -15,11 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access import projects
 from app.access.caller import Caller, Grant, Place, includes
 from app.access.credentials import Credentials
+from app.access.errors import Unauthenticated
 from app.access.kept import Kept
 from app.access.limits import Buckets, refused
-from app.access.operations import Operations, need_of
+from app.access.operations import Operation, Operations, need_of
+from app.access.streams import Streams, watched
 from app.db.engine import DATABASE_AWAY, Database
-from app.errors import Invalid, ServiceError, field_error
+from app.errors import Invalid, NotFound, ServiceError, field_error
 from app.settings import Settings
 from app.web.problem import refusal
 from sufficiency.schemas.words import DEFAULT_PROJECT, PROJECT_HEADER
@@ -39,9 +42,9 @@ class Door:
 
     def __init__(self, settings: Settings, database: Database, operations: Operations) -> None:
         self._database = database
-        self._operations = operations
+        self.operations = operations
         self._kept = Kept()
-        self._credentials = Credentials(settings, database, self._kept)
+        self.credentials = Credentials(settings, database, self._kept)
 
     def forget(self) -> None:
         """Look everything up anew: keys or projects have changed."""
@@ -59,16 +62,26 @@ class Door:
         NotFound
             When the project is none that the caller knows of.
         """
-        operation = self._operations.find(scope["method"], scope["path"])
-        need = need_of(operation, scope["method"])
+        operation = self.operations.find(scope["method"], scope["path"]) or Operation(scope["path"])
+        need = need_of(operation.name, scope["method"])
         if need is None:
             return None
         headers = Headers(scope=scope)
-        grant = await self._credentials.grant(scope, headers)
-        name, place = await self._place(grant, headers.get(PROJECT_HEADER))
-        caller = Caller(grant, name, place, operation or scope["path"])
+        grant = await self.credentials.grant(scope, headers)
+        name, place = await self._place(grant, headers.get(PROJECT_HEADER) or grant.looks_at)
+        caller = Caller(grant, name, place, operation.name, operation.streams)
         caller.require(need)
         return caller
+
+    async def known(self, scope: Scope) -> Caller | None:
+        """Return who asks for something that anybody may ask for, or None where nobody knows."""
+        headers = Headers(scope=scope)
+        try:
+            grant = await self.credentials.grant(scope, headers)
+            name, place = await self._place(grant, headers.get(PROJECT_HEADER) or grant.looks_at)
+        except (Unauthenticated, NotFound, Invalid):
+            return None
+        return Caller(grant, name, place, scope["path"])
 
     async def _place(self, grant: Grant, wanted: str | None) -> tuple[str, Place]:
         """Return the project that the request is about, and what the caller may do there."""
@@ -116,21 +129,26 @@ class Gate:
         self._app = app
         self._door = door
         self._buckets = buckets
+        self._streams = Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            caller = await self._door.caller(scope)
-            allowance = self._take(caller)
-        except (ServiceError, *DATABASE_AWAY) as error:
-            await refusal(Request(scope), error)(scope, receive, send)
-            return
-        if caller is not None:
-            scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send if allowance is None else _telling(send, allowance))
+            return await self._app(scope, receive, send)
+        with ExitStack() as held:
+            try:
+                caller = await self._door.caller(scope)
+                if (headers := self._take(caller)) is not None:
+                    send = _telling(send, headers)
+                if caller is not None and caller.streams:
+                    held.enter_context(self._streams.counted(caller))
+            except (ServiceError, *DATABASE_AWAY) as error:
+                return await refusal(Request(scope), error)(scope, receive, send)
+            if caller is not None:
+                scope.setdefault("state", {})["caller"] = caller
+            if caller is None or not caller.streams:
+                return await self._app(scope, receive, send)
+            return await watched(self._app, scope, receive, send, lambda: self._door.caller(scope))
 
     def _take(self, caller: Caller | None) -> Mapping[str, str] | None:
         """Take a request out of the caller's bucket, and return the headers that tell what is left in it."""

@@ -46,6 +46,7 @@ BY_CODE = {
         "see which are yours with `sufficiency projects list`, and name one with --project or SUFFICIENCY_PROJECT",
     ),
     "too_many_requests": "wait as long as it says; `sufficiency watch ID` waits for a job with one request",
+    "quota_exceeded": "see what the project has with `sufficiency projects show NAME`, and delete what is not needed",
     "issuer_unavailable": "try again once the identity provider answers, or ask with a key",
     "project_exists": "see what there is with `sufficiency projects list`",
     "project_not_empty": "delete its jobs, datasets and webhooks first",

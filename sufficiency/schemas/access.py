@@ -245,3 +245,43 @@ class AuditView(BaseModel):
     actor: str
     action: str = Field(description="name of the operation, as this specification has it")
     target: dict[str, Any]
+
+
+class SignIn(BaseModel):
+    """Who signs in on the page."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"key": "suf_…"}]})
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Looking(BaseModel):
+    """Which project the page is about."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"project": "radiology"}]})
+
+    project: ProjectName
+
+
+class PageSessionView(BaseModel):
+    """Whether somebody is signed in on the page, and how one signs in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "open": False,
+                    "provider": True,
+                    "signed_in": True,
+                    "actor": "person ada@example.org",
+                    "project": DEFAULT_PROJECT,
+                }
+            ]
+        }
+    )
+
+    open: bool = Field(description="nobody is asked who it is")
+    provider: bool = Field(description="`session/provider` leads to an identity provider; else one signs in with a key")
+    signed_in: bool
+    actor: str | None = None
+    project: str | None = None

@@ -1,4 +1,4 @@
-"""Every operation of the specification, and of the page, asked with every kind of key about every kind of subject.
+"""Every operation, also those that the specification does not show, asked with every kind of key about every subject.
 
 An operation that is added without a row in `matrix.py` fails here.
 """
@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi.routing import APIRoute
 from httpx import Response
 from sqlalchemy import func, select, update
 
 from app.db.tables import ApiKey, Dataset, Project, WebhookDelivery
-from app.page.routes import router as page_router
+from app.main import create_app
+from app.openapi import specification
+from app.settings import Settings
 from tests.access.conftest import Guarded, guard
 from tests.access.matrix import ROWS, SPLIT, Row, filled
 from tests.support.servers import Servers, new_database
@@ -41,16 +42,15 @@ MEASURED = {
 
 
 def operations() -> dict[str, tuple[str, str]]:
-    """Return method and path of every operation: those of the specification, and those of the page."""
-    from app.openapi import specification
-
-    found = {
+    """Return method and path of every operation: those of the specification, and what it does not show."""
+    app = create_app(Settings())
+    found = {name: (method, path) for method, path, name in app.state.door.operations}
+    told = {
         operation["operationId"]: (method.upper(), path)
         for path, methods in json.loads(specification())["paths"].items()
         for method, operation in methods.items()
     }
-    hidden = {route.name: ("GET", route.path) for route in page_router.routes if isinstance(route, APIRoute)}
-    return found | hidden | {"openapi": ("GET", "/openapi.json")}
+    return {name: (method, path.replace(":path}", "}")) for name, (method, path) in found.items()} | told
 
 
 OPERATIONS = operations()
@@ -119,14 +119,14 @@ class Matrix:
         method, path = OPERATIONS[name]
         row = ROWS[name]
         first, _, second = subject.partition("/")
-        names = {"own": subject, "new": f"new{next(self.numbers)}", "mine": self.subjects["default"]["job"]}
+        names = {"own": subject, "new": f"new{next(self.numbers)}", "mine": self.subjects["default"]["mine"]}
         parts = {"kind": "svg", "name": "mlp", "path": "index.html", "delivery_id": second}
         if name == "get_plugin":
             parts["kind"] = "model"
         parts |= dict.fromkeys(("job_id", "webhook_id", "key_id", "subject"), first)
         if row.about in ("dataset", "project"):
             parts["name"] = first
-        address = path.replace(":path}", "}").format_map(parts)
+        address = path.format_map(parts)
         body = None if row.body is None else filled(row.body, names)
         more = {} if body is None else {"json": body}
         return self.guarded.ask(key, method, address, params=filled(row.query, names), **more, follow_redirects=False)
@@ -152,7 +152,8 @@ def _made(url: str, redis_url: str, folder: Path) -> Iterator[Matrix]:
         matrix = Matrix(guarded, keys, service_keys, {}, itertools.count())
         for project in PROJECTS:
             kinds = ("job", "dataset", "webhook", "delivery", "key", "member")
-            matrix.subjects[project] = {kind: matrix.make(kind, project) for kind in kinds}
+            matrix.subjects[project] = {kind: matrix.make(kind, project) for kind in kinds} | {"project": project}
+        matrix.subjects["default"]["mine"] = matrix.make("job", "default")
         yield matrix
 
 
@@ -169,17 +170,17 @@ def suffices(row: Row, scope: str) -> bool:
 def test_nobody_sees_or_does_more_than_the_key_allows(matrix: Matrix, name: str) -> None:
     row = ROWS[name]
     kind = row.about
-    mine = matrix.make("project", "default") if kind == "project" else matrix.subjects["default"].get(kind, "")
+    mine = matrix.subjects["default"].get(kind, "")
     places = {"own": mine}
     if kind:
-        places |= {"other": matrix.subjects["hidden"].get(kind, "hidden"), "nothing": matrix.never(kind)}
+        places |= {"other": matrix.subjects["hidden"][kind], "nothing": matrix.never(kind)}
     for who, subject in itertools.product(NOBODY, places.values()):
         answer = matrix.ask(name, matrix.keys[who], subject)
         if row.need is None:
             assert answer.status_code < 400, (who, answer.text)
         else:
             problem(answer, 401)
-    for scope in SCOPES:
+    for scope in SCOPES if row.need else ():
         key = matrix.keys[scope]
         if not suffices(row, scope):
             for subject in places.values():
@@ -197,7 +198,8 @@ def test_nobody_sees_or_does_more_than_the_key_allows(matrix: Matrix, name: str)
                 assert [error["pointer"] for error in answer.json()["errors"]] == ["#/dataset"]
     if row.service:
         for scope in SCOPES:
-            answer = matrix.ask(name, matrix.service_keys[scope], mine)
+            subject = matrix.make(kind, "default") if kind else ""
+            answer = matrix.ask(name, matrix.service_keys[scope], subject)
             allowed = SCOPES.index(scope) >= SCOPES.index(row.need or "read")
             assert answer.status_code < 400 if allowed else answer.status_code == 403, (scope, answer.text)
 
