@@ -1,8 +1,8 @@
-"""What it costs a request to find out who asks, and how often: the API with keys and rates beside the API without a gate.
+"""What it costs a request to find out who asks, and how often: the API with keys and rates beside one without a gate.
 
-Both run in this process, on one database, and are asked in turn, pair by pair, the same questions; so whatever slows the
-machine slows both. Without a gate, who asks is set by hand. The ratio is of the sums of the medians by question. A key is
-looked up anew every five seconds, which the pairs take their share of; `--fresh` looks it up for each request.
+Both run in this process, on one database, and are asked the same questions in turn, pair by pair; so whatever slows
+the machine slows both. Without a gate, who asks is set by hand. The ratio is of the sums of the medians by question. A
+key is looked up anew every five seconds, which the pairs take their share of; `--fresh` looks it up for each request.
 
     python -m bench.access
     python -m bench.access --pairs 2000 --json access.json
