@@ -10,7 +10,7 @@ from types import FrameType
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.access.door import Door, Gate
+from app.access.door import Door, Gate, by_the_route
 from app.access.limits import buckets_of
 from app.access.operations import Operations
 from app.access.routes import router as access_router
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
-        dependencies=[Depends(refuse_nul)],
+        dependencies=[Depends(by_the_route), Depends(refuse_nul)],
         lifespan=_lifespan,
         redirect_slashes=False,
     )

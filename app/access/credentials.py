@@ -156,7 +156,7 @@ class Credentials:
     def of_claims(self, claims: dict[str, object]) -> Grant:
         """Return what a person may do whom the identity provider's claims are about."""
         subject = claims.get(self._settings.oidc_subject_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= persons.LONGEST_SUBJECT:
+        if not isinstance(subject, str) or not persons.is_name(subject):
             raise Unauthenticated(f"The token has no {self._settings.oidc_subject_claim}.", error="invalid_token")
         return self._look_up_person(subject, persons.claimed(claims, self._settings.oidc_projects_claim))
 
@@ -167,7 +167,7 @@ class Credentials:
             raise Unauthenticated(f"{header} is the proxy's to send, and {peer} is not the proxy.")
         named = headers.getlist(header)
         subject = named[0].strip()
-        if len(named) != 1 or not 0 < len(subject) <= persons.LONGEST_SUBJECT:
+        if len(named) != 1 or not persons.is_name(subject):
             raise Unauthenticated(f"{header} must name one person.")
         if isinstance(kept := self._kept.get(("person", subject)), Grant):
             return kept

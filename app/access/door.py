@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
+from starlette._utils import get_route_path  # the part of the path that routes are matched with
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -62,7 +63,7 @@ class Door:
         NotFound
             When the project is none that the caller knows of.
         """
-        operation = self.operations.find(scope["method"], scope["path"]) or Operation(scope["path"])
+        operation = self.operations.find(scope["method"], get_route_path(scope)) or Operation(scope["path"])
         need = need_of(operation.name, scope["method"])
         if need is None:
             return None
@@ -111,6 +112,22 @@ class Door:
         with self._database.transaction() as session:
             project = projects.get(session, name)
             return Place(project.id, "read", project.quotas)
+
+
+async def by_the_route(request: Request) -> None:
+    """Ask once more by the operation that was come to, if the door took the request for another one.
+
+    Both look at the same patterns. Should they ever differ, what counts is what is carried out.
+    """
+    caller: Caller | None = getattr(request.state, "caller", None)
+    name = getattr(request.scope.get("route"), "name", None)
+    if caller is not None and caller.operation == name:
+        return
+    if (need := need_of(name, request.method)) is None:
+        return
+    if caller is None:
+        raise Unauthenticated("Nobody has asked who this is.")
+    caller.require(need)
 
 
 class Gate:

@@ -15,6 +15,11 @@ EVERYWHERE = "*"
 LONGEST_SUBJECT = 500
 
 
+def is_name(subject: str) -> bool:
+    """Return whether a person can be called so: it is written down, and shown on terminals."""
+    return 0 < len(subject) <= LONGEST_SUBJECT and subject.isprintable()
+
+
 def claimed(claims: Mapping[str, Any], claim: str) -> dict[str, Scope]:
     """Return what a token's claim says of projects, ``["radiology:write", "*:read"]``; the rest of it is nothing.
 

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sufficiency.schemas.fields import Timestamp
 from sufficiency.schemas.words import DEFAULT_PROJECT, Scope
 
-Named = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# Shown on terminals, and written down: no character that does something there
+Named = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
 # It stands in a header and in lists.
 ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 

@@ -191,6 +191,19 @@ def test_an_open_service_answers_no_address_that_others_reach(settings: Settings
         assert client.get("/jobs").status_code == 200
 
 
+def test_what_is_carried_out_counts_not_what_the_door_took_it_for(guarded: Guarded) -> None:
+    app: Any = guarded.service.client.app
+    key = guarded.key("write")["key"]
+    app.add_api_route("/added", lambda: {"secret": 1}, methods=["GET"], name="metrics")
+    problem(guarded.ask(key, "GET", "/added"), 403, "service_only")
+    assert guarded.ask(guarded.bootstrap, "GET", "/added").json() == {"secret": 1}
+    mounted = TestClient(app, root_path="/behind", raise_server_exceptions=False)
+    headers = {"Authorization": f"Bearer {key}"}
+    problem(mounted.get("/behind/metrics", headers=headers), 403, "service_only")
+    problem(mounted.get("/metrics", headers=headers), 403, "service_only")
+    assert mounted.get("/behind/jobs", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("content", [None, "", "short", "suf_short", "x" * 50])
 def test_a_file_without_a_key_is_refused(settings: Settings, tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "key"
