@@ -66,6 +66,8 @@ class Caller:
         What is asked for.
     streams : bool
         The answer does not end by itself.
+    of_service : bool
+        It is about the service itself, and not about the project.
     """
 
     grant: Grant
@@ -73,6 +75,7 @@ class Caller:
     place: Place
     operation: str
     streams: bool = False
+    of_service: bool = False
 
     @property
     def project_id(self) -> UUID:
@@ -121,7 +124,9 @@ class Caller:
             When the project has more than it may.
         """
         quotas.check(session, self.project_id, self.place.quotas, before)
-        audit.note(session, self.project, self.grant.actor, self.operation, request.path_params)
+        audit.note(
+            session, None if self.of_service else self.project, self.grant.actor, self.operation, request.path_params
+        )
 
 
 def caller_of(request: Request) -> Caller:
