@@ -1,29 +1,35 @@
 """The calibrated method: a learned Bayesian mixture beyond what was measured, the measurements themselves within."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from sufficiency.method.calibration import FARTHEST_LEARNED, Calibration, calibration
+from sufficiency.method.calibration import FARTHEST_LEARNED, Predictive, calibration
 from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
 from sufficiency.method.observed import Observed, observe
 from sufficiency.method.summary import summarise
+from sufficiency.method.trend import find_fall
 from sufficiency.schemas.words import Direction, TargetStatus
 
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
 _JOIN = 0.25
 _AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.0625), np.arange(_JOIN, FARTHEST_LEARNED + 0.1, 0.25)])
-# Farther than anything that was learned from: straight on, as the last doublings went.
+# Farther than anything that was learned from: straight on, as the last doubling went.
 _BEYOND = np.arange(0.5, math.log2(HORIZON) - FARTHEST_LEARNED + 0.1, 0.5)
-_LAST_DOUBLINGS = 2.0
+_TO_THE_HORIZON = np.concatenate([_AHEAD, FARTHEST_LEARNED + _BEYOND])
+# Where the weight of the tails is read, which is one for all distances; and where, as standard normal quantile, a width
+# stays what it is when its tail changes.
+_TAIL_AT, _KEPT_AT = 2.0, float(ndtri(0.975))
 # The standard deviations of few runs are themselves uncertain: a little heavier than normal tails.
 _MEASURED_TAIL = 0.5
+# How much of the law's misfit a single run's scatter is.
+_SINGLE_SHARE = 0.6
 # A doubling before the first step, on the link's scale: most that the curve may have fallen by, and how unsure that is.
 _STEEPEST_BEFORE, _UNSURE_BEFORE = 2.0, 0.5
 _KNOTS = ("log2_n", "z", "below", "above", "tail", "run")
@@ -35,6 +41,10 @@ class CalibratedFit:
 
     At a knot the q-quantile of a new mean, on the link's scale, is `z` + width·sinh(tail·u)/tail with u = Φ⁻¹(q) and
     width `below` for u < 0, `above` for u ≥ 0. Between knots quantiles are interpolated, so that they never cross.
+
+    All answers are of one posterior, whose draws are the curves that follow one quantile. Past the largest measured
+    size, unless a fall was measured, no draw that is better than the last mean gets worse with more data. So a better
+    mean than the last one gets ever more probable, and the inverse reads the same draws the other way round.
 
     Attributes
     ----------
@@ -89,11 +99,13 @@ class CalibratedFit:
     def probability_of_meeting(self, n: float, target: float) -> float:
         """Return the probability that a new mean at size `n` is at the target or better."""
         goal = float(self.link.z(np.array([target]))[0])
-        return float(np.interp(np.log2(n), self.log2_n, self.probability_at_most(goal)))
+        at = {name: np.interp([np.log2(n)], self.log2_n, getattr(self, name)) for name in _KNOTS}
+        return float(replace(self, **at).probability_at_most(goal)[0])
 
-    def draws(self, n: Any, count: int) -> Array:
-        """Return `count` equally likely values of a new mean at sizes `n`, in rising order; shape (count, *n.shape)."""
-        return np.stack([self.quantile(n, float(q)) for q in (np.arange(count) + 0.5) / count])
+    def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
+        """Return `count` equally likely curves of new means at sizes `n`: see `Fit.draws`."""
+        order = np.arange(count) if seed is None else np.random.default_rng(seed).permutation(count)
+        return np.stack([self.quantile(n, float(q)) for q in (order + 0.5) / count])
 
     def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
         """Return the size at which the median first meets the target; the link knows the direction."""
@@ -115,6 +127,9 @@ class CalibratedFit:
             status = "reached" if median <= self.n_max else "needs"
         else:
             status = "beyond_horizon" if probability >= LEAST_PROBABILITY else "unreachable"
+        if status != "reached" and optimistic is not None:
+            # At the largest measured size it was measured not to be.
+            optimistic = max(optimistic, math.floor(self.n_max) + 1)
         return InverseAnswer(target, status, median, optimistic, pessimistic, probability, assured)
 
     def bends(self, low: float, high: float) -> Array:
@@ -160,19 +175,22 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
     passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump.
     More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
-    widening of the last two doublings and the slope of those or of the mixture's last doubling, whichever is steeper.
-    The corrected curve alone levels off so early that a target which lies just above it would be called out of reach
-    for ever; the mixture still counts on curves that go on.
+    slope and the widening of the last doubling.
     """
     seen, learned = observe(series), calibration()
     known = seen.noise.known
     mixture = posterior(seen.x, seen.z, seen.noise.mean, learned.several if known else learned.single)
     run = seen.noise.run if known else single_scatter(seen, mixture)
     error = np.sqrt(seen.noise.mean) if known else run
+    inputs, mean, sd = summarise(seen, mixture, _AHEAD)
+    corrected = learned.correct(inputs, mean, sd, seen.link.kind, single=not known)
+    # One weight of the tails at every distance, so that between two knots the quantiles are those of one distribution.
+    tail = float(np.interp(_TAIL_AT, _AHEAD, corrected.tail))
+    error = error * _stretch(_MEASURED_TAIL, tail)
     parts = (
-        _before(seen, error[0], run[0]),
-        _measured(seen, error, run),
-        _ahead(seen, mixture, learned, float(error[-1]), run[-1]),
+        _before(seen, float(error[0]), run[0], tail),
+        _measured(seen, error, run, tail),
+        _ahead(seen, corrected, float(error[-1]), run[-1], tail),
     )
     return CalibratedFit(
         link=seen.link,
@@ -195,7 +213,7 @@ class _Part:
     run: Array
 
 
-def _before(seen: Observed, error: float, run: float) -> _Part:
+def _before(seen: Observed, error: float, run: float, tail: float) -> _Part:
     """Smaller than what was measured: on as it began, the mixture having left the earliest steps out of account."""
     first = np.log2(seen.n[0])
     log2_n = np.arange(np.floor(first) if seen.n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
@@ -203,34 +221,57 @@ def _before(seen: Observed, error: float, run: float) -> _Part:
     short_of = first - log2_n
     fall = float(np.clip((seen.z[0] - seen.z[1]) / (seen.x[1] - seen.x[0]), 0.0, _STEEPEST_BEFORE))
     width = np.hypot(_UNSURE_BEFORE * short_of, error)
-    tail, runs = np.full_like(log2_n, _MEASURED_TAIL), np.full_like(log2_n, run)
-    return _Part(log2_n, seen.z[0] + fall * short_of, width, width, tail, runs)
+    same = np.ones_like(log2_n)
+    return _Part(log2_n, seen.z[0] + fall * short_of, width, width, tail * same, run * same)
 
 
-def _measured(seen: Observed, error: Array, run: Array) -> _Part:
+def _measured(seen: Observed, error: Array, run: Array, tail: float) -> _Part:
     """The means themselves, but for the last one, with which the way ahead begins."""
-    tail = np.full(len(seen.n) - 1, _MEASURED_TAIL)
-    return _Part(np.log2(seen.n[:-1]), seen.z[:-1], error[:-1], error[:-1], tail, run[:-1])
+    same = np.ones(len(seen.n) - 1)
+    return _Part(np.log2(seen.n[:-1]), seen.z[:-1], error[:-1], error[:-1], tail * same, run[:-1])
 
 
-def _ahead(seen: Observed, mixture: Mixture, learned: Calibration, error: float, run: float) -> _Part:
+def _ahead(seen: Observed, corrected: Predictive, error: float, run: float, tail: float) -> _Part:
     """From the last mean into the corrected mixture, and past what was learned of straight on."""
-    inputs, mean, sd = summarise(seen, mixture, _AHEAD)
-    corrected = learned.correct(inputs, mean, sd, seen.link.kind, single=not seen.noise.known)
-    # More data need not hurt, one may leave them out: ahead the median never gets worse.
-    centre = np.minimum.accumulate(corrected.centre)
-    [before_last, last] = mixture.mean(np.array([FARTHEST_LEARNED - 1.0, FARTHEST_LEARNED]))
-    below, above = (
-        _straight_on(_join(error, np.maximum.accumulate(width))) for width in (corrected.below, corrected.above)
-    )
-    return _Part(
-        log2_n=np.log2(seen.n[-1]) + _straight_on(_AHEAD),
-        z=_straight_on(_join(float(seen.z[-1]), centre), steepest=min(last - before_last, 0.0)),
-        below=below,
-        above=above,
-        tail=np.concatenate([_join(_MEASURED_TAIL, corrected.tail), np.full(len(_BEYOND), corrected.tail[-1])]),
-        run=np.full(len(_AHEAD) + len(_BEYOND), run),
-    )
+    last = float(seen.z[-1])
+    least = math.inf if find_fall(seen) is not None else last
+    stretch = _stretch(corrected.tail, tail)
+    below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
+    z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
+    z, below, above = one_posterior(z, below, above, least)
+    same = np.ones(len(_TO_THE_HORIZON))
+    return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)
+
+
+def one_posterior(z: Array, below: Array, above: Array, last: float) -> tuple[Array, Array, Array]:
+    """Make one posterior of what is believed at each distance by itself.
+
+    Parameters
+    ----------
+    z, below, above : ndarray, shape (P,)
+        Median and widths, lower being better, from the last mean outwards.
+    last : float
+        The mean that no median may fall behind; infinite where a fall was measured.
+
+    Returns
+    -------
+    z, below, above : ndarray, shape (P,)
+        The median never gets worse: more data need not hurt, one may leave them out. The widths never get smaller. And
+        with a weight of the tails that is the same everywhere, the probability of a mean better than the last one, by
+        however much, never falls: above the median the width grows no faster than the distance from that mean.
+    """
+    z = np.minimum.accumulate(np.minimum(z, last))
+    below, above = np.maximum.accumulate(below), np.maximum.accumulate(above)
+    gain = last - z
+    gains = np.isfinite(gain) & (gain > 0)
+    if gains.any():
+        above[gains] = gain[gains] * np.minimum.accumulate(above[gains] / gain[gains])
+    return z, below, above
+
+
+def _stretch(tail: Any, other: float) -> Any:
+    """By how much a width grows when its tail is to have another weight, and the end of its 95 % interval stays."""
+    return np.sinh(tail * _KEPT_AT) / tail * other / np.sinh(other * _KEPT_AT)
 
 
 def _join(at_last: float, beyond: Array) -> Array:
@@ -239,23 +280,23 @@ def _join(at_last: float, beyond: Array) -> Array:
     return measured * at_last + (1.0 - measured) * beyond
 
 
-def _straight_on(at: Array, steepest: float = np.inf) -> Array:
-    """Go on from `_AHEAD` to `_BEYOND` at the rate of the last doublings, but no faster up than `steepest`."""
-    rate = (at[-1] - np.interp(FARTHEST_LEARNED - _LAST_DOUBLINGS, _AHEAD, at)) / _LAST_DOUBLINGS
-    return np.concatenate([at, at[-1] + min(rate, steepest) * _BEYOND])
+def _straight_on(at: Array) -> Array:
+    """Go on from `_AHEAD` to `_BEYOND` at the rate of the last doubling."""
+    rate = at[-1] - np.interp(FARTHEST_LEARNED - 1.0, _AHEAD, at)
+    return np.concatenate([at, at[-1] + rate * _BEYOND])
 
 
 def single_scatter(seen: Observed, mixture: Mixture) -> Array:
     """Return the standard deviation of one run at each step, shape (K,), where no step has two of them.
 
-    One run shows no scatter of its own. What stands for it is the law's misfit at the last step, or what it leaves over
-    at the steps where that is more; by its 95 % interval so wide, 92 to 98 % of the runs of LCDB-dev were nearer to the
-    mean of the other four, with ten steps and with five.
+    One run shows no scatter of its own. What stands for it is a share of the law's misfit at the last step, or of what
+    it leaves over at the steps where that is more: on LCDB-dev and the studies the mean of the other four runs is that
+    near.
     """
     misfit = float(np.sqrt(mixture.misfit.sum()))
     # The median, because the mixture may leave the earliest steps out of account and pass them by far.
     left_over = 1.4826 * float(np.median(np.abs(seen.z - mixture.mean(seen.x))))
-    return max(misfit, left_over) * np.exp2(-seen.x / 8.0)
+    return _SINGLE_SHARE * max(misfit, left_over) * np.exp2(-seen.x / 8.0)
 
 
 def _first_crossing(log2_n: Array, z: Array, goal: float) -> int | None:

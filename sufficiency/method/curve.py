@@ -78,10 +78,20 @@ class Fit(Protocol):
     def quantile(self, n: Any, q: float, *, training: bool = False) -> Array:
         """Return the q-quantile at sizes `n` of a new mean over as many runs, or of one new training."""
 
-    def draws(self, n: Any, count: int) -> Array:
-        """Return `count` equally likely values of a new mean at sizes `n`, in rising order; shape (count, *n.shape).
+    def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
+        """Return `count` equally likely curves of new means at sizes `n`; shape (count, *n.shape).
 
-        They stand for the distribution: the quantiles in the middles of as many parts of the same probability.
+        A row is one curve, read at every size: `draws([n, 2 * n], 1000, seed=0)` gives what the same thousand curves
+        are at both, so that a gain, a first crossing or a regret is worked out row by row, and its distribution is that
+        of the rows. The same count and seed give the same rows at any sizes, whether asked for together or one by one.
+        Together they are the very distribution that `value`, `quantile`, `invert` and `probability_of_meeting` answer
+        from: row by row the quantiles in the middles of as many parts of the same probability.
+
+        Parameters
+        ----------
+        count : int
+        seed : int, optional
+            Of the rows' order, for draws of two curves that are to be independent. Without it they are in rising order.
         """
 
     def probability_of_meeting(self, n: float, target: float) -> float:

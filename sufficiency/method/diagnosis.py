@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import stdtr
 
 from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.curve import NotEnoughData
 from sufficiency.method.measurements import Series
 from sufficiency.method.observed import Observed, observe
+from sufficiency.method.trend import find_fall, is_flat
 
 Code = Literal[
     "too_short", "one_run", "flat", "non_monotone", "missing_values", "values_outside_bounds", "far_extrapolation"
@@ -19,8 +19,6 @@ Code = Literal[
 
 # Fewer steps, or a smaller ratio of the largest to the smallest size, show little of a curve's shape.
 FEW_STEPS, SMALL_SPAN = 5, 8.0
-# That a flat curve is told to rise, or a rising one to fall, by chance.
-_FLAT_LEVEL, _FALL_LEVEL = 0.05, 0.01
 
 
 @dataclass(frozen=True)
@@ -92,38 +90,19 @@ def _one_run(seen: Observed) -> Flag | None:
 
 
 def _fall(seen: Observed) -> Flag | None:
-    """Test whether a later step is worse than an earlier one by more than the runs' scatter explains.
-
-    One-sided t-tests of all pairs of steps, with Bonferroni's correction for their number.
-    """
-    if not seen.noise.known:
-        return None
-    freedom = max(round((seen.runs - 1.0) * len(seen.n)), 1)
-    z, v = seen.z, np.maximum(seen.noise.mean, 1e-12)
-    score = np.triu((z[None, :] - z[:, None]) / np.sqrt(v[None, :] + v[:, None]), 1)
-    j, k = np.unravel_index(int(score.argmax()), score.shape)
-    pairs = len(z) * (len(z) - 1) / 2
-    if score[j, k] <= 0 or float(stdtr(freedom, -score[j, k])) * pairs >= _FALL_LEVEL:
+    fall = find_fall(seen)
+    if fall is None:
         return None
     return Flag(
         "non_monotone",
-        f"The metric got worse from {seen.mean[j]:.4g} at n = {seen.n[j]:,.0f} to {seen.mean[k]:.4g} at "
-        f"n = {seen.n[k]:,.0f}, by more than the runs' scatter explains: look at the training at that size.",
+        f"The metric got worse from {seen.mean[fall.earlier]:.4g} at n = {seen.n[fall.earlier]:,.0f} to "
+        f"{seen.mean[fall.later]:.4g} at n = {seen.n[fall.later]:,.0f}, by more than the runs' scatter explains: look "
+        "at the training at that size.",
     )
 
 
 def _flat(seen: Observed) -> Flag | None:
-    """Test whether the metric improves at all: a weighted regression of z on log n, one-sided."""
-    w = 1.0 / (seen.noise.mean + 1e-12) if seen.noise.known else np.ones_like(seen.x)
-    deviation = seen.x - w @ seen.x / w.sum()
-    spread = float(w @ deviation**2)
-    slope = float(w @ (deviation * seen.z)) / spread
-    residual = seen.z - w @ seen.z / w.sum() - slope * deviation
-    freedom = len(seen.x) - 2
-    scale = float(w @ residual**2) / freedom
-    error = math.sqrt(max(scale, 1.0 if seen.noise.known else 0.0) / spread)
-    improves = -slope / error if error > 0 else (math.inf if slope < 0 else 0.0)
-    if 1.0 - float(stdtr(freedom, improves)) < _FLAT_LEVEL:
+    if not is_flat(seen):
         return None
     return Flag(
         "flat",

@@ -10,7 +10,7 @@ from sufficiency.method.power_law import PowerLawFit, fit_power_law
 from sufficiency.schemas.words import Method
 
 # With the stored fits: a fit of another version is made anew.
-METHOD_VERSIONS: dict[Method, int] = {"calibrated": 1, "power_law": 1}
+METHOD_VERSIONS: dict[Method, int] = {"calibrated": 2, "power_law": 1}
 
 _FIT: dict[Method, Callable[[Series], Fit]] = {"calibrated": fit_calibrated, "power_law": fit_power_law}
 _KEPT: dict[Method, Callable[[dict[str, Any]], Fit]] = {

@@ -64,7 +64,7 @@ class PowerLawFit(BaseModel):
         """Return NaN: least squares of the means says nothing of the chances around them."""
         return np.full(np.shape(n), np.nan)
 
-    def draws(self, n: Any, count: int) -> Array:
+    def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return NaN, as `quantile` does; shape (count, *n.shape)."""
         return np.full((count, *np.shape(n)), np.nan)
 

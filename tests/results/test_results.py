@@ -12,6 +12,7 @@ from dataeval.performance._output import SufficiencyOutput
 from sqlalchemy import select, update
 
 from app.db.tables import Curve, Dataset, Job
+from sufficiency.method.methods import METHOD_VERSIONS
 from tests.support.finished import STEPS, finished
 from tests.support.service import CLASSES, Service, pointers, power_law, problem
 
@@ -255,7 +256,7 @@ def test_curves_kept_at_completion_are_what_is_answered_from(service: Service) -
     for method in ("calibrated", "power_law"):
         curves = service.client.get(f"/jobs/{job_id}/curves?method={method}").json()
         assert {(curve["stored"], curve["method"], curve["method_version"]) for curve in curves["items"]} == {
-            (True, method, 1)
+            (True, method, METHOD_VERSIONS[method])
         }
         assert [(c["metric"], c["class"]) for c in curves["items"]] == [
             ("Accuracy", None),
@@ -284,7 +285,7 @@ def test_a_fit_of_another_version_is_made_anew(service: Service) -> None:
         session.execute(update(Curve).values(method_version=99, fit={"of": "another time"}))
     assert service.client.get(question).json() == before
     with service.database.transaction() as session:  # from before there was a back-test
-        session.execute(update(Curve).values(method_version=1, backtest=None))
+        session.execute(update(Curve).values(method_version=2, backtest=None))
     assert service.client.get(question).json() == before
     assert {c["stored"] for c in service.client.get(f"/jobs/{job_id}/curves").json()["items"]} == {False}
 

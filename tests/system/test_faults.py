@@ -29,7 +29,7 @@ from tests.system.torture import (
 LEASE = SETTINGS.lease_seconds
 RUN: dict[str, Any] = {
     "model": {"name": "linear"},
-    "training": {"name": "sleepy", "params": {"seconds": 0.4}},
+    "training": {"name": "sleepy", "params": {"seconds": 0.25}},
     "evaluation": {"name": "size"},
     "dataset": "digits",
     "runs": 1,

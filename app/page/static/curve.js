@@ -196,11 +196,14 @@ export class Curve {
     let status = "unreachable";
     if (n !== null) status = n <= this.nMax ? "reached" : "needs";
     else if (probability >= this.reading.least_probability) status = "beyond_horizon";
+    let lower = crossing(0.5 - level / 2, false);
+    // At the largest measured size it was measured not to be.
+    if (status !== "reached" && lower !== null) lower = max(lower, Math.floor(this.nMax) + 1);
     return {
       target,
       status,
       n,
-      lower: crossing(0.5 - level / 2, false),
+      lower,
       upper: crossing(0.5 + level / 2, false),
       probability,
       n_assured: crossing(this.reading.assurance, true),
