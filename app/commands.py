@@ -97,10 +97,10 @@ def serve(host: Host = None, port: Port = None) -> None:
         from app.settings import get_settings
         from app.web.connections import Connection
 
-    configure_logging()
     settings = get_settings()
     host = settings.host if host is None else host
     _refuse_exposure(settings, host)
+    configure_logging()
     try:
         api = create_app(settings)
     except BadKeyFile as error:

@@ -4,6 +4,7 @@ What was found out is kept for a few seconds, so that most requests cost no quer
 forgotten at once, and by other processes within `KEPT_SECONDS`.
 """
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +29,8 @@ from app.errors import Invalid, NotFound, ServiceError, field_error
 from app.settings import Settings
 from app.web.problem import refusal
 from sufficiency.schemas.words import DEFAULT_PROJECT, PROJECT_HEADER
+
+logger = logging.getLogger(__name__)
 
 
 class Door:
@@ -65,6 +68,7 @@ class Door:
             When the project is none that the caller knows of.
         """
         operation = self.operations.find(scope["method"], get_route_path(scope)) or Operation(scope["path"])
+        scope["route"] = operation.route  # by which those are counted that come no further
         need = need_of(operation.name, scope["method"])
         if need is None:
             return None
@@ -164,6 +168,8 @@ class Gate:
                 if caller is not None and caller.streams:
                     held.enter_context(self._streams.counted(caller))
             except (ServiceError, *DATABASE_AWAY) as error:
+                if isinstance(error, ServiceError):
+                    logger.info("%s %r is refused: %s", scope["method"], scope["path"], error.code)
                 return await refusal(Request(scope), error)(scope, receive, send)
             if caller is not None:
                 scope.setdefault("state", {})["caller"] = caller

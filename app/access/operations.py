@@ -50,9 +50,19 @@ NEEDS: dict[str, Need] = {
 
 @dataclass(frozen=True)
 class Operation:
-    """What a request asks for; `streams` if its answer does not end by itself."""
+    """What a request asks for.
+
+    Attributes
+    ----------
+    name : str
+    route : APIRoute or None
+        Where it is; None where nothing is.
+    streams : bool
+        The answer does not end by itself.
+    """
 
     name: str
+    route: APIRoute | None = None
     streams: bool = False
 
 
@@ -77,7 +87,7 @@ class Operations:
         for router in routers:
             for route in router.routes:
                 if isinstance(route, APIRoute):
-                    operation = Operation(route.name, _streams(route))
+                    operation = Operation(route.name, route, _streams(route))
                     self._routes.setdefault(_first(route.path), []).append((route, operation))
 
     def __iter__(self) -> Iterator[tuple[str, str, str]]:

@@ -71,7 +71,7 @@ async def get_session(request: Request) -> PageSessionView:
 @router.post(
     "/session",
     status_code=201,
-    dependencies=[Depends(require_json), OfThisPage],
+    dependencies=[OfThisPage, Depends(require_json)],
     responses=documented(400, 401, 403, 413, 415),
 )
 async def sign_in(
@@ -97,7 +97,7 @@ def sign_out(request: Request, response: Response, secret: SessionCookie = "") -
 @router.put(
     "/session/project",
     status_code=204,
-    dependencies=[Depends(require_json), OfThisPage],
+    dependencies=[OfThisPage, Depends(require_json)],
     responses=documented(400, 401, 403, 404, 413, 415),
 )
 async def look_at_project(

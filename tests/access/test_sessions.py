@@ -13,7 +13,7 @@ from app.access.sessions import COOKIE, PENDING_COOKIE
 from app.db.tables import PageSession
 from tests.access.conftest import Guarded, guard
 from tests.support.issuer import CLIENT, SECRET, TinyIssuer, tiny_issuer
-from tests.support.service import problem
+from tests.support.service import problem, running
 
 OWN = {"Sufficiency-Page": "1", "Sec-Fetch-Site": "same-origin", "Origin": "http://testserver"}
 
@@ -81,7 +81,7 @@ def test_a_key_is_signed_in_with_once(site: Guarded) -> None:
     assert [(one["actor"], one["action"]) for one in entry][-1] == (f"key ada ({key['hint']})", "sign_in")
     assert browse(site, "DELETE", "/session").status_code == 204
     assert COOKIE not in site.service.client.cookies
-    problem(browse(site, "GET", "/jobs", cookies={COOKIE: secret}), 401, "signed_out")
+    problem(browse(site, "GET", "/jobs", headers={"Cookie": f"{COOKIE}={secret}"}), 401, "signed_out")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,8 @@ def test_cookies_are_for_https_alone_where_browsers_come_by_it(site: Guarded) ->
     assert "secure" in attributes(answer, COOKIE)
 
 
-def test_an_open_service_needs_nobody_to_sign_in(standing: Any) -> None:
-    told = standing.client.get("/session").json()
-    assert (told["open"], told["provider"]) == (True, False)
-    problem(standing.client.get("/session/provider"), 404, "no_provider")
+def test_an_open_service_needs_nobody_to_sign_in(fresh_database: str, redis_url: str) -> None:
+    with running(fresh_database, redis_url) as service:
+        told = service.client.get("/session").json()
+        assert (told["open"], told["provider"]) == (True, False)
+        problem(service.client.get("/session/provider"), 404, "no_provider")
