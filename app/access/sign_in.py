@@ -96,7 +96,6 @@ def sign_out(request: Request, response: Response, secret: SessionCookie = "") -
 
 @router.put(
     "/session/project",
-    status_code=204,
     dependencies=[OfThisPage, Depends(require_json)],
     responses=documented(400, 401, 403, 404, 413, 415),
 )
@@ -104,7 +103,7 @@ async def look_at_project(
     request: Request,
     body: Annotated[Looking, BeforeValidator(plain_json), Body()],
     secret: SessionCookie = "",
-) -> None:
+) -> PageSessionView:
     """Say which project the page is about from now on."""
     caller = await _door(request).known(request.scope)
     if caller is None:
@@ -112,6 +111,7 @@ async def look_at_project(
     if not caller.service and body.project not in caller.grant.places:
         raise projects.no_such_project(body.project)
     await run_in_threadpool(_look_at, request, secret, body.project)
+    return await get_session(request)
 
 
 def _look_at(request: Request, secret: str, project: str) -> None:

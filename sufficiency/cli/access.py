@@ -259,7 +259,7 @@ def list_members(url: Url = None, as_json: Json = False) -> None:
 
     \b
     Example:
-      sufficiency --project radiology members list
+      sufficiency members list
     """
     from sufficiency.cli.terminal import table
 
@@ -280,7 +280,8 @@ def put_member(subject: Subject, role: Role = "read", url: Url = None, as_json: 
 
     \b
     Example:
-      sufficiency --project radiology members put ada@example.org --role write
+      sufficiency members put ada@example.org --role write
+      sufficiency --project radiology members put ada@example.org
     """
     with client_of(url) as client:
         member = client.put_member(subject, role)
@@ -293,7 +294,7 @@ def remove_member(subject: Subject, url: Url = None) -> None:
 
     \b
     Example:
-      sufficiency --project radiology members remove ada@example.org
+      sufficiency members remove ada@example.org
     """
     with client_of(url) as client:
         client.remove_member(subject)
@@ -329,7 +330,9 @@ def audit(
 
 @commands.command()
 def whoami(url: Url = None, as_json: Json = False) -> None:
-    """Say who you are to the service, in which project, and what you may do there.
+    """Say who you are to the service.
+
+    And which project it is about, and what you may do there.
 
     \b
     Example:

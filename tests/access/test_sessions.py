@@ -134,7 +134,7 @@ def test_a_session_ends_with_its_key_and_with_its_time(site: Guarded) -> None:
 def test_the_page_is_about_the_project_that_was_chosen(site: Guarded) -> None:
     signed_in(site, site.bootstrap)
     assert browse(site, "POST", "/jobs", json=site.service.spec()).status_code == 201
-    assert browse(site, "PUT", "/session/project", json={"project": "other"}).status_code == 204
+    assert browse(site, "PUT", "/session/project", json={"project": "other"}).json()["project"] == "other"
     assert browse(site, "GET", "/session").json()["project"] == "other"
     assert browse(site, "GET", "/jobs").json()["items"] == []
     problem(browse(site, "PUT", "/session/project", json={"project": "nowhere"}), 404, "project_not_found")
