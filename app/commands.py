@@ -98,8 +98,9 @@ def serve(host: Host = None, port: Port = None) -> None:
         from app.web.connections import Connection
 
     settings = get_settings()
-    host = settings.host if host is None else host
-    _refuse_exposure(settings, host)
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=given)
+    _refuse_exposure(settings, settings.host)
     configure_logging()
     try:
         api = create_app(settings)
@@ -112,8 +113,8 @@ def serve(host: Host = None, port: Port = None) -> None:
     gc.freeze()
     uvicorn.run(
         api,
-        host=host,
-        port=settings.port if port is None else port,
+        host=settings.host,
+        port=settings.port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
         proxy_headers=False,  # who is the proxy is told by the settings, and the peer must be who it is

@@ -19,7 +19,7 @@ from app.access.exposure import is_loopback
 from app.access.issuer import Issuer
 from app.access.kept import KEPT_SECONDS, Kept
 from app.access.operations import READS
-from app.access.sessions import COOKIE, SignedIn, refuse_foreign_pages
+from app.access.sessions import COOKIE, SignedIn, require_own_page
 from app.db.engine import Database
 from app.settings import Settings
 from sufficiency.schemas.words import KEY_PREFIX
@@ -67,7 +67,7 @@ class Credentials:
             return await self._of_proxy(scope, headers)
         if "authorization" not in headers and (cookie := cookie_parser(headers.get("cookie", "")).get(COOKIE)):
             if scope["method"] not in READS:
-                refuse_foreign_pages(headers)
+                require_own_page(headers)
             return await self._of_session(cookie)
         kind, _, secret = headers.get("authorization", "").partition(" ")
         secret = secret.strip()

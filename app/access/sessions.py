@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -83,18 +82,16 @@ def _of(session: Session, secret: str) -> PageSession | None:
     )
 
 
-def refuse_foreign_pages(headers: Headers) -> None:
-    """Refuse a change that a cookie alone vouches for, unless a page of this site asks for it.
+def require_own_page(headers: Headers) -> None:
+    """Refuse a change that a cookie alone vouches for, unless the page of this service asks for it.
+
+    Where a request comes from has been looked at before (`app.web.browsers`), as far as a browser tells.
 
     Raises
     ------
     Forbidden
     """
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    foreign = site not in (None, "same-origin") or (
-        origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
-    )
-    if foreign or PAGE_HEADER not in headers:
+    if PAGE_HEADER not in headers:
         raise Forbidden(
             "Signed in by a cookie, only the service's own page changes anything; a program sends a key.",
             code="foreign_page",

@@ -24,7 +24,7 @@ from app.access.issuer import TIMEOUT_SECONDS, Issuer, IssuerAway
 from app.db.engine import Database
 from app.errors import NotFound
 from app.settings import Settings
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.problem import documented
 from sufficiency.schemas.access import Looking, PageSessionView, SignIn
 
@@ -48,7 +48,7 @@ def _database(request: Request) -> Database:
 
 
 async def _of_this_page(request: Request) -> None:
-    sessions.refuse_foreign_pages(Headers(scope=request.scope))
+    sessions.require_own_page(Headers(scope=request.scope))
 
 
 OfThisPage = Depends(_of_this_page)
@@ -71,8 +71,8 @@ async def get_session(request: Request) -> PageSessionView:
 @router.post(
     "/session",
     status_code=201,
-    dependencies=[OfThisPage, Depends(require_json)],
-    responses=documented(400, 401, 403, 413, 415),
+    dependencies=[OfThisPage],
+    responses=documented(400, 401, 403, 413),
 )
 async def sign_in(
     request: Request,
@@ -96,8 +96,8 @@ def sign_out(request: Request, response: Response, secret: SessionCookie = "") -
 
 @router.put(
     "/session/project",
-    dependencies=[OfThisPage, Depends(require_json)],
-    responses=documented(400, 401, 403, 404, 413, 415),
+    dependencies=[OfThisPage],
+    responses=documented(400, 401, 403, 404, 413),
 )
 async def look_at_project(
     request: Request,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.curves.details import warnings_of_learner
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
+from app.db.engine import reads_no_more
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
     FittedCurve,
@@ -137,15 +138,30 @@ def fitted_study(
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
     study = study_of(session, job)
-    kept = _kept_study(session, job, study, metrics, method, classes)
-    return kept or _measured_study(session, job, study, metrics, method, classes)
+    found = _kept_study(session, job, study, metrics, method, classes)
+    if found is None:
+        study, series, kept = _load(session, job, study, metrics, method, classes)
+        reads_no_more(session)
+        return fit_study(study, series, method, kept)
+    reads_no_more(session)
+    return found
 
 
 def measured_study(
     session: Session, job: Job, metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> FittedStudy[Series]:
     """Return what `fitted_study` does, by the method with intervals, with all that the job measured."""
-    return _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+    [study] = measured_studies(session, [job], metrics, classes)
+    return study
+
+
+def measured_studies(
+    session: Session, jobs: Sequence[Job], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> list[FittedStudy[Series]]:
+    """Return what `measured_study` does, of several jobs; all of them are read before the first is fitted."""
+    loaded = [_load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes) for job in jobs]
+    reads_no_more(session)
+    return [fit_study(study, series, DEFAULT_METHOD, kept) for study, series, kept in loaded]
 
 
 def _kept_study(
@@ -176,17 +192,17 @@ def _kept_study(
     return FittedStudy(study, method, kept["n_observed"], curves, skipped)
 
 
-def _measured_study(
+def _load(
     session: Session,
     job: Job,
     study: Study,
     metrics: Sequence[str] | None,
     method: Method,
     classes: Sequence[str] | None,
-) -> FittedStudy[Series]:
+) -> tuple[Study, list[Series], dict[Key, tuple[Fit, Backtest]]]:
+    """Read what a job measured and, where it has completed, the fits that were kept."""
     series = choose(study, load_series(session, job), metrics, classes)
-    kept = {} if study.provisional else stored_fits(session, job, method)
-    return fit_study(study, series, method, kept)
+    return study, series, {} if study.provisional else stored_fits(session, job, method)
 
 
 def stored_fits(session: Session, job: Job, method: Method) -> dict[Key, tuple[Fit, Backtest]]:

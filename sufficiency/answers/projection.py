@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sufficiency.answers.errors import require_few
 from sufficiency.answers.study import FittedStudy
 from sufficiency.answers.targets import Target, targets_by_metric
 from sufficiency.answers.warnings import warnings_of
@@ -31,6 +32,7 @@ def project(
     of : {"mean", "training"}
         Whose interval: of the mean over as many runs as there are, or of one new training.
     """
+    require_few("n", len(n), len(fitted.curves))
     sizes = [float(size) for size in n]
     metrics: dict[str, list[ProjectedValue]] = {}
     for one in fitted.curves:
@@ -77,6 +79,7 @@ def inv_project(
     QuestionError
         As `targets_by_metric`.
     """
+    require_few("target", len(targets), len(fitted.curves))
     wanted = targets_by_metric(fitted, targets)
     metrics: dict[str, list[TargetAnswer]] = {}
     for one in fitted.curves:

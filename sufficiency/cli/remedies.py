@@ -33,6 +33,8 @@ BY_CODE = {
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
+    "host_not_allowed": "name it by its address; or by a name that whoever runs it puts into SUFFICIENCY_ALLOWED_HOSTS",
+    "foreign_origin": "open the service's own page, and do it there",
     **dict.fromkeys(
         ("unauthenticated", "key_expired", "key_revoked"),
         "put a key that is taken into SUFFICIENCY_API_KEY; an administrator of the project makes one with "

@@ -75,7 +75,7 @@ def guarded(servers: Servers, tmp_path: Path) -> Iterator[Callable[..., Client]]
 
             def make(key: str | None = None, **more: Any) -> Client:
                 key = (tmp_path / "key").read_text() if key is None else key
-                return Client("http://service", key=key, transport=httpx.MockTransport(answer), **more)
+                return Client("http://localhost", key=key, transport=httpx.MockTransport(answer), **more)
 
             yield make
 

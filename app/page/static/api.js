@@ -51,7 +51,7 @@ async function send(method, path, { body, query, signal, headers } = {}) {
       method,
       signal,
       // A header that no foreign page can send: without it a cookie changes nothing.
-      headers: { Accept: "application/json", "Sufficiency-Page": "1", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: { Accept: "application/json", "Sufficiency-Page": "1", ...(method === "GET" ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
