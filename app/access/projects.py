@@ -102,6 +102,9 @@ def remove(session: Session, name: str) -> None:
     if any(left.values()):
         told = ", ".join(f"{count} {table}{'s' if count > 1 else ''}" for table, count in sorted(left.items()) if count)
         raise Conflict(f"Project {name!r} has {told}; delete them first.", code="project_not_empty")
+    # Forecasts outlive their jobs, but not their project.
+    forecasts = Base.metadata.tables["forecast"]
+    session.execute(forecasts.delete().where(forecasts.c.project_id == project.id))
     session.delete(project)
     session.flush()
 

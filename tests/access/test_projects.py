@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.access.conftest import Guarded
 from tests.support.service import problem
@@ -12,6 +13,13 @@ SMALL = {
     "train": {"loader": "npz", "params": {"path": "other.npz"}},
     "test": {"loader": "npz", "params": {"path": "other.npz"}},
 }
+# Of a job that is gone
+A_FORECAST = """
+INSERT INTO forecast (project_id, study_id, dataset, model, metric, class_index, direction, n, n_observed, value, lower,
+    upper, method_version)
+SELECT id, uuidv7(), 'small', 'mlp', 'Accuracy', -1, 'maximize', 200, 100, 0.8, '{0.7,0.7,0.7}', '{0.9,0.9,0.9}', 1
+FROM project WHERE name = 'other'
+"""
 HOOK = {"url": "https://hooks.example.org/mine", "events": ["job.queued", "job.cancelled"]}
 
 
@@ -81,6 +89,10 @@ def test_a_project_goes_once_nothing_is_left_in_it(guarded: Guarded, keys: dict[
     assert "1 dataset;" in left["detail"]
     problem(guarded.ask(guarded.bootstrap, "DELETE", "/projects/default"), 409, "project_not_empty")
     assert guarded.ask(keys["other"], "DELETE", "/datasets/small").status_code == 204
+    with guarded.service.database.transaction() as session:
+        session.execute(text(A_FORECAST))
+    for key, told in ((keys["default"], 0), (keys["other"], 1)):
+        assert len(guarded.ask(key, "GET", "/forecasts").json()["items"]) == told
     assert guarded.ask(guarded.bootstrap, "DELETE", "/projects/other").status_code == 204
     problem(guarded.ask(keys["other"], "GET", "/jobs"), 401, "unauthenticated")
     problem(guarded.ask(guarded.bootstrap, "POST", "/projects", json={"name": "default"}), 409, "project_exists")
