@@ -22,7 +22,7 @@ from app.access.errors import Unauthenticated
 from app.access.kept import Kept
 from app.access.limits import Buckets, refused
 from app.access.operations import Operation, Operations, need_of
-from app.access.streams import Streams, watched
+from app.access.streams import Streams
 from app.db.engine import DATABASE_AWAY, Database
 from app.db.tables import DEFAULT_PROJECT_ID
 from app.errors import Invalid, NotFound, ServiceError, field_error
@@ -173,9 +173,7 @@ class Gate:
                 return await refusal(Request(scope), error)(scope, receive, send)
             if caller is not None:
                 scope.setdefault("state", {})["caller"] = caller
-            if caller is None or not caller.streams:
-                return await self._app(scope, receive, send)
-            return await watched(self._app, scope, receive, send, lambda: self._door.caller(scope))
+            return await self._app(scope, receive, send)
 
     def _take(self, caller: Caller | None) -> Mapping[str, str] | None:
         """Take a request out of the caller's bucket, and return the headers that tell what is left in it."""

@@ -1,18 +1,13 @@
 """How often one may ask, how much a project may have, and how many streams it may have open."""
 
-import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.access.errors import Unauthenticated
 from app.access.limits import Buckets
-from app.access.streams import watched
-from app.errors import ServiceError
 from tests.access.conftest import Guarded, guard
 from tests.support.service import problem
 
@@ -155,57 +150,3 @@ def test_streams_are_counted_while_they_are_open(guarded: Guarded) -> None:
         assert "event: state" in ended.text, "an ended stream is no longer counted"
     limit(guarded, "default", streams=0)
     problem(guarded.ask(key, "GET", f"/jobs/{job}/events"), 429, "quota_exceeded")
-
-
-def test_a_stream_ends_with_the_right_to_it() -> None:
-    """Whoever was let in is asked again while the stream goes on."""
-    sent: list[Any] = []
-    looks = 0
-    ended = False
-
-    async def stream(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal ended
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await asyncio.Event().wait()
-        finally:
-            ended = True
-
-    async def look() -> None:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
-            raise Unauthenticated("The key is revoked.")
-
-    async def receive() -> Any:
-        raise AssertionError
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(watched(stream, {}, receive, send, look, seconds=0.01))
-    assert (looks, ended) == (3, True)
-    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
-
-
-def test_a_stream_that_ends_by_itself_is_not_asked_again() -> None:
-    async def stream(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.body", "body": b"all of it", "more_body": False})
-
-    async def fails(scope: Any, receive: Any, send: Any) -> None:
-        raise ServiceError("it broke")
-
-    async def look() -> None:
-        raise AssertionError
-
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    begun = time.monotonic()
-    asyncio.run(watched(stream, {}, send, send, look))
-    assert [message["body"] for message in sent] == [b"all of it"]
-    with pytest.raises(ServiceError, match="it broke"):
-        asyncio.run(watched(fails, {}, send, send, look))
-    assert time.monotonic() - begun < 5
