@@ -1,6 +1,5 @@
 """The commands of the service: run it, migrate its database, examine it, drop what is old."""
 
-import gc
 import json
 import os
 import signal
@@ -44,6 +43,10 @@ DataDirOf = Annotated[
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
+Processes = Annotated[
+    int,
+    typer.Option("--processes", min=1, max=64, help="Processes on that port; each takes connections of its own."),
+]
 Slots = Annotated[
     int | None, typer.Option("--slots", min=1, max=256, help="Trainers at work at the same time; default one a core.")
 ]
@@ -77,7 +80,7 @@ def standalone(
 
 
 @commands.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> None:
     """Run the API alone.
 
     PostgreSQL and Redis are those of the settings.
@@ -92,7 +95,7 @@ def serve(host: Host = None, port: Port = None) -> None:
 
         from app.access.credentials import BadKeyFile
         from app.access.issuer import BadIssuer
-        from app.main import create_app
+        from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings
         from app.web.connections import Connection
@@ -103,16 +106,16 @@ def serve(host: Host = None, port: Port = None) -> None:
     _refuse_exposure(settings, settings.host)
     configure_logging()
     try:
-        api = create_app(settings)
+        api = serving(settings)
     except BadKeyFile as error:
         raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
     except BadIssuer as error:
         raise CommandError(str(error), "SUFFICIENCY_OIDC_ISSUER", "name one of https", MISUSED) from error
-    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
-    gc.collect()
-    gc.freeze()
+    os.environ |= settings.environment(given)  # where further processes find it
     uvicorn.run(
-        api,
+        api if processes == 1 else "app.main:serving",
+        factory=processes > 1,
+        workers=processes,
         host=settings.host,
         port=settings.port,
         http=Connection,
@@ -203,9 +206,10 @@ def prune(
 ) -> None:
     """Drop what old jobs no longer need; results stay.
 
-    It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
-    measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
-    of the settings, or else of the standalone that runs on this machine, in short transactions, while it runs.
+    It drops events, what plugins wrote, idempotency keys of extensions and, of completed jobs, the units that workers
+    took. Jobs, cells, measurements and curves stay, and can be read, exported, retried and extended as before. It goes
+    to the database of the settings, or else of the standalone that runs on this machine, in short transactions, while
+    it runs.
 
     \b
     Example:
@@ -221,7 +225,7 @@ def prune(
     age = _age(older_than)
     settings, _ = _settings_of(data_dir)
     with _database_errors():
-        database = Database(settings.database_url, pool_size=1)
+        database = Database(settings.database_url, pool_size=1, answer_seconds=600.0)
         try:
             dropped = drop(database, age, dry_run=dry_run)
         finally:
@@ -229,8 +233,9 @@ def prune(
     if as_json:
         return _print_json({"dry_run": dry_run, **asdict(dropped)})
     typer.echo(
-        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units and "
-        f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
+        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units, "
+        f"{dropped.keys:,} keys and {dropped.pieces:,} pieces of output of {dropped.jobs:,} jobs, and "
+        f"{dropped.messages:,} messages."
     )
     return None
 

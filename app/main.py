@@ -1,6 +1,7 @@
 """The API: `create_app` puts routes, error handling and the background threads together."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,17 +20,23 @@ from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
-from app.jobs.following import Feed
+from app.jobs.following import events_after, output_after
+from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
+from app.observability.logging import configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
+from app.queue.feed import Feed
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, exported, foreseen, measured, pictured
+from app.results import asked, cells, compared, decided, exported, foreseen, measured, pictured, reported
+from app.results.kept import KeptAnswers
+from app.results.versions import Versions
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
 from app.web.browsers import BrowserGuard
+from app.web.identification import RequestId
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -76,17 +83,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
-    app.state.feed = Feed(app.state.database)
+    app.state.feed = Feed(app.state.database, events_after)
+    app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
-    app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
-    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router, sign_in_router)
+    app.state.versions = Versions(settings.database_url)
+    app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
+    app.state.metrics.register(
+        WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
+    )
+    asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen)
+    results = (part.router for part in asked_for)
+    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router, sign_in_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
+    app.add_middleware(RequestId)
     problem.install(app)
     for router in routers:
         app.include_router(router)
@@ -95,19 +109,33 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def serving(settings: Settings | None = None) -> FastAPI:
+    """Return the API for a process that does nothing else; of the environment's settings, unless some are given."""
+    configure_logging()
+    api = create_app(settings)
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    gc.collect()
+    gc.freeze()
+    return api
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
+    feeds = app.state.feed, app.state.output_feed
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, *feeds)
     for thread in threads:
         thread.start()
+    app.state.versions.open()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
+        with _on_stop_signal(lambda: [loop.call_soon_threadsafe(feed.close) for feed in feeds]):
             yield
     finally:
-        app.state.feed.close()
+        for feed in feeds:
+            feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
+        await app.state.versions.close()
         app.state.database.dispose()
 
 

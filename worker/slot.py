@@ -2,28 +2,31 @@
 
 import logging
 import os
-import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
-from collections import deque
-from contextlib import suppress
-from typing import IO
+from collections.abc import Mapping
+from pathlib import Path
 
 import sufficiency.settings
 from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
 from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
 from sufficiency.training.messages import Answer, Introduction, Request, read_answer
-from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
+from worker.confinement import Account, account_of, keeper_command
+from worker.deaths import TrainerChanged, TrainerConfused, TrainerDied, TrainerLost
+from worker.output import Output
 
 logger = logging.getLogger("sufficiency.training.trainer")
 
+Versions = Mapping[str, str]
+
 POLL_SECONDS = 0.2
 START_SECONDS = 300.0
-TAIL_LINES = 40
-LONGEST_LINE = 10_000
+KEEPER_SECONDS = 15.0  # for what has been killed to end
 # A fixed number of threads, so that a cell gives the same numbers on every worker; a core trains one model best.
 TRAINER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -51,32 +54,51 @@ class TrainerProcess:
         On "cpu" it sees no GPU.
     gpu : str or None
         The one GPU it sees; None leaves the choice to the environment.
+    versions : mapping, optional
+        What the worker has made known of its plugins: "kind:name" to version.
+
+    Attributes
+    ----------
+    family : int
+        The process whose descendants are the trainer and all that it starts.
     """
 
-    def __init__(self, name: str, settings: Settings, device: str, gpu: str | None) -> None:
+    def __init__(
+        self, name: str, settings: Settings, device: str, gpu: str | None, versions: Versions | None = None
+    ) -> None:
+        self._versions = versions
         self.name = name
         self.device = device
         self.introduction: Introduction | None = None
         self._request: Request | None = None  # what it is about
+        self._letting_go = threading.Lock()
+        account = account_of(settings)
+        self._temporary = Path(tempfile.mkdtemp(prefix="sufficiency-trainer-"))
+        if account is not None:
+            os.chown(self._temporary, account.uid, account.gid)
         ours, theirs = socket.socketpair()
+        kept, self._held = os.pipe()  # closed with this end, also when this process is no more
         with theirs:
+            command = trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno()))
             self._process = subprocess.Popen(
-                trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
+                keeper_command(kept, account, self._temporary, command),
+                pass_fds=(theirs.fileno(), kept),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own, to be killed with what its plugins start
-                env=_environment(settings, device, gpu),
+                start_new_session=True,  # what is typed at the worker's terminal is not for it
+                env=_environment(settings, device, gpu, account, self._temporary),
             )
-        self.pid = self._process.pid
+        os.close(kept)
+        self.family = self._process.pid
         self._channel = Channel(ours)
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         assert self._process.stdout is not None
-        self._output = threading.Thread(
-            target=self._pass_on, args=(self._process.stdout,), name=f"{name}-output", daemon=True
-        )
-        self._output.start()
+        self.output = Output(name, self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """The trainer's own, once it has introduced itself; else its keeper's."""
+        return self.family if self.introduction is None else self.introduction.pid
 
     @property
     def alive(self) -> bool:
@@ -111,6 +133,8 @@ class TrainerProcess:
             When it has ended and all it sent has been received.
         TrainerConfused
             When it said something else than an answer to what it was asked; it has been ended.
+        TrainerChanged
+            When it introduced itself with other versions of plugins than the worker has made known; it has been ended.
         """
         line = self._next_line(timeout)
         return None if line is None else self._understood(line)
@@ -130,20 +154,33 @@ class TrainerProcess:
 
     def stop(self, grace: float = 0.0) -> None:
         """End the process and everything it started: SIGTERM, and SIGKILL after `grace` seconds."""
-        if grace > 0:
-            self._signal(signal.SIGTERM)
+        if grace > 0 and self.alive:
+            self._process.terminate()  # its keeper hands it on
             try:
                 self._process.wait(grace)
             except subprocess.TimeoutExpired:
                 logger.warning("%s did not stop within %g s and is killed", self.name, grace)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        self._let_go()
+        try:
+            self._process.wait(KEEPER_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.error("%s: its keeper does not end and is killed; something that it started may live", self.name)
+            self._process.kill()
+            self._process.wait()
+
+    def _let_go(self) -> None:
+        """Have the keeper end the trainer and all that it started."""
+        with self._letting_go:
+            held, self._held = self._held, -1
+            if held >= 0:
+                os.close(held)
 
     def close(self) -> None:
         """Stop it, and free what the supervisor holds of it."""
         self.stop()
-        self._output.join(1.0)
+        self.output.join(1.0)
         self._channel.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)  # its keeper has, unless it was killed
 
     def _next_line(self, timeout: float) -> bytes | None:
         try:
@@ -169,6 +206,9 @@ class TrainerProcess:
         if isinstance(message, Introduction):
             if known is not None:
                 raise self._confusion(f"process {message.pid} introduced itself after process {known.pid} had")
+            if self._versions is not None and (changed := versions_of(message).items() ^ self._versions.items()):
+                self.stop()
+                raise TrainerChanged(sorted({plugin for plugin, _ in changed}))
             self.introduction = message
             return None
         asked = self._request
@@ -192,29 +232,24 @@ class TrainerProcess:
             self._process.wait(5.0)
         except subprocess.TimeoutExpired:  # it closed its channel and lives on: a plugin closed a stranger's file
             self.stop()
-        self._signal(signal.SIGKILL)
-        self._output.join(1.0)
-        return TrainerDied(self._process.returncode, list(self._tail))
-
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-
-    def _pass_on(self, output: IO[bytes]) -> None:
-        """Log what the trainer writes, line by line, and keep the last ones for an error to quote."""
-        with output:
-            while line := output.readline(LONGEST_LINE):
-                # A progress bar rewrites its line: only its last state is worth keeping.
-                text = line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]
-                if text:
-                    self._tail.append(text)
-                    logger.info("%s: %s", self.name, text)
+        self.output.join(1.0)
+        return TrainerDied(self._process.returncode, list(self.output.tail))
 
 
-def _environment(settings: Settings, device: str, gpu: str | None) -> dict[str, str]:
+def versions_of(offer: Introduction) -> Versions:
+    """Return the versions of the plugins that a trainer offers."""
+    return {f"{plugin.kind}:{plugin.name}": plugin.version for plugin in offer.plugins}
+
+
+def _environment(
+    settings: Settings, device: str, gpu: str | None, account: Account | None, temporary: Path
+) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in KEPT_FROM_TRAINERS} | TRAINER_ENVIRONMENT
     environment |= settings.environment(sufficiency.settings.Settings.model_fields)
     environment["PYTHONPATH"] = trainer_path(settings)
+    environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    if account is not None:
+        environment |= {"HOME": account.home, "USER": account.name, "LOGNAME": account.name}
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu is not None:
@@ -250,9 +285,18 @@ class Slot:
         What its trainers train on unless asked for another.
     gpu : str or None
         The GPU that its trainers see, as CUDA_VISIBLE_DEVICES names it.
+
+    Attributes
+    ----------
+    idle_since : float
+        When it was last given back, by the monotonic clock.
+    versions : mapping or None
+        What the worker has made known of its plugins, and its trainers have to have.
     """
 
     def __init__(self, index: int, settings: Settings, device: str, gpu: str | None = None) -> None:
+        self.idle_since = time.monotonic()
+        self.versions: Versions | None = None
         self.index = index
         self.device = device
         self.gpu = gpu
@@ -283,7 +327,7 @@ class Slot:
                 trainer = None
             if trainer is None:
                 name = f"slot {self.index}"
-                trainer = TrainerProcess(name, self._settings, device or self.device, self.gpu)
+                trainer = TrainerProcess(name, self._settings, device or self.device, self.gpu, self.versions)
             self._trainer = trainer
             return trainer
 
@@ -303,7 +347,7 @@ class Slot:
             if old is not None:
                 old.close()
             device = self.device if old is None else old.device
-            self._trainer = TrainerProcess(f"slot {self.index}", self._settings, device, self.gpu)
+            self._trainer = TrainerProcess(f"slot {self.index}", self._settings, device, self.gpu, self.versions)
             return self._trainer
 
     def trainer(self, device: str | None = None) -> TrainerProcess:

@@ -92,6 +92,14 @@ class Door:
             return None
         return Caller(grant, name, place, scope["path"])
 
+    async def still_lets_in(self, scope: Scope) -> bool:
+        """Return whether a request that is being answered for long would be let in now."""
+        try:
+            await self.caller(scope)
+        except (ServiceError, *DATABASE_AWAY):
+            return False
+        return True
+
     async def _place(self, grant: Grant, wanted: str | None) -> tuple[str, Place]:
         """Return the project that the request is about, and what the caller may do there."""
         if wanted is None:

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Plugin, Unit, Worker
 from app.settings import Settings
 
+_LIVE = "live workers"
 NO_VERSIONS: Mapping[str, str] = {}
 
 
@@ -34,9 +35,8 @@ class LiveWorkers:
 
     def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
         """Return how many slots of the workers are free, and how many they have."""
-        slots = {worker.id: worker.slots for worker in workers}
-        busy = sum(min(self.leases.get(id, 0), count) for id, count in slots.items())
-        return sum(slots.values()) - busy, sum(slots.values())
+        each = [(worker.slots, self.leases.get(worker.id, 0) + worker.asked) for worker in workers]
+        return sum(slots - min(slots, busy) for slots, busy in each), sum(slots for slots, _ in each)
 
     def why_no_slot(self, able: Sequence[Worker]) -> str | None:
         """Return that all slots of the workers that could take some work are busy, or None where one is free."""
@@ -107,10 +107,44 @@ def live_window(settings: Settings) -> timedelta:
     return timedelta(seconds=max(30.0, 3 * settings.heartbeat_seconds))
 
 
+def is_silent(window: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a worker was not heard of for so long; nor is one whose beat is yet to come.
+
+    The database's clock was set back since that beat.
+    """
+    return or_(Worker.heartbeat_at < func.now() - window, Worker.heartbeat_at > func.now() + window)
+
+
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
-    """Return the workers that were heard of lately."""
-    workers = tuple(worker for worker, _ in find_workers(session, live_window(settings)))
-    return LiveWorkers(workers, _leases(session) if workers else {}, _missing_packages(session))
+    """Return the workers that were heard of lately; a session looks once."""
+    window = live_window(settings)
+    if (_LIVE, window) not in session.info:
+        session.info[_LIVE, window] = _live_workers(session, window)
+    found: LiveWorkers = session.info[_LIVE, window]
+    return found
+
+
+def _live_workers(session: Session, window: timedelta) -> LiveWorkers:
+    leases = (
+        select(Unit.worker_id, func.count().label("units"))
+        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
+        .group_by(Unit.worker_id)
+        .subquery()
+    )
+    # Of each plugin that lacks a package where it was last advertised, what to do about it
+    missing = (
+        select(func.jsonb_object_agg(Plugin.kind + ":" + Plugin.name, Plugin.capabilities["missing"]))
+        .where(Plugin.capabilities.has_key("missing"))
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Worker, leases.c.units, missing)
+        .outerjoin(leases, leases.c.worker_id == Worker.id)
+        .where(Worker.heartbeat_at > func.now() - window)
+        .order_by(Worker.id)
+    ).all()
+    held = {worker.id: units for worker, units, _ in rows if units}
+    return LiveWorkers(tuple(worker for worker, _, _ in rows), held, (rows[0][2] or {}) if rows else {})
 
 
 def find_workers(session: Session, heard_within: timedelta | None = None) -> list[tuple[Worker, float]]:
@@ -118,28 +152,8 @@ def find_workers(session: Session, heard_within: timedelta | None = None) -> lis
     silence = func.extract("epoch", func.clock_timestamp() - Worker.heartbeat_at)
     statement = select(Worker, silence).order_by(Worker.id)
     if heard_within is not None:
-        statement = statement.where(Worker.heartbeat_at > func.now() - heard_within)
+        statement = statement.where(~is_silent(heard_within))
     return [(worker, float(seconds)) for worker, seconds in session.execute(statement)]
-
-
-def _leases(session: Session) -> dict[UUID, int]:
-    """Return how many units each worker holds."""
-    statement = (
-        select(Unit.worker_id, func.count())
-        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
-        .group_by(Unit.worker_id)
-    )
-    return {worker_id: count for worker_id, count in session.execute(statement) if worker_id is not None}
-
-
-def _missing_packages(session: Session) -> dict[str, str]:
-    """Return of each plugin, as "kind:name", that lacks a package where it was last advertised, what to do about it."""
-    rows = session.execute(
-        select(Plugin.kind, Plugin.name, Plugin.capabilities["missing"].astext).where(
-            Plugin.capabilities.has_key("missing")
-        )
-    )
-    return {f"{kind}:{name}": remedy for kind, name, remedy in rows}
 
 
 def register_worker(
@@ -168,10 +182,21 @@ def register_worker(
     return worker.id
 
 
-def beat(session: Session, worker_id: UUID, busy: int) -> bool:
-    """Say that a worker lives; False when it has been forgotten and must register again."""
+def beat(session: Session, worker_id: UUID, busy: int, asked: int = 0) -> bool:
+    """Say that a worker lives; False when it has been forgotten and must register again.
+
+    Parameters
+    ----------
+    busy : int
+        Slots that are in use.
+    asked : int
+        Of them, those that read a dataset or ask a schedule.
+    """
     known = session.scalar(
-        update(Worker).where(Worker.id == worker_id).values(heartbeat_at=func.now(), busy=busy).returning(Worker.id)
+        update(Worker)
+        .where(Worker.id == worker_id)
+        .values(heartbeat_at=func.now(), busy=busy, asked=asked)
+        .returning(Worker.id)
     )
     return known is not None
 

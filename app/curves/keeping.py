@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import func, select, text
@@ -9,8 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.curves.details import warnings_of_learner
+from app.curves.memory import Memory
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
+from app.curves.versions import version_of
 from app.db.engine import reads_no_more
 from app.db.tables import Curve, Job
 from sufficiency.answers.study import (
@@ -30,6 +33,17 @@ from sufficiency.method.diagnosis import Flag
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
 from sufficiency.schemas.words import DEFAULT_METHOD, Bounds, Direction, Method
+
+# Curves that this process holds, of the jobs that were asked about last.
+MOST_CURVES = 2000
+
+
+def _curves_of(fitted: FittedStudy[Any]) -> int:
+    return len(fitted.curves) + len(fitted.skipped)
+
+
+_FITTED: Memory[FittedStudy[Reading]] = Memory(MOST_CURVES, _curves_of)
+_MEASURED: Memory[FittedStudy[Series]] = Memory(MOST_CURVES, _curves_of)
 
 
 @dataclass(frozen=True)
@@ -137,14 +151,11 @@ def fitted_study(
     TooLittleMeasured
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
-    study = study_of(session, job)
-    found = _kept_study(session, job, study, metrics, method, classes)
-    if found is None:
-        study, series, kept = _load(session, job, study, metrics, method, classes)
-        reads_no_more(session)
-        return fit_study(study, series, method, kept)
-    reads_no_more(session)
-    return found
+    asked = tuple(metrics or ()), tuple(classes or ())
+    return _FITTED.get(
+        (version_of(session, job.id), job.id, method, *asked),
+        lambda: _fitted_study(session, job, metrics, method, classes),
+    )
 
 
 def measured_study(
@@ -159,9 +170,32 @@ def measured_studies(
     session: Session, jobs: Sequence[Job], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> list[FittedStudy[Series]]:
     """Return what `measured_study` does, of several jobs; all of them are read before the first is fitted."""
-    loaded = [_load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes) for job in jobs]
+    asked = tuple(metrics or ()), tuple(classes or ())
+    keys = [(version_of(session, job.id), job.id, *asked) for job in jobs]
+    read = [
+        _MEASURED.find(place) or _load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+        for place, job in zip(keys, jobs, strict=True)
+    ]
     reads_no_more(session)
-    return [fit_study(study, series, DEFAULT_METHOD, kept) for study, series, kept in loaded]
+    return [
+        one if isinstance(one, FittedStudy) else _MEASURED.get(place, partial(_fit, *one))
+        for place, one in zip(keys, read, strict=True)
+    ]
+
+
+def _fitted_study(
+    session: Session, job: Job, metrics: Sequence[str] | None, method: Method, classes: Sequence[str] | None
+) -> FittedStudy[Reading]:
+    if job.state != "completed" and method == DEFAULT_METHOD:
+        return measured_study(session, job, metrics, classes)  # one fit for all questions to what there is so far
+    study = study_of(session, job)
+    found = _kept_study(session, job, study, metrics, method, classes)
+    if found is None:
+        study, series, kept = _load(session, job, study, metrics, method, classes)
+        reads_no_more(session)
+        return fit_study(study, series, method, kept)
+    reads_no_more(session)
+    return found
 
 
 def _kept_study(
@@ -203,6 +237,10 @@ def _load(
     """Read what a job measured and, where it has completed, the fits that were kept."""
     series = choose(study, load_series(session, job), metrics, classes)
     return study, series, {} if study.provisional else stored_fits(session, job, method)
+
+
+def _fit(study: Study, series: Sequence[Series], kept: Mapping[Key, tuple[Fit, Backtest]]) -> FittedStudy[Series]:
+    return fit_study(study, series, DEFAULT_METHOD, kept)
 
 
 def stored_fits(session: Session, job: Job, method: Method) -> dict[Key, tuple[Fit, Backtest]]:

@@ -1,4 +1,4 @@
-"""Measuring a classifier: one forward pass over the test split, then torchmetrics."""
+"""Measuring a classifier: one forward pass over the test split, and what its scores are worth."""
 
 import math
 import warnings
@@ -12,6 +12,7 @@ from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.answers import Answers, answers_of
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logits, expect_task
+from sufficiency.plugins.ranked import auroc, f1, tpr_at
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -75,14 +76,11 @@ class Classification:
         answers = answers_of(model, lambda: x.split(self.batch_size))
         target = y.cpu()
         with warnings.catch_warnings(), torch.inference_mode():
-            # A class without test items is answered by NaN or left out of an average; no need to say so each time.
+            # An estimator may have the same to say of each of its predictions.
             warnings.simplefilter("ignore", UserWarning)
             return {name: value for metric in self.metrics for name, value in self._measure(metric, answers, target)}
 
     def _measure(self, metric: str, answers: Answers, target: Tensor) -> list[tuple[str, Any]]:
-        # Imported when first used: it takes seconds, and a trainer should be ready before.
-        from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
-
         classes = answers.classes
         match metric:
             case "accuracy":
@@ -90,52 +88,18 @@ class Classification:
             case "auroc":
                 if answers.scores is None:
                     return [("AUROC", math.nan)]
-                by_class = multiclass_auroc(answers.scores, target, num_classes=classes, average="none")
-                return [("AUROC", float(by_class[_measurable(target, classes)].mean()))]
+                return [("AUROC", auroc(answers.scores.numpy(), target.numpy()))]
             case "tpr_at_fpr":
                 if answers.scores is None:
                     raise TypeError(
                         answers.lacks("tpr_at_fpr", "scores other than NaN, by predict_proba or decision_function")
                     )
-                return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, answers.scores, target))]
+                rate = tpr_at(self.fpr, answers.scores.numpy(), target.numpy())
+                return [(f"TPR at {self.fpr} Fixed FPR", rate)]
             case "f1":
-                return [
-                    ("F1", float(multiclass_f1_score(answers.labels, target, num_classes=classes, average="macro")))
-                ]
+                return [("F1", f1(answers.labels.numpy(), target.numpy(), classes))]
             case "log_loss":
                 return [("LogLoss", answers.log_loss(target))]
             case _:
                 hits = torch.bincount(target[answers.labels == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]
-
-
-def _measurable(target: Tensor, classes: int) -> Tensor:
-    """Return the classes that some test items belong to and others do not: only these have a ROC curve."""
-    counts = torch.bincount(target, minlength=classes)
-    return torch.nonzero((counts > 0) & (counts < len(target))).flatten()
-
-
-def _tpr_at(rate: float, scores: Tensor, target: Tensor) -> float:
-    """Return the true positive rate of the macro-averaged ROC curve's point nearest to a false positive rate.
-
-    Notes
-    -----
-    The curve is ``multiclass_roc(average="macro")``'s, to the last bit, but read at this one point: to make all of it
-    takes memory in the square of the number of items, gigabytes for five thousand.
-    """
-    from torchmetrics.functional.classification import multiclass_roc
-
-    classes = scores.shape[1]
-    curves: Any = multiclass_roc(scores, target, num_classes=classes)
-    chosen = [(curves[0][k], curves[1][k]) for k in _measurable(target, classes).tolist()]
-    if not chosen:
-        return math.nan
-    grid = torch.cat([fpr for fpr, _ in chosen]).sort().values
-    at = grid[(grid - rate).abs().argmin()]
-    total = torch.zeros_like(at)
-    for fpr, tpr in chosen:
-        left = min(max(int(torch.searchsorted(fpr, at, right=True)) - 1, 0), len(fpr) - 2)
-        run = fpr[left + 1] - fpr[left]
-        slope = (tpr[left + 1] - tpr[left]) / run if run > 0 else torch.zeros_like(run)
-        total += slope * at + (tpr[left] - slope * fpr[left])
-    return float(total / len(chosen))

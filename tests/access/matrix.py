@@ -102,6 +102,13 @@ ROWS: dict[str, Row] = {
     "plot_job": Row("read", "job"),
     "compare_jobs": Row("read", "job", query={"job": ["{mine}", "{own}"]}),
     "list_forecasts": Row("read"),
+    "decision_of": Row("read", "job"),
+    "decision_figure": Row("read", "job"),
+    "plot_decision": Row("read", "job"),
+    "report_of": Row("read", "job"),
+    "gate": Row("read", "job"),
+    "get_job_logs": Row("read", "job"),
+    "follow_job_logs": Row("read", "job"),
     # Webhooks
     "list_webhooks": Row("read"),
     "create_webhook": Row("write", body=NEW_HOOK),

@@ -16,6 +16,9 @@ from sufficiency.method.methods import METHOD_VERSIONS
 from tests.support.finished import STEPS, finished
 from tests.support.service import CLASSES, Service, pointers, power_law, problem
 
+# Curves are only ever written together with their job, by whose version answers are kept.
+TOUCH = update(Job).values(deaths=Job.deaths)
+
 
 def table(answer: Any) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
@@ -176,6 +179,7 @@ def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
         ("verdict?min_gain=some", 422, "min_gain"),
         ("verdict?min_gain=Acuracy:0.1", 404, "min_gain"),
         ("verdict?metric=Acuracy", 404, "metric"),
+        ("verdict?primary=Acuracy", 404, "primary"),
         ("verdict?level=1", 422, "level"),
         ("curves?method=wisdom", 422, "method"),
         ("project?n=10&metric=Acuracy", 404, "metric"),
@@ -270,6 +274,7 @@ def test_curves_kept_at_completion_are_what_is_answered_from(service: Service) -
         kept.fit = {**kept.fit, "error_asymptote": kept.fit["error_asymptote"] + 0.5}
         kept = session.scalars(select(Curve).where(Curve.metric == "Accuracy", Curve.method == "calibrated")).one()
         kept.fit = {**kept.fit, "z": [z + 1.0 for z in kept.fit["z"]]}
+        session.execute(TOUCH)
     question = f"/jobs/{job_id}/project?n=1000&metric=Accuracy"
     changed = service.client.get(question + "&method=power_law").json()["metrics"]["Accuracy"][0]
     assert changed["value"] == pytest.approx(1 - 2 / math.sqrt(1000) - 0.5, abs=1e-3)
@@ -283,9 +288,11 @@ def test_a_fit_of_another_version_is_made_anew(service: Service) -> None:
     before = service.client.get(question).json()
     with service.database.transaction() as session:
         session.execute(update(Curve).values(method_version=99, fit={"of": "another time"}))
+        session.execute(TOUCH)
     assert service.client.get(question).json() == before
     with service.database.transaction() as session:  # from before there was a back-test
         session.execute(update(Curve).values(method_version=2, backtest=None))
+        session.execute(TOUCH)
     assert service.client.get(question).json() == before
     assert {c["stored"] for c in service.client.get(f"/jobs/{job_id}/curves").json()["items"]} == {False}
 
@@ -295,10 +302,19 @@ def test_the_verdict_says_whether_more_data_is_worth_it(service: Service) -> Non
     answer = service.client.get(f"/jobs/{job_id}/verdict").json()
     [accuracy] = answer["metrics"]["Accuracy"]
     assert answer["n_observed"] == 1000
-    # 200 test items tell 0.937 from 0.951 no better than by chance.
-    assert accuracy["test_sd"] == accuracy["min_gain"] == pytest.approx((0.9368 * 0.0632 / 200) ** 0.5, rel=1e-3)
-    assert accuracy["worth"] == "unclear"
-    assert "test_set" in [limit["code"] for limit in accuracy["limits"]]
+    # 200 test items tell 0.937 from 0.951 no better than by chance: no higher bar, but a reason not to know.
+    assert accuracy["test_sd"] == pytest.approx((0.9368 * 0.0632 / 200) ** 0.5, rel=1e-3)
+    assert (accuracy["min_gain"], accuracy["min_gain_by"]) == (pytest.approx(0.0063, abs=1e-4), "default")
+    assert accuracy["worth"] == "yes"
+    [strict] = service.client.get(f"/jobs/{job_id}/verdict?min_gain=0.013&metric=Accuracy").json()["metrics"][
+        "Accuracy"
+    ]
+    assert (strict["worth"], strict["min_gain_by"], strict["limits"][0]["code"]) == ("unclear", "asked", "test_set")
+    assert {one["kind"] for one in strict["statements"]} >= {"now", "expected", "cannot_be_told", "limit", "advice"}
+    assert answer["overall"]["metric"] == "Accuracy"
+    assert answer["overall"]["sentence"].startswith(accuracy["sentence"])
+    by_loss = service.client.get(f"/jobs/{job_id}/verdict?primary=Loss").json()["overall"]
+    assert (by_loss["metric"], by_loss["worth"]) == ("Loss", "yes")
     assert [gain["n"] for gain in accuracy["more"]] == [2000, 3000, 5000]
     assert [gain["n"] for gain in accuracy["more"]] == [(1 + gain["added"]) * 1000 for gain in accuracy["more"]]
     projected = service.client.get(f"/jobs/{job_id}/project?n=2000&metric=Accuracy").json()["metrics"]["Accuracy"][0]
