@@ -10,8 +10,14 @@ const VIEWS = [
   [/^\/compare$/, "compare", "Compare"],
   [/^\/datasets$/, "datasets", "Datasets"],
   [/^\/plugins$/, "plugins", "Plugins"],
+<<<<<<< HEAD
   [/^\/access$/, "access", "Access"],
   [/^\/sign-in$/, "sign-in", "Sign in"],
+=======
+  [/^\/record$/, "record", "Record"],
+  [/^\/workers$/, "workers", "Workers"],
+  [/^\/webhooks$/, "webhooks", "Webhooks"],
+>>>>>>> dev
 ];
 const main = document.getElementById("main");
 let running = null;
