@@ -85,13 +85,12 @@ export async function post(path, body, options = {}) {
   return read(await send("POST", path, { body, ...options }));
 }
 
-<<<<<<< HEAD
 export async function put(path, body) {
   return read(await send("PUT", path, { body }));
-=======
+}
+
 export async function patch(path, body) {
   return read(await send("PATCH", path, { body }));
->>>>>>> dev
 }
 
 export async function remove(path) {

@@ -10,14 +10,11 @@ const VIEWS = [
   [/^\/compare$/, "compare", "Compare"],
   [/^\/datasets$/, "datasets", "Datasets"],
   [/^\/plugins$/, "plugins", "Plugins"],
-<<<<<<< HEAD
-  [/^\/access$/, "access", "Access"],
-  [/^\/sign-in$/, "sign-in", "Sign in"],
-=======
   [/^\/record$/, "record", "Record"],
   [/^\/workers$/, "workers", "Workers"],
   [/^\/webhooks$/, "webhooks", "Webhooks"],
->>>>>>> dev
+  [/^\/access$/, "access", "Access"],
+  [/^\/sign-in$/, "sign-in", "Sign in"],
 ];
 const main = document.getElementById("main");
 let running = null;
