@@ -69,6 +69,7 @@ class Project(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(server_default="")
+    quotas: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # only those that limit something
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
@@ -105,6 +106,25 @@ class ApiKey(Base):
     __table_args__ = (
         CheckConstraint("scope IN ('read','write','admin')", name="scope"),
         Index(None, "project_id", "id"),
+    )
+
+
+class PageSession(Base):
+    """Somebody who is signed in on the page, or is about to be; the cookie's secret is nowhere, only its hash."""
+
+    __tablename__ = "page_session"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    key_hash: Mapped[str | None]  # of the key that was signed in with: what it may do is looked up anew
+    person: Mapped[dict[str, Any] | None]  # whom the identity provider named, and what it said of projects
+    pending: Mapped[dict[str, Any] | None]  # what is to be found in the provider's answer
+    project: Mapped[str | None]  # which one the person looks at
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(key_hash, person, pending) = 1", name="kind"),
+        Index(None, "expires_at"),
     )
 
 
