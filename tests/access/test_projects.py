@@ -109,3 +109,12 @@ def test_members_are_written_down(guarded: Guarded, keys: dict[str, str]) -> Non
     assert guarded.ask(guarded.bootstrap, "DELETE", "/members/ada@example.org", "other").status_code == 204
     gone = guarded.ask(guarded.bootstrap, "DELETE", "/members/ada@example.org", "other")
     problem(gone, 404, "member_not_found")
+
+
+def test_a_priority_above_four_takes_an_admin_of_the_project(guarded: Guarded) -> None:
+    write, admin = (guarded.key(scope)["key"] for scope in ("write", "admin"))
+    urgent = guarded.service.spec(priority=5)
+    said = problem(guarded.ask(write, "POST", "/jobs", json=urgent), 422, "invalid_job")
+    assert said["errors"] == [{"pointer": "#/priority", "detail": "5 takes scope admin; with write it is at most 4"}]
+    assert guarded.ask(write, "POST", "/jobs", json={**urgent, "priority": 4}).status_code == 201
+    assert guarded.ask(admin, "POST", "/jobs", json=urgent).status_code == 201
