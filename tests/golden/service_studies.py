@@ -110,10 +110,6 @@ def errs_less(run: int, step: int, n: int) -> Values:
     ]
 
 
-# A browser's forms cannot send it: without it no change is asked for.
-AS_JSON = {"Content-Type": "application/json"}
-
-
 @dataclass(frozen=True)
 class Study:
     """A job, and how far it comes.

@@ -20,7 +20,7 @@ from tests.golden.golden import check
 from tests.golden.service_answers import QUESTIONS, RTOL, ask
 from tests.golden.service_commands import ANSWERED, MISUSED, REFUSED, UNREACHABLE, CommandLine, helps
 from tests.golden.service_database import LEFT_BY_0_1, catalog
-from tests.golden.service_studies import AS_JSON, Service, add_studies
+from tests.golden.service_studies import Service, add_studies
 from tests.golden.service_subjects import HandWorker, Servers, forget_settings, new_database, serving
 
 # One schedule as it should be, and one that is not
@@ -61,7 +61,7 @@ def service(servers: Servers) -> Iterator[Service]:
     with (
         new_database(servers) as database,
         serving(database, servers.redis_url) as url,
-        httpx.Client(base_url=url, headers=AS_JSON) as http,
+        httpx.Client(base_url=url) as http,
     ):
         service = Service(url, database, http)
         worker = HandWorker(database, catalog(LEFT_BY_0_1))

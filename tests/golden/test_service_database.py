@@ -12,7 +12,7 @@ from tests.golden import golden
 from tests.golden.golden import check
 from tests.golden.service_answers import QUESTIONS, RTOL, Question, ask
 from tests.golden.service_database import LEFT_BY_0_1, catalog, restore
-from tests.golden.service_studies import AS_JSON, SCHEDULE, STUDIES, Service, learns, measure
+from tests.golden.service_studies import SCHEDULE, STUDIES, Service, learns, measure
 from tests.golden.service_subjects import (
     HandWorker,
     Servers,
@@ -33,7 +33,7 @@ def restored(servers: Servers) -> Iterator[Service]:
         restore(LEFT_BY_0_1, database_url)
         upgrade(database_url)
         rows(database_url, "DELETE FROM worker")
-        with serving(database_url, servers.redis_url) as url, httpx.Client(base_url=url, headers=AS_JSON) as http:
+        with serving(database_url, servers.redis_url) as url, httpx.Client(base_url=url) as http:
             service = Service(url, database_url, http)
             service.know_jobs()
             yield service

@@ -9,7 +9,7 @@ from tests.golden.golden import check
 from tests.golden.service_answers import anonymous
 from tests.golden.service_database import LEFT_BY_0_1, catalog
 from tests.golden.service_lives import LIVES, Life
-from tests.golden.service_studies import AS_JSON, Service, add_datasets, add_webhook
+from tests.golden.service_studies import Service, add_datasets, add_webhook
 from tests.golden.service_subjects import HandWorker, Servers, new_database, serving
 
 STATES = ("queued", "running", "cancelling", "completed", "failed", "cancelled")
@@ -21,7 +21,7 @@ def begun(servers: Servers) -> Iterator[tuple[Service, HandWorker]]:
     with (
         new_database(servers) as database_url,
         serving(database_url, servers.redis_url) as url,
-        httpx.Client(base_url=url, headers=AS_JSON) as http,
+        httpx.Client(base_url=url) as http,
     ):
         service = Service(url, database_url, http)
         worker = HandWorker(database_url, catalog(LEFT_BY_0_1))
