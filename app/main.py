@@ -74,11 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
-<<<<<<< HEAD
-        dependencies=[Depends(refuse_nul), Depends(refuse_unclear)],
-=======
-        dependencies=[Depends(by_the_route), Depends(refuse_nul)],
->>>>>>> dev
+        dependencies=[Depends(by_the_route), Depends(refuse_nul), Depends(refuse_unclear)],
         lifespan=_lifespan,
         redirect_slashes=False,
     )
@@ -102,17 +98,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     results = (part.router for part in asked_for)
     slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router, sign_in_router)
     routers = (*slices, page_router, health.router, version.router)
-<<<<<<< HEAD
     operations = Operations(routers)
     app.state.methods_at = operations.methods
     app.state.door = Door(settings, app.state.database, operations)
     app.add_middleware(Reading, methods=operations.methods)
-    app.add_middleware(Gate, door=app.state.door)
-    app.add_middleware(Load)
-=======
-    app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
->>>>>>> dev
+    app.add_middleware(Load)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)

@@ -111,24 +111,20 @@ class Operations:
             None,
         )
 
-<<<<<<< HEAD
     def methods(self, path: str) -> list[str]:
         """Return the methods that an address has, HEAD and OPTIONS among them; none where nothing is there."""
         if path == "/openapi.json":
             return ["GET", "HEAD", "OPTIONS"]
-        found = {method for route in self._of(path) if route.path_regex.match(path) for method in route.methods or ()}
+        routes = [route for route, _ in self._routes.get(_first(path), ()) if route.path_regex.match(path)]
+        found = {method for route in routes for method in route.methods or ()}
         if "GET" in found:
             found.add("HEAD")
         return sorted(found | {"OPTIONS"}) if found else []
 
-    def _of(self, path: str) -> Sequence[APIRoute]:
-        return self._routes.get(_first(path), ())
-=======
 
 def _streams(route: APIRoute) -> bool:
     kind = route.response_class
     return isinstance(kind, type) and issubclass(kind, EventSourceResponse)
->>>>>>> dev
 
 
 def _first(path: str) -> str:
