@@ -21,6 +21,7 @@ from sufficiency.answers.study import (
     flags_of,
     largest_size,
     of_one_learner,
+    with_split_noise,
 )
 from sufficiency.answers.values import spread_of
 from sufficiency.method.backtest import Backtest, backtest
@@ -72,7 +73,7 @@ def store_curves(session: Session, job: Job) -> None:
     study = study_of(session, job)
     measured = load_series(session, job)
     rows, readings = [], []
-    for series in (of_one_learner(study, whole) for whole in measured):
+    for series in (of_one_learner(study, with_split_noise(study, whole)) for whole in measured):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():

@@ -37,7 +37,12 @@ def project(
     level: Level = DEFAULT_LEVEL,
     method: Method = DEFAULT_METHOD,
     of: Annotated[
-        Of, Query(description="whose interval: of the mean over as many runs as the job has, or of one new training")
+        Of,
+        Query(
+            description="whose interval: mean, of the mean over as many runs as the job has, on the same test split; "
+            "one_training, of one new training on it; population, of the mean on all data that the test split was "
+            "drawn from, where the test split's own noise is known, which more runs do not make smaller"
+        ),
     ] = "mean",
 ) -> Projection:
     """Return what each metric is expected to be at training-set sizes.

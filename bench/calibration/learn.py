@@ -27,7 +27,7 @@ from sufficiency.method.observed import Observed, observe
 from sufficiency.method.summary import summarise
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parents[1] / "app" / "sufficiency"
+PACKAGE = HERE.parents[1] / "sufficiency" / "method"
 
 Array = NDArray[np.float64]
 

@@ -196,7 +196,7 @@ def fit_study(
         When nothing can be fitted yet, saying what is missing.
     """
     curves, skipped = [], []
-    for whole in series:
+    for whole in (with_split_noise(study, one) for one in series):
         one = of_one_learner(study, whole)
         found = (kept or {}).get(key(one))
         try:
@@ -217,6 +217,26 @@ def of_one_learner(study: Study, series: Series) -> Series:
         return series
     low, high = one_curve(study.kinks, [int(n) for n in measured])
     return series.within(low, high)
+
+
+def test_items(study: Study, reading: Reading) -> int | None:
+    """Return how many test items a metric is a proportion of; None where it is no proportion, or nobody knows."""
+    spec = study.metrics.get(reading.metric)
+    proportion = spec.proportion_of if spec else None
+    if proportion is None and reading.metric.lower() == "accuracy" and reading.bounds == (0.0, 1.0):
+        proportion = "items"
+    if proportion == "items" and reading.class_index is None:
+        return study.test_size or None
+    counts = study.test_class_counts
+    if proportion == "class_items" and reading.class_index is not None and reading.class_index < len(counts):
+        return counts[reading.class_index] or None
+    return None
+
+
+def with_split_noise(study: Study, series: Series) -> Series:
+    """Return a series with what the test split alone adds to its values, where that is known."""
+    items = test_items(study, series)
+    return series if items is None or series.test_sd is not None else series.of_items(items)
 
 
 def flags_of(series: Series) -> list[Flag]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, UnknownMetric
-from sufficiency.answers.study import FittedCurve, FittedStudy, Study
+from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
@@ -56,7 +56,7 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
             one.reading,
             one.fit,
             one.flags,
-            items=_test_items(fitted.study, one.reading),
+            items=test_items(fitted.study, one.reading),
             min_gain=wanted.get(one.reading.metric, wanted.get(None)),
             level=level,
             void=_void(fitted.study),
@@ -83,20 +83,6 @@ def _void(study: Study) -> str | None:
 
 def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
     return max(gain.n for views in metrics.values() for view in views for gain in view.more)
-
-
-def _test_items(study: Study, series: Series) -> int | None:
-    """How many test items a series is a proportion of; None where its metric is no proportion, or nobody knows."""
-    spec = study.metrics.get(series.metric)
-    proportion = spec.proportion_of if spec else None
-    if proportion is None and series.metric.lower() == "accuracy" and series.bounds == (0.0, 1.0):
-        proportion = "items"
-    if proportion == "items" and series.class_index is None:
-        return study.test_size or None
-    counts = study.test_class_counts
-    if proportion == "class_items" and series.class_index is not None and series.class_index < len(counts):
-        return counts[series.class_index] or None
-    return None
 
 
 def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series]) -> VerdictView:
