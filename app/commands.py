@@ -71,7 +71,9 @@ def standalone(
 
     if until_input_ends:
         threading.Thread(target=_stop_with_the_input, name="input", daemon=True).start()
-    Standalone(get_settings(), data_dir, host=host, port=port, slots=slots).run()
+    settings = get_settings()
+    _refuse_exposure(settings, settings.host if host is None else host)
+    Standalone(settings, data_dir, host=host, port=port, slots=slots).run()
 
 
 @commands.command()
@@ -88,20 +90,28 @@ def serve(host: Host = None, port: Port = None) -> None:
     with needs("service"):
         import uvicorn
 
+        from app.access.door import BadKeyFile
         from app.main import create_app
         from app.observability.logging import configure_logging
         from app.settings import get_settings
+        from app.web.connections import Connection
 
     configure_logging()
     settings = get_settings()
-    api = create_app(settings)
+    host = settings.host if host is None else host
+    _refuse_exposure(settings, host)
+    try:
+        api = create_app(settings)
+    except BadKeyFile as error:
+        raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
     # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
     gc.collect()
     gc.freeze()
     uvicorn.run(
         api,
-        host=settings.host if host is None else host,
+        host=host,
         port=settings.port if port is None else port,
+        http=Connection,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )
@@ -218,6 +228,15 @@ def prune(
         f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
     )
     return None
+
+
+def _refuse_exposure(settings: "Settings", host: str) -> None:
+    """Refuse to be open to others than this machine's users."""
+    with needs("service"):
+        from app.access.exposure import HOW, why_exposed
+
+    if why := why_exposed(settings.access, host):
+        raise CommandError(f"the service does not listen on {host or 'all addresses'}: {why}", "--host", HOW, MISUSED)
 
 
 @contextmanager

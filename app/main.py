@@ -10,15 +10,20 @@ from types import FrameType
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
+from app.access.door import Door, Gate
+from app.access.operations import Operations
+from app.access.routes import router as access_router
+from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
+from app.jobs.following import Feed
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, exported, measured, pictured
+from app.results import asked, cells, compared, exported, foreseen, measured, pictured
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
@@ -68,32 +73,35 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
+    app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    app.state.stopping = asyncio.Event()
+    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
+    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
+    routers = (*slices, page_router, health.router, version.router)
+    app.state.door = Door(settings, app.state.database, Operations(routers))
+    app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared))
-    slices = (catalog_router, jobs_router, *results, webhooks_router)
-    for router in (*slices, page_router, health.router, version.router):
+    for router in routers:
         app.include_router(router)
     app.webhooks.include_router(sent)
-    app.openapi = openapi.describe(app)  # type: ignore[method-assign]
+    app.openapi = with_access(openapi.describe(app))  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer)
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
     for thread in threads:
         thread.start()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.stopping.set)):
+        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
             yield
     finally:
-        app.state.stopping.set()
+        app.state.feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()

@@ -9,6 +9,7 @@ from pydantic import ByteSize, Field, field_validator
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
 
+Access = Literal["open", "keys"]
 WebhookAddresses = Literal["public", "private", "loopback"]
 
 
@@ -24,6 +25,14 @@ class Settings(sufficiency.settings.Settings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
+
+    # Who may do what
+    access: Access = Field(
+        "open", description="who is let in: on loopback everybody (open), or whoever has a key (keys)"
+    )
+    bootstrap_key_file: Path | None = Field(
+        None, description="file with a key of the service, by which the first keys are made"
+    )
 
     # Workers
     slots: int | None = Field(None, ge=1, le=256, description="trainers of a worker; default one a core, or one a GPU")

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from sufficiency.schemas.words import DEFAULT_URL
@@ -21,6 +21,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     url: str = Field(DEFAULT_URL, description="the service that the client and the CLI talk to")
+    # Of the client alone: no process that the service starts is given it
+    api_key: SecretStr | None = Field(None, exclude=True, description="the key with which client and CLI ask")
+    project: str | None = Field(
+        None, exclude=True, description="the project that client and CLI ask about; default the key's"
+    )
     data_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="':'-separated directories; datasets are read only inside them"
     )

@@ -3,13 +3,32 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.db.migrate import upgrade
 from app.settings import Settings
 from app.standalone.servers import EmbeddedServers
+from tests.support.order import longest_first, scheduler
 from tests.support.servers import TEMPLATE, Servers, new_database, run_sql, url_of
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist hand files out in the order of `longest_first`, not by how many tests they have."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items[:] = longest_first(items, config.rootpath)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, keep files together that share what takes long to start."""
+    return scheduler()(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)

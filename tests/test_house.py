@@ -81,7 +81,7 @@ def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
     service = COMPOSE["services"][name]
     assert set(service) <= {
         *("build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "ports", "profiles"),
-        *("restart", "stop_grace_period", "volumes"),
+        *("restart", "secrets", "stop_grace_period", "volumes"),
     }
     for other, need in service.get("depends_on", {}).items():
         assert other in COMPOSE["services"]
@@ -90,6 +90,9 @@ def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
     for volume in service.get("volumes", []):
         source = re.sub(r"\$\{[^}]*\}", "./", volume).split(":")[0]
         assert source.startswith((".", "/")) or source in COMPOSE["volumes"]
+    for secret in service.get("secrets", []):
+        assert secret["source"] in COMPOSE["secrets"]
+        assert secret["target"] in service["environment"].values()
     for port in service.get("ports", []):
         assert port.startswith("127.0.0.1:")
     if "build" in service:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.plugins import configure
 from app.catalog.verification import ask_to_verify
+from app.db.owning import made
 from app.db.tables import Dataset, Job
 from app.errors import Conflict, FieldError, Invalid, NotFound, field_error, nearest
 from sufficiency.schemas.datasets import NewDataset, SplitRule
@@ -51,8 +52,9 @@ def register_dataset(session: Session, new: NewDataset) -> tuple[Dataset, bool]:
         errors.extend(error for error in found if error not in errors)
     if errors:
         raise Invalid("; ".join(error["detail"] for error in errors), code="invalid_dataset", errors=errors)
-    dataset = _insert(session, name, splits["train"], splits["test"])
+    dataset = insert_dataset(session, name, splits["train"], splits["test"])
     if dataset is not None:
+        made(session, "dataset", name)
         ask_to_verify(session, dataset)
         session.flush()
         return dataset, True
@@ -81,11 +83,12 @@ def _registered_again(session: Session, dataset: Dataset, splits: dict[str, dict
             )
         dataset.train, dataset.test = splits["train"], splits["test"]
         dataset.info, dataset.preview = None, None
-    _read_anew(session, dataset)
+    read_anew(session, dataset)
     return others
 
 
-def _read_anew(session: Session, dataset: Dataset) -> None:
+def read_anew(session: Session, dataset: Dataset) -> None:
+    """Have a worker verify a dataset as it is now."""
     dataset.status, dataset.fingerprint, dataset.error = "verifying", None, None
     dataset.verified_at, dataset.attempts = None, 0
     ask_to_verify(session, dataset)
@@ -99,13 +102,12 @@ def _asked(split: dict[str, Any]) -> dict[str, Any]:
     return split if part is None else {**split, "part": {key: value for key, value in part.items() if key != "rule"}}
 
 
-def _insert(session: Session, name: str, train: dict[str, Any], test: dict[str, Any]) -> Dataset | None:
+def insert_dataset(
+    session: Session, name: str, train: dict[str, Any], test: dict[str, Any], **version: Any
+) -> Dataset | None:
     """Write a dataset; None when its name is taken."""
     return session.scalar(
-        insert(Dataset)
-        .values(name=name, train=train, test=test)
-        .on_conflict_do_nothing(index_elements=["name"])
-        .returning(Dataset)
+        insert(Dataset).values(name=name, train=train, test=test, **version).on_conflict_do_nothing().returning(Dataset)
     )
 
 
@@ -196,7 +198,7 @@ def verify_again(session: Session, name: str) -> Dataset:
         raise Conflict(f"Dataset {name!r} is being deleted.", code="dataset_gone")
     if dataset.status != "verifying":
         # What was found before stays until it is known what there is now: results of jobs are labelled with it.
-        _read_anew(session, dataset)
+        read_anew(session, dataset)
     return dataset
 
 
@@ -211,6 +213,8 @@ def delete_dataset(session: Session, name: str) -> None:
             f"{jobs} job{'s are' if jobs > 1 else ' is'} on dataset {name!r}; delete them first.",
             code="dataset_in_use",
         )
+    if later := session.scalar(select(Dataset.name).where(Dataset.continues_id == dataset.id)):
+        raise Conflict(f"{later!r} goes on from dataset {name!r}; delete it first.", code="dataset_continued")
     session.delete(dataset)
     session.flush()
 

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
-from app.catalog import datasets, plugins, verification, workers
+from app.catalog import datasets, plugins, verification, versions, workers
 from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Plugin
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
-from sufficiency.schemas.datasets import DatasetView, NewDataset
+from sufficiency.schemas.datasets import DatasetView, NewDataset, NewVersion
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.words import PluginKind
@@ -42,6 +42,17 @@ DATASET_EXAMPLES = {
             "split": {"test_fraction": 0.25, "group_by": "patient"},
             "standardise": True,
         },
+    },
+}
+
+VERSION_EXAMPLES = {
+    "appended": {
+        "summary": "A thousand items more, in a file of their own",
+        "value": {"appended": {"loader": "npz", "params": {"path": "labelled-in-march.npz"}}},
+    },
+    "train": {
+        "summary": "The same file, which has grown at its end",
+        "value": {"train": {"loader": "tabular", "params": {"path": "stays.csv", "target": "days"}}},
     },
 }
 
@@ -85,6 +96,9 @@ def get_plugin(
 
 def _dataset_view(dataset: Dataset, live: LiveWorkers) -> DatasetView:
     view = DatasetView.model_validate(dataset)
+    if dataset.version > 1:
+        root = dataset.name.partition(versions.MARK)[0]
+        view.continues = root if dataset.version == 2 else f"{root}{versions.MARK}{dataset.version - 1}"
     if dataset.status == "verifying":
         view.queued_reason = verification.why_verifying(dataset, live)
     return view
@@ -130,6 +144,44 @@ def list_datasets(
 def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -> DatasetView:
     """Return one dataset: whether it is ready, what is in it, or why it is invalid."""
     return _dataset_view(datasets.get_dataset(session, name), workers.live_workers(session, settings))
+
+
+@router.post(
+    "/datasets/{name}/versions",
+    tags=["datasets"],
+    status_code=201,
+    dependencies=[Depends(require_json)],
+    responses={
+        200: {"model": DatasetView, "description": "The latest version adds just this already"},
+        201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the version"}}},
+        **documented(400, 404, 409, 413, 415),
+    },
+)
+def create_dataset_version(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    settings: SettingsDep,
+    name: DatasetName,
+    body: Annotated[NewVersion, BeforeValidator(plain_json), Body(openapi_examples=VERSION_EXAMPLES)],
+) -> DatasetView:
+    """Append items to a dataset: a version `name@2`, `name@3`, … that keeps the items before, and the test split.
+
+    A worker verifies it, the old items included. `POST /jobs/{id}/extend` with its name has a job go on with it: what
+    is measured stays, and only larger sizes are measured.
+    """
+    version, created = versions.add_version(session, name, body)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = request.url_for("get_dataset", name=version.name).path
+    return _dataset_view(version, workers.live_workers(session, settings))
+
+
+@router.get("/datasets/{name}/versions", tags=["datasets"], responses=documented(404))
+def list_dataset_versions(session: SessionDep, settings: SettingsDep, name: DatasetName) -> Page[DatasetView]:
+    """List a dataset's versions, the first first."""
+    live = workers.live_workers(session, settings)
+    found = versions.versions_of(session, name)
+    return Page(items=[_dataset_view(dataset, live) for dataset in found], next_cursor=None)
 
 
 @router.post("/datasets/{name}/verify", tags=["datasets"], status_code=202, responses=documented(404, 409))

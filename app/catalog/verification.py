@@ -97,4 +97,5 @@ def loaders(dataset: Dataset) -> list[str]:
     """Return the plugins that read a dataset, as "kind:name"."""
     frozen = (dataset.train.get("features") or {}).get("model")
     models = {f"model:{frozen}"} if frozen else set()
-    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}", *models})
+    added = {f"dataset:{lot['loader']}" for lot in dataset.train.get("appended", ())}
+    return sorted({f"dataset:{dataset.train['loader']}", f"dataset:{dataset.test['loader']}", *added, *models})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -11,6 +12,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
+
+from app.db.owning import bind, bound_to
 
 POSTGRES_MAJOR = 18  # the tables use uuidv7()
 WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct"  # the setting, or by its name
@@ -63,6 +66,8 @@ class Database:
         self._snapshots = sessionmaker(
             self.engine.execution_options(isolation_level="REPEATABLE READ"), expire_on_commit=False
         )
+        bind(self._sessions)
+        bind(self._snapshots)
 
         @event.listens_for(self.engine, "connect")
         def set_limits(connection: Any, _: object) -> None:
@@ -87,15 +92,21 @@ class Database:
                 raise OperationalError(context.statement, None, context.original_exception, connection_invalidated=True)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """Yield a session; commit at the end, roll back on an exception."""
-        with self._sessions.begin() as session:
+    def transaction(self, project: UUID | None = None) -> Iterator[Session]:
+        """Yield a session; commit at the end, roll back on an exception.
+
+        Parameters
+        ----------
+        project : UUID, optional
+            Whose rows it sees and writes; default those of all projects.
+        """
+        with self._sessions(info=bound_to(project)) as session, session.begin():
             yield session
 
     @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """Yield a session all of whose queries see the database at one moment."""
-        with self._snapshots.begin() as session:
+    def snapshot(self, project: UUID | None = None) -> Iterator[Session]:
+        """Yield a session all of whose queries see the database at one moment; see `transaction`."""
+        with self._snapshots(info=bound_to(project)) as session, session.begin():
             yield session
 
     def dispose(self) -> None:

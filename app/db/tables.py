@@ -25,6 +25,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 UUIDV7 = text("uuidv7()")
 NOW = func.now()
+# Whose everything is that was there before there were projects, and that nobody says otherwise of
+DEFAULT_PROJECT_ID = UUID("00000000-0000-7000-8000-000000000001")
 
 
 class Base(DeclarativeBase):
@@ -47,7 +49,78 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(none_as_null=True),  # "no error" is NULL, not JSON's null
         list[dict[str, Any]]: JSONB,
         list[str]: ARRAY(Text),
+        list[float]: ARRAY(Double),
     }
+
+
+class Owned:
+    """What belongs to a project; `app.db.engine` bounds every statement on it by the project of who asks."""
+
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("project.id"), server_default=text(f"'{DEFAULT_PROJECT_ID}'::uuid")
+    )
+
+
+class Project(Base):
+    """Who shares jobs, datasets and webhooks, apart from all others."""
+
+    __tablename__ = "project"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+
+class Member(Base):
+    """A person in a project, and what the person may do there."""
+
+    __tablename__ = "member"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)  # as the identity provider or the proxy names the person
+    role: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (CheckConstraint("role IN ('read','write','admin')", name="role"), Index(None, "subject"))
+
+
+class ApiKey(Base):
+    """A secret that lets a program ask; the secret itself is nowhere, only the hash by which it is known again."""
+
+    __tablename__ = "api_key"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))  # null: of all
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    hint: Mapped[str]  # the last characters, by which a person tells keys apart
+    scope: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("scope IN ('read','write','admin')", name="scope"),
+        Index(None, "project_id", "id"),
+    )
+
+
+class Audit(Base):
+    """Who did what to what, and when. A trigger keeps it from being changed; it refers to nothing that may go."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=NOW)
+    project: Mapped[str | None]  # by name: that of one that is gone stands still
+    actor: Mapped[str]
+    action: Mapped[str]  # name of the operation
+    target: Mapped[dict[str, Any]]
+
+    __table_args__ = (Index(None, "project", "id"),)
 
 
 class Plugin(Base):
@@ -92,7 +165,7 @@ class Worker(Base):
     )
 
 
-class Dataset(Base):
+class Dataset(Owned, Base):
     """A registered pair of splits; `info` is what a worker found when it last read them and they were whole."""
 
     __tablename__ = "dataset"
@@ -110,8 +183,12 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     verified_at: Mapped[datetime | None]
     preview: Mapped[bytes | None] = mapped_column(deferred=True)  # a PNG of some items; lists do not read it
+    version: Mapped[int] = mapped_column(server_default="1")
+    continues_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset.id"), unique=True)  # the version before
 
     __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        CheckConstraint("version >= 1 AND (version = 1) = (continues_id IS NULL)", name="version"),
         CheckConstraint("status IN ('verifying','ready','invalid')", name="status"),
         CheckConstraint("(status = 'ready') = (fingerprint IS NOT NULL)", name="ready_has_fingerprint"),
         CheckConstraint("status <> 'ready' OR jsonb_typeof(info) = 'object'", name="ready_has_info"),
@@ -119,7 +196,7 @@ class Dataset(Base):
     )
 
 
-class Job(Base):
+class Job(Owned, Base):
     """One study."""
 
     __tablename__ = "job"
@@ -161,6 +238,7 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
+        UniqueConstraint("project_id", "idempotency_key"),
         CheckConstraint("state IN ('queued','running','completed','failed','cancelling','cancelled')", name="state"),
         CheckConstraint("device IN ('cpu','cuda')", name="device"),
         CheckConstraint("cells_done BETWEEN 0 AND cells_total", name="cells_done"),
@@ -178,6 +256,7 @@ class Job(Base):
         CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
         Index(None, "state", "id"),
+        Index(None, "project_id", "id"),
         Index(None, "labels", postgresql_using="gin"),
         Index(None, "dataset_id"),
         # For who asks whose turn it is
@@ -298,6 +377,47 @@ class Curve(Base):
     __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
 
 
+class Forecast(Owned, Base):
+    """What a job's curve said of a size that it was about to measure, and what came. It outlives its job."""
+
+    __tablename__ = "forecast"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
+    study_id: Mapped[UUID]  # the job's, also when it is gone
+    dataset: Mapped[str]
+    model: Mapped[str]
+    metric: Mapped[str]
+    class_index: Mapped[int]
+    class_name: Mapped[str | None]
+    direction: Mapped[str]
+    n: Mapped[int]
+    n_observed: Mapped[int]
+    value: Mapped[float]
+    lower: Mapped[list[float]]  # of the intervals of 50, 80 and 95 %
+    upper: Mapped[list[float]]
+    method_version: Mapped[int]
+    measured: Mapped[float | None]
+    runs: Mapped[int | None]
+    made_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    scored_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("direction IN ('maximize','minimize')", name="direction"),
+        CheckConstraint("n > n_observed AND n_observed >= 1 AND class_index >= -1", name="sizes"),
+        CheckConstraint("num_nulls(measured, runs, scored_at) IN (0, 3)", name="scored_whole"),
+        CheckConstraint("cardinality(lower) = 3 AND cardinality(upper) = 3", name="intervals"),
+        Index(
+            "ix_forecast_open",
+            *("job_id", "metric", "class_index", "n"),
+            unique=True,
+            postgresql_where=text("measured IS NULL"),
+        ),
+        Index(None, "job_id"),
+        Index(None, "metric", "id"),
+    )
+
+
 class Event(Base):
     """What happened to a job, numbered without gaps under the job's row lock."""
 
@@ -343,7 +463,7 @@ class Outbox(Base):
     )
 
 
-class Webhook(Base):
+class Webhook(Owned, Base):
     """An endpoint that is told of job events. One process at a time calls it, under a lease."""
 
     __tablename__ = "webhook"
@@ -362,6 +482,7 @@ class Webhook(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     __table_args__ = (
+        UniqueConstraint("project_id", "url"),
         CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
         CheckConstraint("(previous_secret IS NULL) = (previous_secret_until IS NULL)", name="previous_secret"),
     )

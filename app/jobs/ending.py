@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.curves.forecasts import score
 from app.curves.keeping import store_curves
 from app.db.tables import Job, Unit
 from app.errors import Conflict
@@ -17,6 +18,7 @@ from sufficiency.schemas.words import ENDED
 def complete(session: Session, job: Job) -> None:
     """Complete a locked job all of whose cells are measured, and keep its curves."""
     store_curves(session, job)
+    score(session, job)
     move(session, job, "completed")
 
 

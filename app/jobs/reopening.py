@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.datasets import dataset_for_job, require_ready
 from app.catalog.workers import NO_VERSIONS, live_workers
+from app.curves.forecasts import foresee, forget_unscored
 from app.db.tables import Cell, Curve, Dataset, Extension, Job, Unit
 from app.errors import Conflict, FieldError, field_error, pointer
 from app.jobs import repository
@@ -24,12 +25,12 @@ from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.not_measurable import open_again
 from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
-from app.jobs.reuse import Changed, changes, refuse_mixing
+from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
 from sufficiency.method.plan import CellPlan, plan_units, work
-from sufficiency.method.schedule import ScheduleError, check_steps
+from sufficiency.method.schedule import ScheduleError, check_steps, steps_beyond
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
@@ -159,6 +160,7 @@ def extend(
     if extended.anew:
         _start_anew(session, job, extended.spec, extended.changed, settings)
     else:
+        foresee(session, job, extended.steps or [])
         _enlarge(session, job, extended)
     return fresh(session, job), True
 
@@ -219,16 +221,24 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         raise invalid(errors, "invalid_extension")
     info = require_ready(dataset)
     changed = changes(session, job, dataset, settings)
-    errors.extend(_bad_steps(job, spec, wanted.steps or [], int(info["train"]["size"]), anew))
-    steps = [*job.steps, *(wanted.steps or [])]
+    size, before_it_grew = int(info["train"]["size"]), grown_since(session, job, dataset)
+    added = wanted.steps
+    if added is None and before_it_grew is not None and wanted.runs is None:
+        added = steps_beyond(job.steps, size)
+    errors.extend(_bad_steps(job, spec, added or [], size, anew))
+    steps = [*job.steps, *(added or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)
     # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
-    schedule = sorted(steps) if wanted.steps else spec.schedule
+    schedule = sorted(steps) if added else spec.schedule
     spec = spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name})
+    if anew or changed:  # nothing is kept whose order would have to be gone on with
+        spec = spec.model_copy(update={"grown": []})
+    elif before_it_grew is not None and job.cells_done:
+        spec = spec.model_copy(update={"grown": [*spec.grown, before_it_grew]})
     if not anew and not changed:
         units = plan_units(steps, runs, spec.protocol, planned=(before, len(job.steps)))
         return Extended(spec, dataset, steps, units, changed, False)
@@ -276,6 +286,7 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     assert extended.steps is not None
     added = [n for n in extended.steps if n not in (job.steps or [])]
     job.dataset_id, job.dataset_info = extended.dataset.id, None
+    job.dataset_fingerprint = str(extended.dataset.fingerprint)
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
     add_cells(session, job, extended.spec, extended.steps)
     _reopen_units(session, job)
@@ -309,6 +320,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     job.device = prepared.device
     dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
     session.flush()
+    forget_unscored(session, job.id)
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0

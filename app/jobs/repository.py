@@ -11,7 +11,8 @@ from sqlalchemy import Text, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.tables import Cell, Dataset, Event, Extension, Job, Measurement, Unit
+from app.db.owning import made
+from app.db.tables import Cell, Dataset, Extension, Job, Measurement, Unit
 from sufficiency.answers.values import Spread
 
 NEWEST = 500
@@ -33,9 +34,11 @@ class JobFilter:
 
 def insert_job(session: Session, values: dict[str, Any]) -> Job | None:
     """Write a job; None when its idempotency key is taken."""
-    return session.scalar(
-        insert(Job).values(**values).on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(Job)
-    )
+    # Whatever constraint it is that the key meets: there is one a project, and until there is a second, one of all.
+    job = session.scalar(insert(Job).values(**values).on_conflict_do_nothing().returning(Job))
+    if job is not None:
+        made(session, "job", job.id)
+    return job
 
 
 def get_job(session: Session, job_id: UUID) -> Job | None:
@@ -156,9 +159,3 @@ def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str
         )
     ).one()
     return float(seconds) / float(items) if seconds is not None and items else None
-
-
-def events_after(session: Session, job_id: UUID, seq: int, limit: int) -> list[Event]:
-    """Return a job's events with a number above `seq`, in order."""
-    statement = select(Event).where(Event.job_id == job_id, Event.seq > seq).order_by(Event.seq).limit(limit)
-    return list(session.scalars(statement))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.datasets import require_ready
 from app.catalog.plugins import find_plugin
+from app.catalog.versions import size_when_it_was
 from app.catalog.workers import live_workers
 from app.db.tables import Dataset, Job
 from app.errors import Conflict
@@ -39,10 +40,21 @@ def changes(session: Session, job: Job, dataset: Dataset, settings: Settings) ->
             offered = {stored.version if stored is not None else version}
         if version not in offered:
             changed.append(Changed(name, version, ", ".join(sorted(filter(None, offered)))))
-    if dataset.fingerprint != job.dataset_fingerprint:
+    if dataset.fingerprint != job.dataset_fingerprint and grown_since(session, job, dataset) is None:
         now = f"{dataset.fingerprint} ({info['train']['size']} training items)"
         changed.append(Changed(f"dataset:{dataset.name}", job.dataset_fingerprint, now))
     return changed
+
+
+def grown_since(session: Session, job: Job, dataset: Dataset) -> int | None:
+    """Return how many training items a job's data had where `dataset` is a later version of them; None of any other.
+
+    Its subsets go on in what was appended, in the order that they have. Under DataEval's protocol items are drawn from
+    all that there are, so that no draw is the beginning of another.
+    """
+    if job.spec["protocol"] != "independent":
+        return None
+    return size_when_it_was(session, dataset, job.dataset_fingerprint)
 
 
 def refuse_mixing(job: Job, changed: Sequence[Changed], anew: bool) -> None:
@@ -63,8 +75,8 @@ def refuse_mixing(job: Job, changed: Sequence[Changed], anew: bool) -> None:
         for one in changed
     )
     because = (
-        " Subsets are drawn from the whole training split, so that no cell of other data, be it more of the same, is "
-        "the same measurement."
+        " Subsets are drawn from the whole training split, so that no cell of other data is the same measurement; more "
+        "of the same is a version of the dataset (POST /datasets/{name}/versions), to which a job is extended."
     )
     raise Conflict(
         f"The rest would be measured with something else than the {job.cells_done} cells that there are: {told}."

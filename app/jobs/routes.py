@@ -1,24 +1,22 @@
 """Jobs over HTTP: submit, list, look, follow, cancel, retry, extend, delete."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
-from app.db.engine import DATABASE_AWAY
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
+from app.jobs.following import MOST_EVENTS, Feed
 from app.web.limits import plain_json, require_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
-from app.web.session import SessionDep, SettingsDep
+from app.web.session import SessionDep, SettingsDep, short_transaction
 from sufficiency.schemas.examples import MEASURED_EXAMPLE, SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
     ExtensionPlanView,
@@ -35,7 +33,6 @@ from sufficiency.schemas.words import JobState
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
 JOB_KEY = TypeAdapter(UUID)
-POLL_SECONDS = 0.25
 LINKS = ("cancel", "retry", "extend", "measurements", "project", "inv_project", "curves", "events", "export")
 
 DryRun = Annotated[bool, Query(description="validate, answer the plan, store nothing")]
@@ -286,7 +283,7 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
 def _existing_job(request: Request, job_id: UUID) -> UUID:
     # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
     # then a mistake of the service.
-    with request.app.state.database.transaction() as session:
+    with short_transaction(request) as session:
         return service.get_job(session, job_id).id
 
 
@@ -315,13 +312,9 @@ async def follow_job(
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
-    seq = last_event_id
-    stopping: asyncio.Event = request.app.state.stopping
-    while not stopping.is_set():
-        try:
-            batch = await run_in_threadpool(_events_after, request, job_id, seq)
-        except DATABASE_AWAY:
-            return  # the client comes back with Last-Event-ID, and is told then
+    seq, at_once = last_event_id, True
+    feed: Feed = request.app.state.feed
+    while batch := await feed.next(job_id, seq, at_once=at_once):
         if batch.pruned:
             yield _pruned(seq, batch.pruned)
         for event in batch.events:
@@ -329,10 +322,7 @@ async def follow_job(
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
         if batch.last:
             return
-        try:
-            await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
-        except TimeoutError:
-            continue
+        at_once = len(batch.events) == MOST_EVENTS
 
 
 def _pruned(seq: int, count: int) -> ServerSentEvent:
@@ -343,8 +333,3 @@ def _pruned(seq: int, count: int) -> ServerSentEvent:
         "detail": f"{count} event{'s are' if count > 1 else ' is'} no longer kept. The job and its measurements are.",
     }
     return ServerSentEvent(id=str(seq + count), event="pruned", data=told)
-
-
-def _events_after(request: Request, job_id: UUID, seq: int) -> service.EventBatch:
-    with request.app.state.database.transaction() as session:
-        return service.events_after(session, job_id, seq)

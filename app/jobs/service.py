@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.curves.forecasts import forget_unscored
 from app.curves.series import gaps_of
 from app.curves.values import value_warnings
-from app.db.tables import Event, Job
+from app.db.tables import Job
 from app.errors import Conflict
 from app.jobs import repository
 from app.jobs.elsewhere import arrange, insert_measured
@@ -47,24 +47,6 @@ class JobInfo:
     queued_reason: str | None
     progress: Progress
     warnings: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class EventBatch:
-    """Events of a job in order.
-
-    Attributes
-    ----------
-    events : list of Event
-    last : bool
-        No more can follow unless the job is taken up again.
-    pruned : int
-        How many before the first of them have been dropped; see `app.jobs.retention`.
-    """
-
-    events: list[Event]
-    last: bool
-    pruned: int
 
 
 def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key: str | None) -> tuple[Job, bool]:
@@ -184,19 +166,11 @@ def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
 
 
-def events_after(session: Session, job_id: UUID, seq: int, limit: int = 500) -> EventBatch:
-    """Return a job's events with a number above `seq`."""
-    # The state first: if it has ended, all its events are there to be seen by the second query.
-    state = session.scalar(select(Job.state).where(Job.id == job_id))
-    events = repository.events_after(session, job_id, seq, limit)
-    last = (state is None or state in ENDED) and len(events) < limit
-    return EventBatch(events, last, pruned=events[0].seq - seq - 1 if events else 0)
-
-
 def delete(session: Session, job_id: UUID) -> None:
-    """Delete an ended job with all that it measured."""
+    """Delete an ended job with all that it measured; what its forecasts came to stays, as numbers."""
     job = locked(session, job_id)
     if job.state not in ENDED:
         raise Conflict(f"The job is {job.state}; cancel it first, then delete it.", code="job_not_ended")
+    forget_unscored(session, job.id)
     session.delete(job)
     session.flush()

@@ -1,6 +1,5 @@
 """The whole service on one machine: both servers, the API and a worker, from start to stop."""
 
-import ipaddress
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ import httpx
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.access.exposure import is_loopback
 from app.db.engine import Database
 from app.db.migrate import upgrade
 from app.db.tables import Worker
@@ -251,12 +251,8 @@ def webhook_addresses(settings: Settings, host: str) -> WebhookAddresses:
     host : str
         Where its API listens.
     """
-    try:
-        private = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        private = False
     told = "webhook_addresses" in settings.model_fields_set
-    return "loopback" if private and not told else settings.webhook_addresses
+    return "loopback" if is_loopback(host) and not told else settings.webhook_addresses
 
 
 def _answers(url: str) -> bool:

@@ -16,6 +16,7 @@ TAGS = [
     {"name": "jobs", "description": "Studies: submit, follow, cancel, try again."},
     {"name": "results", "description": "What a job measured, and what its curves say."},
     {"name": "webhooks", "description": "Endpoints that are told of job events, signed as Standard Webhooks."},
+    {"name": "access", "description": "Who may do what: keys, projects, who is in them, and what was done."},
     {"name": "service", "description": "Health, workers, numbers."},
 ]
 

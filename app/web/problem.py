@@ -83,6 +83,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def refusal(request: Request, error: Exception) -> JSONResponse:
+    """Return the problem of what went wrong before a request came to its operation."""
+    return _service_error(request, error) if isinstance(error, ServiceError) else _database_away(request, error)
+
+
 def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
     return problem_response(request, error.status, error.code, error.title, error.detail, error.errors, error.headers)

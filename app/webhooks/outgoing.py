@@ -19,7 +19,10 @@ def announce(session: Session, job: Job, state: str, error: dict[str, Any] | Non
     # make the job's own move fail. One that is being removed is waited for, and then left out.
     wanted = session.execute(
         select(Webhook.id, func.clock_timestamp().label("at"))
-        .where(Webhook.disabled_at.is_(None), literal(type) == any_(Webhook.events))
+        .where(
+            Webhook.project_id == job.project_id,  # workers act for all projects
+            *(Webhook.disabled_at.is_(None), literal(type) == any_(Webhook.events)),
+        )
         .order_by(Webhook.id)
         .with_for_update(read=True, key_share=True)
     ).all()

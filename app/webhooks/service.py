@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.db.owning import made
 from app.db.tables import Webhook, WebhookDelivery
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
@@ -44,11 +45,12 @@ def register(
     id = session.scalar(
         insert(Webhook)
         .values(url=url, events=_ordered(events), description=description, secret=secret or new_secret())
-        .on_conflict_do_nothing(index_elements=["url"])
+        .on_conflict_do_nothing()
         .returning(Webhook.id)
     )
     if id is None:
         raise _taken(session, url)
+    made(session, "webhook", id)
     return get(session, id)
 
 

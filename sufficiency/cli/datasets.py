@@ -1,4 +1,4 @@
-"""`sufficiency datasets …`: register, list, show, verify and remove datasets."""
+"""`sufficiency datasets …`: register, list, show, append to, verify and remove datasets."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from sufficiency.exits import MISUSED, CommandError
 from sufficiency.schemas.words import FingerprintOf
 
 commands = typer.Typer(
-    help="Register, list, show, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    help="Register, list, show, append to, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -123,6 +123,71 @@ def show(
     with client_of(url) as client:
         dataset = client.dataset(name)
     _show_dataset(dataset, as_json)
+
+
+@commands.command("append")
+def append(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")],
+    items: Annotated[
+        str | None, typer.Option("--items", metavar="SPLIT", help="The new items: LOADER:key=value,… or JSON.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option("--train", metavar="SPLIT", help="Or the whole training split, the old items first.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until a worker has verified it.")] = True,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Append items to a dataset, as its next version: NAME@2, NAME@3, …
+
+    The test split stays, and so do the items that there are: a job on them is extended to the version, measures only
+    the larger sizes, and tells how well its earlier answers foresaw them.
+
+    \b
+    Example:
+      sufficiency datasets append mine --items npz:path=mine/march.npz
+      sufficiency extend ID --dataset mine@2
+    """
+    given = {"--items": items, "--train": train}
+    splits = {option: _split(text, option) for option, text in given.items() if text is not None}
+    if len(splits) != 1:
+        raise CommandError(
+            "name either the new items or the whole training split",
+            "--items, --train",
+            "add --items LOADER:key=value,… with what reads the new items alone",
+            MISUSED,
+        )
+    with client_of(url) as client:
+        version = client.add_version(name, appended=splits.get("--items"), train=splits.get("--train"))
+        if wait and version["status"] == "verifying":
+            version = client.wait_dataset(version["name"], timeout=120)
+    _show_dataset(version, as_json)
+
+
+@commands.command("versions")
+def versions(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset.")], url: Url = None, as_json: Json = False
+) -> None:
+    """List the versions of a dataset, and how many items each has.
+
+    \b
+    Example:
+      sufficiency datasets versions mine
+    """
+    from sufficiency.cli.terminal import stdout, table
+    from sufficiency.schemas.text import count
+
+    with client_of(url) as client:
+        found = client.versions(name)
+    if as_json:
+        return print_json({"items": found})
+    made = table("version", "name", "status", "train", "test", "registered", right=["version", "train", "test"])
+    for one in found:
+        info = one["info"] or {}
+        sizes = [count(info[split]["size"]) if info else "" for split in ("train", "test")]
+        made.add_row(str(one["version"]), one["name"], one["status"], *sizes, str(one["created_at"])[:10])
+    stdout().print(made)
+    return None
 
 
 @commands.command("verify")

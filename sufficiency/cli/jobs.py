@@ -171,7 +171,7 @@ def extend(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", help="Another registration of the same data; other data only with --start-anew."),
+        typer.Option("--dataset", help="A later version of its data; other data only with --start-anew."),
     ] = None,
     start_anew: StartAnew = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,

@@ -13,6 +13,10 @@ BY_CODE = {
     "dataset_exists": "choose another name; or see what is there with `sufficiency datasets show {name}`, and make "
     "room with `sufficiency datasets remove {name}`",
     "dataset_in_use": "list them with `sufficiency jobs --dataset {name}`, and delete those that are not needed",
+    "dataset_continued": "see the versions with `sufficiency datasets versions {name}`, and remove the latest first",
+    "dataset_full": "register what there is now as a dataset of its own with `sufficiency datasets add`",
+    "version_taken": "see the versions with `sufficiency datasets versions {name}`",
+    "version_not_possible": "register the larger set as a dataset of its own with `sufficiency datasets add`",
     "dataset_gone": "see what there is with `sufficiency datasets list`, and add it again",
     "dataset_not_ready": "see what it waits for with `sufficiency datasets show {name}`",
     "dataset_invalid": "see why with `sufficiency datasets show {name}`; after a correction, "
@@ -29,6 +33,22 @@ BY_CODE = {
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
+    **dict.fromkeys(
+        ("unauthenticated", "key_expired", "key_revoked"),
+        "put a key that is taken into SUFFICIENCY_API_KEY; an administrator of the project makes one with "
+        "`sufficiency keys add`",
+    ),
+    "open_to_loopback_only": "start the service with keys (docs/access.md), or ask it on 127.0.0.1",
+    "forbidden": "see what you may do with `sufficiency whoami`, and ask an administrator of the project for more",
+    "service_only": "ask with a key of the service, which `sufficiency keys add --service` makes",
+    **dict.fromkeys(
+        ("project_not_found", "project_unnamed"),
+        "see which are yours with `sufficiency projects list`, and name one with --project or SUFFICIENCY_PROJECT",
+    ),
+    "project_exists": "see what there is with `sufficiency projects list`",
+    "project_not_empty": "delete its jobs, datasets and webhooks first",
+    "key_not_found": "see what there is with `sufficiency keys list`",
+    "member_not_found": "see who is there with `sufficiency members list`",
     "conflict": "look at it, and try again",
     "extra_missing": "install it there, and start the API again",
 }

@@ -163,6 +163,38 @@ def _law(item: Mapping[str, Any]) -> str:
     return f"1 − ({NO_VALUE if scale is None else f'{scale:.4g}'} · n^−{exponent:.4g} + {asymptote:.4g})"
 
 
+def forecast_record(record: Iterable[Mapping[str, Any]]) -> Table:
+    """Return how forecasts came true, by metric and distance."""
+    numbers = ["forecasts", "in 50 %", "in 80 %", "in 95 %", "bias", "mean error", "width"]
+    made = table("metric", "how far ahead", *numbers, right=numbers)
+    for one in record:
+        far = f"{one['further_than']:g}–{one['up_to']:g}×" if one["up_to"] else f"over {one['further_than']:g}×"
+        made.add_row(
+            one["metric"],
+            far,
+            count(one["forecasts"]),
+            *(percent(one["coverage"][level]) for level in ("0.5", "0.8", "0.95")),
+            signed(one["bias"]),
+            number(one["mean_absolute_error"]),
+            number(one["width"]),
+        )
+    return made
+
+
+def forecast_list(items: Iterable[Mapping[str, Any]]) -> Table:
+    """Return single forecasts beside what came."""
+    made = table("metric", "class", "n", "from", "said", "95 % interval", "came", right=["n", "from", "said", "came"])
+    for one in items:
+        label = "" if one.get("class") is None else str(one["class"])
+        interval = f"{number(one['lower'])} to {number(one['upper'])}"
+        came = NO_VALUE if one["measured"] is None else number(one["measured"])
+        if one["inside"] is not None and not one["inside"]["0.95"]:
+            came += " (outside)"
+        said = number(one["value"])
+        made.add_row(one["metric"], label, count(one["n"]), count(one["n_observed"]), said, interval, came)
+    return made
+
+
 def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
     """Print the verdict of each metric: the sentence, what more data would bring, what limits it."""
     for metric, verdicts in answer["metrics"].items():

@@ -16,6 +16,7 @@ from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, Measur
 if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.forecasts import Forecasts
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
@@ -175,6 +176,33 @@ class Calls(ABC, Generic[J]):
         """Have a worker read a dataset anew, after its files have changed; see `wait_dataset`."""
         return self._dataset(self._connection.json("POST", f"/datasets/{segment(name)}/verify"))
 
+    def add_version(
+        self, name: str, *, appended: Mapping[str, Any] | None = None, train: Mapping[str, Any] | None = None
+    ) -> "Reply[DatasetView]":
+        """Append items to a dataset: a version of it that keeps the items before, and the test split.
+
+        Parameters
+        ----------
+        name : str
+            Of the dataset, or of any version of it; the latest is added to.
+        appended : mapping, optional
+            What reads the new items: ``{"loader": …, "params": …}``.
+        train : mapping, optional
+            In its place what reads the whole training split, old items first.
+
+        Returns
+        -------
+        Reply[DatasetView]
+            The version, called ``name@2``, ``name@3``, …; usually still ``verifying``, see `wait_dataset`.
+        """
+        asked = {"appended": appended, "train": train}
+        body = {key: dict(value) for key, value in asked.items() if value is not None}
+        return self._dataset(self._connection.json("POST", f"/datasets/{segment(name)}/versions", body=body))
+
+    def versions(self, name: str) -> "list[Reply[DatasetView]]":
+        """Return a dataset's versions, the first first."""
+        return [self._dataset(one) for one in self._connection.items(f"/datasets/{segment(name)}/versions")]
+
     def remove_dataset(self, name: str) -> None:
         """Remove a dataset's registration; its files stay."""
         self._connection.request("DELETE", f"/datasets/{segment(name)}")
@@ -312,7 +340,8 @@ class Calls(ABC, Generic[J]):
         steps : sequence of int, optional
             Sizes to measure besides those that it has, in increasing order.
         dataset : str, optional
-            Another registration of the same data; other data only with `start_anew`.
+            A later version of the job's dataset, to which it goes on, up to all that there is unless `steps` are named;
+            or another registration of the same data; other data only with `start_anew`.
         start_anew : bool
             Drop what is measured, and measure all of it with the plugins and the data of now.
         dry_run : bool
@@ -506,6 +535,18 @@ class Calls(ABC, Generic[J]):
         return Reply(
             self._connection.json("GET", "/compare", {"job": [str(id) for id in ids], **options}), ComparisonView
         )
+
+    def forecasts(self, **options: Any) -> "Reply[Forecasts]":
+        """Return what was said of sizes before they were measured, what came, and how well all of it came true.
+
+        Parameters
+        ----------
+        **options
+            ``job``, ``metric``, ``scored``, ``limit``, ``cursor``; a list repeats it.
+        """
+        from sufficiency.schemas.forecasts import Forecasts
+
+        return Reply(self._connection.json("GET", "/forecasts", options), Forecasts)
 
     def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
         """Return one metric's curve as a Plotly figure, for ``plotly.graph_objects.Figure``.

@@ -6,9 +6,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from sufficiency.client.access import AccessCalls
 from sufficiency.client.calls import Calls
 from sufficiency.client.connection import Connection
-from sufficiency.schemas.words import DEFAULT_URL
+from sufficiency.schemas.words import DEFAULT_URL, PROJECT_HEADER
 
 if TYPE_CHECKING:
     import httpx
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sufficiency.client.publishing import Publishable
 
 
-class Client(Calls["Job"]):
+class Client(Calls["Job"], AccessCalls):
     """Talks to one service over HTTP.
 
     Parameters
@@ -26,6 +27,10 @@ class Client(Calls["Job"]):
         The service; default the setting ``SUFFICIENCY_URL``.
     timeout : float
         Seconds for one answer.
+    key : str, optional
+        Who asks, where the service wants to know; default the setting ``SUFFICIENCY_API_KEY``.
+    project : str, optional
+        Which project it is about; default the setting ``SUFFICIENCY_PROJECT``, else the key's own.
     transport : httpx.BaseTransport, optional
         Where requests go; default the network.
 
@@ -42,11 +47,21 @@ class Client(Calls["Job"]):
     """
 
     def __init__(
-        self, url: str | None = None, timeout: float = 30.0, *, transport: "httpx.BaseTransport | None" = None
+        self,
+        url: str | None = None,
+        timeout: float = 30.0,
+        *,
+        key: str | None = None,
+        project: str | None = None,
+        transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         # Read here and not by `sufficiency.settings`, which takes longer to import than all the rest of a client.
         wanted = url or os.environ.get("SUFFICIENCY_URL") or DEFAULT_URL
-        super().__init__(Connection(wanted, timeout, transport))
+        key = key or os.environ.get("SUFFICIENCY_API_KEY")
+        project = project or os.environ.get("SUFFICIENCY_PROJECT")
+        headers = {"Authorization": f"Bearer {key.strip()}"} if key else {}
+        headers |= {PROJECT_HEADER: project} if project else {}
+        super().__init__(Connection(wanted, timeout, transport, headers))
 
     def __enter__(self) -> Self:
         return self

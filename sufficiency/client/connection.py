@@ -28,16 +28,25 @@ class Connection:
         Seconds for one answer.
     transport : httpx.BaseTransport, optional
         Where requests go; default the network.
+    headers : mapping from str to str, optional
+        Sent with every request: who asks.
 
     Raises
     ------
     BadUrl
     """
 
-    def __init__(self, url: str, timeout: float, transport: "httpx.BaseTransport | None") -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        transport: "httpx.BaseTransport | None",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._transport = transport
+        self._headers = dict(headers or {})
         self._opened: httpx.Client | None = None
         self._opening = Lock()
         try:
@@ -62,6 +71,7 @@ class Connection:
                         base_url=self.url,
                         timeout=self._timeout,
                         transport=self._transport,
+                        headers=self._headers,
                         trust_env=not self._is_local,
                     )
                 except httpx.InvalidURL as error:

@@ -62,9 +62,15 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
         info["input_shape"] = []  # of one shape here and of several there is of several
     stands = [split.description for split in (first, second)]
     info |= reduce(Description.joined, stands, Description(warnings=(*suspicions(info), *doubts))).as_info()
-    marks = [structure(split) if fingerprint == "structure" else split.fingerprint() for split in (first, second)]
+    return info, fingerprint_of(train, test, fingerprint)
+
+
+def fingerprint_of(train: Any, test: Any, fingerprint: FingerprintOf = "content") -> str:
+    """Return by what two splits are known again; see `verify_splits`."""
+    pair = (contents(train), contents(test))
+    marks = [structure(split) if fingerprint == "structure" else split.fingerprint() for split in pair]
     digest = hashlib.sha256("".join(marks).encode()).hexdigest()
-    return info, f"structure:{digest}" if fingerprint == "structure" else digest
+    return f"structure:{digest}" if fingerprint == "structure" else digest
 
 
 def structure(split: StoredItems | Opaque) -> str:

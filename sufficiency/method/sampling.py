@@ -1,5 +1,8 @@
 """Which items a cell trains on, and the seed of everything random in it."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +24,17 @@ def study_seed(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(entropy=seed, spawn_key=(_STUDY_STREAM,))
 
 
-def _run_generator(seed: int, run: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(run, _ORDER_STREAM)))
+def _run_generator(seed: int, run: int, *lot: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(run, _ORDER_STREAM, *lot)))
 
 
 def nested_order(
-    size: int, labels: NDArray[np.int64] | None, seed: int, run: int, rule: Sampling = 1
+    size: int,
+    labels: NDArray[np.int64] | None,
+    seed: int,
+    run: int,
+    rule: Sampling = 1,
+    grown: Sequence[int] = (),
 ) -> NDArray[np.int64]:
     """Return a run's permutation of the training items; its subset of n items is the first n.
 
@@ -41,6 +49,9 @@ def nested_order(
     rule : {1, 2}
         Under 2 a prefix holds two items of every class (or the one that there is) before a third of any. Rule 1 is kept
         for what was begun under it.
+    grown : sequence of int
+        Sizes that the split had before, ascending, where a job goes on with a dataset that has grown: the items of each
+        come in the order that they had then, and what was added after them, in an order of its own.
 
     Returns
     -------
@@ -53,7 +64,18 @@ def nested_order(
     of places. Rule 2 draws the same places, and puts the first item of every class in front, then the second of every
     class: where rule 1 has two of each class in a prefix, rule 2 has the same items in it.
     """
-    generator = _run_generator(seed, run)
+    ends = [*grown, size]
+    order = _one_order(ends[0], None if labels is None else labels[: ends[0]], _run_generator(seed, run), rule)
+    for k, (begin, end) in enumerate(pairwise(ends), 1):
+        of_lot = None if labels is None else labels[begin:end]
+        added = _one_order(end - begin, of_lot, _run_generator(seed, run, k), rule)
+        order = np.concatenate([order, begin + added])
+    return order
+
+
+def _one_order(
+    size: int, labels: NDArray[np.int64] | None, generator: np.random.Generator, rule: Sampling
+) -> NDArray[np.int64]:
     shuffled = generator.permutation(size)
     if labels is None:
         return shuffled.astype(np.int64)

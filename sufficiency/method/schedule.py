@@ -1,6 +1,6 @@
 """The training-set sizes at which a curve is measured."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -49,6 +49,31 @@ def geometric_steps(size: int, substeps: int, *, classes: int = 0, protocol: Pro
         start = min(size, max(start, LEAST_PER_CLASS * classes, LEAST_ITEMS))
     steps = np.geomspace(start, size, substeps, dtype=np.intp)
     return np.unique(steps[steps > 0]).tolist() or [size]
+
+
+def steps_beyond(steps: Sequence[int], size: int) -> list[int]:
+    """Return sizes that go on from a job's in about the ratio of its largest two, up to the whole split.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        What the job has, in any order.
+    size : int
+        Items in the training split, which has grown.
+
+    Returns
+    -------
+    list of int
+        Ascending, each above the largest of `steps`; none where that is the whole split already.
+    """
+    largest = sorted(steps)[-2:]
+    last = largest[-1]
+    if size <= last:
+        return []
+    ratio = min(2.0, max(1.25, last / largest[0] if len(largest) > 1 else 2.0))
+    count = max(1, round(np.log(size / last) / np.log(ratio)))
+    beyond: list[int] = np.unique(np.rint(np.geomspace(last, size, count + 1)[1:]).astype(np.int64)).tolist()
+    return beyond
 
 
 def check_steps(steps: Iterable[int], size: int) -> list[int]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 
 def one_against_rest(own: Any, classes: int, estimator: Any) -> NDArray[Any]:
@@ -57,4 +56,6 @@ def _votes_in_pairs(estimator: Any) -> bool:
 
 def ranks(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Return scores of any scale, column by column, in (0, 1], in the same order and with the same ties."""
+    from scipy.stats import rankdata  # scikit-learn has loaded it by then; a trainer starts a second sooner without
+
     return np.asarray(rankdata(scores, axis=0) / len(scores), dtype=np.float64)

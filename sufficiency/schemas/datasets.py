@@ -83,6 +83,22 @@ class NewDataset(Strict):
         return [("train", "train", self.train), ("test", "test", self.test)]
 
 
+class NewVersion(Strict):
+    """A larger version of a dataset: what is `appended` to it, or the whole training split, which has grown."""
+
+    appended: Split | None = Field(None, description="what reads the new items, and nothing else")
+    train: Split | None = Field(
+        None,
+        description="what reads the whole training split: the items of the version before, in their order, then more",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "NewVersion":
+        if (self.appended is None) == (self.train is None):
+            raise ValueError("give `appended`, what reads the new items; or `train`, what reads old and new ones")
+        return self
+
+
 # What a dataset lacks is left out of its info, and a newer worker may say more than is named here.
 _OPEN = ConfigDict(extra="allow")
 
@@ -170,6 +186,8 @@ class DatasetView(BaseModel):
                     },
                     "fingerprint": "sha256:9f86d081884c7d65",
                     "queued_reason": None,
+                    "version": 1,
+                    "continues": None,
                     "created_at": "2026-11-23T12:00:00Z",
                     "verified_at": "2026-11-23T12:00:02Z",
                 }
@@ -189,5 +207,7 @@ class DatasetView(BaseModel):
     )
     fingerprint: str | None
     queued_reason: str | None = Field(None, description="what it waits for while it is to be verified")
+    version: int = Field(1, description="1, and one more for each time that items were appended")
+    continues: str | None = Field(None, description="the version whose items are the first of this one's")
     created_at: Timestamp
     verified_at: Timestamp | None

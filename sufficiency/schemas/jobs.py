@@ -169,7 +169,10 @@ class NewExtension(Strict):
         None, min_length=1, max_length=10_000, description="sizes to measure besides those that it has"
     )
     dataset: Name | None = Field(
-        None, description="another registration of the same data; other data only with start_anew"
+        None,
+        description="a later version of the job's dataset: what is measured stays, and larger sizes are measured, up "
+        "to all that there is where no `steps` are named; or another registration of the same data; other data only "
+        "with start_anew",
     )
 
     @model_validator(mode="after")

@@ -1,9 +1,10 @@
 """What a client may ask: the job, its plugins, its metrics."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
 from sufficiency.schemas.measured import ELSEWHERE, Measured
@@ -66,6 +67,13 @@ class JobSpec(Strict):
         description="the rule by which subsets are drawn; 2, which a new job is given: two items of every class before "
         "a third of any; 1, which a job of before the field has and keeps: the classes in proportion",
     )
+    grown: list[Size] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="sizes that the training split had when the job was begun and extended, ascending: subsets keep "
+        "the order that they had then, and go on in what was added",
+        exclude_if=lambda grown: not grown,
+    )
     metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
@@ -77,6 +85,13 @@ class JobSpec(Strict):
         "completed at once",
         exclude_if=lambda measured: measured is None,
     )
+
+    @field_validator("grown")
+    @classmethod
+    def _ascending(cls, grown: list[int]) -> list[int]:
+        if any(low >= high for low, high in pairwise(grown)):
+            raise ValueError("sizes ascend")
+        return grown
 
     @model_validator(mode="before")
     @classmethod

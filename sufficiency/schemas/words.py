@@ -72,3 +72,12 @@ WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
 WebhookTest = Literal["webhook.test"]
 WEBHOOK_TEST: WebhookTest = "webhook.test"
 DeliveryState = Literal["pending", "delivered", "failed"]
+
+# Access
+
+# What a key, or a person in a project, may do; each has what is before it.
+Scope = Literal["read", "write", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+DEFAULT_PROJECT = "default"
+PROJECT_HEADER = "Sufficiency-Project"
+KEY_PREFIX = "suf_"

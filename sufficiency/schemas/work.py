@@ -110,6 +110,22 @@ class FeatureSource:
 
 
 @dataclass(frozen=True)
+class Lot:
+    """What reads the items that a version of a dataset adds.
+
+    Attributes
+    ----------
+    loader : str
+        A dataset plugin.
+    params : dict
+        To build it with.
+    """
+
+    loader: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SplitSource:
     """How one split is read.
 
@@ -129,6 +145,12 @@ class SplitSource:
         Of what is random in how it is read.
     features : FeatureSource or None
         None: the items as they are.
+    appended : tuple of Lot
+        What comes after what the loader loads, in a version of the dataset that adds to it.
+    sizes : tuple of int
+        How many items the split had in the versions before, ascending.
+    continues : str or None
+        Fingerprint of the version before, whose items are the first of this one's.
     """
 
     loader: str
@@ -138,6 +160,9 @@ class SplitSource:
     fingerprint: FingerprintOf = "content"
     seed: int = 0
     features: FeatureSource | None = None
+    appended: tuple[Lot, ...] = ()
+    sizes: tuple[int, ...] = ()
+    continues: str | None = None
 
     @classmethod
     def registered(cls, split: Mapping[str, Any]) -> Self:
@@ -151,6 +176,9 @@ class SplitSource:
             fingerprint=split.get("fingerprint", "content"),
             seed=int(split.get("seed", 0)),
             features=FeatureSource(**split["features"]) if split.get("features") else None,
+            appended=tuple(Lot(**lot) for lot in split.get("appended", ())),
+            sizes=tuple(split.get("sizes", ())),
+            continues=split.get("continues"),
         )
 
 

@@ -39,7 +39,8 @@ def examined(reader: SplitReader, registry: Registry, train: SplitSource, test: 
         When it cannot be read, the two splits do not belong together, or items are others when read again.
     """
     splits = reader.read_anew(train, test)
-    if all(_is_of_the_house(registry, source.loader) for source in (train, test)):
+    loaders = [train.loader, test.loader, *(lot.loader for lot in train.appended)]
+    if all(_is_of_the_house(registry, loader) for loader in loaders):
         return splits
     differ = _read_again(splits, train)
     before = [marks_of(split) for split in (splits.train, splits.test)]

@@ -46,7 +46,7 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     models = FreshModels(unit, study)
     check_model(unit, study, models)
     size, labels = len(study.train), study.labels
-    order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling))
+    order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling, unit.grown))
 
     told = False
 

@@ -13,7 +13,8 @@ from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
 from sufficiency.data.foreign import forget_materialised, labels_of, let_go
-from sufficiency.data.pairing import verify_splits
+from sufficiency.data.joining import cut, joined
+from sufficiency.data.pairing import fingerprint_of, verify_splits
 from sufficiency.data.seal import Seal
 from sufficiency.data.splitting import part_of
 from sufficiency.data.stamps import Stamps, stamps_of_what_is_read
@@ -31,6 +32,7 @@ KEPT_DATASETS = 3
 SPLITS = ("training", "test")
 # Streams of a dataset's seed: the building of either split has its number.
 _READING = 2
+_APPENDED = 100
 
 # Where a dataset is not the same each time, this is what can be done.
 WAY_OUT = (
@@ -175,14 +177,18 @@ class SplitReader:
     def _read(self, train: SplitSource, test: SplitSource) -> Splits:
         with stamps_of_what_is_read() as stamps:
             built = self._both(train, test)
-        made = [id(split) for split in built]
+            pieces = [built[0], *self._appended(train)]
+        made = [id(split) for split in (*pieces, built[1])]
         try:
             with drawing_from(seed_of(train.seed, _READING)):
-                if train.features is None:
+                if train.features is not None:
+                    built, info, fingerprint = self._featured(built, train, train.features)
+                elif train.continues is not None:
+                    built, info, fingerprint = _grown(pieces, built[1], train)
+                    made.append(id(built[0]))
+                else:
                     built = finished(*built, standardise=train.standardise)
                     info, fingerprint = verify_splits(*built, train.fingerprint)
-                else:
-                    built, info, fingerprint = self._featured(built, train, train.features)
         except Fault:  # of a model whose features are wanted
             let_go(*made)
             raise
@@ -215,6 +221,22 @@ class SplitReader:
         digest = hashlib.sha256(f"{fingerprint}{identity}{source.standardise}".encode()).hexdigest()
         return made, {**told, "test_items_in_train": info.get("test_items_in_train")}, mark + digest
 
+    def _appended(self, train: SplitSource) -> list[Any]:
+        """Return what versions of the dataset have added, as its loaders made it."""
+        made = []
+        for k, lot in enumerate(train.appended):
+            loader = PluginRef(name=lot.loader, params=lot.params)
+            try:
+                with drawing_from(seed_of(train.seed, _APPENDED + k)):
+                    made.append(build(self._registry, "dataset", loader))
+            except Fault as error:
+                if error.error["code"] == "plugin_unavailable":
+                    raise
+                unusable = {**error.error, "code": "dataset_invalid"}
+                unusable["detail"] = f"The items that were added cannot be used: {unusable['detail']}"
+                raise Fault(unusable) from error
+        return made
+
     def _both(self, train: SplitSource, test: SplitSource) -> tuple[Any, Any]:
         built: list[Any] = []
         whole: dict[str, Any] = {}  # both parts of one source are cut from one reading of it
@@ -233,6 +255,29 @@ class SplitReader:
                 unusable["detail"] = f"The {split} split cannot be used: {unusable['detail']}"
                 raise Fault(unusable) from error
         return built[0], built[1]
+
+
+def _grown(pieces: list[Any], test: Any, source: SplitSource) -> tuple[tuple[Any, Any], dict[str, Any], str]:
+    """Return both splits of a dataset that has grown, what is in them, and their fingerprint.
+
+    All that is learnt from training items (scales, categories, fillings) is learnt from the first version's, so that
+    what was measured then would be measured again.
+    """
+    lots = cut(pieces, source.sizes)
+    first, tested = finished(lots[0], test, standardise=source.standardise)
+    ready = [first, *(finished(lots[0], lot, standardise=source.standardise)[1] for lot in lots[1:])]
+    ends = np.cumsum([len(lot) for lot in ready]).tolist()
+    before = joined(ready[: ends.index(source.sizes[-1]) + 1]) if source.sizes[-1] in ends else None
+    if before is None or fingerprint_of(before, tested, source.fingerprint) != source.continues:
+        raise DatasetError(
+            f"its first {source.sizes[-1]} training items, or its test split, are not those of the version before: a "
+            "version keeps them as they are, in their order, and adds items behind them. Restore them, or register the "
+            "data under another name"
+        )
+    train = joined(ready)
+    info, fingerprint = verify_splits(train, tested, source.fingerprint)
+    info["train"]["sizes"] = [*source.sizes, len(train)]
+    return (train, tested), info, fingerprint
 
 
 def _context(info: dict[str, Any]) -> DatasetContext:

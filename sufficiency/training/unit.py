@@ -26,13 +26,19 @@ class UnitPlan:
     device: str
     cells: list[UnitCell] = field(default_factory=list)
     sampling: words.Sampling = 1
+    grown: tuple[int, ...] = ()
     placed: bool = True
 
     @classmethod
     def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
         """Return cells of a job as they are to be run, whoever runs them."""
         return cls(
-            seed=spec.seed, protocol=spec.protocol, device=device, sampling=spec.sampling or 1, cells=list(cells)
+            seed=spec.seed,
+            protocol=spec.protocol,
+            device=device,
+            sampling=spec.sampling or 1,
+            grown=tuple(spec.grown),
+            cells=list(cells),
         )
 
 

@@ -40,11 +40,15 @@ ASKING = [
     ["datasets", "add", "digits", "--train", "digits:split=train", "--test", "digits:split=test"],
     ["datasets", "list"],
     ["datasets", "show", "digits"],
+    ["datasets", "append", "digits", "--items", "digits:split=test"],
+    ["datasets", "versions", "digits"],
     ["datasets", "verify", "digits"],
     ["datasets", "remove", "digits"],
     ["submit", "JOB_FILE"],
     ["submit", "JOB_FILE", "--dry-run"],
     ["jobs"],
+    ["forecasts"],
+    ["forecasts", "--job", JOB, "--metric", "Accuracy"],
     *(
         [name, JOB]
         for name in (

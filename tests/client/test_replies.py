@@ -9,6 +9,7 @@ import pytest
 
 from sufficiency import Client, Job, Reply, UnknownShape
 from sufficiency.schemas.datasets import DatasetView
+from sufficiency.schemas.forecasts import Forecasts
 from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection, Verdicts
@@ -43,6 +44,8 @@ def test_every_answer_has_its_model(client: Client, worker: HandWorker, job: Job
         (client.verdict(job.id), Verdicts),
         (client.curves(job.id), Curves),
         (client.compare([job.id, other.id]), ComparisonView),
+        (client.forecasts(), Forecasts),
+        (client.versions("digits")[0], DatasetView),
     ]
     for reply, model in replies:
         assert isinstance(reply.view, model)

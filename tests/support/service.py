@@ -1,7 +1,7 @@
 """The API as it is shipped, on a database of its own with a catalog, a ready dataset and ways to play the worker."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -221,11 +221,16 @@ def pointers(body: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def running(database_url: str, redis_url: str, **changes: Any) -> Iterator[Service]:
-    """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives."""
+def running(
+    database_url: str, redis_url: str, *, headers: Mapping[str, str] | None = None, **changes: Any
+) -> Iterator[Service]:
+    """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives.
+
+    `headers` are sent with every request, and `changes` are of its settings.
+    """
     usual = {"max_cells": 100, "max_body_bytes": 20_000, "sweep_seconds": 3600.0}
     settings = Settings(database_url=database_url, redis_url=redis_url, **{**usual, **changes})
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), raise_server_exceptions=False, headers=headers) as client:
         service = Service(client, Database(database_url), settings)
         with service.database.transaction() as session:
             advertise(session, PLUGINS)

@@ -267,7 +267,7 @@ def test_a_worker_that_stopped_listening_starts_anew(cluster: Cluster, client: C
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("seed", "faults"), [(1, 20), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("seed", "faults"), [(1, 9), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_nothing_is_lost_doubled_or_different(
     cluster: Cluster, client: Client, seed: int, faults: int, capsys: pytest.CaptureFixture[str]
