@@ -23,7 +23,7 @@ from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, exported, foreseen, measured, pictured
+from app.results import asked, cells, compared, exported, foreseen, measured, pictured, refitted
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feed = Feed(app.state.database)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen))
+    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen, refitted))
     slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from app.curves.keeping import fitted_study, measured_study
 from app.jobs.service import get_job
-from app.results.parameters import MAX_QUESTIONS, REFUSALS, Classes, Level, Method, Metrics
+from app.results.parameters import MAX_QUESTIONS, REFUSALS, Classes, Level, Method, Metrics, Version
 from app.web.problem import documented
 from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
@@ -36,6 +36,7 @@ def project(
     metric: Metrics = None,
     level: Level = DEFAULT_LEVEL,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
     of: Annotated[
         Of,
         Query(
@@ -49,7 +50,7 @@ def project(
 
     Within the measured range the answer is what was measured, with the scatter between runs; beyond it the projection.
     """
-    fitted = fitted_study(session, get_job(session, job_id), metric, method)
+    fitted = fitted_study(session, get_job(session, job_id), metric, method, version=method_version)
     answer = values_at(fitted, n, level, of)
     if as_csv:
         return csv_response(projection_table(answer), f"{job_id}-project.csv")  # type: ignore[return-value]
@@ -72,10 +73,11 @@ def inv_project(
     ],
     level: Level = DEFAULT_LEVEL,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
 ) -> InverseProjection:
     """Return how many training items it takes to reach targets. In the CSV form −1 is a target out of reach."""
     targets = parse_targets(target)
-    fitted = fitted_study(session, get_job(session, job_id), method=method)
+    fitted = fitted_study(session, get_job(session, job_id), method=method, version=method_version)
     answer = sizes_at(fitted, targets, level)
     if as_csv:
         return csv_response(inverse_table(answer), f"{job_id}-inv-project.csv")  # type: ignore[return-value]
@@ -112,6 +114,7 @@ def list_curves(
     metric: Metrics = None,
     class_: Classes = None,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
 ) -> Curves:
     """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
-    return curves(fitted_study(session, get_job(session, job_id), metric, method, class_))
+    return curves(fitted_study(session, get_job(session, job_id), metric, method, class_, method_version))

@@ -42,6 +42,7 @@ def project(
     return Projection(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         of=of,
         n_observed=fitted.n_observed,
@@ -107,6 +108,7 @@ def inv_project(
     return InverseProjection(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,

@@ -15,7 +15,7 @@ from sufficiency.method.diagnosis import Flag, diagnose
 from sufficiency.method.kinks.between import one_curve
 from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
-from sufficiency.method.methods import fit_series
+from sufficiency.method.methods import METHOD_VERSIONS, fit_series
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, ClassLabel, Method
 
@@ -146,6 +146,8 @@ class FittedStudy(Generic[R_co]):
         At least one.
     skipped : sequence of (Reading, str)
         What could not be fitted, and why.
+    version : int or None
+        Of the method; None: the present one.
 
     Raises
     ------
@@ -158,6 +160,12 @@ class FittedStudy(Generic[R_co]):
     n_observed: int
     curves: Sequence[FittedCurve[R_co]]
     skipped: Sequence[tuple[R_co, str]] = ()
+    version: int | None = None
+
+    @property
+    def method_version(self) -> int:
+        """The version of the method that the curves are by."""
+        return self.version or METHOD_VERSIONS[self.method]
 
     def __post_init__(self) -> None:
         if self.curves:
@@ -177,6 +185,7 @@ def fit_study(
     series: Sequence[Series],
     method: Method = DEFAULT_METHOD,
     kept: Mapping[Key, tuple[Fit, Backtest]] | None = None,
+    version: int | None = None,
 ) -> FittedStudy[Series]:
     """Fit the curves of a study.
 
@@ -189,6 +198,8 @@ def fit_study(
     method : str
     kept : mapping, optional
         Fits that need not be made again.
+    version : int, optional
+        Of the method that those were made by; it counts where there are some.
 
     Raises
     ------
@@ -207,7 +218,7 @@ def fit_study(
         curves.append(
             FittedCurve(one, fit, test, flags_of(one), found is not None, whole if whole is not one else None)
         )
-    return FittedStudy(study, method, largest_size(series), curves, skipped)
+    return FittedStudy(study, method, largest_size(series), curves, skipped, version if kept else None)
 
 
 def of_one_learner(study: Study, series: Series) -> Series:

@@ -65,6 +65,7 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
     return Verdicts(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,

@@ -194,6 +194,28 @@ def verdict(
 
 
 @commands.command()
+def refit(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Fit a completed job's curves anew, by the present version of the method.
+
+    A completed job keeps the version that it completed with until then. Nothing is measured. What the version before
+    said can still be asked of the API, by method_version.
+
+    \b
+    Example:
+      sufficiency refit 019a0000-0000-7000-8000-000000000000
+    """
+    with client_of(url) as client:
+        answer = client.refit(id)
+    if as_json:
+        return print_json(answer)
+    return print_text("\n".join(_moved(method, now, answer["before"][method]) for method, now in answer["now"].items()))
+
+
+def _moved(method: str, now: int, before: int) -> str:
+    return f"{method}: by version {now}, {'as before' if now == before else f'until now by {before}'}"
+
+
+@commands.command()
 def curves(id: JobId, metric: Metric = None, method: Method = None, url: Url = None, as_json: Json = False) -> None:
     """Show the fitted curves with their back-test.
 

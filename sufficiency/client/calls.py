@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
+        Refitted,
         Verdicts,
     )
     from sufficiency.schemas.spec import JobSpec
@@ -465,7 +466,8 @@ class Calls(ABC, Generic[J]):
         n : sequence of float
             Training-set sizes.
         **options
-            ``metric``, ``level``, ``method``, and ``of``: whose interval, of the ``mean`` or of one new ``training``.
+            ``metric``, ``level``, ``method``, ``method_version``, and ``of``: whose interval, of the ``mean``, of
+            ``one_training``, or of the ``population`` that the test split was drawn from.
         """
         from sufficiency.schemas.results import Projection
 
@@ -482,7 +484,7 @@ class Calls(ABC, Generic[J]):
         targets : sequence of float or str
             ``0.93`` for all metrics, or ``"Accuracy:0.93"`` for one.
         **options
-            ``level``, ``method``.
+            ``level``, ``method``, ``method_version``.
         """
         from sufficiency.schemas.results import InverseProjection
 
@@ -506,6 +508,18 @@ class Calls(ABC, Generic[J]):
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
 
+    def refit(self, id: str | UUID) -> "Reply[Refitted]":
+        """Fit a completed job's curves anew, by the present versions of the methods; nothing is measured.
+
+        Returns
+        -------
+        Reply
+            The versions `before` and `now`; answers by the former are there still, by their ``method_version``.
+        """
+        from sufficiency.schemas.results import Refitted
+
+        return Reply(self._connection.json("POST", f"{_path(id)}/refit"), Refitted)
+
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.
 
@@ -514,7 +528,7 @@ class Calls(ABC, Generic[J]):
         id : str or UUID
             The job.
         **options
-            ``metric``, ``method``.
+            ``metric``, ``method``, and ``method_version``: what the curves were until they were fitted anew.
         """
         from sufficiency.schemas.results import Curves
 

@@ -139,6 +139,7 @@ class Answer(BaseModel):
 
     job_id: UUID
     method: Word[Method]
+    method_version: int = Field(description="of the method; a completed job keeps the one that it completed with")
     level: float = Field(description="level of the intervals")
     n_observed: int = Field(description="largest size measured")
     provisional: bool = Field(description="the job has not completed: from what is measured so far")
@@ -160,6 +161,7 @@ class Projection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
+            "method_version": 2,
             "level": 0.95,
             "of": "mean",
             "n_observed": 2500,
@@ -209,6 +211,7 @@ class InverseProjection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
+            "method_version": 2,
             "level": 0.95,
             "n_observed": 2500,
             "provisional": False,
@@ -340,6 +343,7 @@ class Verdicts(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
+            "method_version": 2,
             "level": 0.95,
             "n_observed": 2500,
             "provisional": False,
@@ -415,6 +419,18 @@ class ReadingView(BaseModel):
     assurance: float = Field(description="probability that one new training meets the target, at n_assured")
 
 
+class Refitted(BaseModel):
+    """By which versions of the methods a job's curves were kept, and are now that they were fitted anew."""
+
+    model_config = _example(
+        {"job_id": JOB_ID, "before": {"calibrated": 1, "power_law": 1}, "now": {"calibrated": 2, "power_law": 1}}
+    )
+
+    job_id: UUID
+    before: dict[Method, int]
+    now: dict[Method, int]
+
+
 class Curves(BaseModel):
     """The fitted curves of a job."""
 
@@ -431,7 +447,7 @@ class Curves(BaseModel):
                     "direction": "maximize",
                     "bounds": [0.0, 1.0],
                     "method": "power_law",
-                    "method_version": 1,
+                    "method_version": 2,
                     "stored": True,
                     "params": [2.31, 0.49, 0.011],
                     "fit": {

@@ -165,6 +165,10 @@ export class Chart {
     frame.append(
       s("line", { class: "axis", x1: k.left, x2: right, y1: bottom, y2: bottom }),
       s("text", { class: "axis-name", x: right, y: bottom + 38, "text-anchor": "end" }, "training samples (log scale)"),
+      // On a narrow page the two names would run into each other.
+      ...(!k.narrow && this.series.some((one) => one.curve)
+        ? [s("text", { class: "axis-name", x: k.left, y: bottom + 38 }, "bands: 50 and 95 %, of the mean over runs on this test split")]
+        : []),
     );
 
     const named = s("g"); // over the curves, so that it can be read
