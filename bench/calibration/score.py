@@ -25,6 +25,7 @@ from bench.calibration.anchors import ANCHORS
 from bench.calibration.tasks import Lcdb, Studies, Task
 from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.projection import inv_project
+from sufficiency.schemas.words import Of
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -62,7 +63,7 @@ class Predicted:
 QUANTILES = [*(0.5 - level / 2 for level in LEVELS), *(0.5 + level / 2 for level in LEVELS), *_GRID]
 
 
-def here(tasks: Sequence[Task]) -> Predicted:
+def here(tasks: Sequence[Task], of: Of = "mean") -> Predicted:
     """Return what the method as it is now says; print how long it takes."""
     values, quantiles, seconds = [], [], []
     for task in tasks:
@@ -70,11 +71,11 @@ def here(tasks: Sequence[Task]) -> Predicted:
         began = time.perf_counter()
         fit = fit_calibrated(task.series)
         value = fit.value(n)
-        ends = [fit.quantile(n, q) for q in QUANTILES[: 2 * len(LEVELS)]]
+        ends = [fit.quantile(n, q, of=of) for q in QUANTILES[: 2 * len(LEVELS)]]
         inv_project(task.series, fit, float(value[1]))
         seconds.append(time.perf_counter() - began)
         values.append(value)
-        quantiles.append([*ends, *(fit.quantile(n, float(q)) for q in _GRID)])
+        quantiles.append([*ends, *(fit.quantile(n, float(q), of=of) for q in _GRID)])
     print(f"fit + 3 sizes + 3 intervals + inverse {np.median(seconds) * 1e3:.2f} ms (median of {len(tasks)})")
     return Predicted(np.array(values), np.array(quantiles))
 
@@ -150,10 +151,10 @@ def report(title: str, tasks: Sequence[Task], said: dict[str, Predicted], points
         print(f"  {ratio}x MAE of the anchors: {told}", flush=True)
 
 
-def score(tasks: Sequence[Task], revision: str | None, *, anchors: bool) -> None:
+def score(tasks: Sequence[Task], revision: str | None, *, anchors: bool, of: Of = "mean") -> None:
     """Print the scores of all tasks by their source."""
     tasks = [task for task in tasks if np.ptp([*task.series.mean(), *task.truth]) >= LEAST_RANGE]
-    said = {"now": here(tasks)} | ({revision: at_revision(tasks, revision)} if revision else {})
+    said = {"now": here(tasks, of)} | ({revision: at_revision(tasks, revision)} if revision else {})
     points = {}
     for name, anchor in ANCHORS.items():
         if name == "power law" or anchors:
@@ -179,6 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=Path, nargs="+", default=[HERE / "studies.npz", HERE / "quick_studies.npz"])
     parser.add_argument("--apart", action="store_true", help="the studies kept apart, not those that were learned from")
+    parser.add_argument("--population", action="store_true", help="accuracies on tiny test splits, for all other data")
     parser.add_argument("--lcdb", type=Path, help="lcdb_dev.npz: score this instead of the studies")
     parser.add_argument("--cap", type=int, default=400, help="of LCDB, so many tasks of each kind")
     parser.add_argument("--against", metavar="REV", help="a revision of this repository, to score beside")
@@ -189,8 +191,9 @@ def main() -> None:
         kinds = (list(data.scored_means()), list(data.scored_several(5)), list(data.scored_several(1)))
         tasks = [kind[i] for kind in kinds for i in np.random.default_rng(0).permutation(len(kind))[: options.cap]]
     else:
-        tasks = list(Studies(options.studies, apart=options.apart).tasks(0, scored=True))
-    score(tasks, options.against, anchors=options.anchors)
+        studies = Studies(options.studies, apart=options.apart)
+        tasks = list(studies.population_tasks() if options.population else studies.tasks(0, scored=True))
+    score(tasks, options.against, anchors=options.anchors, of="population" if options.population else "mean")
 
 
 if __name__ == "__main__":

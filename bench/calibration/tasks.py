@@ -205,6 +205,8 @@ class Studies:
 
     def __init__(self, files: Sequence[Path], *, apart: bool) -> None:
         self.curves: list[Curve] = []
+        # By study, the accuracy on all data that a tiny test split was drawn from, and the items of the split.
+        self.population: dict[str, tuple[Array, int]] = {}
         for file in files:
             z = np.load(file)
             names = z["studies"].tolist()
@@ -214,6 +216,9 @@ class Studies:
             ns, values = z["n"], z["values"]
             for k, of in enumerate(z["study"].tolist()):
                 metric = metrics[k]
+                if bool(kept[of]) == apart and metric == "Accuracy@population":
+                    n = int((ns[k] > 0).sum())
+                    self.population[names[of]] = values[k][:, :n].astype(np.float64), int(z["n_test"][of])
                 if bool(kept[of]) != apart or metric not in METRICS:
                     continue
                 n = ns[k][ns[k] > 0].astype(np.float64)
@@ -229,6 +234,17 @@ class Studies:
             for curve in of_study:
                 alike = sum(other.metric == curve.metric for other in of_study)
                 yield from self._of_curve(curve, scalars, alike, rng, scored=scored)
+
+    def population_tasks(self) -> Iterator[Task]:
+        """Yield, as `tasks` scored, accuracies on tiny test splits whose truth is that of the population."""
+        for curve in self.curves:
+            if curve.metric != "Accuracy" or curve.study not in self.population:
+                continue
+            values, items = self.population[curve.study]
+            for task in self._of_curve(curve, [], 1, np.random.default_rng(0), scored=True):
+                last = int(np.flatnonzero(curve.n == task.series.n[-1])[0])
+                truth = values[:, last + 1 :].mean(axis=0)
+                yield replace(task, source="population/Accuracy", series=task.series.of_items(items), truth=truth)
 
     def _of_curve(
         self, curve: "Curve", scalars: Sequence["Curve"], alike: int, rng: np.random.Generator, *, scored: bool

@@ -157,8 +157,12 @@ class Series:
         return np.ldexp(present, -power), power
 
 
-def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
+def series_from_rows(
+    rows: Iterable[Row], metrics: Mapping[str, MetricSpec], errors: Iterable[tuple[int, Mapping[str, float]]] = ()
+) -> list[Series]:
     """Gather rows of (run, step, n, metric, class index or `SCALAR`, value or None) into one series a metric and class.
+
+    `errors` are, for each cell that has some, its step and, by metric of one number, what the test split alone adds.
 
     A metric that nobody declared is read by its name and its values, of all classes alike: see `assumed.assume`.
     """
@@ -172,7 +176,7 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
     column = {step: k for k, step in enumerate(sorted(sizes, key=lambda step: (sizes[step], step)))}
     n_of = np.array([sizes[step] for step in column], dtype=np.float64)
     result = []
-    ranges = _ranges(cells)
+    ranges, told = _ranges(cells), list(errors)
     for (metric, class_index), entries in sorted(cells.items()):
         values = np.full((runs, len(column)), np.nan)
         for run, step, value in entries:
@@ -187,9 +191,25 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
                 spec.direction,
                 spec.bounds,
                 family_of(metric, spec),
+                _mean_errors(metric, list(column), told) if class_index == SCALAR else None,
             )
         )
     return with_companions(result)
+
+
+def _mean_errors(
+    metric: str, steps: Sequence[int], told: Sequence[tuple[int, Mapping[str, float]]]
+) -> NDArray[np.float64] | None:
+    """Return what the test split adds to a metric at each step, the mean over its cells; None where none says so."""
+    of_step: dict[int, list[float]] = {}
+    for step, errors in told:
+        if metric in errors:
+            of_step.setdefault(step, []).append(errors[metric])
+    if not of_step:
+        return None
+    places = [k for k, step in enumerate(steps) if step in of_step]
+    # A step whose cells do not say is taken for what its neighbours say.
+    return np.interp(np.arange(len(steps)), places, [float(np.mean(of_step[steps[k]])) for k in places])
 
 
 def with_companions(measured: Sequence[Series]) -> list[Series]:

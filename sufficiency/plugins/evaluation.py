@@ -9,9 +9,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins import standard_errors
 from sufficiency.plugins.answers import Answers, answers_of
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logits, expect_task
+from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -32,7 +34,8 @@ class Classification:
     Notes
     -----
     AUROC and TPR average over the classes that have test items; a class without any would count as zero, and no
-    model, however good, could then come near 1.
+    model, however good, could then come near 1. AUROC, F1 and log loss are given with the standard error that the test
+    items' own chance leaves them.
     """
 
     tasks = ("classification",)
@@ -91,7 +94,9 @@ class Classification:
                 if answers.scores is None:
                     return [("AUROC", math.nan)]
                 by_class = multiclass_auroc(answers.scores, target, num_classes=classes, average="none")
-                return [("AUROC", float(by_class[_measurable(target, classes)].mean()))]
+                counted = _measurable(target, classes)
+                error = standard_errors.of_auroc(answers.scores.double().numpy(), target.numpy(), counted.numpy())
+                return [("AUROC", Measured(by_class[counted].mean(), error))]
             case "tpr_at_fpr":
                 if answers.scores is None:
                     raise TypeError(
@@ -99,11 +104,11 @@ class Classification:
                     )
                 return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, answers.scores, target))]
             case "f1":
-                return [
-                    ("F1", float(multiclass_f1_score(answers.labels, target, num_classes=classes, average="macro")))
-                ]
+                f1 = multiclass_f1_score(answers.labels, target, num_classes=classes, average="macro")
+                return [("F1", Measured(f1, standard_errors.of_f1(answers.labels.numpy(), target.numpy(), classes)))]
             case "log_loss":
-                return [("LogLoss", answers.log_loss(target))]
+                losses = answers.log_losses(target)
+                return [("LogLoss", Measured(losses.mean(), standard_errors.of_mean(losses.numpy())))]
             case _:
                 hits = torch.bincount(target[answers.labels == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]

@@ -63,6 +63,11 @@ class CellDetails(BaseModel):
         "get_all_params(), and parameters that the strategy changed",
     )
     warnings: list[TrainingWarning] = Field(default_factory=list)
+    test_sd: dict[str, float] | None = Field(
+        None,
+        description="by metric, what the test split's own chance adds to the value, where the evaluation says so",
+        exclude_if=lambda found: found is None,
+    )
     cut: bool = Field(False, description="there was more than is kept")
 
 
