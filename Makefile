@@ -41,7 +41,7 @@ format: venv ## Put the code into its standard form
 
 # Two files at a time: what a file's fixtures start is started once.
 test: venv ## The tests, all but the slow ones
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --parts
 
 test-slow: venv ## The slow tests
 	$(BIN)/pytest -m slow --timeout 3600

@@ -98,8 +98,9 @@ def serve(host: Host = None, port: Port = None) -> None:
 
     configure_logging()
     settings = get_settings()
-    host = settings.host if host is None else host
-    _refuse_exposure(settings, host)
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=given)
+    _refuse_exposure(settings, settings.host)
     try:
         api = create_app(settings)
     except BadKeyFile as error:
@@ -109,8 +110,8 @@ def serve(host: Host = None, port: Port = None) -> None:
     gc.freeze()
     uvicorn.run(
         api,
-        host=host,
-        port=settings.port if port is None else port,
+        host=settings.host,
+        port=settings.port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end

@@ -1,8 +1,13 @@
 """What a service says no with: a type with a status and a stable code, which the HTTP side renders as a problem."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TypedDict
+
+from sufficiency.schemas.limits import DETAIL_CHARACTERS, ERRORS, POINTER_CHARACTERS
+
+LONGEST_COMPARED, MOST_COMPARED = 100, 1000
 
 
 class FieldError(TypedDict):
@@ -10,6 +15,38 @@ class FieldError(TypedDict):
 
     pointer: str
     detail: str
+
+
+class Faults(list[FieldError]):
+    """The first bad fields of a request, and how many there are."""
+
+    def __init__(self, listed: Iterable[FieldError], total: int) -> None:
+        super().__init__(listed)
+        self.total = total
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> "Faults":
+        """Return bad fields as they are answered: no more than a reader looks at, and none longer."""
+        total = errors.total if isinstance(errors, Faults) else len(errors)
+        first = islice(errors, ERRORS)
+        return cls(
+            (field_error(shortened(e["pointer"], POINTER_CHARACTERS), shortened(e["detail"])) for e in first), total
+        )
+
+
+def told(errors: Sequence[FieldError]) -> str:
+    """Return bad fields in a sentence: the first three, and how many more there are."""
+    total = errors.total if isinstance(errors, Faults) else len(errors)
+    first = "; ".join(f"{shortened(e['pointer'], POINTER_CHARACTERS)}: {e['detail']}" for e in errors[:3])
+    return first + (f"; and {total - 3} more" if total > 3 else "")
+
+
+def shortened(text: str, most: int = DETAIL_CHARACTERS) -> str:
+    """Return a text of at most so many characters; what is left out is from its middle."""
+    if len(text) <= most:
+        return text
+    head = most * 2 // 3
+    return f"{text[:head]} … {text[len(text) - (most - head - 3) :]}"
 
 
 class ServiceError(Exception):
@@ -42,7 +79,7 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.code = code or type(self).code
-        self.errors = list(errors)
+        self.errors = Faults.of(errors)
         self.headers = dict(headers or {})
 
 
@@ -88,7 +125,8 @@ def field_error(where: str, detail: str) -> FieldError:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return the known names that are like a name, or the first of them all."""
-    if close := difflib.get_close_matches(name, known, n=3, cutoff=0.5):
+    # Likeness takes the product of both lengths, for each of the names.
+    if close := difflib.get_close_matches(name[:LONGEST_COMPARED], known[:MOST_COMPARED], n=3, cutoff=0.5):
         return f"nearest: {', '.join(close)}"
     more = f" and {len(known) - 10} more" if len(known) > 10 else ""
     return f"known: {', '.join(list(known)[:10])}{more}"

@@ -27,6 +27,7 @@ from app.results import asked, cells, compared, exported, foreseen, measured, pi
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
+from app.web.browsers import BrowserGuard
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     problem.install(app)
     for router in routers:

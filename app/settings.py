@@ -1,14 +1,18 @@
 """Every setting of the service, those of client and trainers among them."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ByteSize, Field, field_validator
+from pydantic_settings import NoDecode
 
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
 
+# A name, all names below one, or all names
+HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
 Access = Literal["open", "keys"]
 WebhookAddresses = Literal["public", "private", "loopback"]
 
@@ -23,6 +27,11 @@ class Settings(sufficiency.settings.Settings):
     # The API
     host: str = Field("127.0.0.1", description="address to listen on; loopback unless told otherwise")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="','-separated names under which the service is reached, besides addresses and localhost; `*.name` "
+        "for all below a name",
+    )
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
 
@@ -68,6 +77,19 @@ class Settings(sufficiency.settings.Settings):
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
     webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
     webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(host.strip() for host in value.split(",") if host.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no name of a host: write one like sufficiency.example.org, without port")
+        return value
 
     @field_validator("trainer_python")
     @classmethod

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sufficiency.schemas.words import DEFAULT_URL
 
 PREFIX = "SUFFICIENCY_"
-SEPARATORS = {"data_roots": ":", "plugins": ";", "plugin_path": ":"}
+SEPARATORS = {"data_roots": ":", "plugins": ";", "plugin_path": ":", "allowed_hosts": ","}
 
 
 class Settings(BaseSettings):

@@ -11,7 +11,21 @@ from app.db.migrate import upgrade
 from app.settings import Settings
 from app.standalone.servers import EmbeddedServers
 from tests.support.order import longest_first, scheduler
+from tests.support.parts import table
 from tests.support.servers import TEMPLATE, Servers, new_database, run_sql, url_of
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test` asks for."""
+    parser.addoption("--parts", action="store_true", help="say what each part of the tests takes")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what each part took."""
+    if config.getoption("parts"):
+        terminalreporter.section("parts")
+        for line in table(report for reports in terminalreporter.stats.values() for report in reports):
+            terminalreporter.write_line(line)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,10 +24,11 @@ PACKAGES = [name.removesuffix("*") for name in PYPROJECT["tool"]["setuptools"]["
 
 
 @pytest.mark.parametrize("module", ["app.main", "app.commands", "sufficiency.cli.commands", "app.standalone.service"])
-def test_what_the_api_s_image_runs_leaves_torch_and_worker_alone(module: str) -> None:
+def test_what_the_api_s_image_runs_leaves_torch_and_worker_alone_and_starts_fast(module: str) -> None:
     loaded = python("-c", f"import sys, {module}; print(*sys.modules)").split()
     assert module in loaded
     assert not {"torch", "worker", "dataeval"} & set(loaded)
+    assert not {"matplotlib", "scipy.stats"} & set(loaded), "each takes a second of every start"
 
 
 def imports(path: Path) -> set[str]:

@@ -14,7 +14,7 @@ from typing import IO
 import sufficiency.settings
 from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
-from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
 from sufficiency.training.messages import Answer, Introduction, Request, read_answer
 from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
 
@@ -151,6 +151,8 @@ class TrainerProcess:
                 if line is None:
                     raise self._death()
             return line
+        except MessageTooLong as error:
+            raise self._confusion(str(error)) from None
         except ChannelClosed:
             raise self._death() from None
 

@@ -13,7 +13,7 @@ from app.access.caller import caller_of
 from app.access.door import Door
 from app.access.errors import Forbidden
 from app.db.tables import ApiKey, Project
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep
@@ -86,7 +86,7 @@ def list_keys(request: Request, session: SessionDep, limit: Limit = 100, cursor:
     return Page(items=[_key(session, key) for key in rows], next_cursor=following)
 
 
-@router.post("/keys", status_code=201, dependencies=[Depends(require_json)], responses=documented(400, 413, 415))
+@router.post("/keys", status_code=201, responses=documented(400, 413))
 def create_key(
     request: Request,
     response: Response,
@@ -126,9 +126,7 @@ def list_projects(request: Request, session: SessionDep) -> Page[ProjectView]:
     return Page(items=[ProjectView.model_validate(one) for one in found], next_cursor=None)
 
 
-@router.post(
-    "/projects", status_code=201, dependencies=[Depends(require_json)], responses=documented(400, 409, 413, 415)
-)
+@router.post("/projects", status_code=201, responses=documented(400, 409, 413))
 def create_project(
     session: SessionDep,
     body: Annotated[NewProject, BeforeValidator(plain_json), Body(openapi_examples={"new": NEW_PROJECT})],
@@ -153,8 +151,8 @@ def list_members(request: Request, session: SessionDep) -> Page[MemberView]:
 
 @router.put(
     "/members/{subject:path}",
-    dependencies=[Depends(require_json), LookAnew],
-    responses=documented(400, 413, 415),
+    dependencies=[LookAnew],
+    responses=documented(400, 413),
 )
 def put_member(
     request: Request,

@@ -2,17 +2,18 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.catalog import datasets, plugins, verification, versions, workers
 from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Plugin
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
 from sufficiency.schemas.datasets import DatasetView, NewDataset, NewVersion
+from sufficiency.schemas.limits import NAME_CHARACTERS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.plugins import PluginView
 from sufficiency.schemas.words import PluginKind
@@ -57,7 +58,7 @@ VERSION_EXAMPLES = {
 }
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
-DatasetName = Annotated[str, Path(max_length=200)]
+DatasetName = Annotated[str, Path(max_length=NAME_CHARACTERS)]
 
 
 def _view(plugin: Plugin, live: LiveWorkers) -> PluginView:
@@ -108,11 +109,10 @@ def _dataset_view(dataset: Dataset, live: LiveWorkers) -> DatasetView:
     "/datasets",
     tags=["datasets"],
     status_code=201,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": DatasetView, "description": "The same dataset was registered already"},
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the dataset"}}},
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_dataset(
@@ -150,11 +150,10 @@ def get_dataset(session: SessionDep, settings: SettingsDep, name: DatasetName) -
     "/datasets/{name}/versions",
     tags=["datasets"],
     status_code=201,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": DatasetView, "description": "The latest version adds just this already"},
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the version"}}},
-        **documented(400, 404, 409, 413, 415),
+        **documented(400, 404, 409, 413),
     },
 )
 def create_dataset_version(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.curves.details import warnings_of_learner
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
+from app.db.engine import reads_no_more
 from app.db.tables import Curve, EarlierCurve, Job
 from sufficiency.answers.errors import BadQuestion
 from sufficiency.answers.study import (
@@ -176,18 +177,43 @@ def fitted_study(
     study = study_of(session, job)
     present = versions_of(session, job)[method]
     asked = version or present
-    kept = _kept_study(session, job, study, metrics, method, classes, asked)
-    if kept is None and asked != present:
+    found = _kept_study(session, job, study, metrics, method, classes, asked)
+    if found is None and asked != present:
         detail = f"No curves by version {asked} of {method} are kept of this job; it goes by version {present}."
         raise BadQuestion(detail, "unknown_method_version", "method_version")
-    return kept or _measured_study(session, job, study, metrics, method, classes)
+    if found is None:
+        loaded = _load(session, job, study, metrics, method, classes)
+        reads_no_more(session)
+        return fit_study(loaded.study, loaded.series, method, loaded.kept, loaded.version)
+    reads_no_more(session)
+    return found
 
 
 def measured_study(
     session: Session, job: Job, metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> FittedStudy[Series]:
     """Return what `fitted_study` does, by the method with intervals, with all that the job measured."""
-    return _measured_study(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+    [study] = measured_studies(session, [job], metrics, classes)
+    return study
+
+
+def measured_studies(
+    session: Session, jobs: Sequence[Job], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
+) -> list[FittedStudy[Series]]:
+    """Return what `measured_study` does, of several jobs; all of them are read before the first is fitted."""
+    loaded = [_load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes) for job in jobs]
+    reads_no_more(session)
+    return [fit_study(one.study, one.series, DEFAULT_METHOD, one.kept, one.version) for one in loaded]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """What fitting a job takes, read from the database; `kept` are fits by `version` of the method."""
+
+    study: Study
+    series: Sequence[Series]
+    kept: Mapping[Key, tuple[Fit, Backtest]]
+    version: int
 
 
 def _kept_study(
@@ -219,20 +245,21 @@ def _kept_study(
     return FittedStudy(study, method, kept["n_observed"], curves, skipped, version)
 
 
-def _measured_study(
+def _load(
     session: Session,
     job: Job,
     study: Study,
     metrics: Sequence[str] | None,
     method: Method,
     classes: Sequence[str] | None,
-) -> FittedStudy[Series]:
+) -> _Loaded:
+    """Read what a job measured and, where it has completed, the fits that were kept."""
     series = choose(study, load_series(session, job), metrics, classes)
     version = versions_of(session, job)[method]
     kept = {} if study.provisional else stored_fits(session, job, method, version)
     # Where some fits are lost, what is answered is of one version: the present one.
     whole = all(key(one) in kept for one in series)
-    return fit_study(study, series, method, kept if whole or version == METHOD_VERSIONS[method] else {}, version)
+    return _Loaded(study, series, kept if whole or version == METHOD_VERSIONS[method] else {}, version)
 
 
 def stored_fits(session: Session, job: Job, method: Method, version: int) -> dict[Key, tuple[Fit, Backtest]]:

@@ -114,6 +114,14 @@ class Database:
         self.engine.dispose()
 
 
+def reads_no_more(session: Session) -> None:
+    """End a transaction that only reads, before a long reckoning: PostgreSQL would take it for one that stands still.
+
+    What was read stays; the session cannot be asked for more.
+    """
+    session.commit()
+
+
 def reason_of(error: SQLAlchemyError) -> str:
     """Return what the database says is wrong, in a line; its URL may hold a password, and is not in it."""
     return str(getattr(error, "orig", error)).splitlines()[0]

@@ -12,7 +12,7 @@ from app.catalog.plugins import configure, declared_metrics, load_plugins
 from app.catalog.workers import live_workers
 from app.curves.kinks import known_learner, met_on
 from app.db.tables import Dataset, Plugin
-from app.errors import Conflict, FieldError, Invalid, field_error, pointer
+from app.errors import Conflict, FieldError, Invalid, field_error, pointer, told
 from app.jobs import repository
 from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
@@ -167,7 +167,7 @@ def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepare
 
 def invalid(errors: Sequence[FieldError], code: str = "invalid_job") -> Invalid:
     """Return the problem of bad fields."""
-    return Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), code=code, errors=errors)
+    return Invalid(told(errors), code=code, errors=errors)
 
 
 def _steps(spec: JobSpec, dataset: Dataset, settings: Settings) -> list[int] | None:

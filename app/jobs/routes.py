@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, TypeAdapter
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
 from app.jobs.following import MOST_EVENTS, Feed
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep, short_transaction
@@ -26,6 +26,7 @@ from sufficiency.schemas.jobs import (
     PlanView,
     ProgressView,
 )
+from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import JobState
@@ -83,11 +84,10 @@ def _view(info: service.JobInfo) -> JobView:
     "/jobs",
     status_code=201,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {"model": JobView | PlanView, "description": "A replay: the job as it is now. Or the plan of a dry run"},
         201: LOCATION,
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_job(
@@ -106,7 +106,7 @@ def create_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body answer the same job again"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body answer the same job again"),
     ] = None,
     dry_run: DryRun = False,
 ) -> Response:
@@ -154,7 +154,9 @@ def create_job(
 
 
 async def _labels(
-    label: Annotated[list[str] | None, Query(description="name:value; repeatable, all must hold")] = None,
+    label: Annotated[
+        list[str] | None, Query(max_length=LABELS, description="name:value; repeatable, all must hold")
+    ] = None,
 ) -> dict[str, str]:
     wanted: dict[str, str] = {}
     for text in label or []:
@@ -171,7 +173,7 @@ def list_jobs(
     session: SessionDep,
     settings: SettingsDep,
     labels: Annotated[dict[str, str], Depends(_labels)],
-    state: Annotated[list[JobState] | None, Query(description="repeatable: any of these")] = None,
+    state: Annotated[list[JobState] | None, Query(max_length=CHOSEN, description="repeatable: any of these")] = None,
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
@@ -217,13 +219,12 @@ def retry_job(session: SessionDep, settings: SettingsDep, job_id: UUID, start_an
     "/jobs/{job_id}/extend",
     status_code=202,
     response_model=JobView,
-    dependencies=[Depends(require_json)],
     responses={
         200: {
             "model": JobView | ExtensionPlanView,
             "description": "A replay: the job as it is now. Or the plan of a dry run",
         },
-        **documented(400, 404, 409, 413, 415),
+        **documented(400, 404, 409, 413),
     },
 )
 def extend_job(
@@ -242,7 +243,7 @@ def extend_job(
     ],
     idempotency_key: Annotated[
         str | None,
-        Header(min_length=1, max_length=255, description="the same key and body extend the job once"),
+        Header(min_length=1, max_length=KEY_CHARACTERS, description="the same key and body extend the job once"),
     ] = None,
     dry_run: DryRun = False,
     start_anew: StartAnew = False,

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from app.web.headers import PAGE_POLICY
+
 router = APIRouter(include_in_schema=False)
 
 AcceptEncoding = Annotated[str, Header()]
@@ -23,23 +25,8 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Scripts and styles of our own only, none inline: a metric's name could at worst be shown, never run.
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": PAGE_POLICY,
     # Asked for again each time, and answered 304: after an upgrade nobody sees old modules beside new ones.
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from app.curves.keeping import fitted_study, measured_study
 from app.jobs.service import get_job
-from app.results.parameters import MAX_QUESTIONS, REFUSALS, Classes, Level, Method, Metrics, Version
+from app.results.parameters import REFUSALS, Classes, Level, Method, Metrics, Version
 from app.web.problem import documented
 from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
@@ -18,6 +18,7 @@ from sufficiency.answers.tables import inverse_table, projection_table
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict as judge
 from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.schemas.limits import QUESTIONS
 from sufficiency.schemas.results import Curves, InverseProjection, Projection, Verdicts
 from sufficiency.schemas.words import DEFAULT_METHOD, Of
 
@@ -31,7 +32,7 @@ def project(
     as_csv: AsCsv,
     n: Annotated[
         list[Annotated[int, Query(ge=1, le=2**53)]],
-        Query(min_length=1, max_length=MAX_QUESTIONS, description="training-set sizes; repeatable", examples=[[5000]]),
+        Query(min_length=1, max_length=QUESTIONS, description="training-set sizes; repeatable", examples=[[5000]]),
     ],
     metric: Metrics = None,
     level: Level = DEFAULT_LEVEL,
@@ -66,7 +67,7 @@ def inv_project(
         list[str],
         Query(
             min_length=1,
-            max_length=MAX_QUESTIONS,
+            max_length=QUESTIONS,
             description="0.93 for every metric whose bounds admit it, or Accuracy:0.93; repeatable",
             examples=[["0.93"]],
         ),
@@ -94,7 +95,7 @@ def verdict(
     min_gain: Annotated[
         list[str] | None,
         Query(
-            max_length=MAX_QUESTIONS,
+            max_length=QUESTIONS,
             description="what doubling the data must bring to be worth it, in the metric's units: 0.01 for all, "
             "or Accuracy:0.01; repeatable. Else a tenth of what is left to the best value, or of the measured range "
             "where there is none; at least the test split's own noise",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.curves.keeping import measured_study
+from app.curves.keeping import measured_studies
 from app.errors import Invalid, field_error
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Level, Metrics
@@ -14,11 +14,10 @@ from app.web.session import SessionDep
 from sufficiency.answers.comparison import compare
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.limits import COMPARED
 from sufficiency.schemas.results import OTHER_ID, ComparisonView
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
-
-_MAX_COMPARED = 10
 
 
 @router.get("/compare", responses=documented(409))
@@ -28,7 +27,7 @@ def compare_jobs(
         list[UUID],
         Query(
             min_length=2,
-            max_length=_MAX_COMPARED,
+            max_length=COMPARED,
             description="the jobs; the first is what the others are compared with",
             examples=[[JOB_ID, OTHER_ID]],
         ),
@@ -43,4 +42,4 @@ def compare_jobs(
     if len(set(job)) < len(job):
         detail = "A job is named twice; name different jobs."
         raise Invalid(detail, errors=[field_error("job", detail)])
-    return compare([measured_study(session, get_job(session, job_id)) for job_id in job], metric, level)
+    return compare(measured_studies(session, [get_job(session, job_id) for job_id in job]), metric, level)

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Query
 
 from app.web.problem import documented
+from sufficiency.schemas.limits import CHOSEN
 from sufficiency.schemas.words import Method as MethodName
 
-MAX_QUESTIONS = 1000
 # What every question may be refused with, as its router documents it.
 REFUSALS = documented(404, 422, 503)
 
@@ -27,6 +27,10 @@ Version = Annotated[
 ]
 Classes = Annotated[
     list[str] | None,
-    Query(alias="class", description="of metrics with a value a class, only these, by name or index; repeatable"),
+    Query(
+        alias="class",
+        max_length=CHOSEN,
+        description="of metrics with a value a class, only these, by name or index; repeatable",
+    ),
 ]
-Metrics = Annotated[list[str] | None, Query(description="only these metrics; repeatable")]
+Metrics = Annotated[list[str] | None, Query(max_length=CHOSEN, description="only these metrics; repeatable")]

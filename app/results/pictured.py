@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app.curves.keeping import measured_study
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS
+from app.web.headers import PICTURE_POLICY
 from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.drawing import draw
@@ -75,8 +76,7 @@ def plot_job(
     content = draw(_figure(session, job_id, metric, class_, target), kind, theme)
     headers = {
         "Content-Disposition": f'inline; filename="{job_id}.{kind}"',
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": PICTURE_POLICY,
     }
     return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)
 

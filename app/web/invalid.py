@@ -1,6 +1,7 @@
 """What pydantic finds wrong with a request, as bad fields of the document that the client wrote."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -8,18 +9,35 @@ from fastapi import Request
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from app.errors import FieldError, field_error, nearest, pointer
+from app.errors import Faults, field_error, nearest, pointer
 from sufficiency.schemas.faults import alternatives, instead, required
+from sufficiency.schemas.limits import ERRORS
 
 # What pydantic says of every branch of a union that the value was not meant for.
 MISMATCHES = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 
 
-def field_errors(found: Sequence[Any], body: Any, asked: Any = None) -> list[FieldError]:
-    """Return pydantic's errors with pointers into the request as the client wrote it.
+@dataclass(frozen=True)
+class _Placed:
+    """One of pydantic's errors, where it is in the client's document; its words are made when they are wanted."""
+
+    where: str
+    fault: Any
+    branch: bool = False  # the place has branches of a union in it, which are no part of the document
+    parts: Sequence[Any] = ()
+    in_body: bool = False
+
+    @property
+    def mismatch(self) -> bool:
+        return self.fault["type"] in MISMATCHES
+
+
+def field_errors(found: Sequence[Any], body: Any, asked: Any = None) -> Faults:
+    """Return pydantic's errors with pointers into the request as the client wrote it: the first few, and how many.
 
     Pydantic names the branches of a union as if they were fields; they are no part of the client's document, and the
-    branch that the value was plainly not meant for says nothing.
+    branch that the value was plainly not meant for says nothing. A small document can have as many errors as bytes, so
+    each is looked at by itself, and words are made for those alone that are answered.
 
     Parameters
     ----------
@@ -30,30 +48,45 @@ def field_errors(found: Sequence[Any], body: Any, asked: Any = None) -> list[Fie
     asked : type, optional
         What the body should have been, for the names of fields that there are.
     """
-    placed: list[tuple[str, bool, Any]] = []
-    for one in found:
-        source, *parts = one["loc"]
-        if source == "body" and one["type"] == "json_invalid":
-            said = ValueError(f"not JSON: {one['ctx']['error']} at character {parts[0]}")
-            placed.append(("#", False, {"type": "value_error", "ctx": {"error": said}}))
-        elif source == "body":
-            inside, skipped = _inside(body, parts, one["type"] == "missing")
-            placed.append((pointer(*inside), skipped, {**one, "words": _words(one, asked, parts)}))
-        else:
-            placed.append((str(parts[0]) if parts else str(source), False, one))
-    wrong: list[tuple[str, str, str]] = []
-    for where, branch, one in placed:
-        better = any(
-            other is not one and (w == where or w.startswith(where + "/")) and other["type"] not in MISMATCHES
-            for w, _, other in placed
-        )
-        if branch and one["type"] in MISMATCHES and better:
+    placed = [_place(one, body) for one in found]
+    # Where something better is said, at a place or inside of it.
+    better = {place for one in placed if not one.mismatch for place in _ancestors(one.where)}
+    groups: list[list[_Placed]] = []
+    for one in placed:
+        if one.branch and one.mismatch and one.where in better:
             continue
-        words, given = one.get("words") or required(one), instead(one)
-        if branch and wrong and wrong[-1][0] == where:
-            words, given = alternatives(wrong.pop()[1], words), given
-        wrong.append((where, words, given))
-    return [field_error(where, words + given) for where, words, given in wrong]
+        if one.branch and groups and groups[-1][0].where == one.where:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return Faults([field_error(group[0].where, _said(group, asked)) for group in groups[:ERRORS]], len(groups))
+
+
+def _place(one: Any, body: Any) -> _Placed:
+    source, *parts = one["loc"]
+    if source != "body":
+        return _Placed(str(parts[0]) if parts else str(source), one)
+    if one["type"] == "json_invalid":
+        said = ValueError(f"not JSON: {one['ctx']['error']} at character {parts[0]}")
+        return _Placed("#", {"type": "value_error", "ctx": {"error": said}})
+    inside, skipped = _inside(body, parts, one["type"] == "missing")
+    return _Placed(pointer(*inside), one, skipped, parts, True)
+
+
+def _ancestors(where: str) -> Iterator[str]:
+    yield where
+    while "/" in where:
+        where = where.rpartition("/")[0]
+        yield where
+
+
+def _said(group: Sequence[_Placed], asked: Any) -> str:
+    """Return what is wrong at one place; branches of a union are alternatives."""
+    words, given = "", ""
+    for one in group:
+        own = _words(one.fault, asked, one.parts) if one.in_body else required(one.fault)
+        words, given = (alternatives(words, own) if words else own), instead(one.fault)
+    return words + given
 
 
 def body_asked_for(request: Request) -> Any:

@@ -1,4 +1,4 @@
-"""What a request may carry: how much, in which media type, and which characters and numbers."""
+"""What a request may carry: how much, and which characters and numbers."""
 
 import math
 from typing import Any
@@ -7,10 +7,10 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import FieldError, Invalid, field_error, pointer
+from app.errors import FieldError, Invalid, field_error, pointer, told
 from app.web.problem import problem_response
+from sufficiency.schemas.limits import DEPTH, ERRORS
 
-MAX_DEPTH = 32
 MAX_INTEGER = 2**63
 
 
@@ -53,14 +53,6 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
 
-async def require_json(request: Request) -> None:
-    """Refuse a body that is not declared as JSON."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    main, _, sub = media_type.partition("/")
-    if main != "application" or not (sub == "json" or sub.endswith("+json")):
-        raise HTTPException(415, "Send the body as JSON, with the header Content-Type: application/json.")
-
-
 async def refuse_nul(request: Request) -> None:
     """Refuse NUL characters in path and query: PostgreSQL has no text with them."""
     if "\x00" in request.url.path or "\x00" in request.scope["path"]:
@@ -83,7 +75,7 @@ def plain_json(body: Any) -> Any:
     """
     errors: list[FieldError] = []
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), body)]
-    while waiting and len(errors) < 20:
+    while waiting and len(errors) < ERRORS:
         where, value = waiting.pop()
         problem = None
         if isinstance(value, str):
@@ -94,8 +86,8 @@ def plain_json(body: Any) -> Any:
             problem = None if -MAX_INTEGER <= value < MAX_INTEGER else "an integer beyond 64 bits"
         elif isinstance(value, float):
             problem = None if math.isfinite(value) else "not a finite number"
-        elif len(where) >= MAX_DEPTH:
-            problem = f"nested more than {MAX_DEPTH} deep"
+        elif len(where) >= DEPTH:
+            problem = f"nested more than {DEPTH} deep"
         elif isinstance(value, dict):
             for key, inner in value.items():
                 if found := _text_problem(key):
@@ -107,7 +99,7 @@ def plain_json(body: Any) -> Any:
         if problem:
             errors.append(field_error(pointer(*where), problem))
     if errors:
-        raise Invalid("; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3]), errors=errors)
+        raise Invalid(told(errors), errors=errors)
     return body
 
 

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app.web.problem import MEDIA_TYPE
+from app.web.browsers import refusals
+from app.web.problem import MEDIA_TYPE, documented
 from sufficiency.schemas.problems import ProblemDetails
 
 TAGS = [
@@ -48,7 +49,9 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             for path in document["paths"].values():
-                for operation in path.values():
+                for method, operation in path.items():
+                    for status, response in documented(*refusals(method)).items():
+                        operation["responses"].setdefault(str(status), response)
                     operation["responses"].setdefault(
                         "default",
                         {

@@ -10,11 +10,12 @@ from fastapi import Query
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import Invalid, field_error
+from sufficiency.schemas.limits import CURSOR_CHARACTERS
 
 T = TypeVar("T")
 K = TypeVar("K")
 
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=CURSOR_CHARACTERS, description="`next_cursor` of the page before")]
 
 
 def encode_cursor(key: Any) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from app.db.engine import DATABASE_AWAY
-from app.errors import Conflict, FieldError, Invalid, NotFound, ServiceError, field_error
+from app.errors import Conflict, Faults, FieldError, Invalid, NotFound, ServiceError, field_error, shortened, told
+from app.web.headers import GUARDS
 from app.web.invalid import body_asked_for, field_errors
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.extras import MissingExtra
@@ -60,12 +61,15 @@ def problem_response(
         "type": f"urn:sufficiency:problem:{code}",
         "title": title,
         "status": status,
-        "detail": detail,
-        "instance": request.url.path,
+        "detail": shortened(detail),
+        "instance": shortened(request.url.path),
         "code": code,
     }
     if errors:
-        content["errors"] = list(errors)
+        listed = Faults.of(errors)
+        content["errors"] = listed
+        if listed.total > len(listed):
+            content["errors_total"] = listed.total
     return JSONResponse(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -125,10 +129,7 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = field_errors(error.errors(), error.body, body_asked_for(request))
-    detail = "; ".join(f"{e['pointer']}: {e['detail']}" for e in errors[:3])
-    if len(errors) > 3:
-        detail += f"; and {len(errors) - 3} more"
-    return problem_response(request, 422, "invalid_request", "The request is not valid", detail, errors)
+    return problem_response(request, 422, "invalid_request", "The request is not valid", told(errors), errors)
 
 
 def _said(error: Exception) -> str:
@@ -163,4 +164,5 @@ def _database_away(request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises it on after this answer, so that the server logs the traceback.
     detail = "The service made a mistake; its log says more. The same request may work later."
-    return problem_response(request, 500, "internal_error", "Internal server error", detail)
+    # It leaves outside of all that puts something on an answer.
+    return problem_response(request, 500, "internal_error", "Internal server error", detail, headers=GUARDS)

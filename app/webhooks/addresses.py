@@ -1,8 +1,13 @@
 """Which addresses a webhook may reach: the service must not become a way into what only the service can reach."""
 
 import ipaddress
+import socket
+from collections.abc import Collection
 from typing import Literal
 from urllib.parse import urlsplit
+
+from app.settings import Settings
+from sufficiency.schemas.limits import URL_CHARACTERS
 
 Reach = Literal["public", "private", "loopback"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -11,7 +16,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "192.0.0.192")))
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 SETTING = "SUFFICIENCY_WEBHOOK_ADDRESSES"
-LONGEST_URL = 2000
 
 
 def refusal(address: str, reach: Reach) -> str | None:
@@ -47,7 +51,35 @@ def _unwrapped(ip: Address) -> Address:
     return ip
 
 
-def check_url(url: str, reach: Reach) -> None:
+def own_ports(settings: Settings) -> frozenset[int]:
+    """Return the ports on which, of this machine's, the service itself, its database and its broker listen."""
+    ports = {settings.port}
+    for url, usual in ((settings.database_url, 5432), (settings.redis_url, 6379)):
+        parts = urlsplit(url)
+        if parts.hostname:  # else it is reached through a socket's file
+            ports.add(parts.port or usual)
+    return frozenset(ports)
+
+
+def own_refusal(address: str, port: int, own: Collection[int]) -> str | None:
+    """Return why a webhook to an address would be one to the service itself, or None when it would not."""
+    if port in own and _is_of_this_machine(address):
+        return f"{address} port {port} is the service's own, or its database's or broker's"
+    return None
+
+
+def _is_of_this_machine(address: str) -> bool:
+    # Only an own address can be bound to; the port does not matter, and no name is looked up.
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def check_url(url: str, reach: Reach, own: Collection[int] = ()) -> None:
     """Check what can be told of an endpoint's URL without looking its name up; that is done at each delivery.
 
     Raises
@@ -55,8 +87,8 @@ def check_url(url: str, reach: Reach) -> None:
     ValueError
         With what is wrong, and what would be right.
     """
-    if len(url) > LONGEST_URL:
-        raise ValueError(f"a URL has at most {LONGEST_URL} characters")
+    if len(url) > URL_CHARACTERS:
+        raise ValueError(f"a URL has at most {URL_CHARACTERS} characters")
     if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
         raise ValueError("write the URL in ASCII: other characters in percent-encoding, a host name in punycode")
     try:
@@ -77,5 +109,5 @@ def check_url(url: str, reach: Reach) -> None:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return
-    if reason := refusal(host, reach):
+    if reason := refusal(host, reach) or own_refusal(host, port or (443 if parts.scheme == "https" else 80), own):
         raise ValueError(reason)

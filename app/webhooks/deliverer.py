@@ -21,7 +21,8 @@ from app.db.engine import Database
 from app.db.tables import Webhook, WebhookDelivery
 from app.queue.background import Background
 from app.settings import Settings
-from app.webhooks.addresses import refusal
+from app.web.browsers import WEBHOOK_AGENT
+from app.webhooks.addresses import own_ports, own_refusal, refusal
 from app.webhooks.signing import signed_headers
 from sufficiency.pauses import retry_after
 
@@ -201,7 +202,7 @@ class Deliverer(Background):
             "Host": url.netloc.decode(),
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": f"Sufficiency-Webhooks/{version('sufficiency')}",
+            "User-Agent": WEBHOOK_AGENT + version("sufficiency"),
             **signed_headers(attempt.secrets, str(attempt.delivery_id), int(time.time()), attempt.body),
         }
         unreachable: httpx.ConnectError | None = None
@@ -230,7 +231,11 @@ class Deliverer(Background):
         port = url.port or (443 if url.scheme == "https" else 80)
         found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        refusals = {address: refusal(address, self._settings.webhook_addresses) for address in addresses}
+        own = own_ports(self._settings)
+        refusals = {
+            address: refusal(address, self._settings.webhook_addresses) or own_refusal(address, port, own)
+            for address in addresses
+        }
         allowed = [address for address in addresses if refusals[address] is None]
         if addresses and not allowed:
             raise Refused(f"{url.host} may not be called: {refusals[addresses[0]]}")

@@ -4,11 +4,11 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Header, Query, Response
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.db.tables import Webhook, WebhookDelivery
-from app.web.limits import plain_json, require_json
+from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep
@@ -92,10 +92,9 @@ def _delivery(delivery: WebhookDelivery) -> DeliveryView:
 @router.post(
     "/webhooks",
     status_code=201,
-    dependencies=[Depends(require_json)],
     responses={
         201: {"headers": {"Location": {"schema": {"type": "string"}, "description": "address of the webhook"}}},
-        **documented(400, 409, 413, 415),
+        **documented(400, 409, 413),
     },
 )
 def create_webhook(
@@ -125,9 +124,7 @@ def get_webhook(session: SessionDep, webhook_id: UUID) -> WebhookView:
     return _view(service.get(session, webhook_id))
 
 
-@router.patch(
-    "/webhooks/{webhook_id}", dependencies=[Depends(require_json)], responses=documented(400, 404, 409, 413, 415)
-)
+@router.patch("/webhooks/{webhook_id}", responses=documented(400, 404, 409, 413))
 def change_webhook(
     session: SessionDep,
     settings: SettingsDep,

@@ -14,7 +14,7 @@ from app.db.owning import made
 from app.db.tables import Webhook, WebhookDelivery
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
-from app.webhooks.addresses import check_url
+from app.webhooks.addresses import check_url, own_ports
 from app.webhooks.signing import check_secret, new_secret
 from sufficiency.schemas.webhooks import TestData, TestMessage
 from sufficiency.schemas.words import WEBHOOK_TEST
@@ -60,7 +60,7 @@ def _ordered(events: Sequence[str]) -> list[str]:
 
 def _check_url(url: str, settings: Settings) -> None:
     try:
-        check_url(url, settings.webhook_addresses)
+        check_url(url, settings.webhook_addresses, own_ports(settings))
     except ValueError as error:
         raise _invalid("url", str(error)) from None
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sufficiency.schemas.limits import CLASSES
 from sufficiency.schemas.measured import Measured, MeasuredValue
 from sufficiency.schemas.words import SCALAR
 
-MOST_FAULTS = 20
 Value = tuple[str, int, float | None]
 
 
@@ -81,7 +81,7 @@ def arranged(measured: Measured) -> Arranged:
             continue
         of_cell[one.metric, index] = one.value
     if faults:
-        raise Disarranged(faults[:MOST_FAULTS])
+        raise Disarranged(faults)
     return Arranged(
         steps=steps,
         runs=1 + max(one.run for one in values),
@@ -93,7 +93,7 @@ def arranged(measured: Measured) -> Arranged:
 def _names(values: Sequence[MeasuredValue]) -> list[str]:
     """Return the classes that values name: by their index where all are whole numbers, else in the order of names."""
     labels = {one.class_ for one in values if one.class_ is not None}
-    if all(isinstance(label, int) and 0 <= label < 100_000 for label in labels):
+    if all(isinstance(label, int) and 0 <= label < CLASSES for label in labels):
         return [str(k) for k in range(1 + max((int(label) for label in labels), default=-1))]
     return sorted(str(label) for label in labels)
 

@@ -1,6 +1,11 @@
 """What a question is refused with: of one of three kinds, with a stable code and what the detail is about."""
 
+import difflib
 from collections.abc import Iterable
+
+from sufficiency.schemas.limits import ANSWERED_VALUES
+
+MOST_LISTED = 20
 
 
 class QuestionError(Exception):
@@ -39,8 +44,11 @@ class UnknownMetric(UnknownSubject):
     """It names a metric that the study does not have; `known` are those that it has."""
 
     def __init__(self, name: str, known: Iterable[str], pointer: str) -> None:
-        listed = ", ".join(sorted(known))
-        has = f"; it has {listed}" if listed else ""
+        names = sorted(known)
+        near = difflib.get_close_matches(name[:100], names[:1000], n=3) if len(names) > MOST_LISTED else []
+        more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+        listed = ", ".join(near) + " among others" if near else ", ".join(names[:MOST_LISTED]) + more
+        has = f"; it has {listed}" if names else ""
         super().__init__(f"The job has no metric {name!r}{has}.", "unknown_metric", pointer)
 
 
@@ -63,3 +71,25 @@ class OutOfBounds(BadQuestion):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, "target_out_of_bounds", "target")
+
+
+class TooMuchAsked(BadQuestion):
+    """Its answer would have no end."""
+
+    def __init__(self, detail: str, pointer: str) -> None:
+        super().__init__(detail, "too_much_asked", pointer)
+
+
+def require_few(pointer: str, asked: int, curves: int) -> None:
+    """Refuse a question that is asked of too many curves.
+
+    Raises
+    ------
+    TooMuchAsked
+    """
+    if asked * curves > ANSWERED_VALUES:
+        detail = (
+            f"{asked} values of `{pointer}` for {curves} curves are {asked * curves} answers; at most "
+            f"{ANSWERED_VALUES} are given at a time: ask of fewer, or name a `metric`."
+        )
+        raise TooMuchAsked(detail, pointer)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sufficiency.answers.errors import require_few
 from sufficiency.answers.study import FittedStudy
 from sufficiency.answers.targets import Target, targets_by_metric
 from sufficiency.answers.warnings import warnings_of
@@ -33,6 +34,7 @@ def project(
         Whose interval: of the mean over as many runs as there are, on the same test split; of one new training on it;
         or of the mean on all data that the test split was drawn from.
     """
+    require_few("n", len(n), len(fitted.curves))
     sizes = [float(size) for size in n]
     metrics: dict[str, list[ProjectedValue]] = {}
     for one in fitted.curves:
@@ -97,6 +99,7 @@ def inv_project(
     QuestionError
         As `targets_by_metric`.
     """
+    require_few("target", len(targets), len(fitted.curves))
     wanted = targets_by_metric(fitted, targets)
     metrics: dict[str, list[TargetAnswer]] = {}
     for one in fitted.curves:

@@ -97,13 +97,13 @@ class Study:
 def distinct_names(names: Sequence[str]) -> list[str]:
     """Return class names of which no two are alike: ImageNet's two cranes become "crane (134)" and "crane (517)"."""
     often = Counter(names)
-    made: list[str] = []
+    made: dict[str, None] = {}  # in their order; looked up, as there may be many
     for k, name in enumerate(names):
         label = name if often[name] == 1 else f"{name} ({k})"
         while often[name] > 1 and (label in often or label in made):
             label += "'"
-        made.append(label)
-    return made
+        made[label] = None
+    return list(made)
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,8 @@ def _of_metrics(study: Study, readings: Sequence[R], metrics: Sequence[str] | No
     for name in metrics:
         if name not in known:
             raise UnknownMetric(name, known, "metric")
-    return [one for one in readings if one.metric in metrics]
+    wanted = set(metrics)
+    return [one for one in readings if one.metric in wanted]
 
 
 def _own_name(study: Study, class_index: int) -> Sequence[str]:
@@ -307,7 +308,8 @@ def _of_classes(study: Study, readings: list[R], classes: Sequence[str] | None) 
         for one in readings
         if one.class_index is not None
     }
+    known, wanted = set().union(*names.values()), set(classes)
     for text in classes:
-        if names and not any(text in known for known in names.values()):
+        if names and text not in known:
             raise UnknownClass(text)
-    return [one for one in readings if one.class_index is None or names[one.class_index] & set(classes)]
+    return [one for one in readings if one.class_index is None or names[one.class_index] & wanted]

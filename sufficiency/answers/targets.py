@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sufficiency.answers.errors import BadQuestion, OutOfBounds, TooLittleMeasured, UnknownMetric
+from sufficiency.answers.errors import MOST_LISTED, BadQuestion, OutOfBounds, TooLittleMeasured, UnknownMetric
 from sufficiency.answers.study import FittedStudy
 from sufficiency.method.measurements import Reading, bounds_text
 from sufficiency.method.projection import TargetOutOfBounds, check_target
@@ -52,13 +52,14 @@ def targets_by_metric(fitted: FittedStudy[Reading], targets: Sequence[Target]) -
     OutOfBounds
         For a target outside its metric's bounds, or outside those of all metrics.
     """
-    wanted: dict[str, list[float]] = {one.reading.metric: [] for one in fitted.curves}
-    for name, value in targets:
-        admitting = _all_admitting(fitted, value) if name is None else [_admitting(fitted, name, value)]
+    # The last of a metric's curves stands for it: all of them have its bounds.
+    readings = {one.reading.metric: one.reading for one in fitted.curves}
+    wanted: dict[str, dict[float, None]] = {metric: {} for metric in readings}
+    for name, value in dict.fromkeys(targets):
+        admitting = _all_admitting(readings, value) if name is None else [_admitting(fitted, readings, name, value)]
         for metric in admitting:
-            if value not in wanted[metric]:
-                wanted[metric].append(value)
-    return wanted
+            wanted[metric][value] = None
+    return {metric: list(values) for metric, values in wanted.items()}
 
 
 def require_admitted(reading: Reading, target: float) -> None:
@@ -74,27 +75,25 @@ def require_admitted(reading: Reading, target: float) -> None:
         raise OutOfBounds(f"Target {target:g} for {reading.metric}: {error}") from None
 
 
-def _admitting(fitted: FittedStudy[Reading], name: str, target: float) -> str:
-    of_name = [one.reading for one in fitted.curves if one.reading.metric == name]
-    if of_name:
-        require_admitted(of_name[-1], target)
+def _admitting(fitted: FittedStudy[Reading], readings: Mapping[str, Reading], name: str, target: float) -> str:
+    if name in readings:
+        require_admitted(readings[name], target)
         return name
     reasons = {one.metric: why for one, why in fitted.skipped}
     if name in reasons:
         raise TooLittleMeasured(f"There is too little for a fit. {name}: {reasons[name]}")
-    raise UnknownMetric(name, {one.reading.metric for one in fitted.curves} | set(reasons), "target")
+    raise UnknownMetric(name, readings.keys() | reasons.keys(), "target")
 
 
-def _all_admitting(fitted: FittedStudy[Reading], target: float) -> list[str]:
-    bounds = {one.reading.metric: one.reading.bounds for one in fitted.curves}
+def _all_admitting(readings: Mapping[str, Reading], target: float) -> list[str]:
     admitting = []
-    for metric, of_metric in bounds.items():
+    for metric, one in readings.items():
         try:
-            check_target(target, of_metric)
+            check_target(target, one.bounds)
         except TargetOutOfBounds:
             continue
         admitting.append(metric)
     if not admitting:
-        ranges = "; ".join(f"{metric} lies in {bounds_text(of_metric)}" for metric, of_metric in bounds.items())
-        raise OutOfBounds(f"Target {target:g} is outside the bounds of every metric: {ranges}")
+        told = [f"{metric} lies in {bounds_text(one.bounds)}" for metric, one in list(readings.items())[:MOST_LISTED]]
+        raise OutOfBounds(f"Target {target:g} is outside the bounds of every metric: {'; '.join(told)}")
     return admitting

@@ -60,8 +60,14 @@ def value_warnings(
         else:
             spec = assume(metric, least, most).spec
             found.append(assumption(metric, spec.direction, spec.bounds))
-    found += _alike(by_metric)
-    found += [_unmeasured(name, by_metric) for name in sorted(wanted) if cells_done and name not in by_metric]
+    groups = _groups(by_metric)
+    found += _alike(groups)
+    first = sorted(by_metric)[:6]
+    found += [
+        _unmeasured(name, groups.get(_plain(name), first))
+        for name in sorted(wanted)
+        if cells_done and name not in by_metric
+    ]
     return [warning for warning in found if warning is not None]
 
 
@@ -112,11 +118,16 @@ def _outside(metric: str, bounds: Bounds, least: float | None, most: float | Non
     }
 
 
-def _alike(metrics: Iterable[str]) -> list[dict[str, Any] | None]:
-    """Return a warning for metrics that a reader would take for one."""
+def _groups(metrics: Iterable[str]) -> dict[str, list[str]]:
+    """Return the metrics that a reader would take for one, by what is common to their names."""
     groups: dict[str, list[str]] = {}
     for name in sorted(metrics):
         groups.setdefault(_plain(name), []).append(name)
+    return groups
+
+
+def _alike(groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any] | None]:
+    """Return a warning for metrics that a reader would take for one."""
     return [
         {
             "code": "names_alike",
@@ -130,9 +141,8 @@ def _alike(metrics: Iterable[str]) -> list[dict[str, Any] | None]:
     ]
 
 
-def _unmeasured(name: str, metrics: Collection[str]) -> dict[str, Any]:
-    alike = [other for other in sorted(metrics) if _plain(other) == _plain(name)]
-    instead = f"it has {', '.join(map(repr, alike or sorted(metrics)[:6]))}"
+def _unmeasured(name: str, others: Sequence[str]) -> dict[str, Any]:
+    instead = f"it has {', '.join(map(repr, others))}"
     return {
         "code": "metric_not_measured",
         "metric": name,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
-from sufficiency.answers.errors import BadQuestion, UnknownMetric
+from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
+from sufficiency.schemas.limits import VERDICTS
 from sufficiency.schemas.results import (
     CeilingView,
     DriversView,
@@ -42,6 +43,10 @@ def verdict(fitted: FittedStudy[Series], min_gains: Sequence[Target] = (), level
     BadQuestion
         For a gain that is not above zero.
     """
+    if len(fitted.curves) > VERDICTS:
+        count = f"There are {len(fitted.curves)} curves, and at most {VERDICTS} are judged at a time"
+        detail = f"{count}: name a `metric`, or a `class`."
+        raise TooMuchAsked(detail, "metric")
     wanted = dict(min_gains)
     known = {one.reading.metric for one in fitted.curves}
     for name, gain in wanted.items():

@@ -35,6 +35,8 @@ BY_CODE = {
     "job_not_completed": "wait for it with `sufficiency watch {id}`",
     "unknown_method_version": "leave it out, or see which there is with `sufficiency curves {id} --json`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
+    "host_not_allowed": "name it by its address; or by a name that whoever runs it puts into SUFFICIENCY_ALLOWED_HOSTS",
+    "foreign_origin": "open the service's own page, and do it there",
     **dict.fromkeys(
         ("unauthenticated", "key_expired", "key_revoked"),
         "put a key that is taken into SUFFICIENCY_API_KEY; an administrator of the project makes one with "

@@ -46,7 +46,8 @@ class Connection:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._transport = transport
-        self._headers = dict(headers or {})
+        # What changes something says so without a body too.
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._opened: httpx.Client | None = None
         self._opening = Lock()
         try:

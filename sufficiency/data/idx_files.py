@@ -5,6 +5,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ _NAME = re.compile(
 )
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GZIP = b"\x1f\x8b"
+_LOOK = 64  # bytes by which it is said what a file is that is none of these
+_PIECE = 1 << 24
 _DEEPEST = 3
 _MOST_NAMED = 10
 
@@ -117,28 +120,46 @@ def read_idx(file: Path, what: str) -> NDArray[np.generic]:
     DatasetError
         For anything else, saying what it is.
     """
-    raw = file.read_bytes()
-    if raw[:2] == _GZIP:
+    with _unpacked(file) as opened:
         try:
-            raw = gzip.decompress(raw)
+            start = opened.read(4)
+            if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
+                if start[:2] == _GZIP:
+                    raise DatasetError(f"{what} is packed twice: unpack it once (gunzip)")
+                raise DatasetError(f"{what} is no IDX file: {_guessed(start + opened.read(_LOOK))}")
+            dtype, dimensions = np.dtype(_TYPES[start[2]]), start[3]
+            sizes = opened.read(4 * dimensions)
+            shape = tuple(int.from_bytes(sizes[k : k + 4], "big") for k in range(0, len(sizes), 4))
+            announced = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            # Piece by piece, and never more than is announced: a few packed kilobytes may hold a thousand times that.
+            raw, more = _read(opened, announced), opened.read(1)
         except (OSError, EOFError, zlib.error) as error:
             raise DatasetError(f"{what} is damaged: {error}; fetch it again") from error
-        if raw[:2] == _GZIP:
-            raise DatasetError(f"{what} is packed twice: unpack it once (gunzip)")
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _TYPES:
-        raise DatasetError(f"{what} is no IDX file: {_guessed(raw)}")
-    dtype, dimensions = np.dtype(_TYPES[raw[2]]), raw[3]
-    header = 4 + 4 * dimensions
-    shape = tuple(int.from_bytes(raw[k : k + 4], "big") for k in range(4, header, 4))
-    expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if len(raw) != expected:
-        magic = int.from_bytes(raw[:4], "big")
+    if len(shape) != dimensions or len(raw) != announced or more:
+        header = 4 + 4 * dimensions
+        magic = int.from_bytes(start, "big")
         raise DatasetError(
-            f"{what} has {len(raw)} bytes where its header announces {expected} (magic number {magic}: {dimensions} "
-            f"dimension{'' if dimensions == 1 else 's'} of {dtype.name}); fetch it again"
+            f"{what} has {'more than ' * bool(more)}{4 + len(sizes) + len(raw)} bytes where its header announces "
+            f"{header + announced} (magic number {magic}: {dimensions} dimension{'' if dimensions == 1 else 's'} of "
+            f"{dtype.name}); fetch it again"
         )
-    array = np.frombuffer(raw, dtype, offset=header).reshape(shape)
+    array = np.frombuffer(raw, dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _unpacked(file: Path) -> gzip.GzipFile | BufferedReader:
+    """Open a file, packed or not."""
+    with file.open("rb") as opened:
+        packed = opened.read(2) == _GZIP
+    return gzip.open(file) if packed else file.open("rb")
+
+
+def _read(opened: gzip.GzipFile | BufferedReader, most: int) -> bytes:
+    pieces, left = [], most
+    while left and (piece := opened.read(min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _guessed(raw: bytes) -> str:

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
-
-MOST_CLASSES = 100_000
+from sufficiency.schemas.limits import CLASSES
 
 
 def whole_labels(y: Any, source: str) -> NDArray[Any]:
@@ -28,9 +27,9 @@ def numbered_classes(y: Any, source: str) -> list[str]:
     """Return names "0", "1" … for labels that have none, up to the largest of them."""
     labels = whole_labels(y, source)
     largest = int(labels.max()) if labels.size else -1
-    if largest >= MOST_CLASSES:
+    if largest >= CLASSES:
         item = int(labels.argmax())
-        raise DatasetError(f"{source}: item {item} has label {largest}; labels must be below {MOST_CLASSES}")
+        raise DatasetError(f"{source}: item {item} has label {largest}; labels must be below {CLASSES}")
     return [str(k) for k in range(largest + 1)]
 
 
@@ -173,8 +172,8 @@ def several_of_lists(
         raise DatasetError(
             f"{source} names {'no label at all' if not held else f'the label {unknown[0]!r}, which is none'}"
         )
-    if len(names) > MOST_CLASSES:
-        raise DatasetError(f"{source} has {len(names)} labels; at most {MOST_CLASSES} are allowed")
+    if len(names) > CLASSES:
+        raise DatasetError(f"{source} has {len(names)} labels; at most {CLASSES} are allowed")
     rows = np.zeros((len(lists), len(names)), np.float32)
     for row, one in zip(rows, lists, strict=True):
         row[[number[value] for value in one]] = 1.0

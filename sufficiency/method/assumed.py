@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from sufficiency.schemas.spec import MetricSpec
@@ -166,10 +167,12 @@ def _share(low: float, high: float, percent: bool) -> Bounds:
     return (0.0, 100.0) if percent or high > 1 else (0.0, 1.0)
 
 
+@lru_cache(maxsize=4096)
 def _says_percent(metric: str) -> bool:
     return "%" in metric or bool({"percent", "percentage", "pct", "perc"} & set(_words(metric)))
 
 
+@lru_cache(maxsize=4096)
 def _kind(metric: str) -> tuple[_Kind | None, Literal["negated", "complement"] | None]:
     """Return what a name says, and whether it is the negative of that, or 1 less that."""
     text = unicodedata.normalize("NFKC", metric)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from sufficiency.schemas.limits import STEPS
 from sufficiency.schemas.words import Protocol
 
 LEAST_ITEMS = 10
@@ -87,6 +88,8 @@ def check_steps(steps: Iterable[int], size: int) -> list[int]:
     checked = [int(step) for step in steps]
     if not checked:
         raise ScheduleError("a schedule needs at least one step")
+    if len(checked) > STEPS:
+        raise ScheduleError(f"a schedule has at most {STEPS} steps, not {len(checked)}")
     for index, step in enumerate(checked):
         if step < 1:
             raise ScheduleError(f"step {step} is below 1: a model needs at least one training item", index)

@@ -101,8 +101,9 @@ def load_tabular(
     """
     contents = read_table(resolve_inside(path), path, target, delimiter, encoding)
     names = _features(contents, path, target, features, text, metadata, leave_out)
+    known = set(names)
     for name in (*categorical, *text):
-        if name not in names:
+        if name not in known:
             what = "text" if name in text else "categorical"
             raise DatasetError(f"{path}: the {what} column {name!r} is not among the features")
     wanted = list(dict.fromkeys((*names, target, *metadata)))
@@ -119,18 +120,20 @@ def load_tabular(
         notes += [
             Remark("index_left_out", f"{path}: the column {name.split(chr(0))[0]!r} is no feature: {why}")
             for name, why in contents.index.items()
-            if name not in wanted
+            if name not in columns and name != target
         ]
     spare = {}
     if features is None:
-        spare = {name: columns[name] for name in names if name not in (*text, *categorical) and _counts(columns[name])}
+        of_words = {*text, *categorical}
+        spare = {name: columns[name] for name in names if name not in of_words and _counts(columns[name])}
         notes += [
             Remark("index_left_out", f"{path}: the column {name!r} counts the rows, and is no feature")
             for name in spare
         ]
     used = {name: columns[name] for name in names if name not in spare}
     if missing != "refuse":
-        for name in [name for name, column in used.items() if column.kind == "empty" and name not in text]:
+        of_text = set(text)
+        for name in [name for name, column in used.items() if column.kind == "empty" and name not in of_text]:
             notes.append(Remark("column_empty", f"{path}: the column {name!r} is empty, and is no feature"))
             spare[name] = used.pop(name)
     about = {name: columns[name] for name in metadata}
@@ -180,8 +183,9 @@ def _features(
     DatasetError
         For a column that is not there, or no feature at all.
     """
-    others = [name for name in contents.cells if name != target and name not in (*metadata, *contents.index)]
-    names = [name for name in (others if features is None else features) if name not in leave_out]
+    aside, unwanted = {target, *metadata, *contents.index}, set(leave_out)
+    others = [name for name in contents.cells if name not in aside]
+    names = [name for name in (others if features is None else features) if name not in unwanted]
     for name in (target, *names, *text, *metadata, *leave_out):
         if name not in contents.cells:
             known = ", ".join(repr(known) for known in list(contents.cells)[:MOST_NAMED])

@@ -19,12 +19,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from sufficiency.schemas.limits import NAME_CHARACTERS
 from sufficiency.schemas.words import ClassLabel
 
 W = TypeVar("W")
 Model = TypeVar("Model", bound=BaseModel)
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
 Size = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Timestamp = Annotated[datetime, AfterValidator(lambda at: at.astimezone(UTC))]
 # A field `class_`, which is `class` in JSON.

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sufficiency.schemas.examples import JOB_ID, SPEC_EXAMPLE, STEPS_EXAMPLE
 from sufficiency.schemas.fields import Name, Size, Strict, Timestamp, Word
+from sufficiency.schemas.limits import STEPS
 from sufficiency.schemas.words import Device, JobState
 
 
@@ -166,7 +167,7 @@ class NewExtension(Strict):
 
     runs: int | None = Field(None, ge=1, le=10_000, description="the larger number of runs that it shall have in all")
     steps: list[Size] | None = Field(
-        None, min_length=1, max_length=10_000, description="sizes to measure besides those that it has"
+        None, min_length=1, max_length=STEPS, description="sizes to measure besides those that it has"
     )
     dataset: Name | None = Field(
         None,

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from sufficiency.schemas.fields import ClassField, Name, Size, Strict
+from sufficiency.schemas.limits import CLASSES, HANDED_IN_VALUES, NOTE_CHARACTERS
 
-MOST_ROWS = 200_000
 ELSEWHERE = "measured elsewhere"
 
 
@@ -23,16 +23,18 @@ class MeasuredValue(Strict):
 class Measured(Strict):
     """What was measured elsewhere: its values, and what is known of where they come from."""
 
-    values: list[MeasuredValue] = Field(min_length=1, max_length=MOST_ROWS)
+    values: list[MeasuredValue] = Field(min_length=1, max_length=HANDED_IN_VALUES)
     model: Name = Field(ELSEWHERE, description="what to call the model in answers")
     dataset: Name = Field(ELSEWHERE, description="what to call the data in answers")
-    source: Annotated[str, Field(max_length=500)] | None = Field(None, description="a note on where they come from")
-    class_names: list[Name] | None = Field(None, max_length=100_000, description="of the classes, by their index")
+    source: Annotated[str, Field(max_length=NOTE_CHARACTERS)] | None = Field(
+        None, description="a note on where they come from"
+    )
+    class_names: list[Name] | None = Field(None, max_length=CLASSES, description="of the classes, by their index")
     test_size: int | None = Field(
         None, ge=1, description="items in the test split: the noise that it adds is then known"
     )
     test_class_counts: list[Annotated[int, Field(ge=0)]] | None = Field(
-        None, description="of them, by class", max_length=100_000
+        None, description="of them, by class", max_length=CLASSES
     )
 
     @model_validator(mode="after")

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from sufficiency.schemas.limits import ERRORS
+
 
 class BadField(TypedDict):
     """One bad field of a request."""
@@ -22,7 +24,10 @@ class ProblemDetails(BaseModel):
     detail: str = Field(description="what is wrong this time, and what to do about it")
     instance: str = Field(description="path of the request")
     code: str = Field(description="stable name of the problem")
-    errors: list[BadField] = Field(default_factory=list, description="bad fields, where it is about fields")
+    errors: list[BadField] = Field(
+        default_factory=list, max_length=ERRORS, description="bad fields, where it is about fields; the first of them"
+    )
+    errors_total: int | None = Field(None, description="how many bad fields there are, where not all are listed")
 
     model_config = ConfigDict(
         json_schema_extra={

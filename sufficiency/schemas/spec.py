@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sufficiency.schemas.fields import Name, Size, Strict
+from sufficiency.schemas.limits import DECLARED_METRICS, GROWN, LABELS, NAME_CHARACTERS, NOTE_CHARACTERS, STEPS
 from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, MetricFamily, ProportionOf, Protocol, Sampling
 
@@ -60,7 +61,9 @@ class JobSpec(Strict):
     dataset: Name
     runs: int = Field(5, ge=1, le=10_000, description="independent repetitions")
     substeps: int = Field(10, ge=1, le=10_000, description="steps of the geometric schedule; unused with another one")
-    schedule: list[Size] | PluginRef | None = Field(None, description="null: geometric; or sizes; or a schedule plugin")
+    schedule: Annotated[list[Size], Field(max_length=STEPS)] | PluginRef | None = Field(
+        None, description="null: geometric; or sizes; or a schedule plugin"
+    )
     protocol: Protocol = "independent"
     sampling: Sampling | None = Field(
         None,
@@ -69,16 +72,20 @@ class JobSpec(Strict):
     )
     grown: list[Size] = Field(
         default_factory=list,
-        max_length=1000,
+        max_length=GROWN,
         description="sizes that the training split had when the job was begun and extended, ascending: subsets keep "
         "the order that they had then, and go on in what was added",
         exclude_if=lambda grown: not grown,
     )
-    metrics: dict[Name, MetricSpec] = Field(default_factory=dict, description="overrides what the evaluation declares")
+    metrics: dict[Name, MetricSpec] = Field(
+        default_factory=dict, max_length=DECLARED_METRICS, description="overrides what the evaluation declares"
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(0, ge=0, le=9, description="9 is served first")
-    labels: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=50)
+    labels: dict[Name, Annotated[str, Field(max_length=NOTE_CHARACTERS)]] = Field(
+        default_factory=dict, max_length=LABELS
+    )
     measured: Measured | None = Field(
         None,
         description="what was measured elsewhere, in place of model, training, evaluation and dataset: the job is "
@@ -104,7 +111,10 @@ class JobSpec(Strict):
         measured = given["measured"]
         told = measured if isinstance(measured, Mapping) else getattr(measured, "__dict__", {})
         names = {name: told.get(name) or ELSEWHERE for name in ("model", "dataset")}
-        names = {name: one if isinstance(one, str) and len(one) <= 200 else ELSEWHERE for name, one in names.items()}
+        names = {
+            name: one if isinstance(one, str) and len(one) <= NAME_CHARACTERS else ELSEWHERE
+            for name, one in names.items()
+        }
         stand_in = {"name": ELSEWHERE}
         return {
             **given,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.arrays import StoredItems
-from sufficiency.data.labels import MOST_CLASSES, whole_labels
+from sufficiency.data.labels import whole_labels
 from sufficiency.data.paths import own_files
+from sufficiency.schemas.limits import CLASSES
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.work import SplitSource, UnitCell
 from sufficiency.settings import get_settings
@@ -122,7 +123,7 @@ def labels_of(dataset: Any) -> NDArray[np.int64] | None:
         labels = whole_labels([dataset[k][1] for k in range(len(dataset))], "the dataset")
     except Exception:  # whatever somebody's items are
         return None
-    return labels.astype(np.int64) if labels.size and labels.min() >= 0 and labels.max() < MOST_CLASSES else None
+    return labels.astype(np.int64) if labels.size and labels.min() >= 0 and labels.max() < CLASSES else None
 
 
 def _only_for_its_own(dataset: Any) -> bool:

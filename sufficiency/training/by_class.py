@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sufficiency.schemas.limits import CLASSES_MEASURED
+
 # Classes that a sentence lists.
 _LISTED = 6
-# Indices are below it where nobody knows how many classes there are.
-_MOST = 10_000
 
 
 class InvalidClasses(ValueError):
@@ -70,7 +70,7 @@ def _index(key: Any, class_names: Sequence[str], names: Counter[str]) -> int:
         number = None if isinstance(key, bool) else operator.index(key)
     except TypeError:
         number = None
-    if number is None or not 0 <= number < (len(class_names) or _MOST):
+    if number is None or not 0 <= number < (len(class_names) or CLASSES_MEASURED):
         if len(of_name) == 1 and not isinstance(key, bool):
             return of_name[0]
         raise InvalidClasses(_no_class(key, class_names))

@@ -3,11 +3,17 @@
 import select
 import socket
 
+from sufficiency.schemas.limits import MESSAGE_BYTES
+
 PART_BYTES = 1 << 16
 
 
 class ChannelClosed(Exception):
     """The other side is gone."""
+
+
+class MessageTooLong(ChannelClosed):
+    """The other side sends a line without an end: nothing more can be made of it."""
 
 
 class Channel:
@@ -50,6 +56,8 @@ class Channel:
             if not part:
                 raise ChannelClosed
             self._received += part
+            if len(self._received) > MESSAGE_BYTES + PART_BYTES:
+                raise MessageTooLong(f"a message has more than {MESSAGE_BYTES} bytes")
         line = bytes(self._received[:end])
         del self._received[: end + 1]
         self._searched = 0

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas.estimate import Measured
+from sufficiency.schemas.limits import CLASSES_MEASURED, METRICS, NAME_CHARACTERS, VALUES
 from sufficiency.schemas.words import SCALAR
 from sufficiency.training.by_class import InvalidClasses, by_class, vector_problem
 
-LONGEST_NAME = 200
-MOST_CLASSES = 10_000
 # Metrics whose standard errors are kept with a cell.
 MOST_ERRORS = 50
-
 Values = list[tuple[str, int, float | None]]
 
 
@@ -47,10 +45,19 @@ def normalise(metrics: object, class_names: Sequence[str] | None = None) -> Valu
         raise InvalidMetrics(f"the evaluation returned {_kind(metrics)}, not a mapping from metric name to value")
     if not metrics:
         raise InvalidMetrics("the evaluation returned no metric at all")
+    if len(metrics) > METRICS:
+        raise InvalidMetrics(
+            f"the evaluation returned {len(metrics)} metrics; at most {METRICS} are recorded. Values of classes are "
+            "one metric: a vector, or a mapping from class to value"
+        )
     values: Values = []
     for name, value in metrics.items():
         _check_name(name)
         values += _of_metric(name, value, class_names or ())
+        if len(values) > VALUES:
+            raise InvalidMetrics(
+                f"the evaluation returned more than {VALUES} values; give fewer metrics of all classes"
+            )
     return values
 
 
@@ -95,8 +102,8 @@ def _of_classes(name: str, told: Mapping[Any, Any], class_names: Sequence[str]) 
         if array.size != 1:
             raise InvalidMetrics(f"{name!r} has {array.size} values for class {key!r}; give one")
         values[index] = _finite(array.item())
-    if len(values) > MOST_CLASSES:
-        raise InvalidMetrics(f"{name!r} holds {len(values)} values; at most {MOST_CLASSES} classes are recorded")
+    if len(values) > CLASSES_MEASURED:
+        raise InvalidMetrics(f"{name!r} holds {len(values)} values; at most {CLASSES_MEASURED} classes are recorded")
     return [(name, index, number) for index, number in enumerate(values)]
 
 
@@ -117,9 +124,9 @@ def _check_name(name: object) -> None:
         raise InvalidMetrics(f"the metric name {name!r:.100} is {_kind(name)}, not a string")
     if not name.strip():
         raise InvalidMetrics("a metric has an empty name")
-    if len(name) > LONGEST_NAME:
+    if len(name) > NAME_CHARACTERS:
         raise InvalidMetrics(
-            f"the metric name {name[:40]!r}… has {len(name)} characters; at most {LONGEST_NAME} are allowed"
+            f"the metric name {name[:40]!r}… has {len(name)} characters; at most {NAME_CHARACTERS} are allowed"
         )
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InvalidMetrics(f"the metric name {name!r} holds control characters")
@@ -139,8 +146,8 @@ def _numbers(name: str, value: object) -> NDArray[np.float64]:
         raise InvalidMetrics(f"{name!r} holds no value")
     if array.size > 1 and array.ndim != 1:
         raise InvalidMetrics(f"{name!r} has shape {array.shape}; give one number, or one number a class")
-    if array.size > MOST_CLASSES:
-        raise InvalidMetrics(f"{name!r} holds {array.size} values; at most {MOST_CLASSES} classes are recorded")
+    if array.size > CLASSES_MEASURED:
+        raise InvalidMetrics(f"{name!r} holds {array.size} values; at most {CLASSES_MEASURED} classes are recorded")
     return array.astype(np.float64).reshape(-1)
 
 

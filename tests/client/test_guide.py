@@ -71,7 +71,7 @@ def test_the_guide_is_true(job: Job, url: str, tmp_path: Path) -> None:
                 if delivery["state"] == "delivered":
                     break
                 # It may have been sent before the receiver listened.
-                httpx.post(f"{url}/webhooks/{hook['id']}/deliveries/{delivery['id']}/replay", trust_env=False)
+                httpx.post(f"{url}/webhooks/{hook['id']}/deliveries/{delivery['id']}/replay", json={}, trust_env=False)
                 waiting.wait(0.1)
             assert (tmp_path / "received.txt").read_text().startswith(f"{delivery['id']} webhook.test")
         finally:

@@ -76,8 +76,12 @@ def template(servers: Servers) -> Iterator[Patient]:
 def patient(template: Patient, script: Script) -> Patient:
     template.script = script
     template.settings = template.settings.model_copy(update={"url": script.url})
-    # However long the tests before took, its worker has just been heard, and its units have just been sent.
-    template.sql("UPDATE worker SET heartbeat_at = now()", "UPDATE unit SET sent_at = now() WHERE sent_at IS NOT NULL")
+    # However long the tests before took, its worker has just been heard, and what it asks for has just been sent.
+    template.sql(
+        "UPDATE worker SET heartbeat_at = now()",
+        "UPDATE unit SET sent_at = now() WHERE sent_at IS NOT NULL",
+        "UPDATE dataset SET sent_at = now()",
+    )
     return template
 
 

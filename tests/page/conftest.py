@@ -77,7 +77,9 @@ def live(servers: Servers) -> Iterator[Live]:
     with new_database(servers) as url:
         settings = Settings(database_url=url, redis_url=servers.redis_url, sweep_seconds=3600)
         port = _free_port()
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Content-Type": "application/json"}, timeout=120
+        ) as client:
             service = Service(client, Database(url), settings)  # type: ignore[arg-type]
             with service.database.transaction() as session:
                 advertise(session, PLUGINS)

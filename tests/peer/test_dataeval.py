@@ -87,10 +87,10 @@ def test_never_worse_on_the_tutorials_table(metric: str) -> None:
     assert fit_power_law(series(values)).sse <= sse(theirs(values), values) * (1 + 1e-9)
 
 
-def test_never_worse_on_fifty_curves_and_the_same_where_theirs_is_optimal() -> None:
+def test_never_worse_on_twenty_curves_and_the_same_where_theirs_is_optimal() -> None:
     rng = np.random.default_rng(4)
     same = 0
-    for _ in range(50):
+    for _ in range(20):
         values = 1 - (rng.uniform(0.5, 9) * N ** -rng.uniform(0.2, 1.2) + rng.uniform(0, 0.3)) + rng.normal(0, 0.01, 10)
         values = np.clip(values, 0, 1)
         fit, peer = fit_power_law(series(values)), theirs(values, n_iter=15)
@@ -99,7 +99,7 @@ def test_never_worse_on_fifty_curves_and_the_same_where_theirs_is_optimal() -> N
             same += 1
             projected = 1 - (peer[0] * np.array([1000, 2500, 5000.0]) ** -peer[1] + peer[2])
             assert fit.value([1000, 2500, 5000]) == pytest.approx(projected, abs=1e-3)
-    assert same >= 10
+    assert same >= 4
 
 
 class Centroids:

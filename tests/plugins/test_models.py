@@ -38,8 +38,18 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     get_settings.cache_clear()
 
 
-@pytest.mark.parametrize("options", [{}, {"optimizer": "adamw", "lr": 0.003}, {"schedule": "cosine", "lr": 0.05}])
-@pytest.mark.parametrize("make", [Linear, MLP, SmallResNet])
+ADAMW: dict[str, Any] = {"optimizer": "adamw", "lr": 0.003}
+COSINE: dict[str, Any] = {"schedule": "cosine", "lr": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        *((make, options) for make in (Linear, MLP) for options in ({}, ADAMW, COSINE)),
+        (SmallResNet, COSINE),
+        *(pytest.param(SmallResNet, options, marks=pytest.mark.slow) for options in ({}, ADAMW)),
+    ],
+)
 def test_training_learns_the_digits(make: Any, options: dict[str, Any]) -> None:
     train, test = load_digits(), load_digits("test")
     torch.manual_seed(0)

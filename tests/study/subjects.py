@@ -25,6 +25,15 @@ class Train:
         model.seen.extend(indices)
 
 
+class TooSmall(Train):
+    """Cannot train on few items."""
+
+    def train(self, model: Mean, dataset: Any, indices: list[int]) -> None:
+        if len(indices) < 20:
+            raise ValueError(f"15 neighbours of {len(indices)} items")
+        super().train(model, dataset, indices)
+
+
 class Evaluate:
     """An accuracy that follows a power law, off by what the items were and where the model started."""
 

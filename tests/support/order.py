@@ -20,7 +20,18 @@ TOGETHER = {
 }
 # Seconds on a quiet machine of two cores, of what takes longer than ten; whatever is not named here comes after it.
 LONG = {
-    "tests/system/test_faults.py": 90,
+    "the wheel": 70,
+    "the standing service": 65,
+    "tests/system/test_faults.py": 60,
+    "tests/worker/test_slot.py": 50,
+    "tests/system/test_standalone.py": 50,
+    "tests/study/test_run.py": 50,
+    "tests/system/test_guides_run.py": 45,
+    "tests/golden/test_service_answers.py": 28,
+    "tests/training/test_state.py": 27,
+    "tests/page/test_page.py": 20,
+    "tests/system/test_hosts.py": 14,
+    "tests/compat/test_sufficiency.py": 12,
 }
 
 
@@ -31,12 +42,8 @@ def group(file: str) -> str:
 
 def longest_first(items: Sequence[Any], root: Path) -> list[Any]:
     """Return the tests with the longest groups of files first, each group in one piece; all else stays as it is."""
-
-    def place(item: Any) -> tuple[int, str]:
-        found = group(item.path.relative_to(root).as_posix())
-        return -LONG.get(found, 0), found if found in LONG else ""
-
-    return sorted(items, key=place)
+    places = {name: place for place, name in enumerate(LONG)}
+    return sorted(items, key=lambda item: places.get(group(item.path.relative_to(root).as_posix()), len(places)))
 
 
 def scheduler() -> type[Any]:

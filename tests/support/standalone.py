@@ -38,12 +38,13 @@ def service() -> Iterator[Service]:
         standalone.start()
         try:
             standalone.wait_ready()
-            with httpx.Client(base_url=standalone.url, timeout=120, trust_env=False) as client:
+            with httpx.Client(base_url=standalone.url, headers=JSON, timeout=120, trust_env=False) as client:
                 yield Service(standalone.url, client, standalone, data)
         finally:
             standalone.stop()
 
 
+JSON = {"Content-Type": "application/json"}
 TERMINAL = {"completed", "failed", "cancelled"}
 TINY: dict[str, Any] = {
     "model": {"name": "linear"},

@@ -29,7 +29,7 @@ from tests.system.torture import (
 LEASE = SETTINGS.lease_seconds
 RUN: dict[str, Any] = {
     "model": {"name": "linear"},
-    "training": {"name": "sleepy", "params": {"seconds": 0.4}},
+    "training": {"name": "sleepy", "params": {"seconds": 0.25}},
     "evaluation": {"name": "size"},
     "dataset": "digits",
     "runs": 1,
@@ -215,7 +215,13 @@ def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: 
     statuses = set()
     while time.monotonic() < away_until:
         for method, path in (("GET", "/jobs"), ("POST", f"/jobs/{job_id}/cancel")):
-            answer = httpx.request(method, f"{cluster.url}{path}", timeout=10, trust_env=False)
+            answer = httpx.request(
+                method,
+                f"{cluster.url}{path}",
+                headers={"Content-Type": "application/json"},
+                timeout=10,
+                trust_env=False,
+            )
             statuses.add(answer.status_code)
             assert int(answer.headers["Retry-After"]) >= 1
             assert answer.headers["Content-Type"] == "application/problem+json"

@@ -167,7 +167,8 @@ def test_the_guide_to_plugins(
     said = {}
     for line in commands("plugins.md"):
         if line.startswith("pip install"):
-            line = f"{line.replace('-e ', '')} --no-deps --no-build-isolation -q"
+            # With this environment's pip, whatever else is called that on this machine.
+            line = f"{sys.executable} -m {line.replace('-e ', '')} --no-deps --no-build-isolation -q"
         check_it = line.startswith("sufficiency plugins check")
         said[line.split("#")[0].strip()] = checked(line, capsys) if check_it else run(line, folder, environment)
     assert "Channels of the first convolution." in said["sufficiency plugins small-cnn"]

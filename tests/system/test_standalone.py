@@ -40,6 +40,15 @@ def data_dir() -> Iterator[Path]:
         yield Path(directory).resolve()
 
 
+@pytest.fixture(scope="module")
+def used() -> Iterator[Path]:
+    """A data directory whose servers have been started and stopped before."""
+    with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory:
+        with EmbeddedServers(Path(directory).resolve()):
+            pass
+        yield Path(directory).resolve()
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -83,81 +92,80 @@ def names(processes: list[psutil.Process]) -> set[str]:
     return found
 
 
-def test_ctrl_c_ends_everything_in_order_and_the_next_start_finds_the_data(
+@pytest.mark.timeout(600)
+def test_it_is_stopped_killed_and_hurt_and_the_next_start_finds_the_data(
     run: Callable[[], Running], data_dir: Path
 ) -> None:
+    """One data directory, three lives: one ends by Ctrl-C, one by SIGKILL, one loses its servers and gets them back."""
     first = run()
     first.wait_for("The worker is ready")
     assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
     family = first.family()
     assert {"postgres", "redis-server"} <= names(family)
     assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    commands_find_it(first, data_dir)
+    ctrl_c_ends_it_in_order(first, family, data_dir)
+
+    second = run()
+    second.wait_for("The worker is ready")
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
+    family = second.family()
+    second.end(signal.SIGKILL)
+
+    # Not after a pause: what has not ended yet must not stand in the way.
+    third = run()
+    third.wait_for("The worker is ready")
+    assert httpx.get(f"{third.url}/datasets/digits", trust_env=False).status_code == 200
+    wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "nothing of the second is left")
+    a_second_instance_is_refused(run())
+    dead_children_are_started_again(third)
+    assert third.end(signal.SIGTERM) == 0
+
+
+def commands_find_it(running: Running, data_dir: Path) -> None:
+    """Ask `doctor` and `prune` without a word on where it is."""
     command = [sys.executable, "-m", "sufficiency.cli"]
     healthy = subprocess.run([*command, "doctor"], capture_output=True, text=True, check=False)
     assert healthy.returncode == 0, healthy.stdout
     assert healthy.stderr == f"The standalone in {data_dir}:\n"
-    assert f"{first.url} is ready" in healthy.stdout
+    assert f"{running.url} is ready" in healthy.stdout
     pruned = subprocess.run([*command, "prune", "--older-than", "30d"], capture_output=True, text=True, check=False)
     assert (pruned.returncode, pruned.stdout[:16]) == (0, "Dropped 0 events")
 
+
+def ctrl_c_ends_it_in_order(running: Running, family: list[psutil.Process], data_dir: Path) -> None:
     began = time.monotonic()
-    assert first.end(signal.SIGINT) == 0, first.output
+    assert running.end(signal.SIGINT) == 0, running.output
     assert time.monotonic() - began < 60
-    stopping = [line.split(maxsplit=1)[1].strip() for line in first.lines if line.startswith("Stopping")]
+    stopping = [line.split(maxsplit=1)[1].strip() for line in running.lines if line.startswith("Stopping")]
     assert stopping == ["worker", "API", "Redis", "PostgreSQL"]
     wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "no process is left")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
-
     assert running_standalones() == []
 
-    second = run()
-    second.wait_for("answers at")
-    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
 
-
-def test_a_killed_standalone_takes_its_children_along_and_the_next_one_starts(
-    run: Callable[[], Running], data_dir: Path
-) -> None:
-    first = run()
-    first.wait_for("The worker is ready")
-    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
-    family = first.family()
-    first.end(signal.SIGKILL)
-
-    # Not after a pause: what has not ended yet must not stand in the way.
-    second = run()
-    second.wait_for("The worker is ready")
-    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).status_code == 200
-    wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "nothing of the first is left")
-    assert second.end(signal.SIGTERM) == 0
-
-
-def test_a_second_instance_is_refused_and_a_dead_child_is_started_again(
-    run: Callable[[], Running], data_dir: Path
-) -> None:
-    first = run()
-    first.wait_for("The worker is ready")
-
-    second = run()
+def a_second_instance_is_refused(second: Running) -> None:
     assert second.wait(60) != 0
     words = " ".join(second.output.split())
     assert "already uses the data directory" in words
     assert "Traceback" not in words
 
+
+def dead_children_are_started_again(running: Running) -> None:
     def answers() -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{first.url}/readyz", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"{running.url}/readyz", timeout=2, trust_env=False).status_code == 200
         return False
 
     # The most that can go: the API and both servers at once.
-    for process in first.family():
+    for process in running.family():
         with suppress(psutil.Error):
             command = " ".join(process.cmdline())
             if "-m app serve" in command or process.name() in ("postgres", "redis-server"):
                 process.kill()
-    first.wait_for("PostgreSQL was ended by SIGKILL")
-    first.wait_for("API was ended by SIGKILL")
-    first.wait_for("Redis was ended by SIGKILL")
+    running.wait_for("PostgreSQL was ended by SIGKILL")
+    running.wait_for("API was ended by SIGKILL")
+    running.wait_for("Redis was ended by SIGKILL")
     wait_until(answers, 40, "the service answers again")
 
 
@@ -170,26 +178,22 @@ def test_settings_survive_the_way_through_the_environment(monkeypatch: pytest.Mo
     assert Settings() == settings
 
 
-def test_a_taken_port_is_named_and_the_directory_is_let_go(data_dir: Path) -> None:
-    with EmbeddedServers(data_dir / "other"):
-        pass
+def test_a_taken_port_is_named_and_the_directory_is_let_go(used: Path) -> None:
     holder = socket.create_server(("127.0.0.1", 0))
     with holder:
-        service = Standalone(Settings(), data_dir, port=holder.getsockname()[1])
+        service = Standalone(Settings(), used, port=holder.getsockname()[1])
         with pytest.raises(StandaloneError, match="choose another --port"):
             service.start()
-    with EmbeddedServers(data_dir):
+    with EmbeddedServers(used):
         pass
 
 
-def test_the_servers_start_over_a_crash_s_remains(data_dir: Path) -> None:
-    with EmbeddedServers(data_dir):
-        pass
+def test_the_servers_start_over_a_crash_s_remains(used: Path) -> None:
     # A process that is not PostgreSQL has its old number by now, which PostgreSQL itself would take for a rival.
-    (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir / 'postgres'}\n")
-    (data_dir / "processes.json").write_text(json.dumps([[os.getpid(), 1.0], [2**22 + 1, 2.0]]))
-    (data_dir / "run" / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
-    with EmbeddedServers(data_dir) as (database_url, _):
+    (used / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{used / 'postgres'}\n")
+    (used / "processes.json").write_text(json.dumps([[os.getpid(), 1.0], [2**22 + 1, 2.0]]))
+    (used / "run" / ".s.PGSQL.5432.lock").write_text(f"{os.getpid()}\n")
+    with EmbeddedServers(used) as (database_url, _):
         connect(database_url)
 
 
@@ -240,9 +244,9 @@ def test_a_path_too_long_for_a_socket_and_full_of_odd_characters(data_dir: Path)
     assert not Path(sockets).exists()
 
 
-def test_only_the_owner_may_open_the_sockets(data_dir: Path) -> None:
-    with EmbeddedServers(data_dir):
-        sockets = [path for path in (data_dir / "run").iterdir() if path.is_socket()]
+def test_only_the_owner_may_open_the_sockets(used: Path) -> None:
+    with EmbeddedServers(used):
+        sockets = [path for path in (used / "run").iterdir() if path.is_socket()]
         assert {path.name for path in sockets} == {".s.PGSQL.5432", "redis.sock"}
         for path in sockets:
             assert path.stat().st_mode & 0o077 == 0

@@ -131,14 +131,3 @@ class TooFar:
 
     def get_steps(self, dataset_length: int) -> list[int]:
         return [dataset_length, dataset_length + 1]
-
-
-SPECS = (
-    "dataset:blobs=tests.training.plugins:Blobs",
-    "model:linear=tests.training.plugins:Linear",
-    "training:descent=tests.training.plugins:Descent",
-    "training:misfit=tests.training.plugins:Misfit",
-    "evaluation:accuracy=tests.training.plugins:Accuracy",
-    "schedule:thirds=tests.training.plugins:Thirds",
-    "schedule:too-far=tests.training.plugins:TooFar",
-)

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -243,9 +241,3 @@ def test_the_docs_need_nothing_from_elsewhere_and_nothing_inline(standing: Servi
         assert service.client.get(f"/{link}").status_code == 200, link
     assert "<style" not in page.text
     assert service.client.get("/openapi.json").json() == json.loads(specification())
-
-
-def test_the_api_imports_no_torch_no_worker_and_nothing_that_it_starts_faster_without() -> None:
-    program = "import sys, app.main; print(*({'torch', 'worker', 'scipy.stats', 'matplotlib'} & sys.modules.keys()))"
-    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert output.split() == []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.webhooks.addresses import Reach, check_url, refusal
+from app.settings import Settings
+from app.webhooks.addresses import Reach, check_url, own_ports, own_refusal, refusal
 from app.webhooks.signing import check_secret, new_secret, signed_headers
 
 NEVER = [
@@ -78,3 +79,19 @@ def test_a_signature_is_that_of_the_specification() -> None:
     first, second = headers["webhook-signature"].split()
     assert first == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert second != first
+
+
+def test_the_service_s_own_ports_are_never_called() -> None:
+    settings = Settings(
+        port=8123, database_url="postgresql+psycopg://u:p@db.internal/s", redis_url="redis+socket:///run/redis.sock"
+    )
+    own = own_ports(settings)
+    assert own == {8123, 5432}
+    for address in (*LOOPBACK[:4], "::1"):
+        assert "service's own" in (own_refusal(address, 8123, own) or ""), address
+        assert own_refusal(address, 9000, own) is None
+    assert own_refusal("93.184.216.34", 8123, own) is None, "the same port of another machine"
+    for url in ("http://127.0.0.1:8123/jobs", "http://localhost:5432/", "http://[::1]:8123/"):
+        with pytest.raises(ValueError, match="service's own"):
+            check_url(url, "loopback", own)
+    check_url("http://127.0.0.1:9000/", "loopback", own)

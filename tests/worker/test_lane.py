@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.db.tables import Dataset
 from app.queue.celery import QUESTIONS, make_celery, waiting_messages
 from app.settings import Settings
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from worker import slots
 from worker.lane import Lane
 from worker.supervisor import Supervisor

@@ -31,7 +31,7 @@ from sufficiency.training.messages import (
     VerifyDataset,
     Worn,
 )
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from worker.deaths import TrainerConfused, TrainerDied
 from worker.slot import Slot, SlotShut, TrainerProcess
 
@@ -44,7 +44,9 @@ PLUGINS = (*SPECS, "training:forks=tests.external.broken_plugins:Forks")
 @pytest.fixture(scope="module")
 def slot() -> Iterator[Slot]:
     slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
-    yield slot
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUFFICIENCY_DATABASE_URL", "postgresql+psycopg://secret@here/db")
+        yield slot
     slot.shut()
     slot.empty()
 
@@ -111,6 +113,11 @@ def test_it_introduces_itself(slot: Slot) -> None:
     assert introduction.devices == ("cpu",)
 
 
+def test_trainers_do_not_learn_where_the_database_is(slot: Slot) -> None:
+    assert "SUFFICIENCY_DATABASE_URL" in os.environ
+    assert "SUFFICIENCY_DATABASE_URL" not in psutil.Process(slot.trainer().pid).environ()
+
+
 def test_a_unit_sends_each_cell_and_then_its_end(slot: Slot) -> None:
     request = unit(slot, 10, 40)
     told = answers(slot, request)
@@ -173,10 +180,10 @@ def test_an_unknown_plugin_is_unavailable(slot: Slot) -> None:
     assert fault_of(answers(slot, unit(slot, 10, training="nobody")))["code"] == "plugin_unavailable"
 
 
-@pytest.fixture
-def mine(tmp_path: Path) -> Iterator[tuple[Slot, Path]]:
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Slot, Path]]:
     """A slot with a plugin in a file of its own, which remembers what it is told."""
-    file = tmp_path / "mine.py"
+    file = tmp_path_factory.mktemp("plugins") / "mine.py"
     file.write_text(
         "import torch\n"
         "from tests.training.plugins import Descent\n"
@@ -191,7 +198,7 @@ def mine(tmp_path: Path) -> Iterator[tuple[Slot, Path]]:
         "        with torch.no_grad():\n"
         "            model.weight[0] += 9 * len(TOLD)\n"
     )
-    settings = Settings(plugins=(*PLUGINS, "training:mine=mine:Mine"), plugin_path=(ROOT, tmp_path), device="cpu")
+    settings = Settings(plugins=(*PLUGINS, "training:mine=mine:Mine"), plugin_path=(ROOT, file.parent), device="cpu")
     slot = Slot(2, settings, "cpu")
     yield slot, file
     slot.shut()
@@ -250,8 +257,8 @@ def test_an_exception_is_an_answer_and_the_trainer_lives_on(slot: Slot) -> None:
     ("how", "code", "says"),
     [
         ("exit", "plugin_exited", "status 3"),
-        ("kill", "trainer_killed", "SIGKILL"),
-        ("segfault", "trainer_killed", "SIGSEGV"),
+        pytest.param("kill", "trainer_killed", "SIGKILL", marks=pytest.mark.slow),
+        pytest.param("segfault", "trainer_killed", "SIGSEGV", marks=pytest.mark.slow),
     ],
 )
 def test_a_death_is_told_with_its_last_words(slot: Slot, how: str, code: str, says: str) -> None:
@@ -346,6 +353,7 @@ def test_what_a_fork_says_too_late_is_no_answer_to_the_next_request(slot: Slot, 
     assert gone(trainer.pid)
 
 
+@pytest.mark.slow
 def test_a_trainer_that_has_more_to_say_makes_way_for_the_next_request(slot: Slot, tmp_path: Path) -> None:
     trainer = slot.trainer()
     assert answers(slot, unit(slot, 10, training="forks", first="parent", until=str(tmp_path / "go")))[-1].is_last
@@ -386,9 +394,3 @@ def test_a_shut_slot_starts_nothing() -> None:
     slot.shut()
     with pytest.raises(SlotShut):
         slot.trainer()
-
-
-def test_trainers_do_not_learn_where_the_database_is(slot: Slot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUFFICIENCY_DATABASE_URL", "postgresql+psycopg://secret@here/db")
-    slot.empty()
-    assert "SUFFICIENCY_DATABASE_URL" not in psutil.Process(slot.trainer().pid).environ()

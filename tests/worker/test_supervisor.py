@@ -13,7 +13,7 @@ from app.db.tables import Cell, Dataset, Job, Measurement, Plugin, Unit, Worker
 from app.jobs.planning import create_cells
 from app.settings import Settings
 from sufficiency.schemas.spec import JobSpec
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from worker.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]

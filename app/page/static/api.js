@@ -50,7 +50,7 @@ async function send(method, path, { body, query, signal, headers } = {}) {
     answer = await fetch(url, {
       method,
       signal,
-      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: { Accept: "application/json", ...(method === "GET" ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {

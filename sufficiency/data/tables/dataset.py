@@ -186,24 +186,24 @@ def encoded(train: TableDataset, test: TableDataset) -> tuple[ArrayDataset, Arra
 
 def _wanted(train: TableDataset, test: TableDataset) -> tuple[list[str], list[Remark]]:
     """Return the features; a column that counts the rows of both files together is none."""
-    names = list(train.table.features)
+    names = dict.fromkeys(train.table.features)
     notes: list[Remark] = []
     if train is test or train.table.chosen:
-        return names, notes
+        return list(names), notes
     for name in list(names):
         ours = train.table.features[name]
         theirs = test.table.features.get(name)
-        if theirs is None or ours.kind != "number" or theirs.kind != "number" or name in train.table.choices.text:
+        if theirs is None or ours.kind != "number" or theirs.kind != "number" or name in train.table.choices.texts:
             continue
         assert ours.numbers is not None and theirs.numbers is not None, "a number column has numbers"  # noqa: PT018
         if ours.missing.any() or theirs.missing.any():
             continue
         if counts_rows(np.concatenate([ours.numbers, theirs.numbers])):
-            names.remove(name)
+            del names[name]
             notes.append(
                 Remark("index_left_out", f"{train.source}: {name!r} counts the rows of both splits, and is no feature")
             )
-    return names, notes
+    return list(names), notes
 
 
 def _matched(train: TableDataset, test: TableDataset, names: Sequence[str]) -> list[tuple[Column, Column]]:
@@ -216,7 +216,7 @@ def _matched(train: TableDataset, test: TableDataset, names: Sequence[str]) -> l
             faults.add(f"there is no column {name!r}, which is a feature of the training split")
             continue
         fits = theirs.kind in (ours.kind, "empty") or (ours.kind == "boolean" and _is_binary(theirs))
-        if name in train.table.choices.text or ours.kind == "category":
+        if name in train.table.choices.texts or ours.kind == "category":
             fits = theirs.texts is not None or theirs.kind == "empty"
             nothing = Texts(np.full(len(theirs), -1), ())
             theirs = replace(theirs, kind="category", texts=theirs.texts or nothing)
@@ -244,7 +244,8 @@ def _example(column: Column) -> str:
 
 
 def _left_over(test: TableDataset, names: Sequence[str]) -> list[Remark]:
-    more = [name for name in test.table.features if name not in names]
+    known = set(names)
+    more = [name for name in test.table.features if name not in known]
     if not more:
         return []
     return [Remark("columns_unused", f"{test.source}: the training split lacks {', '.join(map(repr, more[:10]))}")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +36,11 @@ class Choices:
     dates: Dates
     text: tuple[str, ...]
     text_features: int
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """The columns of free text, to be looked up."""
+        return frozenset(self.text)
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ def coder_for(column: Column, choices: Choices) -> Coder:
     -----
     A gap is filled with the median of numbers, with the most frequent of categories and truth values.
     """
-    if column.name in choices.text:
+    if column.name in choices.texts:
         return Coder(column.name, "text", choices)
     gaps = choices.missing == "impute" and bool(column.missing.any())
     if column.kind == "category":

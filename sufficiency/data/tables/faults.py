@@ -1,6 +1,7 @@
 """All that is wrong with a file, said at once, each with the way out."""
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.schemas.limits import ERRORS
 
 
 class Faults:
@@ -31,5 +32,6 @@ class Faults:
         if len(self._said) == 1:
             raise DatasetError(f"{self._path}: {self._said[0]}")
         if self._said:
-            listed = "; ".join(f"({k}) {fault}" for k, fault in enumerate(self._said, 1))
-            raise DatasetError(f"{self._path} has {len(self._said)} faults: {listed}")
+            listed = "; ".join(f"({k}) {fault}" for k, fault in enumerate(self._said[:ERRORS], 1))
+            more = f"; and {len(self._said) - ERRORS} more" if len(self._said) > ERRORS else ""
+            raise DatasetError(f"{self._path} has {len(self._said)} faults: {listed}{more}")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sufficiency.data.tables.columns import Column, Kind, Texts
 from sufficiency.data.tables.spelling import Decimal, dates_in, numbers_in, times_in, truths_in
+from sufficiency.schemas.limits import CATEGORIES
 
-MOST_CATEGORIES = 1000
 # A column of numbers with a few other cells is one with unknown marks for missing values, not one of categories.
 _MOSTLY, _MANY_NUMBERS = 0.95, 20
 
@@ -45,7 +45,7 @@ def column_of_text(
     codes, words, missing = _coded(cells, marks, values)
     present = np.bincount(codes[codes >= 0], minlength=len(words)) > 0
     trimmed = pc.utf8_trim_whitespace(words.filter(pa.array(present)))
-    texts = Texts(codes, words.to_pylist()) if named or len(trimmed) <= MOST_CATEGORIES + 1 else None
+    texts = Texts(codes, words.to_pylist()) if named or len(trimmed) <= CATEGORIES + 1 else None
 
     def spread(of_words: NDArray[Any]) -> NDArray[Any]:
         everywhere = np.zeros(len(words) + 1, of_words.dtype)  # the last is what -1 finds

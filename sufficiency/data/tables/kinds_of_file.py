@@ -34,12 +34,13 @@ class KindsOfFile:
         named: Sequence[str],
         text: Sequence[str],
     ) -> None:
-        self._contents, self._marks, self._decimal, self._named, self._text = contents, marks, decimal, named, text
+        self._contents, self._marks, self._decimal = contents, marks, decimal
+        self._named, self._text = {*named, *text}, set(text)  # looked up for each column
         self._found: list[Column] = []
 
     def of(self, name: str, *, named: bool = False, values: Sequence[str] = ()) -> Column:
         """Return a column."""
-        cells, named = self._contents.cells[name], named or name in self._named or name in self._text
+        cells, named = self._contents.cells[name], named or name in self._named
         marks = () if name in self._text else self._marks
         if self._contents.typed:
             return column_of_type(name, cells, marks, named=named, values=values)

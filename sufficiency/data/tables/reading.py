@@ -11,6 +11,7 @@ from typing import Any
 from sufficiency.data.description import Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.tables.dialect import beginning_of, dialect_of, encoding_of
+from sufficiency.schemas.limits import COLUMNS
 
 TEXT_SUFFIXES, PARQUET_SUFFIXES = (".csv", ".tsv", ".tab", ".txt"), (".parquet", ".pq")
 # A row must fit in a block, whatever line breaks its quotes hold.
@@ -114,6 +115,8 @@ def _is_unnamed(name: str) -> bool:
 
 
 def _by_name(table: Any, path: str) -> dict[str, Any]:
+    if table.num_columns > COLUMNS:
+        raise DatasetError(f"{path} has {table.num_columns} columns; at most {COLUMNS} are read")
     counts = Counter(table.column_names)
     if twice := [name for name, count in counts.items() if count > 1 and not _is_unnamed(name)]:
         raise DatasetError(f"{path} has two columns {twice[0]!r}; give them different names")

@@ -8,7 +8,7 @@ from sufficiency.data.arrays import Task
 from sufficiency.data.tables.columns import Column
 from sufficiency.data.tables.encoding import Choices
 from sufficiency.data.tables.faults import Faults
-from sufficiency.data.tables.kinds import MOST_CATEGORIES
+from sufficiency.schemas.limits import CATEGORIES
 
 
 def refuse(
@@ -69,13 +69,13 @@ def _target_fault(labels: Column, task: Task, classes: Sequence[str] | None) -> 
         if labels.kind != "number" or labels.numbers is None:
             return (labels.unclear or f"holds {_what(labels)}") + "; a regression needs numbers"
         return _infinite(labels)
-    if classes is None and labels.texts is not None and (count := len(np.unique(labels.texts.codes))) > MOST_CATEGORIES:
+    if classes is None and labels.texts is not None and (count := len(np.unique(labels.texts.codes))) > CATEGORIES:
         return f"has {count} different values; it is no class (task=regression predicts numbers)"
     return ""
 
 
 def _feature_fault(column: Column, choices: Choices) -> str:
-    if column.name in choices.text:
+    if column.name in choices.texts:
         if column.texts is None:
             return f"holds {_what(column)}; free text must be text"
         way_out = "fill them, or choose missing=drop or missing=impute"
@@ -88,7 +88,7 @@ def _feature_fault(column: Column, choices: Choices) -> str:
             "with `leave_out`"
         )
     categories = len(column.texts.present()) if column.kind == "category" and column.texts is not None else 0
-    if categories > MOST_CATEGORIES:
+    if categories > CATEGORIES:
         return (
             f"has {categories} categories: leave it out with `leave_out`, or name it in `text` if it is free text, or "
             "in `metadata` if rows are grouped by it"

@@ -1,0 +1,156 @@
+"""The door: which requests a browser, or the service itself, could be made to send, and must not get in."""
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.web.headers import guard
+from app.web.problem import problem_response
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# What a form of a foreign page can send without a browser asking first. (DELETE is always asked about first.)
+WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+# They say nothing that is worth a fence, and are asked by whatever name a balancer has for the process.
+UNFENCED = frozenset({"/livez", "/readyz"})
+SETTING = "SUFFICIENCY_ALLOWED_HOSTS"
+# How the service's own webhooks say who they are, and how they are known at the door.
+WEBHOOK_AGENT = "Sufficiency-Webhooks/"
+
+
+def refusals(method: str) -> list[int]:
+    """Return the statuses with which a request of this method is refused at the door, for the specification."""
+    method = method.upper()
+    return [421, *([] if method in SAFE else [403]), *([415] if method in WITH_CONTENT else [])]
+
+
+class BrowserGuard:
+    """Refuses what only another's page, a name turned round, or the service itself would send.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        What is behind it.
+    hosts : collection of str
+        Names under which the service is reached, besides this machine's loopback and plain addresses; ``*.example.org``
+        stands for every name below, ``*`` for all.
+
+    Notes
+    -----
+    A page of another origin cannot read answers, but it can send requests. And a name of the attacker's that first
+    leads to the attacker and then to this machine makes the service part of the attacker's own origin. So: the name in
+    ``Host`` must be one of the service's (no name can be turned round to an address, so an address needs no list); what
+    changes something must come from the service's own page or from no page; and it must be declared as JSON, which no
+    form can do. Programs send neither ``Origin`` nor ``Sec-Fetch-Site``, and notice nothing.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self.app = app
+        self.hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                guard(MutableHeaders(scope=message))
+            await send(message)
+
+        refused = self._refusal(Request(scope))
+        await (refused or self.app)(scope, receive, guarded)
+
+    def _refusal(self, request: Request) -> Response | None:
+        headers = request.headers
+        if request.url.path not in UNFENCED and not self._is_ours(headers.getlist("host")):
+            detail = (
+                f"This service does not answer to the host {headers.get('host', '')[:253]!r}. If it is reached by that "
+                f"name, whoever runs it can say so with {SETTING}."
+            )
+            return problem_response(request, 421, "host_not_allowed", "Misdirected request", detail)
+        if request.method in SAFE:
+            return None
+        if _is_foreign(headers):
+            detail = (
+                f"{request.method} from a page of another origin ({_shown_origin(headers)}) is refused: only the "
+                "service's own page, and programs, may change something."
+            )
+            return problem_response(request, 403, "foreign_origin", "Forbidden", detail)
+        if headers.get("user-agent", "").startswith(WEBHOOK_AGENT):
+            detail = "A webhook may not call a Sufficiency service: register the address of a receiver of yours."
+            return problem_response(request, 403, "webhook_to_service", "Forbidden", detail)
+        if request.method in WITH_CONTENT and not _is_json(headers.get("content-type", "")):
+            detail = "Send the body as JSON, with the header Content-Type: application/json; also where there is none."
+            return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
+        return None
+
+    def _is_ours(self, given: list[str]) -> bool:
+        if len(given) != 1:
+            return False
+        host = _hostname(given[0])
+        if host is None:
+            return False
+        if host == "localhost" or host.endswith(".localhost") or _is_address(host):
+            return True
+        parents = host.split(".")[1:]
+        return bool(
+            self.hosts & {host, "*"} or any("*." + ".".join(parents[at:]) in self.hosts for at in range(len(parents)))
+        )
+
+
+def _hostname(authority: str) -> str | None:
+    """Return the name in ``name:port``, without the dot that ends a name from the root."""
+    try:
+        parts = urlsplit(f"//{authority}")
+        parts.port  # noqa: B018 (one that is none raises)
+    except ValueError:
+        return None
+    if parts.path or parts.query or parts.fragment or parts.username is not None or not parts.hostname:
+        return None
+    return parts.hostname.removesuffix(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Return whether a page of another origin sends this.
+
+    No page can forge either header. ``Sec-Fetch-Site`` knows the page's own view, also where a proxy has rewritten
+    ``Host``; browsers send it where the connection is safe. Else ``Origin`` must be what was asked for.
+    """
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    scheme, _, authority = origin.partition("://")
+    return not authority or _with_port(authority, scheme) != _with_port(headers.get("host", ""), scheme)
+
+
+def _with_port(authority: str, scheme: str) -> tuple[str | None, int | None]:
+    try:
+        port = urlsplit(f"//{authority}").port
+    except ValueError:
+        return None, None
+    return _hostname(authority), port or {"http": 80, "https": 443}.get(scheme)
+
+
+def _shown_origin(headers: Headers) -> str:
+    return ascii(headers.get("origin", headers.get("sec-fetch-site", "")))[:300]
+
+
+def _is_json(content_type: str) -> bool:
+    main, _, sub = content_type.partition(";")[0].strip().lower().partition("/")
+    return main == "application" and (sub == "json" or sub.endswith("+json"))
