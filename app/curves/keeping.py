@@ -151,6 +151,8 @@ def fitted_study(
     method: Method = DEFAULT_METHOD,
     classes: Sequence[str] | None = None,
     version: int | None = None,
+    *,
+    ends_reading: bool = True,
 ) -> FittedStudy[Reading]:
     """Return the curves of a job: those kept at completion, or made of what is measured so far.
 
@@ -164,6 +166,8 @@ def fitted_study(
         Of the metrics with a value a class, only these classes, each by its name or its index.
     version : int, optional
         Of the method, by which the job's curves were kept: the one that it goes by, or one before.
+    ends_reading : bool
+        Nothing more is asked of the session: its transaction need not outlast the fitting.
 
     Raises
     ------
@@ -183,9 +187,11 @@ def fitted_study(
         raise BadQuestion(detail, "unknown_method_version", "method_version")
     if found is None:
         loaded = _load(session, job, study, metrics, method, classes)
-        reads_no_more(session)
+        if ends_reading:
+            reads_no_more(session)
         return fit_study(loaded.study, loaded.series, method, loaded.kept, loaded.version)
-    reads_no_more(session)
+    if ends_reading:
+        reads_no_more(session)
     return found
 
 

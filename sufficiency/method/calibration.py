@@ -110,10 +110,13 @@ class Calibration:
         """
         place = METRIC_FAMILIES.index(family)
         share = float(self.share[place])
-        out = self.network(inputs)
-        if self.second is not None and share > 0.0:
+        if self.second is None or share == 0.0:
+            out = self.network(inputs)
+        else:
             told = np.concatenate([np.broadcast_to(context, (len(inputs), context.shape[-1])), inputs], axis=1)
-            out = (1.0 - share) * out + share * self.second(told)
+            out = share * self.second(told)
+            if share < 1.0:
+                out += (1.0 - share) * self.network(inputs)
         shift = out[:, 0] + out[:, 1] * inputs[:, -2] + out[:, 2] * inputs[:, -1]
         widen = self.widen[int(single), place]
         widths = np.exp(np.clip(out[:, 3:5], -_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT)) * widen

@@ -63,8 +63,9 @@ def observe(series: Series) -> Observed:
     """
     low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
     # Numbers so small that their ratios overflow are as good as nothing.
-    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
-    series = replace(series, values=np.clip(values, low, high))
+    values = np.clip(np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values), low, high)
+    if not np.array_equal(values, series.values, equal_nan=True):
+        series = replace(series, values=values)
     mean, runs = series.mean(), series.runs()
     usable = np.isfinite(mean)
     order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]

@@ -81,5 +81,5 @@ def test_a_version_by_which_nothing_is_kept_is_refused(service: Service, version
 def test_what_has_not_completed_is_not_fitted_anew(service: Service) -> None:
     job_id = finished(service)
     with service.database.transaction() as session:
-        session.execute(update(Job).values(state="failed"))
+        session.execute(update(Job).values(state="cancelled"))
     problem(service.client.post(f"/jobs/{job_id}/refit"), 409, "job_not_completed")
