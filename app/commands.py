@@ -199,9 +199,10 @@ def prune(
 ) -> None:
     """Drop what old jobs no longer need; results stay.
 
-    It drops events, idempotency keys of extensions and, of completed jobs, the units that workers took. Jobs, cells,
-    measurements and curves stay, and can be read, exported, retried and extended as before. It goes to the database
-    of the settings, or else of the standalone that runs on this machine, in short transactions, while it runs.
+    It drops events, what plugins wrote, idempotency keys of extensions and, of completed jobs, the units that workers
+    took. Jobs, cells, measurements and curves stay, and can be read, exported, retried and extended as before. It goes
+    to the database of the settings, or else of the standalone that runs on this machine, in short transactions, while
+    it runs.
 
     \b
     Example:
@@ -217,7 +218,7 @@ def prune(
     age = _age(older_than)
     settings, _ = _settings_of(data_dir)
     with _database_errors():
-        database = Database(settings.database_url, pool_size=1)
+        database = Database(settings.database_url, pool_size=1, answer_seconds=600.0)
         try:
             dropped = drop(database, age, dry_run=dry_run)
         finally:
@@ -225,8 +226,9 @@ def prune(
     if as_json:
         return _print_json({"dry_run": dry_run, **asdict(dropped)})
     typer.echo(
-        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units and "
-        f"{dropped.keys:,} keys of {dropped.jobs:,} jobs, and {dropped.messages:,} messages."
+        f"{'Would drop' if dry_run else 'Dropped'} {dropped.events:,} events, {dropped.units:,} units, "
+        f"{dropped.keys:,} keys and {dropped.pieces:,} pieces of output of {dropped.jobs:,} jobs, and "
+        f"{dropped.messages:,} messages."
     )
     return None
 

@@ -17,17 +17,31 @@ from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
 from app.db.engine import Database
-from app.jobs.following import Feed
+from app.jobs.following import events_after, output_after
+from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
+from app.queue.feed import Feed
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, exported, foreseen, measured, pictured, refitted
+from app.results import (
+    asked,
+    cells,
+    compared,
+    decided,
+    exported,
+    foreseen,
+    measured,
+    pictured,
+    refitted,
+    reported,
+)
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
 from app.web.browsers import BrowserGuard
+from app.web.identification import RequestId
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
@@ -74,17 +88,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
-    app.state.feed = Feed(app.state.database)
+    app.state.feed = Feed(app.state.database, events_after)
+    app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
-    app.state.metrics.register(WorkCollector(app.state.database, live_window(settings)))
-    results = (part.router for part in (measured, cells, asked, exported, pictured, compared, foreseen, refitted))
-    slices = (catalog_router, jobs_router, *results, webhooks_router, access_router)
+    app.state.metrics.register(
+        WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
+    )
+    asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen, refitted)
+    results = (part.router for part in asked_for)
+    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
     app.add_middleware(Gate, door=app.state.door)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
+    app.add_middleware(RequestId)
     problem.install(app)
     for router in routers:
         app.include_router(router)
@@ -95,15 +114,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, app.state.feed)
+    feeds = app.state.feed, app.state.output_feed
+    threads = (app.state.relay, app.state.sweeper, app.state.deliverer, *feeds)
     for thread in threads:
         thread.start()
     loop = asyncio.get_running_loop()
     try:
-        with _on_stop_signal(lambda: loop.call_soon_threadsafe(app.state.feed.close)):
+        with _on_stop_signal(lambda: [loop.call_soon_threadsafe(feed.close) for feed in feeds]):
             yield
     finally:
-        app.state.feed.close()
+        for feed in feeds:
+            feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
         app.state.database.dispose()

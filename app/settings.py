@@ -50,6 +50,10 @@ class Settings(sufficiency.settings.Settings):
         None, description="Python of trainers, if it is another environment's, with this version of sufficiency"
     )
 
+    trainer_user: str | None = Field(
+        None, description="whom trainers run as, where root starts the worker; default as the worker"
+    )
+
     # Leases and limits (seconds)
     lease_seconds: float = Field(30.0, gt=0, description="a unit whose worker is silent for so long is taken back")
     heartbeat_seconds: float = Field(5.0, gt=0, description="how often a worker renews its leases")
@@ -64,9 +68,14 @@ class Settings(sufficiency.settings.Settings):
         10, ge=1, description="trainers that a job may kill in a row, without measuring a cell, before it fails"
     )
     cell_timeout_seconds: float = Field(86_400.0, gt=0, description="longest one cell may take")
+    dataset_timeout_seconds: float = Field(7_200.0, gt=0, description="longest the reading of a new dataset may take")
+    schedule_timeout_seconds: float = Field(300.0, gt=0, description="longest a schedule plugin may take")
     job_timeout_seconds: float | None = Field(None, gt=0, description="longest a job may run; default no limit")
     trainer_memory: ByteSize | None = Field(
         None, description="most memory of a trainer with what it starts, such as 8GiB; default no limit"
+    )
+    job_log_bytes: ByteSize = Field(
+        ByteSize(1_000_000), ge=10_000, description="how much of what plugins write is kept of a job, the newest"
     )
     cancel_grace_seconds: float = Field(5.0, ge=0, description="how long a cancelled trainer may take to stop")
 

@@ -181,9 +181,13 @@ def test_the_images_health_checks_are_programs() -> None:
     assert len(checks) == 2
     for check in checks:
         command = json.loads(check)
-        assert command[:3] == ["python", "-I", "-c"], "not with what PYTHONPATH may hold"
-        names = ast.walk(ast.parse(command[3]))
-        for module in (str(node.module) for node in names if isinstance(node, ast.ImportFrom) and node.module):
+        assert command[:2] == ["python", "-I"], "not with what PYTHONPATH may hold"
+        if command[2] == "-m":
+            modules = [command[3]]
+        else:
+            names = ast.walk(ast.parse(command[3]))
+            modules = [str(node.module) for node in names if isinstance(node, ast.ImportFrom) and node.module]
+        for module in modules:
             assert (ROOT / f"{module.replace('.', '/')}.py").exists()
 
 

@@ -92,11 +92,12 @@ class TrainerConfused(TrainerLost):
         return fault("trainer_confused", detail, where)
 
 
-def timed_out(limit: float, where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the error object of what took longer than `limit` seconds at `where`."""
-    what = f"Run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else "Reading the data"
-    detail = f"{what} took longer than {limit:g} s. Make it cheaper, or raise SUFFICIENCY_CELL_TIMEOUT_SECONDS."
-    return fault("cell_timeout", detail, where)
+def timed_out(limit: float, where: Mapping[str, Any], of: str = "cell") -> dict[str, Any]:
+    """Return the error object of what took longer than `limit` seconds at `where`, which is the limit `of` a kind."""
+    read = "The schedule" if where.get("phase") == "schedule" else "Reading the data"
+    what = f"Run {where['run']}, step {where['step']} (n = {where['n']})" if "run" in where else read
+    setting = f"SUFFICIENCY_{of.upper()}_TIMEOUT_SECONDS"
+    return fault(f"{of}_timeout", f"{what} took longer than {limit:g} s. Make it cheaper, or raise {setting}.", where)
 
 
 def signal_name(number: int) -> str:

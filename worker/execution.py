@@ -17,6 +17,7 @@ from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
 from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started, Worn
 from worker.deaths import TrainerLost, timed_out
+from worker.diary import Diary
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
 
@@ -105,6 +106,7 @@ class Execution:
         try:
             # A trainer that is still importing will find the request; the job may be cancelled before that.
             trainer = slot.warm(work.claim.device)
+            trainer.output.take()  # what was written before is not the job's
             trainer.send(_request(work.claim))
             return self._followed(slot, trainer, work)
         except SlotShut:
@@ -126,43 +128,50 @@ class Execution:
         deadline = time.monotonic() + limit
         memory = MemoryLimit(self._settings.trainer_memory)
         results = Results(self._database, work)
-        while not self._drain.has_begun:
-            if work.verdict == "lost":
-                slot.empty()
-                return Ending("lost")
-            if work.verdict == "cancelled":
-                slot.empty(self._settings.cancel_grace_seconds)
-                return Ending("surrendered")
-            match trainer.receive():
-                case None:
-                    if work.place == STARTING and trainer.introduction is not None:
-                        work.place = {"phase": "dataset"}
-                    if time.monotonic() > deadline:
-                        slot.empty()
-                        return Ending("failed", timed_out(limit, work.place))
-                case Started(cell=cell):
-                    work.place = {**cell.place, "phase": "cell"}
-                    deadline = time.monotonic() + limit
-                case Measured(result=result):
-                    results.take(result)
-                case NotMeasurable(failure=failure):
-                    results.take(failure)
-                case Worn(why=why):
-                    trainer = slot.renewed(why)
-                    trainer.send(_request(work.claim))
-                    deadline = time.monotonic() + limit
-                case Done():
-                    return Ending("finished")
-                case Failed(error=error):
-                    # Another worker may have the plugin that this one lacks.
-                    if error["code"] == "plugin_unavailable":
-                        return Ending("surrendered", error, counts=True)
-                    return Ending("failed", error)
-            if (excess := memory.error(trainer.pid, work.place)) is not None:
-                slot.empty()
-                return Ending("failed", excess)
-            results.write()
-        return Ending("surrendered")
+        diary = Diary(self._database, work.claim.job_id, work.claim.attempt, self._settings.job_log_bytes)
+        try:
+            while not self._drain.has_begun:
+                diary.turn(trainer.output, work.place)
+                if work.verdict == "lost":
+                    slot.empty()
+                    return Ending("lost")
+                if work.verdict == "cancelled":
+                    slot.empty(self._settings.cancel_grace_seconds)
+                    return Ending("surrendered")
+                match trainer.receive():
+                    case None:
+                        if work.place == STARTING and trainer.introduction is not None:
+                            work.place = {"phase": "dataset"}
+                        if time.monotonic() > deadline:
+                            slot.empty()
+                            return Ending("failed", timed_out(limit, work.place))
+                    case Started(cell=cell):
+                        diary.note(trainer.output, work.place)
+                        work.place = {**cell.place, "phase": "cell"}
+                        deadline = time.monotonic() + limit
+                    case Measured(result=result):
+                        results.take(result)
+                    case NotMeasurable(failure=failure):
+                        results.take(failure)
+                    case Worn(why=why):
+                        trainer = slot.renewed(why)
+                        trainer.send(_request(work.claim))
+                        deadline = time.monotonic() + limit
+                    case Done():
+                        return Ending("finished")
+                    case Failed(error=error):
+                        # Another worker may have the plugin that this one lacks.
+                        if error["code"] == "plugin_unavailable":
+                            return Ending("surrendered", error, counts=True)
+                        return Ending("failed", error)
+                if (excess := memory.error(trainer.family, work.place)) is not None:
+                    slot.empty()
+                    return Ending("failed", excess)
+                results.write()
+            return Ending("surrendered")
+        finally:
+            diary.note(trainer.output, work.place)
+            diary.write()
 
     def close(self, session: Session, work: Work, ending: Ending) -> None:
         """Write what has not been written of a unit, and how it ended."""

@@ -7,6 +7,7 @@ from app.interpreter import NoTrainer, check_trainer_python
 from app.observability.logging import configure_logging
 from app.settings import get_settings
 from worker.celery_app import make_worker, serve, start_anew
+from worker.confinement import check_account
 from worker.deaths import TrainerLost
 from worker.slots import NoSuchDevice
 from worker.supervisor import Supervisor
@@ -21,6 +22,7 @@ def run() -> int:
     settings = get_settings()
     try:
         check_trainer_python(settings)
+        check_account(settings)
     except NoTrainer as error:
         logger.error("%s", error)
         return 1

@@ -2,28 +2,28 @@
 
 import logging
 import os
-import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
-from collections import deque
-from contextlib import suppress
-from typing import IO
+from pathlib import Path
 
 import sufficiency.settings
 from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
 from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
 from sufficiency.training.messages import Answer, Introduction, Request, read_answer
+from worker.confinement import Account, account_of, keeper_command
 from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
+from worker.output import Output
 
 logger = logging.getLogger("sufficiency.training.trainer")
 
 POLL_SECONDS = 0.2
 START_SECONDS = 300.0
-TAIL_LINES = 40
-LONGEST_LINE = 10_000
+KEEPER_SECONDS = 15.0  # for what has been killed to end
 # A fixed number of threads, so that a cell gives the same numbers on every worker; a core trains one model best.
 TRAINER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -48,6 +48,11 @@ class TrainerProcess:
         On "cpu" it sees no GPU.
     gpu : str or None
         The one GPU it sees; None leaves the choice to the environment.
+
+    Attributes
+    ----------
+    family : int
+        The process whose descendants are the trainer and all that it starts.
     """
 
     def __init__(self, name: str, settings: Settings, device: str, gpu: str | None) -> None:
@@ -55,25 +60,34 @@ class TrainerProcess:
         self.device = device
         self.introduction: Introduction | None = None
         self._request: Request | None = None  # what it is about
+        self._letting_go = threading.Lock()
+        account = account_of(settings)
+        self._temporary = Path(tempfile.mkdtemp(prefix="sufficiency-trainer-"))
+        if account is not None:
+            os.chown(self._temporary, account.uid, account.gid)
         ours, theirs = socket.socketpair()
+        kept, self._held = os.pipe()  # closed with this end, also when this process is no more
         with theirs:
+            command = trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno()))
             self._process = subprocess.Popen(
-                trainer_command(settings, "-m", "sufficiency.training.trainer", str(theirs.fileno())),
-                pass_fds=(theirs.fileno(),),
+                keeper_command(kept, account, self._temporary, command),
+                pass_fds=(theirs.fileno(), kept),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a group of its own, to be killed with what its plugins start
-                env=_environment(settings, device, gpu),
+                start_new_session=True,  # what is typed at the worker's terminal is not for it
+                env=_environment(settings, device, gpu, account, self._temporary),
             )
-        self.pid = self._process.pid
+        os.close(kept)
+        self.family = self._process.pid
         self._channel = Channel(ours)
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         assert self._process.stdout is not None
-        self._output = threading.Thread(
-            target=self._pass_on, args=(self._process.stdout,), name=f"{name}-output", daemon=True
-        )
-        self._output.start()
+        self.output = Output(name, self._process.stdout)
+
+    @property
+    def pid(self) -> int:
+        """The trainer's own, once it has introduced itself; else its keeper's."""
+        return self.family if self.introduction is None else self.introduction.pid
 
     @property
     def alive(self) -> bool:
@@ -127,20 +141,33 @@ class TrainerProcess:
 
     def stop(self, grace: float = 0.0) -> None:
         """End the process and everything it started: SIGTERM, and SIGKILL after `grace` seconds."""
-        if grace > 0:
-            self._signal(signal.SIGTERM)
+        if grace > 0 and self.alive:
+            self._process.terminate()  # its keeper hands it on
             try:
                 self._process.wait(grace)
             except subprocess.TimeoutExpired:
                 logger.warning("%s did not stop within %g s and is killed", self.name, grace)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        self._let_go()
+        try:
+            self._process.wait(KEEPER_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.error("%s: its keeper does not end and is killed; something that it started may live", self.name)
+            self._process.kill()
+            self._process.wait()
+
+    def _let_go(self) -> None:
+        """Have the keeper end the trainer and all that it started."""
+        with self._letting_go:
+            held, self._held = self._held, -1
+            if held >= 0:
+                os.close(held)
 
     def close(self) -> None:
         """Stop it, and free what the supervisor holds of it."""
         self.stop()
-        self._output.join(1.0)
+        self.output.join(1.0)
         self._channel.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)  # its keeper has, unless it was killed
 
     def _next_line(self, timeout: float) -> bytes | None:
         try:
@@ -189,29 +216,19 @@ class TrainerProcess:
             self._process.wait(5.0)
         except subprocess.TimeoutExpired:  # it closed its channel and lives on: a plugin closed a stranger's file
             self.stop()
-        self._signal(signal.SIGKILL)
-        self._output.join(1.0)
-        return TrainerDied(self._process.returncode, list(self._tail))
-
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-
-    def _pass_on(self, output: IO[bytes]) -> None:
-        """Log what the trainer writes, line by line, and keep the last ones for an error to quote."""
-        with output:
-            while line := output.readline(LONGEST_LINE):
-                # A progress bar rewrites its line: only its last state is worth keeping.
-                text = line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]
-                if text:
-                    self._tail.append(text)
-                    logger.info("%s: %s", self.name, text)
+        self.output.join(1.0)
+        return TrainerDied(self._process.returncode, list(self.output.tail))
 
 
-def _environment(settings: Settings, device: str, gpu: str | None) -> dict[str, str]:
+def _environment(
+    settings: Settings, device: str, gpu: str | None, account: Account | None, temporary: Path
+) -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in KEPT_FROM_TRAINERS} | TRAINER_ENVIRONMENT
     environment |= settings.environment(sufficiency.settings.Settings.model_fields)
     environment["PYTHONPATH"] = trainer_path(settings)
+    environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    if account is not None:
+        environment |= {"HOME": account.home, "USER": account.name, "LOGNAME": account.name}
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu is not None:

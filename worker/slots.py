@@ -37,6 +37,7 @@ class Slots:
         self._spare: queue.LifoQueue[Slot] = queue.LifoQueue()
         self._beside: list[Slot] = []
         self._asked_at = 0.0
+        self._lent: set[Slot] = set()
         self.device = "cpu"
         self.taken = 0
 
@@ -47,6 +48,11 @@ class Slots:
     def is_one_free(self) -> bool:
         """Whether one could be taken now."""
         return not self._free.empty()
+
+    @property
+    def lent(self) -> int:
+        """How many of them answer questions, and so train nothing."""
+        return len(self._lent)
 
     def open(self) -> Introduction:
         """Start the trainers, and return what the first one says that they offer.
@@ -103,6 +109,7 @@ class Slots:
         try:
             slot, home = self._free.get_nowait(), self._free
             self.taken += 1
+            self._lent.add(slot)
         except queue.Empty:
             slot, home = self._spare.get(), self._spare
         try:
@@ -112,6 +119,7 @@ class Slots:
                     slot.warm()
         finally:
             self._asked_at = time.monotonic()
+            self._lent.discard(slot)
             home.put(slot)
 
     def rest(self, now: float) -> None:

@@ -48,7 +48,7 @@ class Supervisor:
         self._claiming = threading.Lock()
         self._known: set[tuple[UUID, int]] = set()  # claims whose answer came, and whose end is not written
         self._execution = Execution(settings, database, self._drain)
-        self._questions = Questions(settings, self._patiently, self._drain)
+        self._questions = Questions(settings, database, self._patiently, self._drain)
         self._registration: Registration | None = None
         self._heartbeat: Heartbeat | None = None
         self._drain_asked: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -90,7 +90,7 @@ class Supervisor:
         self._registration = Registration(offer, self._slots.device, len(self._slots))
         self._patiently(self._registration.register)
         self._heartbeat = Heartbeat(
-            self._settings, self._database, self._registration, self._running, self._questions.subjects
+            self._settings, self._database, self._registration, self._running, self._questions.open, self._slots
         )
         self._heartbeat.start()
         self._registration.log()

@@ -104,6 +104,14 @@ class Door:
         caller.require(need)
         return caller
 
+    async def still_lets_in(self, scope: Scope) -> bool:
+        """Return whether a request that is being answered for long would be let in now."""
+        try:
+            await self.caller(scope)
+        except (ServiceError, *DATABASE_AWAY):
+            return False
+        return True
+
     async def _grant(self, scope: Scope, headers: Headers) -> Grant:
         if self._open:
             _refuse_from_afar(scope)

@@ -32,20 +32,36 @@ def ask_to_verify(session: Session, dataset: Dataset) -> None:
     enqueue(session, "verify_dataset", dataset.id, QUESTIONS)
 
 
-def claim_dataset(session: Session, dataset_id: UUID) -> DatasetClaim | None:
-    """Return a dataset that waits to be verified. Two workers may verify the same one: they find the same."""
+def claim_dataset(session: Session, dataset_id: UUID, most_tries: int = 10) -> DatasetClaim | None:
+    """Return a dataset that waits to be verified. Two workers may verify the same one: they find the same.
+
+    One that `most_tries` have begun to read, of whom none has said what it found, is invalid.
+    """
     dataset = session.get(Dataset, dataset_id, with_for_update=True)
     if dataset is None or dataset.status != "verifying":
+        return None
+    if dataset.attempts >= most_tries:
+        detail = (
+            f"Workers began to read it {dataset.attempts} times, and none has said what it found: their logs tell why "
+            "they ended. Then have it verified again."
+        )
+        error = {"code": "attempts_exhausted", "detail": detail, "where": {"phase": "dataset"}}
+        dataset_invalid(session, dataset_id, error)
         return None
     dataset.attempts += 1
     dataset.sent_at = func.now()
     return DatasetClaim(dataset.id, dataset.train, dataset.test)
 
 
-def keep_verifying(session: Session, dataset_ids: Collection[UUID]) -> None:
-    """Say that these datasets are being read, so that nobody asks for it again."""
-    session.execute(
-        update(Dataset).where(Dataset.id.in_(dataset_ids), Dataset.status == "verifying").values(sent_at=func.now())
+def keep_verifying(session: Session, dataset_ids: Collection[UUID]) -> set[UUID]:
+    """Say that these datasets are being read, so that nobody asks for it again; return those that are to be read."""
+    return set(
+        session.scalars(
+            update(Dataset)
+            .where(Dataset.id.in_(dataset_ids), Dataset.status == "verifying")
+            .values(sent_at=func.now())
+            .returning(Dataset.id)
+        )
     )
 
 

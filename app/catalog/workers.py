@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db.tables import Plugin, Unit, Worker
@@ -34,9 +34,8 @@ class LiveWorkers:
 
     def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
         """Return how many slots of the workers are free, and how many they have."""
-        slots = {worker.id: worker.slots for worker in workers}
-        busy = sum(min(self.leases.get(id, 0), count) for id, count in slots.items())
-        return sum(slots.values()) - busy, sum(slots.values())
+        each = [(worker.slots, self.leases.get(worker.id, 0) + worker.asked) for worker in workers]
+        return sum(slots - min(slots, busy) for slots, busy in each), sum(slots for slots, _ in each)
 
     def why_no_slot(self, able: Sequence[Worker]) -> str | None:
         """Return that all slots of the workers that could take some work are busy, or None where one is free."""
@@ -107,6 +106,14 @@ def live_window(settings: Settings) -> timedelta:
     return timedelta(seconds=max(30.0, 3 * settings.heartbeat_seconds))
 
 
+def is_silent(window: timedelta) -> ColumnElement[bool]:
+    """Return the condition that a worker was not heard of for so long; nor is one whose beat is yet to come.
+
+    The database's clock was set back since that beat.
+    """
+    return or_(Worker.heartbeat_at < func.now() - window, Worker.heartbeat_at > func.now() + window)
+
+
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
     """Return the workers that were heard of lately."""
     workers = tuple(worker for worker, _ in find_workers(session, live_window(settings)))
@@ -118,7 +125,7 @@ def find_workers(session: Session, heard_within: timedelta | None = None) -> lis
     silence = func.extract("epoch", func.clock_timestamp() - Worker.heartbeat_at)
     statement = select(Worker, silence).order_by(Worker.id)
     if heard_within is not None:
-        statement = statement.where(Worker.heartbeat_at > func.now() - heard_within)
+        statement = statement.where(~is_silent(heard_within))
     return [(worker, float(seconds)) for worker, seconds in session.execute(statement)]
 
 
@@ -168,10 +175,21 @@ def register_worker(
     return worker.id
 
 
-def beat(session: Session, worker_id: UUID, busy: int) -> bool:
-    """Say that a worker lives; False when it has been forgotten and must register again."""
+def beat(session: Session, worker_id: UUID, busy: int, asked: int = 0) -> bool:
+    """Say that a worker lives; False when it has been forgotten and must register again.
+
+    Parameters
+    ----------
+    busy : int
+        Slots that are in use.
+    asked : int
+        Of them, those that read a dataset or ask a schedule.
+    """
     known = session.scalar(
-        update(Worker).where(Worker.id == worker_id).values(heartbeat_at=func.now(), busy=busy).returning(Worker.id)
+        update(Worker)
+        .where(Worker.id == worker_id)
+        .values(heartbeat_at=func.now(), busy=busy, asked=asked)
+        .returning(Worker.id)
     )
     return known is not None
 

@@ -11,6 +11,7 @@ from app.curves.kinks import dataset_info, met_on
 from app.db.tables import Cell, Job, Measurement
 from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
+from sufficiency.answers.primary import asked_of
 from sufficiency.answers.study import Study
 from sufficiency.method.measurements import Row, Series, series_from_rows
 from sufficiency.schemas.spec import MetricSpec
@@ -55,6 +56,7 @@ def study_of(session: Session, job: Job) -> Study:
         test_class_counts=test.get("class_counts") or [],
         gaps=gaps_of(session, job),
         subsets=_subsets(job),
+        **asked_of(job.spec),
         doubts=info.get("warnings") or [],
         kinks=met_on(job.spec, job.learner, info),
     )

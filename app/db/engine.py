@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db.frozen import ANSWER_SECONDS, Silence, WatchedConnection
 from app.db.owning import bind, bound_to
 
 POSTGRES_MAJOR = 18  # the tables use uuidv7()
@@ -21,7 +22,6 @@ MOST_CONNECTIONS = 30
 LONGEST_LOCK_WAIT_SECONDS = 10
 # A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.
 VANISHED_HOST = {
-    "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -40,7 +40,8 @@ def is_away(error: Exception) -> bool:
 class Database:
     """Sessions on one PostgreSQL database, shared by the threads of a process.
 
-    A session takes a connection with its first statement and holds it to its end.
+    A session takes a connection with its first statement and holds it to its end. A server that does not answer is
+    taken for one that is away: at first after `answer_seconds`, then at once, until it is back.
 
     Parameters
     ----------
@@ -51,9 +52,18 @@ class Database:
     silence_seconds : float
         How long a transaction may stand still before PostgreSQL ends it, so that a stopped or vanished process does not
         keep a job locked.
+    answer_seconds : float
+        How long a statement may take; of a program that somebody waits for, more.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, silence_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        silence_seconds: float = 30.0,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self.engine = create_engine(
             url,
             pool_size=pool_size,
@@ -62,12 +72,25 @@ class Database:
             connect_args=VANISHED_HOST,
             hide_parameters=True,  # an error that is logged must not carry a webhook's secret
         )
+        self._silence = Silence(answer_seconds)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._snapshots = sessionmaker(
             self.engine.execution_options(isolation_level="REPEATABLE READ"), expire_on_commit=False
         )
         bind(self._sessions)
         bind(self._snapshots)
+
+        @event.listens_for(self.engine, "do_connect")
+        def connect(_: object, __: object, arguments: Any, named: dict[str, Any]) -> WatchedConnection:
+            try:
+                made = WatchedConnection.connect(
+                    *arguments, **named | {"connect_timeout": self._silence.connect_timeout}
+                )
+            except psycopg.errors.ConnectionTimeout:
+                self._silence.note()
+                raise
+            made.silence = self._silence
+            return made
 
         @event.listens_for(self.engine, "connect")
         def set_limits(connection: Any, _: object) -> None:
@@ -100,14 +123,22 @@ class Database:
         project : UUID, optional
             Whose rows it sees and writes; default those of all projects.
         """
+        self._refuse()
         with self._sessions(info=bound_to(project)) as session, session.begin():
             yield session
 
     @contextmanager
     def snapshot(self, project: UUID | None = None) -> Iterator[Session]:
         """Yield a session all of whose queries see the database at one moment; see `transaction`."""
+        self._refuse()
         with self._snapshots(info=bound_to(project)) as session, session.begin():
             yield session
+
+    def _refuse(self) -> None:
+        try:
+            self._silence.refuse()
+        except psycopg.OperationalError as error:
+            raise OperationalError(None, None, error, connection_invalidated=True) from error
 
     def dispose(self) -> None:
         """Close all idle connections."""

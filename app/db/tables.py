@@ -152,7 +152,8 @@ class Worker(Base):
     pid: Mapped[int]
     devices: Mapped[list[str]]
     slots: Mapped[int]
-    busy: Mapped[int] = mapped_column(server_default="0")
+    busy: Mapped[int] = mapped_column(server_default="0")  # slots in use when it was last heard
+    asked: Mapped[int] = mapped_column(server_default="0")  # of them, those that read a dataset or ask a schedule
     plugins: Mapped[list[str]]  # "kind:name"
     versions: Mapped[dict[str, Any] | None]  # "kind:name" -> version; null of a worker too old to tell
     plugin_errors: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
@@ -447,6 +448,23 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     __table_args__ = (CheckConstraint("seq >= 1", name="seq"),)
+
+
+class JobLog(Base):
+    """Lines that plugins wrote while they worked for a job; the newest are kept, up to a size."""
+
+    __tablename__ = "job_log"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    attempt: Mapped[int]
+    run: Mapped[int | None]
+    step: Mapped[int | None]
+    text: Mapped[str]
+    total: Mapped[int]  # bytes of all texts so far, those that were dropped and this one among them
+    at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (CheckConstraint("seq >= 1 AND total >= 0", name="counts"),)
 
 
 class Extension(Base):

@@ -48,7 +48,11 @@ def examine_api(settings: Settings) -> Iterator[Finding]:
         yield Finding("api", "wrong", f"no answer from {url}: {error}", remedy)
         return
     if answer.status_code == 200:
-        yield Finding("api", "ok", f"{url} is ready")
+        missing = [str(one.get("detail")) for one in answer.json().get("missing", [])]
+        if missing:
+            yield Finding("api", "wrong", f"{url} answers, but {' '.join(missing)}", "see the finding of redis")
+        else:
+            yield Finding("api", "ok", f"{url} is ready")
     else:
         try:
             detail = str(answer.json().get("detail"))

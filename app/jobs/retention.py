@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, 
 from sqlalchemy.orm import Session
 
 from app.db.engine import Database
-from app.db.tables import Dataset, Event, Extension, Job, Outbox, Unit
+from app.db.tables import Dataset, Event, Extension, Job, JobLog, Outbox, Unit
 from sufficiency.schemas.words import ENDED
 
 # A batch is a transaction: short enough that nobody waits for it.
@@ -31,6 +31,8 @@ class Dropped:
         Of completed jobs without a cell that could not be measured: nothing is handed out of them again.
     keys : int
         Idempotency keys of extensions.
+    pieces : int
+        Of what their plugins wrote.
     messages : int
         To workers, that never reached the broker and are about nothing that is still open.
     """
@@ -39,6 +41,7 @@ class Dropped:
     events: int = 0
     units: int = 0
     keys: int = 0
+    pieces: int = 0
     messages: int = 0
 
     def __add__(self, other: "Dropped") -> "Dropped":
@@ -71,9 +74,11 @@ def _batch(session: Session, older_than: timedelta, after: UUID | None, *, lock:
     has_events = exists().where(Event.job_id == Job.id, Event.seq < Job.event_seq)
     has_units = and_(_is_measured, exists().where(Unit.job_id == Job.id))
     has_keys = exists().where(Extension.job_id == Job.id)
+    has_output = exists().where(JobLog.job_id == Job.id)
+    has_any = or_(has_events, has_units, has_keys, has_output)
     statement = (
         select(Job.id)
-        .where(Job.state.in_(ENDED), Job.finished_at < func.now() - older_than, or_(has_events, has_units, has_keys))
+        .where(Job.state.in_(ENDED), Job.finished_at < func.now() - older_than, has_any)
         .order_by(Job.id)
         .limit(BATCH)
     )
@@ -85,13 +90,14 @@ def _batch(session: Session, older_than: timedelta, after: UUID | None, *, lock:
     return list(session.scalars(statement))
 
 
-def _conditions(jobs: list[UUID]) -> list[tuple[type[Event | Unit | Extension], ColumnElement[bool]]]:
+def _conditions(jobs: list[UUID]) -> list[tuple[type[Event | Unit | Extension | JobLog], ColumnElement[bool]]]:
     last = select(Job.event_seq).where(Job.id == Event.job_id).scalar_subquery()
     completed = select(Job.id).where(Job.id.in_(jobs), _is_measured)
     return [
         (Event, and_(Event.job_id.in_(jobs), Event.seq < last)),
         (Unit, Unit.job_id.in_(completed)),
         (Extension, Extension.job_id.in_(jobs)),
+        (JobLog, JobLog.job_id.in_(jobs)),
     ]
 
 
@@ -107,7 +113,9 @@ def _dropped(session: Session, jobs: list[UUID]) -> Dropped:
     return Dropped(len(jobs), *(_delete(session, table, condition) for table, condition in _conditions(jobs)))
 
 
-def _delete(session: Session, table: type[Event | Unit | Extension | Outbox], condition: ColumnElement[bool]) -> int:
+def _delete(
+    session: Session, table: type[Event | Unit | Extension | JobLog | Outbox], condition: ColumnElement[bool]
+) -> int:
     result = session.execute(delete(table).where(condition), execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return result.rowcount

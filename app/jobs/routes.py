@@ -1,5 +1,6 @@
 """Jobs over HTTP: submit, list, look, follow, cancel, retry, extend, delete."""
 
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -12,7 +13,8 @@ from pydantic import BeforeValidator, TypeAdapter
 
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
-from app.jobs.following import MOST_EVENTS, Feed
+from app.jobs.follower import Follower
+from app.jobs.following import MOST_EVENTS, EventBatch
 from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
@@ -30,6 +32,8 @@ from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import JobState
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
@@ -147,6 +151,8 @@ def create_job(
         )
         return JSONResponse(view.model_dump(mode="json"))
     job, created = service.submit(session, spec, settings, idempotency_key)
+    # The worker's lines name the job; this one says which request it is from.
+    logger.info("job %s %s", job.id, "submitted" if created else "submitted before")
     answer = _view(service.look(session, [job], settings)[0])
     return JSONResponse(
         answer.model_dump(mode="json"), 201 if created else 200, headers={"Location": answer.links.self}
@@ -281,7 +287,8 @@ def delete_job(session: SessionDep, job_id: UUID) -> None:
     service.delete(session, job_id)
 
 
-def _existing_job(request: Request, job_id: UUID) -> UUID:
+def existing_job(request: Request, job_id: UUID) -> UUID:
+    """Return the id of a job, if it is there."""
     # Its transaction ends here: ending it with the stream would hold it open, and make a database that goes away just
     # then a mistake of the service.
     with short_transaction(request) as session:
@@ -307,23 +314,22 @@ def _existing_job(request: Request, job_id: UUID) -> UUID:
 )
 async def follow_job(
     request: Request,
-    job_id: Annotated[UUID, Depends(_existing_job)],
+    job_id: Annotated[UUID, Depends(existing_job)],
     last_event_id: Annotated[
         int, Header(ge=0, le=2**63 - 1, description="resume after this event; default: all from the first")
     ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as server-sent events until it has ended. Every replica answers the same events."""
-    seq, at_once = last_event_id, True
-    feed: Feed = request.app.state.feed
-    while batch := await feed.next(job_id, seq, at_once=at_once):
+    place: Follower[EventBatch] = Follower(request, request.app.state.feed, job_id, last_event_id)
+    while batch := await place.next():
         if batch.pruned:
-            yield _pruned(seq, batch.pruned)
+            yield _pruned(place.seq, batch.pruned)
         for event in batch.events:
-            seq = event.seq
+            place.seq = event.seq
             yield ServerSentEvent(id=str(event.seq), event=event.type, data=event.data)
         if batch.last:
             return
-        at_once = len(batch.events) == MOST_EVENTS
+        place.at_once = len(batch.events) == MOST_EVENTS
 
 
 def _pruned(seq: int, count: int) -> ServerSentEvent:

@@ -3,9 +3,31 @@
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+# Of the request that is being served, in whichever thread.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def name_request(record: logging.LogRecord) -> bool:
+    """Put the request on a record that is logged while one is served."""
+    if (id := request_id.get()) is not None:
+        record.request_id = id
+    return True
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people, with the request at its end."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text."""
+        text = super().format(record)
+        id = getattr(record, "request_id", None)
+        return text if id is None else f"{text} [request {id}]"
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,6 +61,7 @@ def configure_logging(level: str = "INFO", *, as_json: bool | None = None) -> No
     if as_json is None:
         as_json = not sys.stderr.isatty()
     handler.setFormatter(
-        JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        JsonFormatter() if as_json else TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
+    handler.addFilter(name_request)
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -1,7 +1,7 @@
 """What Prometheus scrapes: requests as this process served them, and the state of all work as the database has it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -15,16 +15,17 @@ from app.db.engine import Database
 from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
 from sufficiency.schemas.words import JOB_STATES, OPEN_UNIT_STATES
 
-STREAMS = frozenset({"/jobs/{job_id}/events"})
+STREAMS = frozenset({"/jobs/{job_id}/events", "/jobs/{job_id}/logs/stream"})
 LATENCY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class WorkCollector(Collector):
     """Reads the state of jobs, units and workers from the database at each scrape."""
 
-    def __init__(self, database: Database, live_window: timedelta) -> None:
+    def __init__(self, database: Database, live_window: timedelta, has_broker: Callable[[], bool]) -> None:
         self._database = database
         self._window = live_window
+        self._has_broker = has_broker
 
     def describe(self) -> list[Metric]:
         """Return nothing: the registry must not scrape in order to register."""
@@ -32,6 +33,8 @@ class WorkCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of this scrape; with the database away, only that it is."""
+        broker = "1 if the broker could be reached when this process last looked"
+        yield GaugeMetricFamily("sufficiency_broker_up", broker, float(self._has_broker()))
         up = GaugeMetricFamily("sufficiency_database_up", "1 if the database answered this scrape")
         try:
             found = list(self._work())

@@ -12,14 +12,17 @@ from app.web.problem import documented
 from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
 from sufficiency.answers.curves import curves
+from sufficiency.answers.gate import gate as met_surely
 from sufficiency.answers.projection import inv_project as sizes_at
 from sufficiency.answers.projection import project as values_at
 from sufficiency.answers.tables import inverse_table, projection_table
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict as judge
-from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL
+from sufficiency.schemas.gates import GateView
 from sufficiency.schemas.limits import QUESTIONS
-from sufficiency.schemas.results import Curves, InverseProjection, Projection, Verdicts
+from sufficiency.schemas.results import Curves, InverseProjection, Projection
+from sufficiency.schemas.verdicts import Verdicts
 from sufficiency.schemas.words import DEFAULT_METHOD, Of
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
@@ -97,15 +100,44 @@ def verdict(
         Query(
             max_length=QUESTIONS,
             description="what doubling the data must bring to be worth it, in the metric's units: 0.01 for all, "
-            "or Accuracy:0.01; repeatable. Else a tenth of what is left to the best value, or of the measured range "
-            "where there is none; at least the test split's own noise",
+            "or Accuracy:0.01; repeatable. Else what the job says, or a tenth of what is left to the best value, but "
+            "at least .005 and at most .01 of the range; of a metric without a range 5 % of its present value",
             examples=[["Accuracy:0.01"]],
         ),
+    ] = None,
+    primary: Annotated[
+        str | None,
+        Query(description="the metric that answers for the job; default the job's, or the first asked for"),
     ] = None,
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = parse_targets(min_gain or [], "min_gain")
-    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level)
+    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level, primary)
+
+
+@router.get("/jobs/{job_id}/gate", responses=documented(409))
+def gate(
+    session: SessionDep,
+    job_id: UUID,
+    target: Annotated[
+        list[str],
+        Query(
+            min_length=1,
+            max_length=QUESTIONS,
+            description="0.93 for every metric whose bounds admit it, or Accuracy:0.93; repeatable",
+            examples=[["Accuracy:0.93"]],
+        ),
+    ],
+    probability: Annotated[float, Query(gt=0, lt=1, description="with which each target has to be met")] = ASSURANCE,
+    n: Annotated[
+        int | None, Query(ge=1, le=2**53, description="at that training-set size; default the largest one measured")
+    ] = None,
+    class_: Classes = None,
+    level: Level = DEFAULT_LEVEL,
+) -> GateView:
+    """Return whether every target is met surely enough, on any test split where its noise is known."""
+    targets = parse_targets(target)
+    return met_surely(measured_study(session, get_job(session, job_id), None, class_), targets, probability, n, level)
 
 
 @router.get("/jobs/{job_id}/curves", responses=documented(409))

@@ -19,6 +19,14 @@ from sufficiency.schemas.words import PictureKind, Theme
 router = APIRouter(tags=["results"], responses=REFUSALS)
 
 _MEDIA_TYPES: dict[PictureKind, str] = {"svg": "image/svg+xml", "png": "image/png"}
+PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "image/svg+xml": {"schema": {"type": "string", "format": "binary"}, "example": "<svg …>"},
+            "image/png": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
 _FIGURE_EXAMPLE = {
     "data": [{"type": "scatter", "name": "mean ± SD", "x": [25, 2500], "y": [0.31, 0.946]}],
     "layout": {"xaxis": {"type": "log"}},
@@ -53,15 +61,7 @@ def get_figure(
 @router.get(
     "/jobs/{job_id}/plot.{kind}",
     response_class=Response,
-    responses={
-        200: {
-            "content": {
-                "image/svg+xml": {"schema": {"type": "string", "format": "binary"}, "example": "<svg …>"},
-                "image/png": {"schema": {"type": "string", "format": "binary"}},
-            }
-        },
-        **documented(409),
-    },
+    responses={**PICTURES, **documented(409)},
 )
 def plot_job(
     session: SessionDep,
@@ -73,9 +73,13 @@ def plot_job(
     theme: Theme = "light",
 ) -> Response:
     """Return one metric's learning curve as a picture, for a report."""
-    content = draw(_figure(session, job_id, metric, class_, target), kind, theme)
+    return picture(draw(_figure(session, job_id, metric, class_, target), kind, theme), kind, f"{job_id}.{kind}")
+
+
+def picture(content: bytes, kind: PictureKind, name: str) -> Response:
+    """Return a picture as a response: a file that runs nothing, whatever is in it."""
     headers = {
-        "Content-Disposition": f'inline; filename="{job_id}.{kind}"',
+        "Content-Disposition": f'inline; filename="{name}"',
         "Content-Security-Policy": PICTURE_POLICY,
     }
     return Response(content, media_type=_MEDIA_TYPES[kind], headers=headers)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,8 +62,7 @@ class Child:
 
     def start(self) -> None:
         """Start the program; its output is added to its log."""
-        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        self._rotate()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 launched(self.command, self.death_signal, self.account),
@@ -83,6 +83,7 @@ class Child:
 
     def tend(self, announce: Callable[[str], None]) -> bool:
         """Start the program again if it has ended, later each time; return whether it was started now."""
+        self._rotate()
         if self.alive or self.process is None:
             return False
         now = time.monotonic()
@@ -96,6 +97,13 @@ class Child:
             self.start()
             return True
         return False
+
+    def _rotate(self) -> None:
+        """Put a log that has grown long aside, in place of the one before; the program goes on writing."""
+        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG_BYTES:
+            # It holds the file itself, and adds at the end: so the contents go, not the file.
+            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+            os.truncate(self.log, 0)
 
     def ending(self) -> str:
         """Return how the program ended, as words."""

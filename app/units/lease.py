@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -56,6 +56,14 @@ class ClaimedUnit:
 def backoff(failures: int) -> float:
     """Return the seconds to wait after so many failures in a row (1 or more) before the next try."""
     return doubling(BACKOFF_SECONDS, failures, LONGEST_BACKOFF_SECONDS)
+
+
+def is_over(lease_seconds: float) -> ColumnElement[bool]:
+    """Return the condition that a unit's lease has run out, or ends later than any that is renewed could.
+
+    The latter is one of before the database's clock was set back: nobody has renewed it since.
+    """
+    return or_(Unit.lease_expires_at < func.now(), Unit.lease_expires_at > _in(2 * lease_seconds + 60))
 
 
 def _in(seconds: float) -> Any:
@@ -376,13 +384,19 @@ def expire_lease(
     unit_id: UUID,
     attempt: int,
     *,
+    lease_seconds: float = 30.0,
     counts_for_job: bool = True,
     max_attempts: int = 3,
     max_deaths: int = 10,
 ) -> bool:
     """Take a unit back from a worker that did not renew its lease; return False when it has done so by now.
 
-    The parameters are those of `surrender_unit`.
+    The other parameters are those of `surrender_unit`.
+
+    Parameters
+    ----------
+    lease_seconds : float
+        For how long leases are taken.
     """
     found = held(session, unit_id, attempt)
     if found is None:
@@ -390,7 +404,7 @@ def expire_lease(
     job, unit = found
     # A renewal locks the unit alone: none may come between this look and what follows from it.
     session.refresh(unit, with_for_update=True)
-    if not session.scalar(select(Unit.lease_expires_at < func.now()).where(Unit.id == unit_id)):
+    if not session.scalar(select(is_over(lease_seconds)).where(Unit.id == unit_id)):
         return False
     error = {
         "code": "worker_lost",

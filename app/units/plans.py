@@ -24,8 +24,11 @@ class PlanClaim:
     size: int
 
 
-def claim_plan(session: Session, job_id: UUID) -> PlanClaim | None:
-    """Return the schedule plugin of a job whose steps are not known yet."""
+def claim_plan(session: Session, job_id: UUID, most_tries: int = 10) -> PlanClaim | None:
+    """Return the schedule plugin of a job whose steps are not known yet.
+
+    One that `most_tries` have begun to ask, of whom none has said what came of it, fails its job.
+    """
     job = _unplanned(session, job_id)
     if job is None:
         return None
@@ -33,16 +36,27 @@ def claim_plan(session: Session, job_id: UUID) -> PlanClaim | None:
     dataset = session.get_one(Dataset, job.dataset_id)
     if not isinstance(spec.schedule, PluginRef) or dataset.info is None:
         return None
+    if job.deaths >= most_tries:
+        detail = (
+            f"Workers began to ask the schedule {job.deaths} times, and none has said what came of it: their logs tell "
+            "why they ended. Then retry the job."
+        )
+        fail(session, job, {"code": "attempts_exhausted", "detail": detail, "where": {"phase": "schedule"}})
+        return None
+    job.deaths += 1
     job.plan_sent_at = func.now()
     return PlanClaim(job.id, spec.schedule, dataset.info["train"]["size"])
 
 
-def keep_planning(session: Session, job_ids: Collection[UUID]) -> None:
-    """Say that the schedules of these jobs are being asked, so that nobody asks them again."""
-    session.execute(
-        update(Job)
-        .where(Job.id.in_(job_ids), Job.state == "queued", Job.steps.is_(None))
-        .values(plan_sent_at=func.now())
+def keep_planning(session: Session, job_ids: Collection[UUID]) -> set[UUID]:
+    """Say that the schedules of these jobs are being asked, so that nobody asks again; return the jobs that wait."""
+    return set(
+        session.scalars(
+            update(Job)
+            .where(Job.id.in_(job_ids), Job.state == "queued", Job.steps.is_(None))
+            .values(plan_sent_at=func.now())
+            .returning(Job.id)
+        )
     )
 
 
@@ -56,6 +70,7 @@ def job_planned(session: Session, job_id: UUID, steps: list[int], max_cells: int
         detail = f"The schedule names {len(steps)} steps: {cells} cells over all runs, and a job may have {max_cells}."
         fail(session, job, {"code": "schedule_invalid", "detail": detail, "where": {"phase": "schedule"}})
         return
+    job.deaths = 0
     create_cells(session, job, steps)
 
 

@@ -9,29 +9,36 @@ from uuid import UUID
 
 from celery import Celery
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, or_, select, text, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.catalog.workers import live_workers
-from app.db.engine import Database
+from app.catalog.workers import is_silent, live_workers
+from app.db.engine import Database, is_away
 from app.db.tables import Dataset, Job, Outbox, Unit, Worker
 from app.jobs.ending import expire_job
 from app.queue.background import Background
 from app.queue.celery import QUESTIONS, QUEUES, waiting_messages
 from app.queue.outbox import enqueue
 from app.settings import Settings
-from app.units.lease import expire_lease
+from app.units.lease import LONGEST_BACKOFF_SECONDS, expire_lease, is_over
 
 logger = logging.getLogger(__name__)
 
 ADVISORY_LOCK = 0x5F_FF_1C_1E_4C_1E
 SILENT_WORKER = timedelta(minutes=5)
 BATCH = 500
+CLOCK_STEP_SECONDS = 2.0
 
 
 class Sweeper(Background):
-    """Runs in every API process; an advisory lock lets one of them work at a time."""
+    """Runs in every API process; an advisory lock lets one of them work at a time.
+
+    Attributes
+    ----------
+    broker_problem : str or None
+        Why the broker could not be asked at the last turn.
+    """
 
     def __init__(self, database: Database, celery: Celery, settings: Settings) -> None:
         super().__init__(settings.sweep_seconds)
@@ -39,7 +46,9 @@ class Sweeper(Background):
         self._celery = celery
         self._settings = settings
         self._last_turn = self._trust_after = time.monotonic()
-        self._broker_away = False
+        self.broker_problem: str | None = None  # why the broker could not be asked the last time
+        self._told: set[UUID] = set()
+        self._clock: tuple[float, float] | None = None  # the database's, and the monotonic one
 
     def turn(self) -> None:
         """Free expired leases, end overdue jobs, send lost messages again, forget silent workers."""
@@ -47,6 +56,7 @@ class Sweeper(Background):
         if now - self._last_turn > self._settings.lease_seconds / 2 + self._settings.sweep_seconds:
             # The database was away: leases ran out because nobody could renew them. Give their owners the chance.
             self._trust_after = now + 2 * self._settings.heartbeat_seconds
+        self._mind_the_clock()
         if now >= self._trust_after:
             self._free_expired()
         self._end_overdue()
@@ -56,8 +66,20 @@ class Sweeper(Background):
                 self._send_due(session)
                 if waiting is not None:
                     self._send_lost(session, waiting)
-                session.execute(delete(Worker).where(Worker.heartbeat_at < func.now() - SILENT_WORKER))
+                session.execute(delete(Worker).where(is_silent(SILENT_WORKER)))
         self._last_turn = time.monotonic()
+
+    def _mind_the_clock(self) -> None:
+        """Let workers renew their leases by a clock that has been set: until then, what it says of leases is untrue."""
+        with self._database.transaction() as session:
+            told = float(session.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0.0)
+        now = time.monotonic()
+        if self._clock is not None:
+            step = (told - self._clock[0]) - (now - self._clock[1])
+            if abs(step) > CLOCK_STEP_SECONDS:
+                logger.warning("the database's clock was set by %+.0f s", step)
+                self._trust_after = now + 2 * self._settings.heartbeat_seconds
+        self._clock = told, now
 
     def _free_expired(self) -> None:
         seen: set[tuple[UUID, UUID | None]] = set()
@@ -69,6 +91,7 @@ class Sweeper(Background):
                         session,
                         unit_id,
                         attempt,
+                        lease_seconds=self._settings.lease_seconds,
                         counts_for_job=holder not in seen,
                         max_attempts=self._settings.max_attempts,
                         max_deaths=self._settings.max_deaths,
@@ -80,6 +103,8 @@ class Sweeper(Background):
                     raise
                 # Somebody holds the job, such as who is fitting its many curves: the others are not to wait for it.
                 logger.warning("the expired lease of unit %s cannot be looked at yet: its job is locked", unit_id)
+            except Exception as error:
+                self._pass_over(f"the expired lease of unit {unit_id}", unit_id, error)
 
     def _expired(self) -> list[tuple[UUID, int, UUID, UUID | None]]:
         # A PostgreSQL that has just started was away as well, also for an API process that started with it.
@@ -89,7 +114,7 @@ class Sweeper(Background):
                 select(Unit.id, Unit.attempt, Unit.job_id, Unit.worker_id)
                 .where(
                     Unit.state == "leased",
-                    Unit.lease_expires_at < func.now(),
+                    is_over(self._settings.lease_seconds),
                     func.now() > func.pg_postmaster_start_time() + patience,
                 )
                 .limit(BATCH)
@@ -106,30 +131,43 @@ class Sweeper(Background):
             )
             ids = session.scalars(overdue.limit(BATCH)).all()
         for job_id in ids:
-            with self._database.transaction() as session:
-                expire_job(session, job_id, limit)
+            try:
+                with self._database.transaction() as session:
+                    expire_job(session, job_id, limit)
+            except Exception as error:
+                self._pass_over(f"the end of job {job_id}, which is out of time,", job_id, error)
+
+    def _pass_over(self, what: str, subject: UUID, error: Exception) -> None:
+        """Say once that something cannot be done, and go on: what is behind it is not to wait for it."""
+        if is_away(error):
+            raise error
+        if subject not in self._told:
+            logger.error("%s cannot be written, now and at each turn", what, exc_info=error)
+            self._told.add(subject)
 
     def _waiting(self) -> dict[str, int] | None:
         """Return how many messages the broker holds, or None when it cannot be asked: then nothing can be sent."""
         try:
             waiting = waiting_messages(self._celery)
         except Exception as error:  # whatever the transport raises
-            if not self._broker_away:
+            if self.broker_problem is None:
                 logger.warning("the broker is away, will go on trying: %s", error)
-            self._broker_away = True
+            self.broker_problem = type(error).__name__
             return None
-        self._broker_away = False
+        self.broker_problem = None
         return waiting
 
     def _send_due(self, session: Session) -> None:
         """Send the units whose pause after a death is over."""
         units = session.execute(
             _queued_units()
-            .where(Unit.sent_at.is_(None), Unit.not_before <= func.now())
+            .where(Unit.sent_at.is_(None), _is_due())
             .limit(BATCH)
             .with_for_update(of=Unit, skip_locked=True)
         ).all()
         self._send_units(session, units)
+        due = [unit.id for unit in units]
+        session.execute(update(Unit).where(Unit.id.in_(due), Unit.not_before > func.now()).values(not_before=None))
 
     def _send_lost(self, session: Session, waiting: dict[str, int]) -> None:
         """Send again what waits in the database and no more in the broker: a flush or a dying worker took the message.
@@ -152,7 +190,7 @@ class Sweeper(Background):
             # message is then taken for nothing; and who has run a unit and finds no message asks without one.
             _, slots = live.slots(worker for worker in live.workers if queue in worker.devices)
             lost = session.execute(
-                units.where(Unit.sent_at < self._stale)
+                units.where(self._is_stale(Unit.sent_at))
                 .order_by(Unit.sent_at, Unit.id)
                 .limit(min(missing, slots, BATCH))
                 .with_for_update(of=Unit, skip_locked=True)
@@ -168,24 +206,30 @@ class Sweeper(Background):
             if lost or plans or datasets:
                 logger.info("queue %s had lost messages: sent %d units again", queue, len(lost))
 
-    @property
-    def _stale(self) -> ColumnElement[datetime]:
-        """When what was sent before, and still waits, counts as lost if there are too few messages."""
-        return func.now() - timedelta(seconds=self._settings.resend_seconds)
+    def _is_stale(self, sent_at: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
+        """Return the condition that what was sent, and still waits, counts as lost if there are too few messages."""
+        # What was sent after now was sent before the clock was set back.
+        return or_(sent_at < func.now() - timedelta(seconds=self._settings.resend_seconds), sent_at > func.now())
 
     def _stale_plans(self, session: Session) -> list[tuple[UUID, int]]:
-        unplanned = Job.state == "queued", Job.steps.is_(None), Job.plan_sent_at < self._stale
+        unplanned = Job.state == "queued", Job.steps.is_(None), self._is_stale(Job.plan_sent_at)
         rows = session.execute(select(Job.id, Job.priority).where(*unplanned).limit(BATCH))
         return [(job_id, priority) for job_id, priority in rows]
 
     def _stale_datasets(self, session: Session) -> Sequence[UUID]:
-        unverified = Dataset.status == "verifying", Dataset.sent_at < self._stale
+        unverified = Dataset.status == "verifying", self._is_stale(Dataset.sent_at)
         return session.scalars(select(Dataset.id).where(*unverified).limit(BATCH)).all()
 
     def _send_units(self, session: Session, units: Sequence[Row[*tuple[Any, ...]]]) -> None:
         for unit_id, device, priority in units:
             enqueue(session, "run_unit", unit_id, device, priority)
         session.execute(update(Unit).where(Unit.id.in_([unit.id for unit in units])).values(sent_at=func.now()))
+
+
+def _is_due() -> ColumnElement[bool]:
+    """Return the condition that a unit's pause is over, or longer than any: the clock was set back since."""
+    longest = timedelta(seconds=2 * LONGEST_BACKOFF_SECONDS)
+    return or_(Unit.not_before <= func.now(), Unit.not_before > func.now() + longest)
 
 
 def _queued_units() -> Select[*tuple[Any, ...]]:

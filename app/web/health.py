@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from celery import Celery
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
@@ -15,8 +14,6 @@ from app.web.problem import RETRY_AFTER_SECONDS, documented
 
 router = APIRouter(tags=["service"])
 
-BROKER_TIMEOUT_SECONDS = 2
-
 
 class Health(BaseModel):
     """All is well."""
@@ -24,6 +21,29 @@ class Health(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: Literal["ok"] = "ok"
+
+
+class Missing(BaseModel):
+    """Something that cannot be reached, and what does not go on without it."""
+
+    what: Literal["broker"]
+    detail: str
+
+
+class Readiness(BaseModel):
+    """Requests are answered; what else the service needs and lacks is named."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"status": "ok", "missing": []},
+                {"status": "degraded", "missing": [{"what": "broker", "detail": "Redis cannot be reached: …"}]},
+            ]
+        }
+    )
+
+    status: Literal["ok", "degraded"]
+    missing: list[Missing]
 
 
 class Unready(ServiceError):
@@ -41,16 +61,20 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", responses=documented(503))
-def readyz(request: Request) -> Health:
-    """Say whether database and broker can be reached."""
-    problems = []
+def readyz(request: Request) -> Readiness:
+    """Say whether requests can be answered: whether the database can be used. Nothing else makes it unready.
+
+    Without the broker, requests are answered, jobs are taken and workers go on with what waits; who is idle hears of
+    new work later. So that is named, and no reason to send requests elsewhere.
+    """
     if reason := _database_problem(request.app.state.database):
-        problems.append(f"The database cannot be used: {reason}")
-    if reason := _broker_problem(request.app.state.celery):
-        problems.append(f"The broker cannot be reached: {reason}")
-    if problems:
-        raise Unready(" ".join(problems), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return Health()
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        raise Unready(f"The database cannot be used: {reason}", headers=headers)
+    reason = request.app.state.sweeper.broker_problem
+    if reason is None:
+        return Readiness(status="ok", missing=[])
+    detail = f"Redis cannot be reached ({reason}): idle workers hear of new work once it is back."
+    return Readiness(status="degraded", missing=[Missing(what="broker", detail=detail)])
 
 
 def _database_problem(database: Database) -> str | None:
@@ -59,16 +83,6 @@ def _database_problem(database: Database) -> str | None:
             if session.scalar(text("SELECT to_regclass('job') IS NULL")):
                 return "it has no tables; run `sufficiency migrate`."
     except SQLAlchemyError as error:
-        return f"{type(error).__name__}."
-    return None
-
-
-def _broker_problem(celery: Celery) -> str | None:
-    try:
-        with celery.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_TIMEOUT_SECONDS)
-            connection.default_channel.client.ping()
-    except Exception as error:  # whatever the transport raises
         return f"{type(error).__name__}."
     return None
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from app.db.engine import DATABASE_AWAY
 from app.errors import Conflict, Faults, FieldError, Invalid, NotFound, ServiceError, field_error, shortened, told
 from app.web.headers import GUARDS
+from app.web.identification import HEADER
 from app.web.invalid import body_asked_for, field_errors
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.extras import MissingExtra
@@ -165,4 +166,6 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # Starlette raises it on after this answer, so that the server logs the traceback.
     detail = "The service made a mistake; its log says more. The same request may work later."
     # It leaves outside of all that puts something on an answer.
-    return problem_response(request, 500, "internal_error", "Internal server error", detail, headers=GUARDS)
+    state = request.scope.get("state", {})
+    headers = {**GUARDS, **({HEADER: state["request_id"]} if "request_id" in state else {})}
+    return problem_response(request, 500, "internal_error", "Internal server error", detail, headers=headers)

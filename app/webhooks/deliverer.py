@@ -152,7 +152,11 @@ class Deliverer(Background):
                 select(Webhook)
                 .where(
                     Webhook.disabled_at.is_(None),
-                    or_(Webhook.lease_expires_at.is_(None), Webhook.lease_expires_at < func.now()),
+                    or_(
+                        Webhook.lease_expires_at.is_(None),
+                        Webhook.lease_expires_at < func.now(),
+                        Webhook.lease_expires_at > func.now() + 2 * self._lease,  # the clock was set back
+                    ),
                     due.where(WebhookDelivery.webhook_id == Webhook.id).exists(),
                 )
                 .order_by(Webhook.lease_expires_at.nulls_first(), Webhook.id)

@@ -13,9 +13,9 @@ from sufficiency.method.curve import InverseAnswer
 from sufficiency.schemas.words import PictureKind, Theme
 
 # Matplotlib's settings are the process's, and requests are served by many threads.
-_DRAWING = threading.Lock()
-_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sufficiency", "font.size": 10.0, "text.parse_math": False}
-_INCHES, _DPI = (8.0, 4.6), 160
+DRAWING = threading.Lock()
+SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "sufficiency", "font.size": 10.0, "text.parse_math": False}
+INCHES, _DPI = (8.0, 4.6), 160
 _DASHED, _DOTTED = (0, (4, 2.5)), (0, (2, 2))
 
 # Matplotlib's objects, which it gives no types that hold without it.
@@ -37,8 +37,8 @@ def draw(figure: Figure, kind: PictureKind, theme: Theme = "light") -> bytes:
         from matplotlib.figure import Figure as Drawn
 
     colour = PALETTES[theme]
-    with _DRAWING, matplotlib.rc_context(_SETTINGS):
-        drawn = Drawn(figsize=_INCHES, facecolor=colour["ground"], layout="constrained")
+    with DRAWING, matplotlib.rc_context(SETTINGS):
+        drawn = Drawn(figsize=INCHES, facecolor=colour["ground"], layout="constrained")
         FigureCanvasAgg(drawn)
         axes = drawn.subplots()
         axes.set_facecolor(colour["ground"])
@@ -55,7 +55,7 @@ def draw(figure: Figure, kind: PictureKind, theme: Theme = "light") -> bytes:
         _label(axes, figure, colour)
         _rule(axes, colour)
         axes.legend(loc="best", frameon=False, labelcolor=colour["muted"], fontsize=8.5)
-        return _saved(drawn, kind, figure.title)
+        return saved(drawn, kind, figure.title)
 
 
 def _draw_curve(axes: _Axes, figure: Figure, colour: _Palette) -> None:
@@ -137,7 +137,8 @@ def _rule(axes: _Axes, colour: _Palette) -> None:
         side.set_visible(False)
 
 
-def _saved(drawn: Any, kind: PictureKind, title: str) -> bytes:
+def saved(drawn: Any, kind: PictureKind, title: str) -> bytes:
+    """Return what matplotlib drew as a file, the same bytes each time."""
     metadata = {"Title": shortened(title, 200)} | ({"Date": None} if kind == "svg" else {})
     out = io.BytesIO()
     with warnings.catch_warnings():

@@ -51,6 +51,12 @@ class Study:
         None: nothing is known of it.
     kinks : sequence of Met
         What of its learner changes with the size of the training set.
+    primary : str or None
+        The metric that the study's question is answered by, where it names one.
+    asked : sequence of str
+        The metrics that its evaluation was asked for, by whatever names it has for them.
+    min_gains : mapping of str to float
+        What doubling the data must bring, by metric.
     doubts : sequence of mapping
         What looks wrong with the data, as `DatasetInfo.warnings` has it: each a `code` and a `detail`.
     """
@@ -69,6 +75,9 @@ class Study:
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
     kinks: Sequence[Met] = ()
+    primary: str | None = None
+    asked: Sequence[str] = ()
+    min_gains: Mapping[str, float] = field(default_factory=dict)
     doubts: Sequence[Mapping[str, Any]] = ()
 
     @property

@@ -1,19 +1,21 @@
 """What a reader of an answer is warned of: what could not be fitted, and what is odd about the curves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sufficiency.answers.gaps import gaps_warning
 from sufficiency.answers.study import FittedStudy, Study
 from sufficiency.answers.values import assumption
 from sufficiency.method.curve import RELIABLE, Fit
-from sufficiency.method.diagnosis import Flag
+from sufficiency.method.diagnosis import REMEDIES, Flag
 from sufficiency.method.kinks.between import left_out_warning, warnings_between
 from sufficiency.method.measurements import Reading
 from sufficiency.schemas.words import ClassLabel
 
 
-def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> list[dict[str, Any]]:
+def warnings_of(
+    fitted: FittedStudy[Reading], largest: float | None = None, told: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return what could not be measured or fitted and why, and what is odd about the curves.
 
     Parameters
@@ -21,6 +23,8 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     fitted : FittedStudy
     largest : float, optional
         The largest size that is asked for, or answered.
+    told : collection of str
+        Codes of what the answer says elsewhere.
     """
     skipped = [
         _warning("not_enough_data", one.metric, fitted.study.label(one.class_index), why) for one, why in fitted.skipped
@@ -28,10 +32,14 @@ def warnings_of(fitted: FittedStudy[Reading], largest: float | None = None) -> l
     found: dict[tuple[str, str], list[tuple[ClassLabel, str]]] = {}
     for one in fitted.curves:
         for flag in [*one.flags, *_far(one.fit, largest)]:
-            found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), flag.detail))
-    told = [_shared(code, metric, places) for (metric, code), places in found.items()]
+            # What is not measured yet is no hole.
+            if flag.code in told or (flag.code == "missing_values" and fitted.study.provisional):
+                continue
+            detail = " ".join([flag.detail, *filter(None, [REMEDIES.get(flag.code)])])
+            found.setdefault((one.reading.metric, flag.code), []).append((fitted.label(one), detail))
+    odd = [_shared(code, metric, places) for (metric, code), places in found.items()]
     gaps = gaps_warning(fitted.study.gaps, fitted.study.cells_total)
-    return [*([gaps] if gaps else []), *skipped, *told, *_assumptions(fitted), *_kinks(fitted, largest)]
+    return [*([gaps] if gaps else []), *skipped, *odd, *_assumptions(fitted), *_kinks(fitted, largest)]
 
 
 def _assumptions(fitted: FittedStudy[Reading]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sufficiency import exits
-from sufficiency.cli import access, datasets, demo, fit, forecasts, jobs, plugins, results, service
+from sufficiency.cli import access, datasets, deciding, demo, fit, forecasts, jobs, plugins, results, service
 
 app = typer.Typer(
     name="sufficiency",
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (service, jobs, results, forecasts, fit, demo, access):
+for group in (service, jobs, results, deciding, forecasts, fit, demo, access):
     app.add_typer(group.commands)
 app.add_typer(datasets.commands, name="datasets")
 app.add_typer(plugins.commands, name="plugins")

@@ -135,6 +135,37 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
 
 
 @commands.command()
+def logs(
+    id: JobId,
+    tail: Annotated[int, typer.Option("--tail", min=1, max=10_000, help="How many of the last lines.")] = 200,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Print what a job's plugins, and the libraries below them, have written.
+
+    \b
+    Example:
+      sufficiency logs ID --tail 50
+      sufficiency logs ID --follow
+    """
+    with client_of(url) as client:
+        output = client.logs(id, tail)
+        if as_json and not follow:
+            return print_json(output)
+        for piece in output["items"]:
+            _print_piece(piece, as_json)
+        if follow:
+            for piece in client.follow_logs(id, output["last_id"]):
+                _print_piece(piece, as_json)
+    return None
+
+
+def _print_piece(piece: Mapping[str, Any], as_json: bool) -> None:
+    typer.echo(json.dumps(piece, ensure_ascii=False) if as_json else piece["text"])
+
+
+@commands.command()
 def cancel(id: JobId, url: Url = None, as_json: Json = False) -> None:
     """Ask a job to stop; what it has measured stays.
 

@@ -169,6 +169,9 @@ def verdict(
             help="What twice the data must bring to be worth it, in the metric's units: 0.01, or Accuracy:0.01.",
         ),
     ] = None,
+    primary: Annotated[
+        str | None, typer.Option("--primary", metavar="METRIC", help="The metric that answers for the job.")
+    ] = None,
     level: Level = None,
     url: Url = None,
     as_json: Json = False,
@@ -186,7 +189,7 @@ def verdict(
     from sufficiency.cli.terminal import print_verdict, stdout
 
     with client_of(url) as client:
-        answer = client.verdict(id, metric=metric or None, min_gain=min_gain or None, level=level)
+        answer = client.verdict(id, metric=metric or None, min_gain=min_gain or None, primary=primary, level=level)
     if as_json:
         return print_json(answer)
     print_verdict(stdout(), answer)

@@ -14,6 +14,7 @@ from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
+from sufficiency.method.phrasing import money_text
 from sufficiency.schemas.text import NO_VALUE, STATUS, WORTH, count, number, percent, signed, spread, times
 from sufficiency.schemas.words import ENDED, HORIZON
 
@@ -196,8 +197,10 @@ def forecast_list(items: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print the verdict of each metric: the sentence, what more data would bring, what limits it."""
-    for metric, verdicts in answer["metrics"].items():
+    """Print the verdict of the study, and of each metric: the sentence, what more data would bring, what limits it."""
+    first = answer["overall"]["metric"]
+    metrics = {first: answer["metrics"][first], **answer["metrics"]}
+    for metric, verdicts in metrics.items():
         for verdict in verdicts:
             label = "" if verdict.get("class") is None else f" of {verdict['class']}"
             worth = WORTH.get(verdict["worth"], verdict["worth"])
@@ -216,6 +219,27 @@ def print_verdict(console: Console, answer: Mapping[str, Any]) -> None:
             for limit in verdict["limits"]:
                 console.print(f"• {limit['detail']} {limit['remedy']}", markup=False)
             console.print()
+    for statement in answer["overall"]["statements"]:
+        if statement["kind"] == "others":
+            console.print(f"{first} answers for the job. {statement['text']}", markup=False)
+
+
+def print_decision(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print what to buy now, what else could be bought at once, and what it is worth to know more first."""
+    console.print(answer["sentence"], markup=False, style="bold")
+    aim = answer["terms"]["target"] is not None
+    height = f"{answer['metric']} meets it" if aim else "gain"
+    made = table("labels", "n", "cost", height, "loss", right=["labels", "n", "cost", height, "loss"])
+    for one in answer["purchases"]:
+        shown = percent(one["probability"]) if aim else number(one["gain"])
+        made.add_row(count(one["items"]), count(one["n"]), money_text(one["cost"]), shown, money_text(one["loss"]))
+    console.print("Bought at once and never again:", markup=False)
+    console.print(made)
+    first = answer["first"]
+    worth = [f"twice as many runs {money_text(first['runs'])}"]
+    if first["test_split"] is not None:
+        worth.append(f"a test split four times as large {money_text(first['test_split'])}")
+    console.print(f"To know more first is worth at most: {', '.join(worth)}.", markup=False)
 
 
 def params_table(schema: Mapping[str, Any]) -> Table:

@@ -8,6 +8,8 @@ from sufficiency.client.replies import Reply
 from sufficiency.schemas.words import ExportFormat, PictureKind
 
 if TYPE_CHECKING:
+    from sufficiency.schemas.decisions import DecisionView
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import JobView
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.results import (
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
+    from sufficiency.schemas.verdicts import Verdicts
 
 
 class Answering(Protocol):
@@ -44,6 +46,16 @@ class Answering(Protocol):
     ) -> "Reply[InverseProjection]": ...
 
     def verdict(self, id: str | UUID, **options: Any) -> "Reply[Verdicts]": ...
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]": ...
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]: ...
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = ..., **options: Any) -> bytes: ...
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[GateView]": ...
+
+    def report(self, id: str | UUID, **terms: Any) -> str: ...
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]": ...
 

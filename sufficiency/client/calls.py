@@ -16,8 +16,11 @@ from sufficiency.schemas.words import ENDED, ExportFormat, FingerprintOf, Measur
 if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.datasets import DatasetView
+    from sufficiency.schemas.decisions import DecisionView
     from sufficiency.schemas.forecasts import Forecasts
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
+    from sufficiency.schemas.logs import JobOutput, OutputPiece
     from sufficiency.schemas.paging import Page
     from sufficiency.schemas.plugins import PluginView
     from sufficiency.schemas.results import (
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
         InverseProjection,
         Projection,
         Refitted,
-        Verdicts,
     )
     from sufficiency.schemas.spec import JobSpec
+    from sufficiency.schemas.verdicts import Verdicts
     from sufficiency.schemas.workers import WorkerView
 
 J = TypeVar("J", bound="Reply[JobView]")
@@ -424,6 +427,35 @@ class Calls(ABC, Generic[J]):
 
         return follow(self._connection, f"{_path(id)}/events", last_id, lambda: self.job(id)["state"] in ENDED)
 
+    def logs(self, id: str | UUID, tail: int = 200) -> "Reply[JobOutput]":
+        """Return the last lines that a job's plugins, and the libraries below them, have written."""
+        from sufficiency.schemas.logs import JobOutput
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/logs", {"tail": tail}), JobOutput)
+
+    def follow_logs(self, id: str | UUID, last_id: int = 0) -> "Iterator[Reply[OutputPiece]]":
+        """Iterate over what a job's plugins write, across broken connections, until the job has ended.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        last_id : int
+            Go on behind this piece, as `logs` names it; default all that is kept.
+
+        Raises
+        ------
+        ServiceUnreachable
+            When the connection broke and could not be made again.
+        """
+        from sufficiency.client.events import follow
+        from sufficiency.schemas.logs import OutputPiece
+
+        path = f"{_path(id)}/logs/stream"
+        for event in follow(self._connection, path, last_id, lambda: self.job(id)["state"] in ENDED):
+            if event.type == "output":
+                yield Reply(event.data, OutputPiece)
+
     # Results
 
     @overload
@@ -501,10 +533,10 @@ class Calls(ABC, Generic[J]):
         id : str or UUID
             The job.
         **options
-            ``metric``, ``level``, and ``min_gain``: what doubling the data must bring, in the metric's units, 0.01 for
-            all or ``"Accuracy:0.01"``; a list repeats it.
+            ``metric``, ``level``, ``primary``: the metric that answers for the job, and ``min_gain``: what doubling the
+            data must bring, in the metric's units, 0.01 for all or ``"Accuracy:0.01"``; a list repeats it.
         """
-        from sufficiency.schemas.results import Verdicts
+        from sufficiency.schemas.verdicts import Verdicts
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
 
@@ -519,6 +551,52 @@ class Calls(ABC, Generic[J]):
         from sufficiency.schemas.results import Refitted
 
         return Reply(self._connection.json("POST", f"{_path(id)}/refit"), Refitted)
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]":
+        """Return how many labels to buy now, 0 among the answers, and what is to be expected of it.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        price : float
+            Of a label.
+        **options
+            ``value``: of a point; or ``target`` (0.95 or ``"Accuracy:0.95"``) with the ``penalty`` of missing it.
+            ``round_cost`` of each purchase, ``rounds`` that are left, ``budget``, ``metric``, ``class``.
+        """
+        from sufficiency.schemas.decisions import DecisionView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/decision", {"price": price, **options}), DecisionView)
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]:
+        """Return what money buys at best as a Plotly figure; the options are those of `decide`, and ``theme``."""
+        return self._connection.json("GET", f"{_path(id)}/decision/figure", {"price": price, **options})
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; the options are those of `decide`, and ``theme``."""
+        params = {"price": price, **options}
+        return self._connection.request("GET", f"{_path(id)}/decision/plot.{kind}", params).content
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> "Reply[GateView]":
+        """Return whether every target is met surely enough.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        targets : sequence of float or str
+            ``0.93`` for all metrics, or ``"Accuracy:0.93"`` for one.
+        **options
+            ``probability``, 0.8 unless given; ``n``, the largest measured size unless given; ``class``, ``level``.
+        """
+        from sufficiency.schemas.gates import GateView
+
+        return Reply(self._connection.json("GET", f"{_path(id)}/gate", {"target": list(targets), **options}), GateView)
+
+    def report(self, id: str | UUID, **terms: Any) -> str:
+        """Return the job on one page of HTML, which prints on a sheet of A4; with prices, as `decide` takes them."""
+        return self._connection.request("GET", f"{_path(id)}/report", terms).text
 
     def curves(self, id: str | UUID, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test.

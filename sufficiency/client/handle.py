@@ -17,6 +17,8 @@ from sufficiency.schemas.words import ExportFormat, MeasurementsView, PictureKin
 
 if TYPE_CHECKING:
     from sufficiency.answers.dataeval import SufficiencyOutput
+    from sufficiency.schemas.decisions import DecisionView
+    from sufficiency.schemas.gates import GateView
     from sufficiency.schemas.results import (
         AverageMeasurement,
         CellMeasurement,
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
-        Verdicts,
     )
+    from sufficiency.schemas.verdicts import Verdicts
 
 
 class Handle(Reply[JobView]):
@@ -104,6 +106,26 @@ class Handle(Reply[JobView]):
         """Return whether more data is worth it, a row a metric; the options are `Client.verdict`'s."""
         return by_metric(self._asked.verdict(self.id, **options))
 
+    def decide(self, price: float, **options: Any) -> "Reply[DecisionView]":
+        """Return how many labels to buy now; the options are `Client.decide`'s."""
+        return self._asked.decide(self.id, price, **options)
+
+    def decision_figure(self, price: float, **options: Any) -> Any:
+        """Return what money buys at best: a ``plotly.graph_objects.Figure`` where plotly is there, else JSON."""
+        return _plotly(self._asked.decision_figure(self.id, price, **options))
+
+    def decision_plot(self, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; the options are `Client.decision_plot`'s."""
+        return self._asked.decision_plot(self.id, price, kind, **options)
+
+    def gate(self, *targets: float | str, **options: Any) -> "Reply[GateView]":
+        """Return whether every target is met surely enough; the options are `Client.gate`'s."""
+        return self._asked.gate(self.id, targets, **options)
+
+    def report(self, **terms: Any) -> str:
+        """Return one page of HTML for who pays; with prices, as `decide` takes them."""
+        return self._asked.report(self.id, **terms)
+
     def curves(self, **options: Any) -> "Reply[Curves]":
         """Return the fitted curves with their back-test; the options are `Client.curves`'s."""
         return self._asked.curves(self.id, **options)
@@ -116,11 +138,7 @@ class Handle(Reply[JobView]):
         **options
             ``metric``, ``class``, ``target``, ``theme``.
         """
-        figure = self._asked.figure(self.id, **options)
-        try:
-            return import_module("plotly.graph_objects").Figure(figure)
-        except ImportError:
-            return figure
+        return _plotly(self._asked.figure(self.id, **options))
 
     @overload
     def plot(self, kind: Literal["svg"] = ..., **options: Any) -> str: ...
@@ -181,3 +199,10 @@ class Handle(Reply[JobView]):
             return head + (means_table(self.measurements()) if (self.get("progress") or {}).get("cells_done") else "")
         except ClientError as error:
             return head + f"<p>{escape(str(error))}</p>"
+
+
+def _plotly(figure: dict[str, Any]) -> Any:
+    try:
+        return import_module("plotly.graph_objects").Figure(figure)
+    except ImportError:
+        return figure

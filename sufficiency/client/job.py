@@ -11,6 +11,7 @@ from sufficiency.schemas.jobs import ExtensionPlanView
 if TYPE_CHECKING:
     from sufficiency.client.calls import Calls
     from sufficiency.client.events import JobEvent
+    from sufficiency.schemas.logs import JobOutput, OutputPiece
 
 
 class Job(Handle):
@@ -70,6 +71,14 @@ class Job(Handle):
     def events(self, last_id: int | None = None) -> "Iterator[JobEvent]":
         """Iterate over its events until it has ended, across broken connections; those after `last_id`, if given."""
         return self._client.events(self.id, last_id)
+
+    def logs(self, tail: int = 200) -> "Reply[JobOutput]":
+        """Return the last lines that its plugins, and the libraries below them, have written."""
+        return self._client.logs(self.id, tail)
+
+    def follow_logs(self, last_id: int = 0) -> "Iterator[Reply[OutputPiece]]":
+        """Iterate over what its plugins write until it has ended; see `Client.follow_logs`."""
+        return self._client.follow_logs(self.id, last_id)
 
     def cancel(self) -> Self:
         """Ask the job to stop; what it has measured stays."""

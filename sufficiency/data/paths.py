@@ -1,5 +1,7 @@
 """Which files a dataset may be read from: those inside the data roots, links resolved."""
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -56,11 +58,42 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
         )
     for candidate in inside:
         if candidate.exists():
+            _refuse_strange(candidate, path)
             note(candidate)
             return candidate
     raise DatasetError(
         f"{path!r} is not in any data root ({_listed(allowed)}); SUFFICIENCY_DATA_ROOTS says where the workers look"
     )
+
+
+def only_files(folder: Path, path: str) -> None:
+    """Refuse a folder that others will read if anything in it, links resolved, is neither a file nor a folder.
+
+    Raises
+    ------
+    DatasetError
+    """
+    for at, _, names in os.walk(folder):
+        for name in names:
+            file = Path(at, name)
+            if file.exists():  # a link to nothing is its reader's to refuse
+                _refuse_strange(file, f"{path}: {file.relative_to(folder)}")
+
+
+def _refuse_strange(file: Path, path: str) -> None:
+    # To open a named pipe is to wait for who writes into it; a device may never end.
+    mode = file.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = next((name for is_kind, name in _STRANGE if is_kind(mode)), "something else")
+        raise DatasetError(f"{path!r} is {kind}, where a dataset is read from files; put a copy of its data in a file")
+
+
+_STRANGE = (
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def _listed(roots: Sequence[Path]) -> str:

@@ -1,7 +1,7 @@
 """What is odd about a curve, what drove its answer, and how much of it is the test split's own noise."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,6 +17,14 @@ from sufficiency.method.trend import find_fall, is_flat
 Code = Literal[
     "too_short", "one_run", "flat", "non_monotone", "missing_values", "values_outside_bounds", "far_extrapolation"
 ]
+
+# What to do about what a flag says; the flag itself only says it, so that no answer advises twice.
+REMEDIES: Mapping[str, str] = {
+    "too_short": "Measure at least 5 steps over a factor of 8 or more: add smaller sizes to the schedule.",
+    "one_run": "Run the job with 3 to 5 runs.",
+    "flat": "Try a model that can use the data, or look for errors in the labels.",
+    "non_monotone": "Look at how the training does at that size before you buy.",
+}
 
 # Fewer steps, or a smaller ratio of the largest to the smallest size, show little of a curve's shape.
 FEW_STEPS, SMALL_SPAN = 5, 8.0
@@ -76,8 +84,7 @@ def _short(seen: Observed) -> Flag | None:
         return None
     return Flag(
         "too_short",
-        f"{len(seen.n)} steps from n = {seen.n[0]:,.0f} to {seen.n[-1]:,.0f} show little of the curve's shape; "
-        f"measure at least {FEW_STEPS} steps over a factor of {SMALL_SPAN:.0f} or more.",
+        f"{len(seen.n)} steps from n = {seen.n[0]:,.0f} to {seen.n[-1]:,.0f} show little of the curve's shape.",
     )
 
 
@@ -86,7 +93,7 @@ def _one_run(seen: Observed) -> Flag | None:
         return None
     return Flag(
         "one_run",
-        "With a single run the scatter between trainings is guessed from the curve; two or more runs measure it.",
+        "With a single run the scatter between trainings is guessed from the curve.",
     )
 
 
@@ -97,8 +104,7 @@ def _fall(seen: Observed) -> Flag | None:
     return Flag(
         "non_monotone",
         f"The metric got worse from {seen.mean[fall.earlier]:.4g} at n = {seen.n[fall.earlier]:,.0f} to "
-        f"{seen.mean[fall.later]:.4g} at n = {seen.n[fall.later]:,.0f}, by more than the runs' scatter explains: look "
-        "at the training at that size.",
+        f"{seen.mean[fall.later]:.4g} at n = {seen.n[fall.later]:,.0f}, by more than the runs' scatter explains.",
     )
 
 

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from dataclasses import replace
+from tokenize import TokenError
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -24,6 +25,12 @@ Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]
 
 DIGITS_TEST_ITEMS = 297
+# What NumPy raises for a damaged file: it reads the head of an array as a piece of Python, takes its word for the size,
+# and leaves archives to others.
+_DAMAGED = (
+    *(OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def load_digits(
@@ -101,7 +108,7 @@ def load_npz(
                 about = _metadata(archive, {x, y}, path, left_out)
     except DatasetError:
         raise
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGED as error:
         raise DatasetError(f"{path} is not a readable NPZ file: {error}") from error
     if items.ndim == 0 or targets.ndim == 0:
         raise DatasetError(f"{path}: x and y must hold one entry an item, got shapes {items.shape} and {targets.shape}")
@@ -185,7 +192,7 @@ def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
     file = resolve_inside(f"{path}/{name}")
     try:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         if _of_objects(error):
             raise DatasetError(f"{path}/{name} {_OBJECTS}: np.save(file, {_AS_NUMBERS})") from error
         raise DatasetError(f"{path}/{name} is not a readable NPY file: {error}; write it with np.save") from error
@@ -207,6 +214,8 @@ def _member(archive: Any, name: str, path: str, what: str) -> NDArray[Any]:
             raise
         plain = _AS_NUMBERS if what == "x" else "np.asarray(list(y))"
         raise DatasetError(f"{path}: the array {name!r} {_OBJECTS}: np.savez(file, {name}={plain}, ...)") from error
+    if not isinstance(array, np.ndarray):  # NumPy hands out as bytes what is no array
+        raise DatasetError(f"{path}: what it holds as {name!r} is no array; write it with np.savez")
     return array
 
 
@@ -227,7 +236,9 @@ def _metadata(archive: Any, but: set[str], path: str, left_out: list[Remark]) ->
         if name in but:
             continue
         try:
-            about[name] = archive[name]
+            found = archive[name]
+            if isinstance(found, np.ndarray):
+                about[name] = found
         except ValueError as error:
             if not _of_objects(error):
                 raise

@@ -14,7 +14,7 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.images import Background, Decoder
 from sufficiency.data.labels import classes_by_name, several_of_lists
 from sufficiency.data.layout import Layout, channels_first
-from sufficiency.data.paths import resolve_inside
+from sufficiency.data.paths import only_files, resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
@@ -84,6 +84,7 @@ def load_huggingface(
     folder = resolve_inside(path)
     if not folder.is_dir():
         raise DatasetError(f"{path} is not a folder; write it with dataset.save_to_disk(...)")
+    only_files(folder, path)
     try:
         found = datasets.load_from_disk(str(folder))
     except Exception as error:  # of a damaged folder it raises nearly anything

@@ -11,7 +11,7 @@ from sufficiency.data.description import Description
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.images import Background, Decoder
 from sufficiency.data.labels import classes_by_name
-from sufficiency.data.paths import resolve_inside
+from sufficiency.data.paths import only_files, resolve_inside
 from sufficiency.data.rows import chosen_rows
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.datasets import Limit, Start
@@ -60,6 +60,7 @@ def load_torchvision(
     folder = resolve_inside(path)
     if not folder.is_dir():
         raise DatasetError(f"{path} is not a folder")
+    only_files(folder, path)
     which: dict[str, Any] = {} if name == "EuroSAT" else {"train": split == "train"}
     if name in _BY_SPLIT:
         which = {"split": split}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.schemas.examples import JOB_ID
 from sufficiency.schemas.fields import ClassField, Timestamp, Word
-from sufficiency.schemas.words import Bounds, Direction, Limit, Method, Of, TargetStatus, Worth
+from sufficiency.schemas.words import Bounds, Direction, Method, Of, TargetStatus
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -240,63 +240,6 @@ class InverseProjection(Answer):
     metrics: dict[str, list[TargetAnswer]]
 
 
-class GainView(BaseModel):
-    """What the metric would be with more data."""
-
-    added: int = Field(description="items to add, in units of n_observed")
-    n: int
-    value: float
-    lower: float
-    upper: float
-    gain: float = Field(description="improvement on the value now, positive where better, in the metric's units")
-    gain_lower: float
-    gain_upper: float
-    probability: float = Field(description="that the improvement is at least min_gain")
-
-
-class CeilingView(BaseModel):
-    """Where the curve is at 32 times n_observed, the farthest that curves were followed to learn from."""
-
-    n: int
-    value: float
-    lower: float
-    upper: float
-    in_sight: bool = Field(description="the curve has all but levelled off there; else it still gets better")
-
-
-class LimitView(BaseModel):
-    """Something that keeps the answer from being better or surer, and what to do about it."""
-
-    code: Word[Limit]
-    detail: str
-    remedy: str
-
-
-class StepView(BaseModel):
-    """How the projection follows one step."""
-
-    n: int
-    sensitivity: float = Field(description="change of the projection for a change of this step's mean")
-
-
-class DrivingCell(BaseModel):
-    """What one cell did to the projection."""
-
-    run: int
-    n: int
-    value: float
-    effect: float = Field(description="by how much the projection is higher than without this cell")
-
-
-class DriversView(BaseModel):
-    """What drove the projection to `n`."""
-
-    n: int
-    steps: list[StepView]
-    cells: list[DrivingCell] = Field(description="those with the largest effects")
-    run_sd: float = Field(description="standard deviation of the projection made by the scatter between runs")
-
-
 class PredictionView(BaseModel):
     """A later step as the earlier ones predicted it."""
 
@@ -314,83 +257,6 @@ class BacktestView(BaseModel):
     error: float | None = Field(description="mean absolute error; null: too few early steps to tell")
     inside_interval: float | None = Field(description="share of what was measured inside the 95 % intervals")
     predictions: list[PredictionView]
-
-
-class VerdictView(BaseModel):
-    """Whether more data is worth it, by one metric, of one class where it has classes."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    sentence: str = Field(description="the verdict in words")
-    worth: Word[Worth] = Field(
-        description="whether doubling the data brings at least min_gain: yes or no at 80 % and more"
-    )
-    min_gain: float
-    now: float = Field(description="the measured value at n_observed")
-    more: list[GainView]
-    ceiling: CeilingView
-    limits: list[LimitView] = Field(description="the gravest first")
-    test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
-    drivers: DriversView
-    backtest: BacktestView
-    class_: ClassField = Field(
-        None,
-        serialization_alias="class",
-        description="where the metric is one a class",
-        exclude_if=lambda label: label is None,
-    )
-
-
-class Verdicts(Answer):
-    """Whether more data is worth it, by every metric."""
-
-    model_config = _example(
-        {
-            "job_id": JOB_ID,
-            "method": "calibrated",
-            "method_version": 2,
-            "level": 0.95,
-            "n_observed": 2500,
-            "provisional": False,
-            "metrics": {
-                "Accuracy": [
-                    {
-                        "sentence": "Accuracy is 0.946 at n = 2,500; twice the data should bring it to 0.957 (95 % "
-                        "interval 0.942 to 0.968): more data is worth it; it seems to level off near 0.983.",
-                        "worth": "yes",
-                        "min_gain": 0.0054,
-                        "now": 0.946,
-                        "more": [
-                            {
-                                "added": 1,
-                                "n": 5000,
-                                "value": 0.957,
-                                "lower": 0.942,
-                                "upper": 0.968,
-                                "gain": 0.011,
-                                "gain_lower": -0.004,
-                                "gain_upper": 0.022,
-                                "probability": 0.84,
-                            }
-                        ],
-                        "ceiling": {"n": 80000, "value": 0.983, "lower": 0.95, "upper": 0.997, "in_sight": True},
-                        "limits": [],
-                        "test_sd": 0.01,
-                        "drivers": {
-                            "n": 12500,
-                            "steps": [{"n": 2500, "sensitivity": 0.9}],
-                            "cells": [{"run": 3, "n": 2500, "value": 0.94, "effect": -0.001}],
-                            "run_sd": 0.002,
-                        },
-                        "backtest": {"error": 0.006, "inside_interval": 1.0, "predictions": []},
-                    }
-                ]
-            },
-            "warnings": [],
-        }
-    )
-
-    metrics: dict[str, list[VerdictView]]
 
 
 class CurveView(BaseModel):

@@ -80,6 +80,20 @@ class JobSpec(Strict):
     metrics: dict[Name, MetricSpec] = Field(
         default_factory=dict, max_length=DECLARED_METRICS, description="overrides what the evaluation declares"
     )
+    primary: Name | None = Field(
+        None,
+        description="the metric that answers whether more data is worth it, the others under it; default the first "
+        "that the evaluation is asked for",
+        exclude_if=lambda primary: primary is None,
+    )
+    min_gain: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        max_length=DECLARED_METRICS,
+        description="what doubling the data must bring to be worth it, by metric, in its units; default a tenth of "
+        "what is left to its best value, but at least .005 and at most .01 of its range; of a metric without a range "
+        "5 % of its present value",
+        exclude_if=lambda min_gain: not min_gain,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(0, ge=0, le=9, description="9 is served first")

@@ -57,7 +57,25 @@ Of = Literal["mean", "one_training", "population"]
 HORIZON = 1024  # how far targets are looked for, in units of the largest measured size
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
-Limit = Literal["data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation"]
+Limit = Literal[
+    "data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation", "backtest", "scatter", "slow"
+]
+# What a sentence of a verdict claims, and which way.
+StatementKind = Literal[
+    "now",
+    "expected",
+    "worth_it",
+    "not_worth_it",
+    "cannot_be_told",
+    "ceiling",
+    "no_ceiling",
+    "limit",
+    "advice",
+    "others",
+]
+Course = Literal["better", "worse", "level"]
+# Who said what least gain counts: the question, the job, or nobody.
+GainBasis = Literal["asked", "job", "default"]
 MeasurementsView = Literal["cells", "averages"]
 ExportFormat = Literal["dataeval", "csv"]
 PictureKind = Literal["svg", "png"]

@@ -37,7 +37,7 @@ class WorkerView(BaseModel):
     pid: int
     devices: list[str]
     slots: int
-    busy: int = Field(description="slots that train")
+    busy: int = Field(description="slots that train, read a dataset or ask a schedule")
     plugins: list[str] = Field(description="what it offers, as `kind:name`")
     plugin_errors: list[dict[str, Any]] = Field(description="plugins that it could not load, and why")
     started_at: Timestamp

@@ -11,24 +11,30 @@ from pydantic import BaseModel, Field, ValidationError
 
 from sufficiency.answers.comparison import compare
 from sufficiency.answers.curves import curves
+from sufficiency.answers.decision import decision
 from sufficiency.answers.drawing import draw
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.answers.export import dataeval_export
 from sufficiency.answers.figure import Figure, figure
+from sufficiency.answers.frontier import draw_frontier, frontier_figure
+from sufficiency.answers.gate import gate
 from sufficiency.answers.learner import learners_table
 from sufficiency.answers.measured import averages, cell_measurement, cells_table
 from sufficiency.answers.plotly import plotly_figure
 from sufficiency.answers.projection import inv_project, project
+from sufficiency.answers.report import report
 from sufficiency.answers.study import FittedStudy, choose, fit_study
 from sufficiency.answers.tables import Table, averages_table, inverse_table, projection_table
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict
 from sufficiency.client.errors import ApiError
 from sufficiency.client.replies import Reply
-from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL
 from sufficiency.method.measurements import Series
+from sufficiency.schemas.decisions import DecisionTerms, DecisionView, contradictions
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.fields import Strict
+from sufficiency.schemas.gates import GateView
 from sufficiency.schemas.jobs import JobView
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.results import (
@@ -39,8 +45,8 @@ from sufficiency.schemas.results import (
     Curves,
     InverseProjection,
     Projection,
-    Verdicts,
 )
+from sufficiency.schemas.verdicts import Verdicts
 from sufficiency.schemas.words import DEFAULT_METHOD, ExportFormat, MeasurementsView, Method, Of, PictureKind, Theme
 from sufficiency.study.record import Record
 
@@ -76,12 +82,31 @@ class _Targets(Question):
 
 class _Worth(Question):
     min_gain: Names = None
+    primary: str | None = None
 
 
 class _Picture(Question):
     metric: str | None = None
     class_: str | None = Field(None, alias="class")
     target: float | None = Field(None, allow_inf_nan=False)
+    theme: Theme = "light"
+
+
+class _Gated(Strict):
+    target: list[str] = Field(min_length=1)
+    probability: float = Field(ASSURANCE, gt=0, lt=1)
+    n: int | None = Field(None, ge=1, le=2**53)
+    class_: Names = Field(None, alias="class")
+    level: float = Field(DEFAULT_LEVEL, ge=1e-6, le=1 - 1e-6)
+
+
+class _Decided(Strict):
+    metric: str | None = None
+    class_: str | None = Field(None, alias="class")
+    level: float = Field(DEFAULT_LEVEL, ge=1e-6, le=1 - 1e-6)
+
+
+class _Themed(Strict):
     theme: Theme = "light"
 
 
@@ -147,7 +172,37 @@ class OwnAnswers:
         with _refusing("verdict"):
             asked = _asked(_Worth, options)
             gains = parse_targets(_names(asked.min_gain), "min_gain")
-            return _reply(verdict(self._fitted(asked), gains, asked.level))
+            return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary))
+
+    def decide(self, id: str | UUID, price: float, **options: Any) -> Reply[DecisionView]:
+        """Return how many labels to buy now; see `Client.decide`."""
+        with _refusing("decision"):
+            return _reply(self._decision(price, options))
+
+    def decision_figure(self, id: str | UUID, price: float, **options: Any) -> dict[str, Any]:
+        """Return what money buys at best as a Plotly figure; see `Client.decision_figure`."""
+        with _refusing("decision/figure"):
+            theme = _asked(_Themed, {"theme": options.pop("theme", None)}).theme
+            return frontier_figure(self._decision(price, options), theme)
+
+    def decision_plot(self, id: str | UUID, price: float, kind: PictureKind = "svg", **options: Any) -> bytes:
+        """Return what money buys at best as a picture; see `Client.decision_plot`."""
+        with _refusing("decision/plot"):
+            theme = _asked(_Themed, {"theme": options.pop("theme", None)}).theme
+            return draw_frontier(self._decision(price, options), kind, theme)
+
+    def gate(self, id: str | UUID, targets: Sequence[float | str], **options: Any) -> Reply[GateView]:
+        """Return whether every target is met surely enough; see `Client.gate`."""
+        with _refusing("gate"):
+            asked = _asked(_Gated, {**options, "target": [str(_plain(one)) for one in targets]})
+            fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+            return _reply(gate(fitted, parse_targets(asked.target), asked.probability, asked.n, asked.level))
+
+    def report(self, id: str | UUID, **terms: Any) -> str:
+        """Return one page of HTML for who pays; see `Client.report`."""
+        with _refusing("report"):
+            priced = self._terms(terms) if terms.get("price") is not None else None
+            return report(self._fitted(Question()), priced)
 
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""
@@ -185,6 +240,22 @@ class OwnAnswers:
             asked = _asked(Question, options)
             studies = [one._fitted(Question()) for one in (self, *others)]
             return _reply(compare(studies, _names(asked.metric) or None, asked.level))
+
+    def _decision(self, price: float, options: dict[str, Any]) -> DecisionView:
+        asked = _asked(_Decided, {name: options.pop(name, None) for name in ("metric", "class", "level")})
+        terms = self._terms({"price": _plain(price), **options})
+        fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+        return decision(fitted, terms, asked.metric, asked.level)
+
+    def _terms(self, terms: Mapping[str, Any]) -> DecisionTerms:
+        given = dict(terms)
+        if given.get("target") is not None:
+            given["target"] = str(_plain(given["target"]))
+        if faults := contradictions(given):
+            detail = "; ".join(why for _, why in faults)
+            errors = [{"pointer": name, "detail": why} for name, why in faults]
+            raise _refusal(422, "The request is not valid", "contradicting_terms", detail, errors, "decision")
+        return _asked(DecisionTerms, given)
 
     def _projection(self, n: Sequence[float], options: Mapping[str, Any]) -> Projection:
         asked = _asked(_Sizes, {**options, "n": list(n)})

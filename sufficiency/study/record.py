@@ -11,6 +11,7 @@ from uuid import UUID
 from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.answers.learner import learner_warnings
 from sufficiency.answers.measured import CellValue
+from sufficiency.answers.primary import asked_of
 from sufficiency.answers.study import Study
 from sufficiency.answers.values import spread_of, value_warnings
 from sufficiency.answers.warnings import doubts
@@ -176,6 +177,7 @@ class Record:
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
             subsets=self._subsets(),
+            **asked_of(self.spec),
             doubts=self.info.get("warnings") or [],
             kinks=self.kinks(),
         )

@@ -48,9 +48,16 @@ def describe(exception: BaseException) -> str:
 
 def storable(text: str) -> str:
     """Return a text as PostgreSQL and JSON in UTF-8 can hold it, of bounded length."""
-    # PostgreSQL stores neither NUL nor half a surrogate pair; a plugin's message may hold both.
-    clean = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    clean = clean_text(text)
     return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
+
+
+def clean_text(text: str) -> str:
+    """Return a text without what neither PostgreSQL nor UTF-8 can hold.
+
+    NUL becomes U+FFFD; half of a surrogate pair, such as of a file's name that is not UTF-8, is spelt out.
+    """
+    return text.replace("\x00", "\ufffd").encode("utf-8", "backslashreplace").decode()
 
 
 def at_cell(where: Mapping[str, Any]) -> str:

@@ -9,19 +9,38 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.schemas.work import CellFailure, CellResult, PluginDescription, PluginFailure, SplitSource, UnitCell
+from sufficiency.training.faults import clean_text
 
 
 class Message(BaseModel):
-    """A message; a number that JSON cannot hold is sent as a missing one."""
+    """A message; a number that JSON cannot hold is sent as a missing one, and a text as `clean_text` leaves it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
 
     def encoded(self) -> bytes:
         """Return the message as one line of JSON, without its end."""
-        return self.model_dump_json().encode()
+        # Names of classes, metrics and files come from anywhere, and the database would refuse the whole message.
+        try:
+            text = self.model_dump_json()
+            if "\\u0000" not in text:
+                return text.encode()
+        except PydanticSerializationError:  # half of a surrogate pair
+            pass
+        return type(self).model_validate(_clean(self.model_dump())).model_dump_json().encode()
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {_clean(key): _clean(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return value
 
 
 class _Request(Message):

@@ -85,7 +85,64 @@ def test_no_verdict_stands_on_data_that_say_nothing(code: str, void: bool) -> No
         assert "says nothing about whether more data is worth it: all are alike" in one.sentence
     else:
         assert one.worth == "no"
-        assert "hardly worth it" in one.sentence
+        assert "Nothing is left to gain" in one.sentence
+
+
+def test_the_first_metric_asked_for_answers_and_the_others_come_under_it() -> None:
+    def disagreeing(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {**scalars(run, n), ("Recall", 0): 1.0, ("Recall", 1): 1.0 - 2.0 * n**-0.5}
+
+    def overall(**changes: Any) -> Any:
+        named = changes.pop("named", None)
+        return verdict(fitted(disagreeing, test_size=None, test_class_counts=(), **changes), primary=named).overall
+
+    assert overall().metric == "Accuracy"
+    assert overall(asked=["loss", "accuracy"]).metric == "Loss"
+    assert overall(asked=["recall_per_class"]).metric == "Recall"
+    assert overall(asked=["loss"], primary="Accuracy").metric == "Accuracy"
+    assert overall(asked=["loss"], primary="Accuracy", named="Recall").metric == "Recall"
+    assert overall(primary="Zeal").metric == "Accuracy", "not measured: then as if none were named"
+    assert (overall(named="Recall").class_, overall(named="Recall").worth) == ("dog", "yes"), "the class that gains"
+    with pytest.raises(UnknownSubject):
+        overall(named="Acuracy")
+
+
+def test_what_counts_is_said_by_the_question_or_the_study() -> None:
+    def told(*gains: Any, **changes: Any) -> tuple[float, str]:
+        one = verdict(fitted(scalars, **changes), gains).metrics["Accuracy"][0]
+        return one.min_gain, one.min_gain_by
+
+    assert told()[1] == "default"
+    assert told(min_gains={"Accuracy": 0.02}) == (0.02, "job")
+    assert told((None, 0.03), min_gains={"Accuracy": 0.02}) == (0.03, "asked")
+    assert told((None, 0.03), ("Accuracy", 0.04)) == (0.04, "asked")
+
+
+def test_others_that_say_otherwise_are_named() -> None:
+    def two(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {("Accuracy", SCALAR): 1.0 - 2.0 * n**-0.5, ("Recall", 0): 1.0}
+
+    answer = verdict(fitted(two, test_size=None, test_class_counts=()))
+    assert answer.overall.worth == "yes"
+    assert answer.overall.sentence.endswith("By Recall it is hardly worth it.")
+    assert answer.overall.statements[-1].kind == "others"
+
+
+def test_no_advice_is_given_twice_and_nothing_is_missing_while_a_study_goes_on() -> None:
+    def holes(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {("Accuracy", SCALAR): None if run and n == 1000 else 1.0 - 2.0 * n**-0.5}
+
+    def codes(state: str) -> list[str]:
+        return [warning["code"] for warning in verdict(fitted(holes, state=state)).warnings]
+
+    assert "missing_values" in codes("completed")
+    assert "missing_values" not in codes("running")
+    short = fit_study(study(), [one.within(160, 1000) for one in measured(scalars)])
+    told = verdict(short)
+    assert "steps" in [limit.code for limit in told.metrics["Accuracy"][0].limits]
+    assert "too_short" not in [warning["code"] for warning in told.warnings]
+    projected = project(short, [2000]).warnings
+    assert any(one["code"] == "too_short" and "add smaller sizes" in one["detail"] for one in projected)
 
 
 def test_only_studies_known_to_share_their_subsets_are_paired() -> None:

@@ -53,6 +53,7 @@ ASKING = [
         [name, JOB]
         for name in (
             "watch",
+            "logs",
             "cancel",
             "retry",
             "delete",

@@ -9,10 +9,12 @@ import pytest
 
 from sufficiency import Client, Job, Reply, UnknownShape
 from sufficiency.schemas.datasets import DatasetView
+from sufficiency.schemas.decisions import DecisionView
 from sufficiency.schemas.forecasts import Forecasts
 from sufficiency.schemas.jobs import ExtensionPlanView, JobView, PlanView
 from sufficiency.schemas.plugins import PluginView
-from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection, Verdicts
+from sufficiency.schemas.results import ComparisonView, Curves, InverseProjection, Projection
+from sufficiency.schemas.verdicts import Verdicts
 from tests.support.listening import SPEC, HandWorker
 from tests.support.script import Script
 
@@ -42,6 +44,7 @@ def test_every_answer_has_its_model(client: Client, worker: HandWorker, job: Job
         (client.project(job.id, [1000]), Projection),
         (client.inv_project(job.id, ["Accuracy:0.9"]), InverseProjection),
         (client.verdict(job.id), Verdicts),
+        (client.decide(job.id, 0.1, value=100.0, rounds=2), DecisionView),
         (client.curves(job.id), Curves),
         (client.compare([job.id, other.id]), ComparisonView),
         (client.forecasts(), Forecasts),

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import event
 
 from app.db.engine import Database
-from app.jobs.following import EventBatch, Feed
+from app.jobs.following import EventBatch, events_after
+from app.queue.feed import Feed
 from tests.support.service import Service
 
 
@@ -28,7 +29,7 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 async def looked(database: Database, places: list[tuple[UUID, int]]) -> tuple[list[EventBatch | None], int]:
     """Have streams ask what follows, look once, and return what those were told that were told anything."""
-    feed = Feed(database)
+    feed = Feed(database, events_after)
     asking = [asyncio.ensure_future(feed.next(*place, at_once=True)) for place in places]
     await asyncio.sleep(0)
     with statements(database) as seen:
@@ -60,7 +61,7 @@ def test_each_is_told_what_follows_its_own_place(service: Service) -> None:
 
 
 def test_streams_end_when_the_database_is_away_and_when_the_server_stops() -> None:
-    feed = Feed(Database("postgresql+psycopg://nobody@127.0.0.1:9/nothing"))
+    feed = Feed(Database("postgresql+psycopg://nobody@127.0.0.1:9/nothing"), events_after)
 
     async def ask() -> None:
         waiting = asyncio.ensure_future(feed.next(UUID(int=1), 0, at_once=True))

@@ -176,6 +176,7 @@ def test_inv_project_reads_sizes_at_targets(service: Service) -> None:
         ("verdict?min_gain=some", 422, "min_gain"),
         ("verdict?min_gain=Acuracy:0.1", 404, "min_gain"),
         ("verdict?metric=Acuracy", 404, "metric"),
+        ("verdict?primary=Acuracy", 404, "primary"),
         ("verdict?level=1", 422, "level"),
         ("curves?method=wisdom", 422, "method"),
         ("project?n=10&metric=Acuracy", 404, "metric"),
@@ -295,10 +296,19 @@ def test_the_verdict_says_whether_more_data_is_worth_it(service: Service) -> Non
     answer = service.client.get(f"/jobs/{job_id}/verdict").json()
     [accuracy] = answer["metrics"]["Accuracy"]
     assert answer["n_observed"] == 1000
-    # 200 test items tell 0.937 from 0.951 no better than by chance.
-    assert accuracy["test_sd"] == accuracy["min_gain"] == pytest.approx((0.9368 * 0.0632 / 200) ** 0.5, rel=1e-3)
-    assert accuracy["worth"] == "unclear"
-    assert "test_set" in [limit["code"] for limit in accuracy["limits"]]
+    # 200 test items tell 0.937 from 0.951 no better than by chance: no higher bar, but a reason not to know.
+    assert accuracy["test_sd"] == pytest.approx((0.9368 * 0.0632 / 200) ** 0.5, rel=1e-3)
+    assert (accuracy["min_gain"], accuracy["min_gain_by"]) == (pytest.approx(0.0063, abs=1e-4), "default")
+    assert accuracy["worth"] == "yes"
+    [strict] = service.client.get(f"/jobs/{job_id}/verdict?min_gain=0.013&metric=Accuracy").json()["metrics"][
+        "Accuracy"
+    ]
+    assert (strict["worth"], strict["min_gain_by"], strict["limits"][0]["code"]) == ("unclear", "asked", "test_set")
+    assert {one["kind"] for one in strict["statements"]} >= {"now", "expected", "cannot_be_told", "limit", "advice"}
+    assert answer["overall"]["metric"] == "Accuracy"
+    assert answer["overall"]["sentence"].startswith(accuracy["sentence"])
+    by_loss = service.client.get(f"/jobs/{job_id}/verdict?primary=Loss").json()["overall"]
+    assert (by_loss["metric"], by_loss["worth"]) == ("Loss", "yes")
     assert [gain["n"] for gain in accuracy["more"]] == [2000, 3000, 5000]
     assert [gain["n"] for gain in accuracy["more"]] == [(1 + gain["added"]) * 1000 for gain in accuracy["more"]]
     projected = service.client.get(f"/jobs/{job_id}/project?n=2000&metric=Accuracy").json()["metrics"]["Accuracy"][0]

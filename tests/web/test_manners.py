@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 import sufficiency
+from app.db.migrate import newest_revision
 from app.db.tables import Job
 from app.main import create_app
 from app.openapi import specification
 from app.settings import Settings
-from tests.support.service import Service, TestClient, pointers, problem
+from sufficiency.method.methods import METHOD_VERSIONS
+from tests.support.service import Service, TestClient, pointers, problem, running
 
 JSON = {"content-type": "application/json"}
 
@@ -133,16 +136,31 @@ def test_without_a_database_all_is_503_and_the_process_lives(tmp_path: Path) -> 
         assert client.get("/livez").json() == {"status": "ok"}
         not_ready = problem(client.get("/readyz"), 503, "not_ready")
         assert "database" in not_ready["detail"]
-        assert "broker" in not_ready["detail"]
         away = client.get("/jobs")
         problem(away, 503, "database_unavailable")
         assert away.headers["retry-after"].isdigit()
         assert "sufficiency_database_up 0.0" in client.get("/metrics").text
 
 
+def test_without_a_broker_it_is_ready_and_says_what_is_missing(fresh_database: str) -> None:
+    with running(fresh_database, "redis://127.0.0.1:1/0", sweep_seconds=0.05) as service:
+        until = time.monotonic() + 60
+        while (ready := service.client.get("/readyz")).json()["status"] == "ok":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert ready.status_code == 200
+        [missing] = ready.json()["missing"]
+        assert missing["what"] == "broker"
+        assert "Redis cannot be reached" in missing["detail"]
+        service.submit()
+        numbers = service.client.get("/metrics").text
+        assert "sufficiency_broker_up 0.0" in numbers
+        assert "sufficiency_database_up 1.0" in numbers
+
+
 def test_health_and_numbers(service: Service) -> None:
     assert service.client.get("/livez").json() == {"status": "ok"}
-    assert service.client.get("/readyz").json() == {"status": "ok"}
+    assert service.client.get("/readyz").json() == {"status": "ok", "missing": []}
     job_id = service.submit()["id"]
     service.worker()
     service.client.get(f"/jobs/{job_id}")
@@ -150,6 +168,7 @@ def test_health_and_numbers(service: Service) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
     for line in (
         "sufficiency_database_up 1.0",
+        "sufficiency_broker_up 1.0",
         'sufficiency_jobs{state="queued"} 1.0',
         "sufficiency_workers 1.0",
         "sufficiency_slots 2.0",
@@ -160,7 +179,12 @@ def test_health_and_numbers(service: Service) -> None:
 
 
 def test_the_version_is_the_one_that_the_command_line_prints(standing: Service) -> None:
-    assert standing.client.get("/version").json() == {"version": sufficiency.__version__, "api": "1"}
+    assert standing.client.get("/version").json() == {
+        "version": sufficiency.__version__,
+        "api": "1",
+        "methods": METHOD_VERSIONS,
+        "schema_revision": newest_revision(),
+    }
 
 
 def test_bad_fields_are_told_in_the_service_s_words(standing: Service) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy import select
 from app.db.engine import Database
 from app.db.tables import Cell, Dataset, Job, Measurement, Plugin, Unit, Worker
 from app.jobs.planning import create_cells
+from app.main import create_app
 from app.settings import Settings
 from sufficiency.schemas.spec import JobSpec
+from tests.support.service import TestClient
 from tests.training.specs import SPECS
 from worker.supervisor import Supervisor
 
@@ -21,6 +23,7 @@ PLUGINS = (
     *SPECS,
     "training:forks=tests.external.broken_plugins:Forks",
     "training:nothing=tests.external.broken_plugins:TrainsNothing",
+    "training:prints=tests.external.broken_plugins:Prints",
     "evaluation:size=bench.sleeping:Size",
     "model:lost=tests.external.no_such_module:Lost",
 )
@@ -169,3 +172,19 @@ def test_a_dataset_and_a_schedule_that_cannot_be_used_say_why(
         assert session.get_one(Job, planned).steps == [20, 40, 60]
         job = session.get_one(Job, impossible)
         assert (job.state, job.error["code"]) == ("failed", "schedule_invalid")
+
+
+def test_what_a_training_prints_is_told_with_its_job(
+    supervisor: Supervisor, database: Database, dataset: Dataset, database_url: str, redis_url: str
+) -> None:
+    silent, printing = (add_job(database, dataset, [10, 20], training) for training in ("nothing", "prints"))
+    for _ in range(20):  # others have left units behind, whose turn may be first
+        supervisor.run_unit(supervisor.queues)
+        if accuracies(database, printing).keys() == accuracies(database, silent).keys() == {10, 20}:
+            break
+    app = create_app(Settings(database_url=database_url, redis_url=redis_url))
+    with TestClient(app) as client:
+        said = client.get(f"/jobs/{printing}/logs").json()["items"]
+        assert client.get(f"/jobs/{silent}/logs").json()["items"] == []
+    told = [(piece["run"], piece["step"], piece["text"]) for piece in said]
+    assert told == [(0, 0, "out: 10\nerr: 10"), (0, 1, "out: 20\nerr: 20")]

@@ -71,7 +71,8 @@ def read_table(file: Path, path: str, target: str, delimiter: str | None, encodi
         if suffix in TEXT_SUFFIXES:
             return _read_text(file, path, target, delimiter, encoding)
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        raise DatasetError(f"{path} cannot be read as a table: {error}") from error
+        # By the name that it was asked for: where the data roots lie is nobody's business.
+        raise DatasetError(f"{path} cannot be read as a table: {str(error).replace(str(file), path)}") from error
     raise DatasetError(f"{path} must end in .csv, .tsv, .txt or .parquet")
 
 

@@ -4,6 +4,7 @@ import { follow, get, getAll, pause, post, remove } from "../api.js";
 import { badge, count, duration, ENDED, h, plural, problemBox, replace, time } from "../dom.js";
 import { CellGrid } from "./job/cells.js";
 import { extendForm } from "./job/extend.js";
+import { output } from "./job/output.js";
 import { Results } from "./job/results.js";
 import { setup } from "./job/setup.js";
 
@@ -105,7 +106,7 @@ export async function view({ holder, signal, params, query, attach }) {
     return made;
   }
 
-  holder.append(extension, progress, results);
+  holder.append(extension, progress, results, output(() => job, signal));
   const bar = h("span");
   const said = h("p", { class: "muted", role: "status" });
   replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, grid.node);

@@ -5,12 +5,25 @@ import { Chart } from "../../chart.js";
 import { Curve } from "../../curve.js";
 import { count, h, number, problemBox, replace, table } from "../../dom.js";
 import { EveryClass } from "./classes.js";
+import { Decision } from "./decision.js";
 import { Downloads } from "./downloads.js";
 import { Questions } from "./questions.js";
 import { drawVerdict, drawWarnings } from "./verdict.js";
 
 // How far the picture reaches, in multiples of what was measured.
 const EXTENTS = [16, 64, 256, 1024];
+
+// The metric that answers for the job: the one that it names, or the first that its evaluation was asked for.
+function primary(spec, metrics) {
+  if (metrics.includes(spec.primary)) return spec.primary;
+  const plain = (name) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const asked = spec.evaluation?.params?.metrics;
+  for (const name of Array.isArray(asked) ? asked.filter((one) => typeof one === "string") : []) {
+    const called = metrics.find((metric) => plain(metric) === plain(name)) ?? metrics.find((metric) => plain(name).startsWith(plain(metric)));
+    if (called) return called;
+  }
+  return undefined;
+}
 
 export class Results {
   constructor(node, about, id, chosen, signal) {
@@ -28,6 +41,7 @@ export class Results {
     this.questions = new Questions(chosen, (marks) => this.mark(marks));
     this.every = new EveryClass(id, chosen, signal, (metric, label) => this.choose(metric, label));
     this.downloads = new Downloads(id);
+    this.decision = new Decision(id, signal);
     this.extent = EXTENTS[0];
     this.built = false;
     this.key = "";
@@ -57,7 +71,7 @@ export class Results {
       return;
     }
     const scalars = [...metrics].filter(([, labels]) => !labels.length).map(([name]) => name);
-    if (!metrics.has(this.metric)) this.metric = (scalars.includes("Accuracy") ? "Accuracy" : scalars[0]) ?? [...metrics.keys()][0];
+    if (!metrics.has(this.metric)) this.metric = primary(job.spec, [...metrics.keys()]) ?? (scalars.includes("Accuracy") ? "Accuracy" : scalars[0]) ?? [...metrics.keys()][0];
     this.build();
     await this.loadMetric();
   }
@@ -69,6 +83,7 @@ export class Results {
         this.node,
         h("section", { class: "panel stack" }, this.tabs, this.classes, this.verdict),
         h("section", { class: "panel stack", "aria-label": "Learning curve" }, h("div", { class: "head" }, h("h2", null, "Learning curve"), this.near), this.holder, this.warnings, h("hr"), this.questions.node),
+        this.decision.node,
         this.every.node,
         h("div", { class: "split" }, h("section", { class: "panel stack" }, h("h2", null, "Measured"), this.steps, this.downloads.node), this.about),
       );
@@ -123,9 +138,10 @@ export class Results {
     const judged = verdict.metrics?.[metric]?.[0];
     if (judged?.ceiling.in_sight) this.ceiling = judged.ceiling.value;
     drawVerdict(this.verdict, judged, verdict);
-    drawWarnings(this.warnings, curves, item);
+    drawWarnings(this.warnings, verdict, curves, item);
     this.drawSteps();
     this.questions.show(curve, metric, label, this.series[0].means.filter((m) => m.mean !== null).map((m) => m.mean));
+    this.decision.show(curve, metric, label, this.chosen.target);
     this.every.show(metric, this.metrics.get(metric));
     this.draw();
   }

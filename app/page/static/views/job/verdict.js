@@ -23,8 +23,9 @@ export function drawVerdict(node, judged, answer) {
   );
 }
 
-export function drawWarnings(node, curves, item) {
-  const said = (curves.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail));
+// What the verdict's own limits say already is not among its warnings.
+export function drawWarnings(node, judged, curves, item) {
+  const said = (judged.warnings ?? curves.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail));
   const test = item?.backtest;
   if (test?.error !== null && test?.error !== undefined) {
     const inside = test.predictions.filter((p) => p.lower !== null);

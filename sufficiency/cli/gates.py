@@ -1,0 +1,60 @@
+"""What a gate found, in the forms that pipelines read: JUnit's XML, and Markdown for the summary of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from sufficiency.schemas.text import number, percent
+
+
+def junit(answer: Mapping[str, Any]) -> bytes:
+    """Return a gate's answer as JUnit's XML, a test case a target."""
+    failed = [check for check in answer["checks"] if not check["passed"]]
+    suite = Element(
+        "testsuite", name="sufficiency gate", tests=str(len(answer["checks"])), failures=str(len(failed)), errors="0"
+    )
+    properties = SubElement(suite, "properties")
+    for name in ("job_id", "n", "probability", "method", "provisional"):
+        SubElement(properties, "property", name=name, value=str(answer[name]))
+    for check in answer["checks"]:
+        case = SubElement(suite, "testcase", classname=f"sufficiency.{answer['job_id']}", name=_name(check))
+        if not check["passed"]:
+            SubElement(case, "failure", message=_plain(check["sentence"])).text = _plain(check["sentence"])
+        else:
+            SubElement(case, "system-out").text = _plain(check["sentence"])
+    indent(suite)
+    made: bytes = tostring(suite, encoding="utf-8", xml_declaration=True)
+    return made + b"\n"
+
+
+def markdown(answer: Mapping[str, Any]) -> str:
+    """Return a gate's answer as Markdown."""
+    lines = [
+        f"## Sufficiency gate: {'passed' if answer['passed'] else 'not passed'}",
+        "",
+        f"Job `{answer['job_id']}`, at n = {answer['n']:,}; each target with {percent(answer['probability'])}.",
+        "",
+        "| | target | value | 95 % interval | met with |",
+        "|---|---|---|---|---|",
+    ]
+    for check in answer["checks"]:
+        mark = "✅" if check["passed"] else "❌"
+        interval = f"{number(check['lower'])} to {number(check['upper'])}"
+        cells = [mark, _cell(_name(check)), number(check["value"]), interval, percent(check["probability"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"\n> {_plain(warning['detail'])}" for warning in answer["warnings"]]
+    return "\n".join(lines) + "\n"
+
+
+def _name(check: Mapping[str, Any]) -> str:
+    label = "" if check.get("class") is None else f" of {check['class']}"
+    return _plain(f"{check['metric']}{label}: {check['target']:g}")
+
+
+def _plain(text: str) -> str:
+    """Without what XML cannot hold."""
+    return "".join(letter for letter in text if letter in "\t\n" or ord(letter) >= 32)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

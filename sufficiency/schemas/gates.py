@@ -1,0 +1,69 @@
+"""Shapes of gates: whether targets are met surely enough, for who builds on it."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import ClassField
+from sufficiency.schemas.results import Answer
+
+
+class CheckView(BaseModel):
+    """Whether one target is met surely enough."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    metric: str
+    target: float
+    value: float = Field(description="the metric at n")
+    lower: float
+    upper: float
+    probability: float = Field(description="that it meets the target at n, on any test split where its noise is known")
+    passed: bool
+    sentence: str
+    class_: ClassField = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+class GateView(Answer):
+    """Whether every target is met surely enough."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": JOB_ID,
+                    "method": "calibrated",
+                    "method_version": 2,
+                    "level": 0.95,
+                    "n_observed": 2500,
+                    "provisional": False,
+                    "n": 2500,
+                    "probability": 0.8,
+                    "passed": True,
+                    "checks": [
+                        {
+                            "metric": "Accuracy",
+                            "target": 0.93,
+                            "value": 0.946,
+                            "lower": 0.94,
+                            "upper": 0.952,
+                            "probability": 0.94,
+                            "passed": True,
+                            "sentence": "Accuracy is 0.946 at n = 2,500 and meets 0.93 with 94 %; 80 % is asked for.",
+                        }
+                    ],
+                    "warnings": [],
+                }
+            ]
+        },
+    )
+
+    n: int = Field(description="the training-set size that is looked at")
+    probability: float = Field(description="with which each target has to be met")
+    passed: bool = Field(description="every one of them is")
+    checks: list[CheckView]

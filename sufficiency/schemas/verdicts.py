@@ -1,0 +1,206 @@
+"""Shapes of verdicts: is more data worth it, by what it would bring, and what limits the answer."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.fields import ClassField, Word
+from sufficiency.schemas.results import Answer, BacktestView
+from sufficiency.schemas.words import Course, GainBasis, Limit, StatementKind, Worth
+
+
+class GainView(BaseModel):
+    """What the metric would be with more data."""
+
+    added: int = Field(description="items to add, in units of n_observed")
+    n: int
+    value: float
+    lower: float
+    upper: float
+    gain: float = Field(description="improvement on the value now, positive where better, in the metric's units")
+    gain_lower: float
+    gain_upper: float
+    probability: float = Field(description="that the improvement is at least min_gain")
+
+
+class CeilingView(BaseModel):
+    """Where the curve is at 32 times n_observed, the farthest that curves were followed to learn from."""
+
+    n: int
+    value: float
+    lower: float
+    upper: float
+    in_sight: bool = Field(description="the curve has all but levelled off there; else it still gets better")
+
+
+class LimitView(BaseModel):
+    """Something that keeps the answer from being better or surer, and what to do about it."""
+
+    code: Word[Limit]
+    detail: str
+    remedy: str
+
+
+class StepView(BaseModel):
+    """How the projection follows one step."""
+
+    n: int
+    sensitivity: float = Field(description="change of the projection for a change of this step's mean")
+
+
+class DrivingCell(BaseModel):
+    """What one cell did to the projection."""
+
+    run: int
+    n: int
+    value: float
+    effect: float = Field(description="by how much the projection is higher than without this cell")
+
+
+class DriversView(BaseModel):
+    """What drove the projection to `n`."""
+
+    n: int
+    steps: list[StepView]
+    cells: list[DrivingCell] = Field(description="those with the largest effects")
+    run_sd: float = Field(description="standard deviation of the projection made by the scatter between runs")
+
+
+class StatementView(BaseModel):
+    """A sentence of a verdict, and what it claims."""
+
+    text: str
+    kind: Word[StatementKind]
+    direction: Word[Course] | None = Field(description="which way the metric goes by it; null: it does not say")
+    n: int | None = Field(description="the training-set size that it is about")
+    size: float | None = Field(
+        description="now, ceiling, no_ceiling: the metric there; expected: how much better it gets; worth_it, "
+        "not_worth_it, cannot_be_told: the least gain that counts"
+    )
+
+
+class OverallView(BaseModel):
+    """The verdict of the study, by its primary metric."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    metric: str
+    worth: Word[Worth]
+    sentence: str = Field(description="the primary metric's verdict, and which others say otherwise")
+    statements: list[StatementView]
+    class_: ClassField = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class: the class that decides",
+        exclude_if=lambda label: label is None,
+    )
+
+
+class VerdictView(BaseModel):
+    """Whether more data is worth it, by one metric, of one class where it has classes."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    sentence: str = Field(description="the verdict in words")
+    worth: Word[Worth] = Field(
+        description="whether doubling the data brings at least min_gain; unclear, where neither is sure enough, or "
+        "what is measured cannot bear an answer"
+    )
+    min_gain: float = Field(description="the least gain that counts, in the metric's units")
+    min_gain_by: Word[GainBasis] = Field(description="who said so: the question, the job, or nobody")
+    now: float = Field(description="the measured value at n_observed")
+    left: float | None = Field(description="to the metric's best value; null: it has none")
+    statements: list[StatementView] = Field(description="the verdict, limits and advice, sentence by sentence")
+    more: list[GainView]
+    ceiling: CeilingView
+    limits: list[LimitView] = Field(description="the gravest first")
+    test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
+    drivers: DriversView
+    backtest: BacktestView
+    class_: ClassField = Field(
+        None,
+        serialization_alias="class",
+        description="where the metric is one a class",
+        exclude_if=lambda label: label is None,
+    )
+
+
+_VERDICT_EXAMPLE = (
+    "Accuracy is 0.946 at n = 2,500. Twice the data should bring it to 0.957 (95 % interval 0.942 to 0.968). More data "
+    "is worth it: a gain of about 0.011 is to be expected, and 0.0054 is the least that counts. It seems to level off "
+    "near 0.983."
+)
+
+
+class Verdicts(Answer):
+    """Whether more data is worth it, by every metric."""
+
+    model_config = ConfigDict(
+        serialize_by_alias=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": JOB_ID,
+                    "method": "calibrated",
+                    "method_version": 2,
+                    "level": 0.95,
+                    "n_observed": 2500,
+                    "provisional": False,
+                    "overall": {"metric": "Accuracy", "worth": "yes", "sentence": _VERDICT_EXAMPLE, "statements": []},
+                    "metrics": {
+                        "Accuracy": [
+                            {
+                                "sentence": _VERDICT_EXAMPLE,
+                                "worth": "yes",
+                                "min_gain": 0.0054,
+                                "min_gain_by": "default",
+                                "now": 0.946,
+                                "left": 0.054,
+                                "statements": [
+                                    {
+                                        "text": "Accuracy is 0.946 at n = 2,500.",
+                                        "kind": "now",
+                                        "direction": None,
+                                        "n": 2500,
+                                        "size": 0.946,
+                                    }
+                                ],
+                                "more": [
+                                    {
+                                        "added": 1,
+                                        "n": 5000,
+                                        "value": 0.957,
+                                        "lower": 0.942,
+                                        "upper": 0.968,
+                                        "gain": 0.011,
+                                        "gain_lower": -0.004,
+                                        "gain_upper": 0.022,
+                                        "probability": 0.84,
+                                    }
+                                ],
+                                "ceiling": {
+                                    "n": 80000,
+                                    "value": 0.983,
+                                    "lower": 0.95,
+                                    "upper": 0.997,
+                                    "in_sight": True,
+                                },
+                                "limits": [],
+                                "test_sd": 0.01,
+                                "drivers": {
+                                    "n": 12500,
+                                    "steps": [{"n": 2500, "sensitivity": 0.9}],
+                                    "cells": [{"run": 3, "n": 2500, "value": 0.94, "effect": -0.001}],
+                                    "run_sd": 0.002,
+                                },
+                                "backtest": {"error": 0.006, "inside_interval": 1.0, "predictions": []},
+                            }
+                        ]
+                    },
+                    "warnings": [],
+                }
+            ]
+        },
+    )
+
+    overall: OverallView
+    metrics: dict[str, list[VerdictView]]
