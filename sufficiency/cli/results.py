@@ -198,7 +198,7 @@ def verdict(
 
 @commands.command()
 def refit(id: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Fit a completed job's curves anew, by the present version of the method.
+    """Fit a completed job's curves by the present method.
 
     A completed job keeps the version that it completed with until then. Nothing is measured. What the version before
     said can still be asked of the API, by method_version.

@@ -88,6 +88,10 @@ class Job(Handle):
         """Queue a failed or cancelled job again; what it has measured stays, unless it is to `start_anew`."""
         return self._see(self._client.retry(self.id, start_anew=start_anew))
 
+    def refit(self) -> "Reply[Refitted]":
+        """Fit its curves anew, by the present versions of the methods; see `Client.refit`."""
+        return self._client.refit(self.id)
+
     @overload
     def extend(
         self,
