@@ -1,6 +1,5 @@
 """The commands of the service: run it, migrate its database, examine it, drop what is old."""
 
-import gc
 import json
 import os
 import signal
@@ -44,6 +43,10 @@ DataDirOf = Annotated[
 ]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback unless given.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 picks a free one.")]
+Processes = Annotated[
+    int,
+    typer.Option("--processes", min=1, max=64, help="Processes on that port; each takes connections of its own."),
+]
 Slots = Annotated[
     int | None, typer.Option("--slots", min=1, max=256, help="Trainers at work at the same time; default one a core.")
 ]
@@ -77,7 +80,7 @@ def standalone(
 
 
 @commands.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> None:
     """Run the API alone.
 
     PostgreSQL and Redis are those of the settings.
@@ -91,7 +94,7 @@ def serve(host: Host = None, port: Port = None) -> None:
         import uvicorn
 
         from app.access.door import BadKeyFile
-        from app.main import create_app
+        from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings
         from app.web.connections import Connection
@@ -102,14 +105,14 @@ def serve(host: Host = None, port: Port = None) -> None:
     settings = settings.model_copy(update=given)
     _refuse_exposure(settings, settings.host)
     try:
-        api = create_app(settings)
+        api = serving(settings)
     except BadKeyFile as error:
         raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
-    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
-    gc.collect()
-    gc.freeze()
+    os.environ |= settings.environment(given)  # where further processes find it
     uvicorn.run(
-        api,
+        api if processes == 1 else "app.main:serving",
+        factory=processes > 1,
+        workers=processes,
         host=settings.host,
         port=settings.port,
         http=Connection,

@@ -1,6 +1,7 @@
 """The API: `create_app` puts routes, error handling and the background threads together."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,7 @@ from app.db.engine import Database
 from app.jobs.following import events_after, output_after
 from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
+from app.observability.logging import configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
@@ -37,6 +39,8 @@ from app.results import (
     refitted,
     reported,
 )
+from app.results.kept import KeptAnswers
+from app.results.versions import Versions
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
@@ -91,6 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.feed = Feed(app.state.database, events_after)
     app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
+    app.state.versions = Versions(settings.database_url)
+    app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
     app.state.metrics.register(
         WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
     )
@@ -112,12 +118,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def serving(settings: Settings | None = None) -> FastAPI:
+    """Return the API for a process that does nothing else; of the environment's settings, unless some are given."""
+    configure_logging()
+    api = create_app(settings)
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    gc.collect()
+    gc.freeze()
+    return api
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feeds = app.state.feed, app.state.output_feed
     threads = (app.state.relay, app.state.sweeper, app.state.deliverer, *feeds)
     for thread in threads:
         thread.start()
+    app.state.versions.open()
     loop = asyncio.get_running_loop()
     try:
         with _on_stop_signal(lambda: [loop.call_soon_threadsafe(feed.close) for feed in feeds]):
@@ -127,6 +144,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             feed.close()
         for thread in reversed(threads):
             await asyncio.to_thread(thread.stop)
+        await app.state.versions.close()
         app.state.database.dispose()
 
 

@@ -71,6 +71,9 @@ class Settings(sufficiency.settings.Settings):
     dataset_timeout_seconds: float = Field(7_200.0, gt=0, description="longest the reading of a new dataset may take")
     schedule_timeout_seconds: float = Field(300.0, gt=0, description="longest a schedule plugin may take")
     job_timeout_seconds: float | None = Field(None, gt=0, description="longest a job may run; default no limit")
+    trainer_idle_seconds: float = Field(
+        300.0, ge=0, description="a trainer that nothing was asked of for so long ends; 0 keeps one warm in every slot"
+    )
     trainer_memory: ByteSize | None = Field(
         None, description="most memory of a trainer with what it starts, such as 8GiB; default no limit"
     )

@@ -9,7 +9,7 @@ The knee is the highest rate at which all requests were answered and p99 was wit
 rise until it is passed.
 
     python -m bench.load --history 10 10000 --json load.json
-    python -m bench.load --endpoints project --rates 200 --against OTHER_CHECKOUT     # two versions, turn by turn
+    python -m bench.load --endpoints project --rates 200 --against main     # two versions, turn by turn
 """
 
 import argparse
@@ -126,6 +126,11 @@ ENDPOINTS: dict[str, Make] = {
     "list": lambda target, draw: Request("GET", "/jobs", 200),
     "look": lambda target, draw: Request("GET", f"/jobs/{draw.choice(target.completed)}", 200),
     "project": lambda target, draw: Request("GET", f"/jobs/{draw.choice(target.completed)}/project?n=5000", 200),
+    # A question that nobody has asked before
+    "project-new": lambda target, draw: Request(
+        "GET", f"/jobs/{draw.choice(target.completed)}/project?n={draw.randrange(3_000, 1_000_000_000)}", 200
+    ),
+    "verdict": lambda target, draw: Request("GET", f"/jobs/{draw.choice(target.completed)}/verdict", 200),
 }
 
 
@@ -277,6 +282,21 @@ def api(settings: Settings, log: Path, root: Path) -> Iterator[tuple[str, psutil
         yield f"http://127.0.0.1:{settings.port}", process
 
 
+@contextmanager
+def checkout(version: str) -> Iterator[Path]:
+    """Yield a folder with another version of the code: the folder itself, or one that has a revision for a while."""
+    if Path(version).is_dir():
+        yield Path(version).resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="sufficiency-other-") as folder:
+        git = ["git", "-C", str(ROOT), "worktree"]
+        subprocess.run([*git, "add", "--quiet", "--detach", folder, version], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run([*git, "remove", "--force", folder], check=True)
+
+
 def psycopg_url(database_url: str) -> str:
     """Return an SQLAlchemy URL as psycopg reads it."""
     return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -305,9 +325,11 @@ def do_jobs(settings: Settings, logs: Path) -> None:
 
 def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Measure all that the options ask for."""
-    versions = {"this": ROOT} | ({"other": options.against.resolve()} if options.against else {})
     steps: list[Step] = []
     with ExitStack() as stack:
+        versions = {"this": ROOT}
+        if options.against:
+            versions["other"] = stack.enter_context(checkout(options.against))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sufficiency-load-")))
         database_url, redis_url = stack.enter_context(EmbeddedServers(folder / "servers"))
         urls = {jobs: str(make_url(database_url).set(database=f"load_{jobs}")) for jobs in options.history}
@@ -344,7 +366,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> dict
                 rising = [target for target in rising if _within(target, taken, options.limit_ms)]
     knees = _knees(steps, options.limit_ms)
     for one in knees:
-        say(f"{one['endpoint']:<8} {one['version']:<6} {one['history']:>7,} jobs: knee at {one['knee']} requests/s")
+        say(f"{one['endpoint']:<11} {one['version']:<6} {one['history']:>7,} jobs: knee at {one['knee']} requests/s")
     return {
         "cores": os.cpu_count(),
         "limit_ms": options.limit_ms,
@@ -355,7 +377,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> dict
 
 
 HEADER = (
-    f"{'endpoint':<8} {'version':<7} {'history':>7} {'rate':>6} {'answered':>8} {'errors':>6} {'p50':>8} {'p90':>8} "
+    f"{'endpoint':<11} {'version':<7} {'history':>7} {'rate':>6} {'answered':>8} {'errors':>6} {'p50':>8} {'p90':>8} "
     f"{'p99':>8} {'max':>8} {'lag p99':>8} {'API CPU':>8} {'PG CPU':>7} {'load':>5}"
 )
 
@@ -367,7 +389,7 @@ def _turn(
     for target in targets:
         step = measure(target, endpoint, rate, options.seconds, options.seed)
         say(
-            f"{endpoint:<8} {step.version:<7} {step.history:>7,} {rate:>6g} {step.achieved:>8.1f} {step.errors:>6} "
+            f"{endpoint:<11} {step.version:<7} {step.history:>7,} {rate:>6g} {step.achieved:>8.1f} {step.errors:>6} "
             f"{step.p50_ms:>8.1f} {step.p90_ms:>8.1f} {step.p99_ms:>8.1f} {step.max_ms:>8.1f} {step.lag_p99_ms:>8.1f} "
             f"{step.api_cpu_ms:>8.2f} {step.postgres_cpu_ms:>7.2f} {step.load:>5.2f}"
         )
@@ -404,7 +426,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of a step, at most 60")
     parser.add_argument("--repeat", type=int, default=1, help="times that every step is run; their median counts")
     parser.add_argument("--limit-ms", type=float, default=100.0, help="p99 past which the knee lies")
-    parser.add_argument("--against", type=Path, help="checkout of another version, measured turn by turn")
+    parser.add_argument("--against", help="another version, measured turn by turn: a revision, or a checkout's folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where to write it all")
     options = parser.parse_args()

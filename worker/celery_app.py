@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from contextlib import suppress
@@ -72,12 +73,13 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
     Returns
     -------
     bool
-        True when it was not told to stop, but its consumer had died and the process should start anew.
+        True when it was not told to stop, but the process should start anew: its consumer had died, or its plugins have
+        changed.
     """
-    consumer_died = threading.Event()
+    is_to_start_anew = threading.Event()
 
-    def on_death() -> None:
-        consumer_died.set()
+    def end() -> None:
+        is_to_start_anew.set()
         supervisor.at_last = start_anew
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.drain()  # also where nobody listens to signals any more
@@ -90,27 +92,26 @@ def serve(celery: Celery, supervisor: Supervisor) -> bool:
 
     worker_shutting_down.connect(on_shutdown, weak=False)
     setup_logging.connect(keep_logging, weak=False)
-    watch = ConsumerWatch(celery, supervisor, on_death)
+    supervisor.start_anew = end
+    watch = ConsumerWatch(celery, supervisor, end)
     watch.start()
     lanes = [Lane(celery, supervisor) for _ in range(LANES)]
     for lane in lanes:
         lane.start()
     try:
-        celery.worker_main(
-            [
-                "--quiet",
-                "worker",
-                f"--queues={','.join(supervisor.queues)}",
-                f"--hostname=sufficiency-{os.getpid()}@%h",
-                "--without-mingle",
-                "--without-gossip",
-                "--without-heartbeat",
-            ]
-        )
+        # Not by way of its command line, which loads every other command of Celery's with it.
+        celery.Worker(
+            queues=supervisor.queues,
+            hostname=f"sufficiency-{os.getpid()}@{socket.gethostname()}",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        ).start()
     finally:
         for background in (watch, *lanes):
             background.stop(timeout=0.5)  # it may be waiting for the broker
-    return consumer_died.is_set()
+    return is_to_start_anew.is_set()
 
 
 def start_anew() -> None:

@@ -92,6 +92,27 @@ class TrainerConfused(TrainerLost):
         return fault("trainer_confused", detail, where)
 
 
+class TrainerChanged(TrainerLost):
+    """The trainer process has other versions of plugins than the worker has made known, and was ended for that.
+
+    Parameters
+    ----------
+    plugins : list of str
+        Each "kind:name".
+    """
+
+    counts = False
+
+    def __init__(self, plugins: list[str]) -> None:
+        super().__init__(f"trainer with other plugins: {', '.join(plugins)}")
+        self.plugins = plugins
+
+    def error(self, where: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the error object of a change that was noticed at `where`."""
+        detail = f"The plugins {', '.join(self.plugins)} were changed while the worker ran; it makes itself known anew."
+        return fault("worker_error", detail, where)
+
+
 def timed_out(limit: float, where: Mapping[str, Any], of: str = "cell") -> dict[str, Any]:
     """Return the error object of what took longer than `limit` seconds at `where`, which is the limit `of` a kind."""
     read = "The schedule" if where.get("phase") == "schedule" else "Reading the data"

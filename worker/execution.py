@@ -3,6 +3,7 @@
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from sufficiency.schemas.work import CellFailure, CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
 from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started, Worn
-from worker.deaths import TrainerLost, timed_out
+from worker.deaths import TrainerChanged, TrainerLost, timed_out
 from worker.diary import Diary
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
 from worker.slot import Slot, SlotShut, TrainerProcess
@@ -94,9 +95,14 @@ class Execution:
         Where results go.
     drain : Drain
         Once it has begun, every unit is given back at once.
+    on_change : callable
+        Called when a trainer has other plugins than the worker has made known.
     """
 
-    def __init__(self, settings: Settings, database: Database, drain: Drain) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, drain: Drain, on_change: Callable[[str], object]
+    ) -> None:
+        self._on_change = on_change
         self._settings = settings
         self._database = database
         self._drain = drain
@@ -110,6 +116,9 @@ class Execution:
             trainer.send(_request(work.claim))
             return self._followed(slot, trainer, work)
         except SlotShut:
+            return Ending("surrendered")
+        except TrainerChanged as changed:
+            self._on_change(str(changed))
             return Ending("surrendered")
         except TrainerLost as lost:
             if self._drain.has_begun:

@@ -19,7 +19,7 @@ from sufficiency.schemas.work import SplitSource
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.memory import MemoryLimit
 from sufficiency.training.messages import Answer, AskSchedule, Failed, Request, Steps, Verified, VerifyDataset, Worn
-from worker.deaths import TrainerLost, timed_out
+from worker.deaths import TrainerChanged, TrainerLost, timed_out
 from worker.diary import Diary
 from worker.patience import Drain, Patience
 from worker.slot import Slot, SlotShut
@@ -52,7 +52,15 @@ class Questions:
         What is being asked.
     """
 
-    def __init__(self, settings: Settings, database: Database, patiently: Patience, drain: Drain) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        patiently: Patience,
+        drain: Drain,
+        on_change: Callable[[str], object],
+    ) -> None:
+        self._on_change = on_change
         self._settings = settings
         self._database = database
         self._patiently = patiently
@@ -136,6 +144,9 @@ class Questions:
                 try:
                     return self._answer(slot, request, question, phase, limit)
                 except SlotShut:
+                    return None
+                except TrainerChanged as changed:
+                    self._on_change(str(changed))
                     return None
                 except TrainerLost as lost:
                     error = lost.error({"phase": phase})

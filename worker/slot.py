@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import sufficiency.settings
@@ -16,10 +17,12 @@ from app.settings import Settings
 from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
 from sufficiency.training.messages import Answer, Introduction, Request, read_answer
 from worker.confinement import Account, account_of, keeper_command
-from worker.deaths import TrainerConfused, TrainerDied, TrainerLost
+from worker.deaths import TrainerChanged, TrainerConfused, TrainerDied, TrainerLost
 from worker.output import Output
 
 logger = logging.getLogger("sufficiency.training.trainer")
+
+Versions = Mapping[str, str]
 
 POLL_SECONDS = 0.2
 START_SECONDS = 300.0
@@ -48,6 +51,8 @@ class TrainerProcess:
         On "cpu" it sees no GPU.
     gpu : str or None
         The one GPU it sees; None leaves the choice to the environment.
+    versions : mapping, optional
+        What the worker has made known of its plugins: "kind:name" to version.
 
     Attributes
     ----------
@@ -55,7 +60,10 @@ class TrainerProcess:
         The process whose descendants are the trainer and all that it starts.
     """
 
-    def __init__(self, name: str, settings: Settings, device: str, gpu: str | None) -> None:
+    def __init__(
+        self, name: str, settings: Settings, device: str, gpu: str | None, versions: Versions | None = None
+    ) -> None:
+        self._versions = versions
         self.name = name
         self.device = device
         self.introduction: Introduction | None = None
@@ -122,6 +130,8 @@ class TrainerProcess:
             When it has ended and all it sent has been received.
         TrainerConfused
             When it said something else than an answer to what it was asked; it has been ended.
+        TrainerChanged
+            When it introduced itself with other versions of plugins than the worker has made known; it has been ended.
         """
         line = self._next_line(timeout)
         return None if line is None else self._understood(line)
@@ -193,6 +203,9 @@ class TrainerProcess:
         if isinstance(message, Introduction):
             if known is not None:
                 raise self._confusion(f"process {message.pid} introduced itself after process {known.pid} had")
+            if self._versions is not None and (changed := versions_of(message).items() ^ self._versions.items()):
+                self.stop()
+                raise TrainerChanged(sorted({plugin for plugin, _ in changed}))
             self.introduction = message
             return None
         asked = self._request
@@ -218,6 +231,11 @@ class TrainerProcess:
             self.stop()
         self.output.join(1.0)
         return TrainerDied(self._process.returncode, list(self.output.tail))
+
+
+def versions_of(offer: Introduction) -> Versions:
+    """Return the versions of the plugins that a trainer offers."""
+    return {f"{plugin.kind}:{plugin.name}": plugin.version for plugin in offer.plugins}
 
 
 def _environment(
@@ -264,9 +282,18 @@ class Slot:
         What its trainers train on unless asked for another.
     gpu : str or None
         The GPU that its trainers see, as CUDA_VISIBLE_DEVICES names it.
+
+    Attributes
+    ----------
+    idle_since : float
+        When it was last given back, by the monotonic clock.
+    versions : mapping or None
+        What the worker has made known of its plugins, and its trainers have to have.
     """
 
     def __init__(self, index: int, settings: Settings, device: str, gpu: str | None = None) -> None:
+        self.idle_since = time.monotonic()
+        self.versions: Versions | None = None
         self.index = index
         self.device = device
         self.gpu = gpu
@@ -297,7 +324,7 @@ class Slot:
                 trainer = None
             if trainer is None:
                 name = f"slot {self.index}"
-                trainer = TrainerProcess(name, self._settings, device or self.device, self.gpu)
+                trainer = TrainerProcess(name, self._settings, device or self.device, self.gpu, self.versions)
             self._trainer = trainer
             return trainer
 
@@ -317,7 +344,7 @@ class Slot:
             if old is not None:
                 old.close()
             device = self.device if old is None else old.device
-            self._trainer = TrainerProcess(f"slot {self.index}", self._settings, device, self.gpu)
+            self._trainer = TrainerProcess(f"slot {self.index}", self._settings, device, self.gpu, self.versions)
             return self._trainer
 
     def trainer(self, device: str | None = None) -> TrainerProcess:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from app.settings import Settings
 from sufficiency.training.messages import Introduction
-from worker.slot import Slot, SlotShut
+from worker.slot import Slot, SlotShut, versions_of
 
 # Trainers beside the slots, for questions that come while all slots train; each ends when nobody has asked for so long.
 SPARE = 2
@@ -55,7 +55,7 @@ class Slots:
         return len(self._lent)
 
     def open(self) -> Introduction:
-        """Start the trainers, and return what the first one says that they offer.
+        """Start a trainer, and return what it says that all of them offer; the others start with their first unit.
 
         Raises
         ------
@@ -84,10 +84,13 @@ class Slots:
             for slot in self._all:
                 slot.gpu = gpus[slot.index % len(gpus)]
         self._beside = [Slot(index, self._settings, "cpu") for index in range(count, count + SPARE)]
+        for slot in (*self._all, *self._beside):
+            slot.versions = versions_of(offer)
         for slot in reversed(self._beside):
             self._spare.put(slot)
         for slot in reversed(self._all):
-            slot.warm()
+            if not self._settings.trainer_idle_seconds:
+                slot.warm()
             self._free.put(slot)
         return offer
 
@@ -101,6 +104,7 @@ class Slots:
             with suppress(SlotShut):
                 slot.warm()  # the next trainer imports while nobody waits for it
         finally:
+            slot.idle_since = time.monotonic()
             self._free.put(slot)
 
     @contextmanager
@@ -118,27 +122,22 @@ class Slots:
                 with suppress(SlotShut):
                     slot.warm()
         finally:
-            self._asked_at = time.monotonic()
+            slot.idle_since = self._asked_at = time.monotonic()
             self._lent.discard(slot)
             home.put(slot)
 
     def rest(self, now: float) -> None:
-        """End the trainers beside the slots when nobody has asked for long: their memory may be wanted.
+        """End the trainers of which nothing was asked for long: their memory may be wanted.
 
         Parameters
         ----------
         now : float
             By the monotonic clock.
         """
-        if now - self._asked_at < SPARE_SECONDS:
-            return
-        idle: list[Slot] = []
-        with suppress(queue.Empty):
-            while True:
-                idle.append(self._spare.get_nowait())
-        for slot in idle:
-            slot.empty()
-            self._spare.put(slot)
+        if now - self._asked_at >= SPARE_SECONDS:
+            _empty_free(self._spare, now - SPARE_SECONDS)
+        if longest := self._settings.trainer_idle_seconds:
+            _empty_free(self._free, now - longest)
 
     def shut(self) -> None:
         """Kill all trainers and start no other; from any thread."""
@@ -149,6 +148,21 @@ class Slots:
         """Free what is held of all trainers."""
         for slot in (*self._all, *self._beside):
             slot.empty()
+
+
+def _empty_free(free: "queue.LifoQueue[Slot]", since: float) -> None:
+    """End the trainers of those free slots that nobody has had since; who comes meanwhile takes another, or waits."""
+    looked_at: list[Slot] = []
+    try:
+        with suppress(queue.Empty):
+            while True:
+                slot = free.get_nowait()
+                looked_at.append(slot)
+                if slot.idle_since <= since:
+                    slot.empty()
+    finally:
+        for slot in reversed(looked_at):  # the one that was had last is taken first, as before
+            free.put(slot)
 
 
 def _visible_gpus(count: int) -> list[str]:

@@ -47,13 +47,14 @@ class Supervisor:
         self._running: dict[tuple[UUID, int], Work] = {}  # by unit and attempt
         self._claiming = threading.Lock()
         self._known: set[tuple[UUID, int]] = set()  # claims whose answer came, and whose end is not written
-        self._execution = Execution(settings, database, self._drain)
-        self._questions = Questions(settings, database, self._patiently, self._drain)
+        self._execution = Execution(settings, database, self._drain, self._begin_anew)
+        self._questions = Questions(settings, database, self._patiently, self._drain, self._begin_anew)
         self._registration: Registration | None = None
         self._heartbeat: Heartbeat | None = None
         self._drain_asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self.at_last: Callable[[], object] = lambda: os._exit(1)  # what is done when it cannot stop in order
+        self.start_anew: Callable[[], object] = self.drain  # how the process is replaced by one that looks again
 
     @property
     def has_free_slot(self) -> bool:
@@ -115,6 +116,11 @@ class Supervisor:
             except Exception as error:
                 logger.warning("could not sign off: %s", brief(error))
         self._closed.set()
+
+    def _begin_anew(self, why: str) -> None:
+        """Give everything back, and have a new process make known what there is now: what runs may be of before."""
+        logger.warning("%s: starting anew", why)
+        self.start_anew()
 
     def _drain_when_asked(self) -> None:
         self._drain_asked.get()

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.tables import Plugin, Unit, Worker
 from app.settings import Settings
 
+_LIVE = "live workers"
 NO_VERSIONS: Mapping[str, str] = {}
 
 
@@ -115,9 +116,35 @@ def is_silent(window: timedelta) -> ColumnElement[bool]:
 
 
 def live_workers(session: Session, settings: Settings) -> LiveWorkers:
-    """Return the workers that were heard of lately."""
-    workers = tuple(worker for worker, _ in find_workers(session, live_window(settings)))
-    return LiveWorkers(workers, _leases(session) if workers else {}, _missing_packages(session))
+    """Return the workers that were heard of lately; a session looks once."""
+    window = live_window(settings)
+    if (_LIVE, window) not in session.info:
+        session.info[_LIVE, window] = _live_workers(session, window)
+    found: LiveWorkers = session.info[_LIVE, window]
+    return found
+
+
+def _live_workers(session: Session, window: timedelta) -> LiveWorkers:
+    leases = (
+        select(Unit.worker_id, func.count().label("units"))
+        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
+        .group_by(Unit.worker_id)
+        .subquery()
+    )
+    # Of each plugin that lacks a package where it was last advertised, what to do about it
+    missing = (
+        select(func.jsonb_object_agg(Plugin.kind + ":" + Plugin.name, Plugin.capabilities["missing"]))
+        .where(Plugin.capabilities.has_key("missing"))
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Worker, leases.c.units, missing)
+        .outerjoin(leases, leases.c.worker_id == Worker.id)
+        .where(Worker.heartbeat_at > func.now() - window)
+        .order_by(Worker.id)
+    ).all()
+    held = {worker.id: units for worker, units, _ in rows if units}
+    return LiveWorkers(tuple(worker for worker, _, _ in rows), held, (rows[0][2] or {}) if rows else {})
 
 
 def find_workers(session: Session, heard_within: timedelta | None = None) -> list[tuple[Worker, float]]:
@@ -127,26 +154,6 @@ def find_workers(session: Session, heard_within: timedelta | None = None) -> lis
     if heard_within is not None:
         statement = statement.where(~is_silent(heard_within))
     return [(worker, float(seconds)) for worker, seconds in session.execute(statement)]
-
-
-def _leases(session: Session) -> dict[UUID, int]:
-    """Return how many units each worker holds."""
-    statement = (
-        select(Unit.worker_id, func.count())
-        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
-        .group_by(Unit.worker_id)
-    )
-    return {worker_id: count for worker_id, count in session.execute(statement) if worker_id is not None}
-
-
-def _missing_packages(session: Session) -> dict[str, str]:
-    """Return of each plugin, as "kind:name", that lacks a package where it was last advertised, what to do about it."""
-    rows = session.execute(
-        select(Plugin.kind, Plugin.name, Plugin.capabilities["missing"].astext).where(
-            Plugin.capabilities.has_key("missing")
-        )
-    )
-    return {f"{kind}:{name}": remedy for kind, name, remedy in rows}
 
 
 def register_worker(

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job
 from sufficiency.answers.learner import learner_warnings
+from sufficiency.method.fitted_to import TrainScores, train_scores
 from sufficiency.schemas.results import CellView
 
 
@@ -27,6 +28,14 @@ def cells_of(
     if after is not None:
         statement = statement.where(tuple_(Cell.run, Cell.step) > after)
     return [CellView(**{**row, "details": row["details"] or {}}) for row in session.execute(statement).mappings()]
+
+
+def trained_of(session: Session, job_id: UUID) -> dict[int, TrainScores]:
+    """Return what a job's measured cells tell of their training, by size."""
+    told = session.execute(
+        select(Cell.n, Cell.details).where(Cell.job_id == job_id, Cell.finished_at.is_not(None)).order_by(Cell.n)
+    )
+    return train_scores((n, details) for n, details in told)
 
 
 def warnings_of_learner(session: Session, job: Job) -> list[dict[str, Any]]:

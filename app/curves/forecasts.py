@@ -23,7 +23,7 @@ def foresee(session: Session, job: Job, sizes: Iterable[int]) -> None:
     What was said of a size before, and has not been measured since, stands.
     """
     try:
-        fitted = fitted_study(session, job, ends_reading=False)
+        fitted = fitted_study(session, job)
     except TooLittleMeasured:
         return  # nothing was said
     rows: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import func, select, text
@@ -9,8 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.curves.details import warnings_of_learner
+from app.curves.memory import Memory
 from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
+from app.curves.versions import version_of
 from app.db.engine import reads_no_more
 from app.db.tables import Curve, EarlierCurve, Job
 from sufficiency.answers.errors import BadQuestion
@@ -32,6 +35,17 @@ from sufficiency.method.diagnosis import Flag
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
 from sufficiency.schemas.words import DEFAULT_METHOD, Bounds, Direction, Method
+
+# Curves that this process holds, of the jobs that were asked about last.
+MOST_CURVES = 2000
+
+
+def _curves_of(fitted: FittedStudy[Any]) -> int:
+    return len(fitted.curves) + len(fitted.skipped)
+
+
+_FITTED: Memory[FittedStudy[Reading]] = Memory(MOST_CURVES, _curves_of)
+_MEASURED: Memory[FittedStudy[Series]] = Memory(MOST_CURVES, _curves_of)
 
 
 @dataclass(frozen=True)
@@ -151,8 +165,6 @@ def fitted_study(
     method: Method = DEFAULT_METHOD,
     classes: Sequence[str] | None = None,
     version: int | None = None,
-    *,
-    ends_reading: bool = True,
 ) -> FittedStudy[Reading]:
     """Return the curves of a job: those kept at completion, or made of what is measured so far.
 
@@ -166,8 +178,6 @@ def fitted_study(
         Of the metrics with a value a class, only these classes, each by its name or its index.
     version : int, optional
         Of the method, by which the job's curves were kept: the one that it goes by, or one before.
-    ends_reading : bool
-        Nothing more is asked of the session: its transaction need not outlast the fitting.
 
     Raises
     ------
@@ -178,21 +188,11 @@ def fitted_study(
     TooLittleMeasured
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
-    study = study_of(session, job)
-    present = versions_of(session, job)[method]
-    asked = version or present
-    found = _kept_study(session, job, study, metrics, method, classes, asked)
-    if found is None and asked != present:
-        detail = f"No curves by version {asked} of {method} are kept of this job; it goes by version {present}."
-        raise BadQuestion(detail, "unknown_method_version", "method_version")
-    if found is None:
-        loaded = _load(session, job, study, metrics, method, classes)
-        if ends_reading:
-            reads_no_more(session)
-        return fit_study(loaded.study, loaded.series, method, loaded.kept, loaded.version)
-    if ends_reading:
-        reads_no_more(session)
-    return found
+    asked = tuple(metrics or ()), tuple(classes or ())
+    return _FITTED.get(
+        (version_of(session, job.id), job.id, method, version, *asked),
+        lambda: _fitted_study(session, job, metrics, method, classes, version),
+    )
 
 
 def measured_study(
@@ -207,9 +207,17 @@ def measured_studies(
     session: Session, jobs: Sequence[Job], metrics: Sequence[str] | None = None, classes: Sequence[str] | None = None
 ) -> list[FittedStudy[Series]]:
     """Return what `measured_study` does, of several jobs; all of them are read before the first is fitted."""
-    loaded = [_load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes) for job in jobs]
+    asked = tuple(metrics or ()), tuple(classes or ())
+    keys = [(version_of(session, job.id), job.id, *asked) for job in jobs]
+    read = [
+        _MEASURED.find(place) or _load(session, job, study_of(session, job), metrics, DEFAULT_METHOD, classes)
+        for place, job in zip(keys, jobs, strict=True)
+    ]
     reads_no_more(session)
-    return [fit_study(one.study, one.series, DEFAULT_METHOD, one.kept, one.version) for one in loaded]
+    return [
+        one if isinstance(one, FittedStudy) else _MEASURED.get(place, partial(_fit, one))
+        for place, one in zip(keys, read, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -220,6 +228,31 @@ class _Loaded:
     series: Sequence[Series]
     kept: Mapping[Key, tuple[Fit, Backtest]]
     version: int
+
+
+def _fitted_study(
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None,
+    method: Method,
+    classes: Sequence[str] | None,
+    version: int | None,
+) -> FittedStudy[Reading]:
+    present = versions_of(session, job)[method]
+    asked = version or present
+    if job.state != "completed" and method == DEFAULT_METHOD and asked == present:
+        return measured_study(session, job, metrics, classes)  # one fit for all questions to what there is so far
+    study = study_of(session, job)
+    found = _kept_study(session, job, study, metrics, method, classes, asked)
+    if found is None and asked != present:
+        detail = f"No curves by version {asked} of {method} are kept of this job; it goes by version {present}."
+        raise BadQuestion(detail, "unknown_method_version", "method_version")
+    if found is None:
+        loaded = _load(session, job, study, metrics, method, classes)
+        reads_no_more(session)
+        return fit_study(study, loaded.series, method, loaded.kept, loaded.version)
+    reads_no_more(session)
+    return found
 
 
 def _kept_study(
@@ -266,6 +299,10 @@ def _load(
     # Where some fits are lost, what is answered is of one version: the present one.
     whole = all(key(one) in kept for one in series)
     return _Loaded(study, series, kept if whole or version == METHOD_VERSIONS[method] else {}, version)
+
+
+def _fit(loaded: _Loaded) -> FittedStudy[Series]:
+    return fit_study(loaded.study, loaded.series, DEFAULT_METHOD, loaded.kept, loaded.version)
 
 
 def stored_fits(session: Session, job: Job, method: Method, version: int) -> dict[Key, tuple[Fit, Backtest]]:

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.db.frozen import ANSWER_SECONDS, Silence, WatchedConnection
 from app.db.owning import bind, bound_to
+from app.db.server import POSTGRES_MAJOR
 
-POSTGRES_MAJOR = 18  # the tables use uuidv7()
 WHEN_AWAY = f"start PostgreSQL {POSTGRES_MAJOR} or newer, or correct"  # the setting, or by its name
 MOST_CONNECTIONS = 30
+_IS_SNAPSHOT = "snapshot"  # in `Session.info`
 LONGEST_LOCK_WAIT_SECONDS = 10
 # A host that vanished is noticed in some ten seconds; the system's own defaults would take hours.
 VANISHED_HOST = {
@@ -131,7 +132,7 @@ class Database:
     def snapshot(self, project: UUID | None = None) -> Iterator[Session]:
         """Yield a session all of whose queries see the database at one moment; see `transaction`."""
         self._refuse()
-        with self._snapshots(info=bound_to(project)) as session, session.begin():
+        with self._snapshots(info={**bound_to(project), _IS_SNAPSHOT: True}) as session, session.begin():
             yield session
 
     def _refuse(self) -> None:
@@ -148,9 +149,10 @@ class Database:
 def reads_no_more(session: Session) -> None:
     """End a transaction that only reads, before a long reckoning: PostgreSQL would take it for one that stands still.
 
-    What was read stays; the session cannot be asked for more.
+    What was read stays; the session cannot be asked for more. One that may write is left to who writes.
     """
-    session.commit()
+    if session.info.get(_IS_SNAPSHOT):
+        session.commit()
 
 
 def reason_of(error: SQLAlchemyError) -> str:

@@ -7,8 +7,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.db.engine import POSTGRES_MAJOR
 from app.db.migrate import alembic_config
+from app.db.server import POSTGRES_MAJOR
 from app.doctor.findings import Check, Finding, listed
 from app.settings import Settings
 

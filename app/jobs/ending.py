@@ -7,8 +7,6 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.curves.forecasts import score
-from app.curves.keeping import store_curves
 from app.db.tables import Job, Unit
 from app.errors import Conflict
 from app.jobs.lifecycle import IllegalMove, fresh, lock_job, locked, move
@@ -17,6 +15,10 @@ from sufficiency.schemas.words import ENDED
 
 def complete(session: Session, job: Job) -> None:
     """Complete a locked job all of whose cells are measured, and keep its curves."""
+    # Here, and not above: it brings NumPy and SciPy, which a worker that waits for work need not hold.
+    from app.curves.forecasts import score
+    from app.curves.keeping import store_curves
+
     store_curves(session, job)
     score(session, job)
     move(session, job, "completed")

@@ -16,8 +16,9 @@ from sufficiency.schemas.spec import JobSpec
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
-    "INSERT INTO unit (job_id, ordinal) SELECT :job_id, ordinal "
-    "FROM generate_series(CAST(:first AS bigint), :last) AS ordinal ORDER BY ordinal RETURNING ordinal, id"
+    "INSERT INTO unit (job_id, ordinal) "
+    "SELECT :job_id, number + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0) "
+    "FROM generate_series(0, CAST(:count AS bigint) - 1) AS number ORDER BY number RETURNING ordinal, id"
 )
 _CELLS = text(
     "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
@@ -63,9 +64,8 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.steps = steps
     job.cells_total += sum(len(cells) for cells in units)
     job.work_total += sum(work(cells) for cells in units)
-    first = session.scalar(select(func.max(Unit.ordinal) + 1).where(Unit.job_id == job.id)) or 0
     # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    made = session.execute(_UNITS, {"job_id": job.id, "first": first, "last": first + len(units) - 1})
+    made = session.execute(_UNITS, {"job_id": job.id, "count": len(units)})
     ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
     flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(

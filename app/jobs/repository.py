@@ -16,6 +16,7 @@ from app.db.tables import Cell, Dataset, Extension, Job, Measurement, Unit
 from sufficiency.answers.values import Spread
 
 NEWEST = 500
+_DATASETS = "datasets"
 # As their indices have them
 _model_name = literal_column("((job.spec -> 'model') ->> 'name')", Text)
 _dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
@@ -82,15 +83,25 @@ def first_id(moment: datetime) -> UUID:
 
 
 def datasets_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, Dataset]:
-    """Return the datasets that jobs are on."""
-    ids = {job.dataset_id for job in jobs}
-    return {dataset.id: dataset for dataset in session.scalars(select(Dataset).where(Dataset.id.in_(ids)))}
+    """Return the datasets that jobs are on; a session reads each once."""
+    read: dict[UUID, Dataset] = session.info.setdefault(_DATASETS, {})
+    ids = {job.dataset_id for job in jobs} - read.keys()
+    if ids:
+        keep_dataset(session, *session.scalars(select(Dataset).where(Dataset.id.in_(ids))))
+    return read
+
+
+def keep_dataset(session: Session, *datasets: Dataset) -> None:
+    """Have what a session has read of datasets at hand for whoever asks for it next."""
+    session.info.setdefault(_DATASETS, {}).update((dataset.id, dataset) for dataset in datasets)
 
 
 def doubts_of(session: Session, jobs: Sequence[Job]) -> dict[UUID, list[dict[str, Any]]]:
     """Return by job what looks wrong with the data that it is on, as a worker found it."""
-    statement = select(Dataset.id, Dataset.info["warnings"]).where(Dataset.id.in_({job.dataset_id for job in jobs}))
-    now: dict[UUID | None, Any] = dict(session.execute(statement).all())
+    read: dict[UUID, Dataset] = session.info.get(_DATASETS, {})
+    now: dict[UUID | None, Any] = {id: (dataset.info or {}).get("warnings") for id, dataset in read.items()}
+    if ids := {job.dataset_id for job in jobs} - now.keys():
+        now.update(session.execute(select(Dataset.id, Dataset.info["warnings"]).where(Dataset.id.in_(ids))).all())
     return {
         job.id: (job.dataset_info.get("warnings") if job.dataset_info is not None else now.get(job.dataset_id)) or []
         for job in jobs

@@ -90,11 +90,13 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
     )
     if job is None:
         return _of_the_same_moment(session, idempotency_key, body_hash), False
-    emit(session, job, "state", {"state": "queued"})
-    if prepared.steps is None:
-        ask_for_plan(session, job)
-    else:
-        create_cells(session, job, prepared.steps)
+    repository.keep_dataset(session, prepared.dataset)
+    with session.no_autoflush:  # all that is written about the job goes together
+        emit(session, job, "state", {"state": "queued"})
+        if prepared.steps is None:
+            ask_for_plan(session, job)
+        else:
+            create_cells(session, job, prepared.steps)
     session.flush()
     return job, True
 

@@ -112,9 +112,7 @@ def overdue_seconds(session: Session) -> float:
     """
     # By the index, and no more rows than tell: this is asked with every job that waits, also in a flood of them.
     since = func.extract("epoch", func.clock_timestamp() - Outbox.created_at)
-    waits = session.scalar(select(since).order_by(Outbox.id).limit(1))
-    if waits is None:
-        return 0.0
     asked = select(Unit.id).where(Unit.state == "queued", Unit.sent_at.is_not(None)).limit(ENOUGH).subquery()
-    is_full = (session.scalar(select(func.count()).select_from(asked)) or 0) >= ENOUGH
-    return 0.0 if is_full else float(waits)
+    sent = select(func.count()).select_from(asked).scalar_subquery()
+    first = session.execute(select(since, sent).order_by(Outbox.id).limit(1)).one_or_none()
+    return float(first[0]) if first is not None and first[1] < ENOUGH else 0.0

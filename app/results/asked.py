@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from app.curves.details import trained_of
 from app.curves.keeping import fitted_study, measured_study
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Classes, Level, Method, Metrics, Version
@@ -112,7 +113,9 @@ def verdict(
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next."""
     gains = parse_targets(min_gain or [], "min_gain")
-    return judge(measured_study(session, get_job(session, job_id), metric, class_), gains, level, primary)
+    job = get_job(session, job_id)
+    trained = trained_of(session, job_id)  # before the fits, for which the transaction is ended
+    return judge(measured_study(session, job, metric, class_), gains, level, primary, trained)
 
 
 @router.get("/jobs/{job_id}/gate", responses=documented(409))

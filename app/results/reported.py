@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
+from app.curves.details import trained_of
 from app.curves.keeping import measured_study
 from app.jobs.service import get_job
 from app.results.decided import Budget, Penalty, RoundCost, Rounds, Target, Value, agreeing
@@ -51,6 +52,7 @@ def report_of(
 ) -> HTMLResponse:
     """Return the job on one page of HTML that prints on a sheet of A4: question, answer, picture, price, how sure."""
     job = get_job(session, job_id)
-    page = report(measured_study(session, job), terms, measured_at=job.finished_at)
+    measured_at, trained = job.finished_at, trained_of(session, job_id)
+    page = report(measured_study(session, job), terms, measured_at=measured_at, trained=trained)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return HTMLResponse(page, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})

@@ -4,7 +4,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.db.engine import POSTGRES_MAJOR
+from app.db.server import POSTGRES_MAJOR
 from app.standalone.errors import StandaloneError
 from sufficiency.extras import install
 

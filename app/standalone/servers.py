@@ -6,20 +6,18 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 import psycopg
-from redis import Redis, RedisError
-from sqlalchemy import URL
 
-from app.db.engine import POSTGRES_MAJOR
+from app.db.server import POSTGRES_MAJOR
 from app.standalone.binaries import find_postgres, find_redis
 from app.standalone.children import Child, launched
 from app.standalone.errors import StandaloneError
@@ -48,9 +46,14 @@ def running_servers(data_dir: Path) -> tuple[str, str]:
     return _urls(run)
 
 
+def connected(run: Path, database: str = DATABASE) -> "psycopg.Connection":
+    """Return a connection to a database of the PostgreSQL whose socket is in a directory; each statement is whole."""
+    return psycopg.connect(host=str(run), user=DATABASE, dbname=database, autocommit=True)
+
+
 def _urls(run: Path) -> tuple[str, str]:
-    url = URL.create("postgresql+psycopg", DATABASE, database=DATABASE, query={"host": str(run)})
-    return url.render_as_string(hide_password=False), f"redis+socket://{quote(str(run / 'redis.sock'))}"
+    database_url = f"postgresql+psycopg://{DATABASE}@/{DATABASE}?host={quote(str(run), safe='')}"
+    return database_url, f"redis+socket://{quote(str(run / 'redis.sock'))}"
 
 
 class EmbeddedServers:
@@ -65,6 +68,7 @@ class EmbeddedServers:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.expanduser().resolve()
         self.children: list[Child] = []
+        self.run: Path | None = None  # where the sockets are, once started
         self._lock: IO[str] | None = None
         self._short_dir: Path | None = None
 
@@ -176,6 +180,7 @@ class EmbeddedServers:
         remember(self.data_dir, self.children)
         self._wait_for_postgres(postgres, run)
         self._wait_for_redis(redis, redis_socket)
+        self.run = run
         return _urls(run)
 
     def stop(self) -> None:
@@ -263,7 +268,7 @@ class EmbeddedServers:
         attempts = 3
         while True:
             try:
-                with psycopg.connect(host=str(run), user=DATABASE, dbname="postgres", autocommit=True) as connection:
+                with connected(run, "postgres") as connection:
                     if (
                         connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
                         is None
@@ -284,12 +289,23 @@ class EmbeddedServers:
     def _wait_for_redis(self, redis: Child, path: Path, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while True:
-            with suppress(RedisError), Redis(unix_socket_path=str(path), socket_timeout=2) as client:
-                client.ping()
+            if _pongs(path):
                 return
             if not redis.alive or time.monotonic() > deadline:
                 raise StandaloneError(f"Redis does not start:\n{redis.last_words()}")
             time.sleep(0.05)
+
+
+def _pongs(path: Path) -> bool:
+    """Return whether the Redis on a socket answers; its client would be the largest thing in this process."""
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(2)
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
 
 
 def _let_pass(path: Path) -> None:

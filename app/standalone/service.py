@@ -4,27 +4,24 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
-from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
+import psycopg
 
 from app.access.exposure import is_loopback
-from app.db.engine import Database
-from app.db.migrate import upgrade
-from app.db.tables import Worker
 from app.interpreter import NoTrainer, check_trainer_python
 from app.settings import Settings, WebhookAddresses
-from app.standalone.children import Child
+from app.standalone.children import Child, launched
 from app.standalone.errors import StandaloneError
 from app.standalone.leftovers import remember
-from app.standalone.servers import EmbeddedServers
+from app.standalone.servers import EmbeddedServers, connected
 from sufficiency import running
 from sufficiency.settings import default_data_dir
 
@@ -148,9 +145,10 @@ class Standalone:
         try:
             self._announce(f"Starting in {self.data_dir}")
             database_url, redis_url = self.servers.start()
-            upgrade(database_url)
-            self._start_programs(database_url, redis_url)
-            self._watch(database_url)
+            env = self._environment(database_url, redis_url)
+            _migrate(env)
+            self._start_programs(env)
+            self._watch()
         except BaseException as error:
             self._error = error
             logger.debug("the standalone ends", exc_info=error)
@@ -162,7 +160,7 @@ class Standalone:
             self.servers.stop()
             self._ended.set()
 
-    def _start_programs(self, database_url: str, redis_url: str) -> None:
+    def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
         data = self.data_dir / "data"
         data.mkdir(exist_ok=True)
         settings = self._settings.model_copy(
@@ -177,7 +175,9 @@ class Standalone:
             }
         )
         env = {name: value for name, value in os.environ.items() if not name.startswith("SUFFICIENCY_")}
-        env |= settings.environment() | {"PYTHONUNBUFFERED": "1"}
+        return env | settings.environment() | {"PYTHONUNBUFFERED": "1"}
+
+    def _start_programs(self, env: Mapping[str, str]) -> None:
         logs = self.data_dir / "logs"
         worker = Child(
             "worker",
@@ -202,31 +202,34 @@ class Standalone:
         except OSError as error:
             logger.warning("commands will need --data-dir: %s cannot be written (%s)", running.state_dir(), error)
 
-    def _watch(self, database_url: str) -> None:
+    def _watch(self) -> None:
         worker, api = self._programs
         children = [*self.servers.children, *self._programs]
-        database = Database(database_url, pool_size=1)
         answered = False
+        while not self._stop.wait(POLL_SECONDS):
+            if not answered and not api.alive:
+                raise StandaloneError(f"the API {api.ending()}:\n{api.last_words()}")
+            for child in children:
+                if child.tend(self._announce):
+                    remember(self.data_dir, children)
+            if not answered:
+                if _is_ready(self.url):
+                    answered = True
+                    self._announce(f"Sufficiency answers at {self.url} (Ctrl-C stops it)")
+            elif not self._ready.is_set() and worker.process is not None and self._advertised(worker.process.pid):
+                self._ready.set()
+                self._announce("The worker is ready")
+
+    def _advertised(self, pid: int) -> bool:
+        """Return whether a worker has made itself known."""
+        assert self.servers.run is not None, "the servers have been started"
+        # A process of yesterday may have had the same number.
+        known = "SELECT FROM worker WHERE pid = %s AND hostname = %s AND heartbeat_at > now() - interval '15 s'"
         try:
-            while not self._stop.wait(POLL_SECONDS):
-                if not answered and not api.alive:
-                    raise StandaloneError(f"the API {api.ending()}:\n{api.last_words()}")
-                for child in children:
-                    if child.tend(self._announce):
-                        remember(self.data_dir, children)
-                if not answered:
-                    if _answers(f"{self.url}/readyz"):
-                        answered = True
-                        self._announce(f"Sufficiency answers at {self.url} (Ctrl-C stops it)")
-                elif (
-                    not self._ready.is_set()
-                    and worker.process is not None
-                    and _advertised(database, worker.process.pid)
-                ):
-                    self._ready.set()
-                    self._announce("The worker is ready")
-        finally:
-            database.dispose()
+            with connected(self.servers.run) as connection:
+                return connection.execute(known, [pid, socket.gethostname()]).fetchone() is not None
+        except psycopg.Error:
+            return False  # PostgreSQL is being started again
 
 
 def free_port(host: str, port: int) -> int:
@@ -255,22 +258,24 @@ def webhook_addresses(settings: Settings, host: str) -> WebhookAddresses:
     return "loopback" if is_loopback(host) and not told else settings.webhook_addresses
 
 
-def _answers(url: str) -> bool:
+def _migrate(env: Mapping[str, str]) -> None:
+    """Bring the database to this version's schema, in a process that ends with what that takes in memory."""
+    command = launched([sys.executable, "-P", "-m", "app", "migrate"], signal.SIGKILL, None)
+    done = subprocess.run(command, env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise StandaloneError((done.stderr or done.stdout).strip())
+
+
+def _is_ready(url: str) -> bool:
+    place = urlsplit(url)
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=2)
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
-
-
-def _advertised(database: Database, pid: int) -> bool:
-    try:
-        with database.transaction() as session:
-            mine = Worker.pid == pid, Worker.hostname == socket.gethostname()
-            # A process of yesterday may have had the same number.
-            fresh = Worker.heartbeat_at > func.now() - timedelta(seconds=15)
-            return session.scalar(select(Worker.id).where(*mine, fresh)) is not None
-    except SQLAlchemyError:
-        return False  # PostgreSQL is being started again
+    finally:
+        connection.close()
 
 
 def _print(message: str) -> None:

@@ -1,7 +1,7 @@
 """One page for who pays: question, answer, picture, price, what it rests on, how sure; prints on one sheet of A4."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -11,6 +11,7 @@ from sufficiency.answers.drawing import draw
 from sufficiency.answers.figure import figure, shortened
 from sufficiency.answers.study import FittedCurve, FittedStudy
 from sufficiency.answers.verdict import verdict
+from sufficiency.method.fitted_to import TrainScores
 from sufficiency.method.measurements import Series
 from sufficiency.method.phrasing import as_much, money_text
 from sufficiency.schemas.decisions import DecisionTerms, DecisionView
@@ -41,6 +42,7 @@ def report(
     terms: DecisionTerms | None = None,
     *,
     measured_at: datetime | None = None,
+    trained: Mapping[int, TrainScores] | None = None,
     lang: str = "en",
 ) -> str:
     """Return the page as HTML that needs nothing else.
@@ -53,10 +55,12 @@ def report(
         Prices; without them nothing is said of money.
     measured_at : datetime, optional
         When the last of it was.
+    trained : mapping of int to TrainScores, optional
+        What the cells tell of their training, by size.
     lang : str
         Of the page, for screen readers.
     """
-    told = verdict(fitted)
+    told = verdict(fitted, trained=trained)
     name = told.overall.metric
     main = next(view for view in told.metrics[name] if view.class_ == told.overall.class_)
     curve = next(one for one in fitted.curves if one.reading.metric == name and fitted.label(one) == main.class_)

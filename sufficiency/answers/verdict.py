@@ -10,6 +10,7 @@ from sufficiency.answers.targets import Target
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import REMEDIES
+from sufficiency.method.fitted_to import TrainScores
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
 from sufficiency.schemas.limits import VERDICTS
@@ -22,6 +23,7 @@ from sufficiency.schemas.verdicts import (
     OverallView,
     StatementView,
     StepView,
+    TrainView,
     Verdicts,
     VerdictView,
 )
@@ -33,6 +35,7 @@ def verdict(
     min_gains: Sequence[Target] = (),
     level: float = DEFAULT_LEVEL,
     primary: str | None = None,
+    trained: Mapping[int, TrainScores] | None = None,
 ) -> Verdicts:
     """Return whether more data is worth it: what it would bring, where the ceiling is, what limits, what to do next.
 
@@ -47,6 +50,8 @@ def verdict(
         Of the intervals.
     primary : str, optional
         The metric that answers for the study; see `primary_metric`.
+    trained : mapping of int to TrainScores, optional
+        What the cells tell of their training, by size.
 
     Raises
     ------
@@ -82,6 +87,7 @@ def verdict(
             level=level,
             void=void_of(fitted.study),
             n_observed=fitted.n_observed,
+            trained=(trained or {}).get(int(one.fit.n_max)),
         )
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
         metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis))
@@ -163,6 +169,8 @@ def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: G
             cells=[DrivingCell(**vars(cell)) for cell in drivers.cells],
             run_sd=drivers.run_sd,
         ),
+        train=None if judged.train is None else TrainView(**vars(judged.train)),
+        limited_by=judged.limited_by,
         backtest=backtest_view(one.backtest),
         class_=label,
     )

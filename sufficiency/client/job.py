@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sufficiency.client.calls import Calls
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.logs import JobOutput, OutputPiece
+    from sufficiency.schemas.results import Refitted
 
 
 class Job(Handle):

@@ -8,6 +8,7 @@ from sufficiency.client.errors import ApiError, ServiceUnreachable, WaitTimeout
 
 OUTAGE_SECONDS = 120.0  # how long a service that is away is borne
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 2.0
+PAUSE_SHARE = 0.02  # of what has been waited so far: the end is seen no later than by this share of the whole
 
 T = TypeVar("T")
 
@@ -33,8 +34,7 @@ def wait_until(look: Callable[[], T], done: Callable[[T], bool], timeout: float 
         When the service is away for longer than it takes to restart, or says no.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    pause = FIRST_PAUSE_SECONDS
-    heard = time.monotonic()
+    began = heard = time.monotonic()
     while True:
         try:
             if done(seen := look()):
@@ -45,7 +45,8 @@ def wait_until(look: Callable[[], T], done: Callable[[T], bool], timeout: float 
             away = not isinstance(error, ApiError) or error.status == 503
             if not away or time.monotonic() - heard > OUTAGE_SECONDS:
                 raise
+        waited = time.monotonic() - began
+        pause = min(max(FIRST_PAUSE_SECONDS, PAUSE_SHARE * waited), LONGEST_PAUSE_SECONDS)
         if deadline is not None and time.monotonic() + pause > deadline:
             raise WaitTimeout(late)
         time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

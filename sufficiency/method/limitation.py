@@ -7,11 +7,12 @@ from scipy.special import ndtri
 
 from sufficiency.method.diagnosis import REMEDIES, Drivers
 from sufficiency.method.doubt import Doubt
+from sufficiency.method.fitted_to import TrainFit
 from sufficiency.method.gain import FAR, NEAR, SURE, Ceiling, Gain
 from sufficiency.method.measurements import Series
 from sufficiency.method.phrasing import as_large, as_much, items_text, size_text, value_text
 from sufficiency.schemas.text import percent
-from sufficiency.schemas.words import Course, Limit, Worth
+from sufficiency.schemas.words import Course, Limit, LimitedBy, Worth
 
 _OF_FLAGS: Mapping[str, Limit] = {
     "too_short": "steps",
@@ -127,6 +128,48 @@ def _what_limits(end: Course, ceiling: Ceiling, now: float) -> Limitation:
         f"to about {value_text(ceiling.value, abs(ceiling.value - now))}.",
         "Improve the model or the labels first, or plan for far more data.",
     )
+
+
+def what_limits(worth: Worth, doubt: Doubt | None, train: TrainFit | None, *, converged: bool) -> LimitedBy | None:
+    """Return what keeps a metric where it is; None where it cannot be told."""
+    if worth == "yes":
+        return "data"
+    if doubt is not None:
+        return "test_split" if doubt.code == "test_set" else None
+    if not converged:
+        return "training"
+    if train is None or train.fitting == "between":
+        return None
+    return "model" if train.fitting == "under" else "labels"
+
+
+def with_training(
+    limits: Sequence[Limitation],
+    limited_by: LimitedBy | None,
+    train: TrainFit | None,
+    worth: Worth,
+    *,
+    converged: bool,
+) -> list[Limitation]:
+    """Return the limits with what the training items tell: instead of the guess at what limits, where they do."""
+    kept = [one for one in limits if one.code != "model" or limited_by not in ("training", "model", "labels")]
+    told: list[Limitation] = []
+    if not converged:
+        detail = "Most trainings at the largest size say that they had not converged."
+        told.append(Limitation("training", detail, "Let it train longer, and measure again."))
+    elif worth == "no" and train is not None and train.fitting == "under":
+        detail = (
+            f"On its own training items the model reaches {value_text(train.value)}: what is missing is mostly missing "
+            "there already."
+        )
+        told.append(Limitation("model", detail, "Try a larger model or a longer training, before more data."))
+    elif worth == "no" and train is not None and train.fitting == "over":
+        detail = (
+            f"On its own training items the model reaches {value_text(train.value)}, and more of what it learns there "
+            "does not carry over."
+        )
+        told.append(Limitation("labels", detail, "Look for wrong labels and for a test split of another kind."))
+    return [*told, *kept]
 
 
 def _once(found: Sequence[Limitation]) -> list[Limitation]:

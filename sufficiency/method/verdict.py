@@ -14,14 +14,22 @@ from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.doubt import find_doubt
+from sufficiency.method.fitted_to import TrainFit, TrainScores, train_fit
 from sufficiency.method.gain import FAR, UNSHARED, Ceiling, Gain, ceiling_of, chances, gains, sign_of, worth_of
-from sufficiency.method.limitation import Limitation, find_limits, sentence_of, why_undecided
+from sufficiency.method.limitation import (
+    Limitation,
+    find_limits,
+    sentence_of,
+    what_limits,
+    why_undecided,
+    with_training,
+)
 from sufficiency.method.measurements import Series
 from sufficiency.method.phrasing import size_text
 from sufficiency.method.projection import ProjectedPoint, project
 from sufficiency.method.statements import Statement
 from sufficiency.method.worthwhile import least_worthwhile, left_to_gain
-from sufficiency.schemas.words import Course, Worth
+from sufficiency.schemas.words import Course, LimitedBy, Worth
 
 # What may leave a verdict open while the curve is as good as any.
 _STILL_A_CURVE = ("test_set", "scatter", "extrapolation")
@@ -51,6 +59,10 @@ class Verdict:
         The test split's own noise in one value, for metrics that are proportions of its items.
     drivers : Drivers
         Of the projection to the last of `more`.
+    train : TrainFit or None
+        How well the models do on their own training items; None where nobody looked.
+    limited_by : str or None
+        What keeps the metric where it is; None where it cannot be told, or nothing is left.
     statements : list of Statement
         The verdict in sentences, each with its claim.
     """
@@ -64,6 +76,8 @@ class Verdict:
     limits: Sequence[Limitation]
     test_sd: float | None
     drivers: Drivers
+    train: TrainFit | None
+    limited_by: LimitedBy | None
     statements: Sequence[Statement]
 
     @property
@@ -84,6 +98,7 @@ def judge(
     void: str | None = None,
     n_observed: float | None = None,
     drivers: Drivers | None = None,
+    trained: TrainScores | None = None,
 ) -> Verdict:
     """Judge whether more data is worth it.
 
@@ -108,6 +123,8 @@ def judge(
         The largest size with a value of any of the study's metrics; default that of this one.
     drivers : Drivers, optional
         Of the projection to five times the data, where they are known; else they are found.
+    trained : TrainScores, optional
+        What the cells of the largest size tell of their training.
 
     Raises
     ------
@@ -131,7 +148,7 @@ def judge(
         wrong, _, remedy = void.rpartition("; ") if "; " in void else (void, "", "correct the dataset")
         limits = [Limitation("data", sentence_of(wrong), sentence_of(remedy))]
         told = _void_statements(series, now, worthwhile, wrong)
-        return Verdict("unclear", worthwhile, now, left, more, ceiling, limits, test_sd, drivers, told)
+        return Verdict("unclear", worthwhile, now, left, more, ceiling, limits, test_sd, drivers, None, None, told)
     known: dict[str, str] = {flag.code: flag.detail for flag in flags}
     double = more[0]
     worth: Worth = "no" if no_room else worth_of(likely[0])
@@ -170,10 +187,17 @@ def judge(
         if known_end and course != "worse" and whole >= max(gain.gain for gain in more):
             step = abs(double.gain) or worthwhile
             told.append(say.of_the_end(end, ceiling.value, ceiling.n, FAR, step, in_sight=ceiling.in_sight))
+    fit_of = None
+    if trained is not None and (train := trained.values.get(series.metric)) is not None and series.class_index is None:
+        fit_of = train_fit(series, now.value, train)
+    converged = trained is None or trained.converged
+    limited_by = None if no_room else what_limits(worth, doubt, fit_of, converged=converged)
     limits = find_limits(known, more, drivers, doubt, worth, end, no_room, level, ceiling, now.value)
+    if not no_room:
+        limits = with_training(limits, limited_by, fit_of, worth, converged=converged)
     for limit in limits:
         told += [Statement(limit.detail, "limit"), Statement(limit.remedy, "advice")]
-    return Verdict(worth, worthwhile, now, left, more, ceiling, limits, test_sd, drivers, told)
+    return Verdict(worth, worthwhile, now, left, more, ceiling, limits, test_sd, drivers, fit_of, limited_by, told)
 
 
 def _course(gain: float, worthwhile: float) -> Course:

@@ -36,9 +36,9 @@ def best_of(series: Reading) -> float | None:
     return series.bounds[1] if series.direction == "maximize" else series.bounds[0]
 
 
-def left_to_gain(series: Series, now: float) -> float | None:
+def left_to_gain(reading: Reading, now: float) -> float | None:
     """Return what is left to the metric's best value, ≥ 0; None where it has none."""
-    best = best_of(series)
+    best = best_of(reading)
     if best is None:
         return None
-    return max(best - now, 0.0) if series.direction == "maximize" else max(now - best, 0.0)
+    return max(best - now, 0.0) if reading.direction == "maximize" else max(now - best, 0.0)

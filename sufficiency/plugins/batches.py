@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import Sampler
+
+GATHERED_BYTES = 16_000_000
 
 
 def normalising(model: nn.Module) -> list[_BatchNorm]:
@@ -27,6 +30,21 @@ def batch_sizes(items: int, size: int, *, join_last: bool) -> list[int]:
     if join_last and size > 1 and full and rest == 1:
         sizes[-2:] = [size + 1]
     return sizes
+
+
+def in_batches(x: Tensor, y: Tensor, order: Tensor, sizes: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield items and targets of an epoch's batches, in an order.
+
+    Many batches are gathered at a time, and each is a part of them: to gather a small batch takes as long as a large
+    one. No more than `GATHERED_BYTES`, so that an epoch takes no second copy of its items.
+    """
+    item = max(1, x[:1].numel() * x.element_size())
+    at_once = max(1, GATHERED_BYTES // (item * max(sizes)))
+    ordered = order.split(list(sizes))
+    for first in range(0, len(sizes), at_once):
+        part = torch.cat(ordered[first : first + at_once])
+        lengths = list(sizes[first : first + at_once])
+        yield from zip(x.index_select(0, part).split(lengths), y.index_select(0, part).split(lengths), strict=True)
 
 
 class BatchesOf(Sampler[list[int]]):

@@ -1,4 +1,4 @@
-"""Measuring a classifier: one forward pass over the test split, then torchmetrics."""
+"""Measuring a classifier: one forward pass over the test split, and what its scores are worth."""
 
 import math
 import warnings
@@ -13,6 +13,7 @@ from sufficiency.plugins import standard_errors
 from sufficiency.plugins.answers import Answers, answers_of
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logits, expect_task
+from sufficiency.plugins.ranked import auroc, f1, tpr_at
 from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
@@ -78,14 +79,11 @@ class Classification:
         answers = answers_of(model, lambda: x.split(self.batch_size))
         target = y.cpu()
         with warnings.catch_warnings(), torch.inference_mode():
-            # A class without test items is answered by NaN or left out of an average; no need to say so each time.
+            # An estimator may have the same to say of each of its predictions.
             warnings.simplefilter("ignore", UserWarning)
             return {name: value for metric in self.metrics for name, value in self._measure(metric, answers, target)}
 
     def _measure(self, metric: str, answers: Answers, target: Tensor) -> list[tuple[str, Any]]:
-        # Imported when first used: it takes seconds, and a trainer should be ready before.
-        from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
-
         classes = answers.classes
         match metric:
             case "accuracy":
@@ -93,54 +91,23 @@ class Classification:
             case "auroc":
                 if answers.scores is None:
                     return [("AUROC", math.nan)]
-                by_class = multiclass_auroc(answers.scores, target, num_classes=classes, average="none")
-                counted = _measurable(target, classes)
-                error = standard_errors.of_auroc(answers.scores.double().numpy(), target.numpy(), counted.numpy())
-                return [("AUROC", Measured(by_class[counted].mean(), error))]
+                scores, classes_of = answers.scores.double().numpy(), target.numpy()
+                area = auroc(answers.scores.numpy(), classes_of)
+                return [("AUROC", Measured(area, standard_errors.of_auroc(scores, classes_of)))]
             case "tpr_at_fpr":
                 if answers.scores is None:
                     raise TypeError(
                         answers.lacks("tpr_at_fpr", "scores other than NaN, by predict_proba or decision_function")
                     )
-                return [(f"TPR at {self.fpr} Fixed FPR", _tpr_at(self.fpr, answers.scores, target))]
+                rate = tpr_at(self.fpr, answers.scores.numpy(), target.numpy())
+                return [(f"TPR at {self.fpr} Fixed FPR", rate)]
             case "f1":
-                f1 = multiclass_f1_score(answers.labels, target, num_classes=classes, average="macro")
-                return [("F1", Measured(f1, standard_errors.of_f1(answers.labels.numpy(), target.numpy(), classes)))]
+                decided, classes_of = answers.labels.numpy(), target.numpy()
+                score = f1(decided, classes_of, classes)
+                return [("F1", Measured(score, standard_errors.of_f1(decided, classes_of, classes)))]
             case "log_loss":
                 losses = answers.log_losses(target)
                 return [("LogLoss", Measured(losses.mean(), standard_errors.of_mean(losses.numpy())))]
             case _:
                 hits = torch.bincount(target[answers.labels == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]
-
-
-def _measurable(target: Tensor, classes: int) -> Tensor:
-    """Return the classes that some test items belong to and others do not: only these have a ROC curve."""
-    counts = torch.bincount(target, minlength=classes)
-    return torch.nonzero((counts > 0) & (counts < len(target))).flatten()
-
-
-def _tpr_at(rate: float, scores: Tensor, target: Tensor) -> float:
-    """Return the true positive rate of the macro-averaged ROC curve's point nearest to a false positive rate.
-
-    Notes
-    -----
-    The curve is ``multiclass_roc(average="macro")``'s, to the last bit, but read at this one point: to make all of it
-    takes memory in the square of the number of items, gigabytes for five thousand.
-    """
-    from torchmetrics.functional.classification import multiclass_roc
-
-    classes = scores.shape[1]
-    curves: Any = multiclass_roc(scores, target, num_classes=classes)
-    chosen = [(curves[0][k], curves[1][k]) for k in _measurable(target, classes).tolist()]
-    if not chosen:
-        return math.nan
-    grid = torch.cat([fpr for fpr, _ in chosen]).sort().values
-    at = grid[(grid - rate).abs().argmin()]
-    total = torch.zeros_like(at)
-    for fpr, tpr in chosen:
-        left = min(max(int(torch.searchsorted(fpr, at, right=True)) - 1, 0), len(fpr) - 2)
-        run = fpr[left + 1] - fpr[left]
-        slope = (tpr[left + 1] - tpr[left]) / run if run > 0 else torch.zeros_like(run)
-        total += slope * at + (tpr[left] - slope * fpr[left])
-    return float(total / len(chosen))

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,6 +126,8 @@ def _find(folder: Path, name: str) -> Path | None:
 
 def _fetch(path: str, split: str) -> None:
     folder = _folder_for(path)
+    import httpx  # here, and not above: every trainer would wait for it, and few download anything
+
     for name in (f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"):
         if folder.is_dir() and _find(folder, name) is not None:
             continue

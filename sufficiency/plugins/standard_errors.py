@@ -20,23 +20,24 @@ def of_mean(contributions: Array) -> float:
     return float(contributions.std(ddof=1) / math.sqrt(len(contributions)))
 
 
-def of_auroc(scores: Array, target: NDArray[np.int64], classes: NDArray[np.int64]) -> float:
-    """Return the standard error of the AUROC averaged over `classes`, one against the rest.
+def of_auroc(scores: Array, target: NDArray[np.int64]) -> float:
+    """Return the standard error of the AUROC averaged over the classes with items on both sides.
 
     Parameters
     ----------
     scores : ndarray, shape (N, C)
     target : ndarray of int, shape (N,)
-    classes : ndarray of int
-        Those with items on both sides.
 
     Notes
     -----
     An item's contribution is its placement among the items of the other side (DeLong et al., 1988).
     """
-    total = np.zeros(len(target))
-    for k in classes.tolist():
+    total, counted = np.zeros(len(target)), 0
+    for k in range(scores.shape[1]):
         positive = target == k
+        if not 0 < positive.sum() < len(target):
+            continue
+        counted += 1
         mine, others = np.sort(scores[positive, k]), np.sort(scores[~positive, k])
         placed = np.empty(len(target))
         placed[positive] = _placed(others, scores[positive, k])
@@ -44,7 +45,7 @@ def of_auroc(scores: Array, target: NDArray[np.int64], classes: NDArray[np.int64
         area = placed[positive].mean()
         share = np.where(positive, positive.mean(), 1.0 - positive.mean())
         total += (placed - area) / share
-    return of_mean(total / max(len(classes), 1))
+    return of_mean(total / counted) if counted else math.nan
 
 
 def _placed(others: Array, mine: Array) -> Array:

@@ -12,7 +12,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sufficiency.data.tensors import device_of, tensors
-from sufficiency.plugins.batches import batch_sizes, normalising
+from sufficiency.plugins.batches import batch_sizes, in_batches, normalising
 from sufficiency.plugins.outputs import expect_logits, expect_task
 
 
@@ -68,10 +68,10 @@ class GradientDescent(ABC):
         for _ in range(epochs):
             # Drawn on the CPU: the same batches on every device.
             order = torch.randperm(len(chosen)).to(device)
-            for batch in order.split(sizes):
+            for items, targets in in_batches(x, y, order, sizes):
                 optimizer.zero_grad()
-                loss = self.loss(model(x[batch]), y[batch], model)
-                if (weight := self._weight(len(batch), len(sizes))) != 1:
+                loss = self.loss(model(items), targets, model)
+                if (weight := self._weight(len(targets), len(sizes))) != 1:
                     loss = loss * weight
                 loss.backward()
                 optimizer.step()

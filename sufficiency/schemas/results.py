@@ -62,6 +62,9 @@ class CellDetails(BaseModel):
         description="by estimator, what it chose by itself: n_iter_, learning_rate_, batch_size, _gamma, CatBoost's "
         "get_all_params(), and parameters that the strategy changed",
     )
+    train: dict[str, float | None] = Field(
+        default_factory=dict, description="the metrics on at most 2,000 of the items that it was trained on"
+    )
     warnings: list[TrainingWarning] = Field(default_factory=list)
     test_sd: dict[str, float] | None = Field(
         None,

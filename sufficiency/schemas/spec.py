@@ -94,6 +94,12 @@ class JobSpec(Strict):
         "5 % of its present value",
         exclude_if=lambda min_gain: not min_gain,
     )
+    measure_train: bool | None = Field(
+        None,
+        description="whether each cell is evaluated on (at most 2,000 of) its own training items too, which tells "
+        "over- from underfitting; null: by a built-in evaluation",
+        exclude_if=lambda measure_train: measure_train is None,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(0, ge=0, le=9, description="9 is served first")

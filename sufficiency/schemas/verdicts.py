@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sufficiency.schemas.examples import JOB_ID
 from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer, BacktestView
-from sufficiency.schemas.words import Course, GainBasis, Limit, StatementKind, Worth
+from sufficiency.schemas.words import Course, Fitting, GainBasis, Limit, LimitedBy, StatementKind, Worth
 
 
 class GainView(BaseModel):
@@ -65,6 +65,17 @@ class DriversView(BaseModel):
     run_sd: float = Field(description="standard deviation of the projection made by the scatter between runs")
 
 
+class TrainView(BaseModel):
+    """How well the models do on their own training items, at the largest measured size."""
+
+    value: float
+    gap: float = Field(description="how much better than on the test split, in the metric's units")
+    fitting: Word[Fitting] = Field(
+        description="over: most of what is left to the best value is missing on other items alone; under: on the "
+        "training items already"
+    )
+
+
 class StatementView(BaseModel):
     """A sentence of a verdict, and what it claims."""
 
@@ -115,6 +126,10 @@ class VerdictView(BaseModel):
     limits: list[LimitView] = Field(description="the gravest first")
     test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
     drivers: DriversView
+    train: TrainView | None = Field(None, description="null: nobody looked; see the job's measure_train")
+    limited_by: Word[LimitedBy] | None = Field(
+        None, description="what keeps the metric where it is; null: it cannot be told, or nothing is left to gain"
+    )
     backtest: BacktestView
     class_: ClassField = Field(
         None,

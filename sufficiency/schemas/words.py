@@ -58,7 +58,18 @@ HORIZON = 1024  # how far targets are looked for, in units of the largest measur
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
 Limit = Literal[
-    "data", "steps", "trend", "training", "runs", "test_set", "model", "extrapolation", "backtest", "scatter", "slow"
+    "data",
+    "steps",
+    "trend",
+    "training",
+    "runs",
+    "test_set",
+    "model",
+    "extrapolation",
+    "backtest",
+    "scatter",
+    "slow",
+    "labels",
 ]
 # What a sentence of a verdict claims, and which way.
 StatementKind = Literal[
@@ -74,6 +85,10 @@ StatementKind = Literal[
     "others",
 ]
 Course = Literal["better", "worse", "level"]
+# What keeps the metric where it is.
+LimitedBy = Literal["data", "model", "training", "labels", "test_split"]
+# Most of what is left to the best is missing on other items alone; on the training items too; or neither.
+Fitting = Literal["over", "under", "between"]
 # Who said what least gain counts: the question, the job, or nobody.
 GainBasis = Literal["asked", "job", "default"]
 MeasurementsView = Literal["cells", "averages"]

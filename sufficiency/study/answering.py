@@ -30,6 +30,7 @@ from sufficiency.answers.verdict import verdict
 from sufficiency.client.errors import ApiError
 from sufficiency.client.replies import Reply
 from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL
+from sufficiency.method.fitted_to import TrainScores, train_scores
 from sufficiency.method.measurements import Series
 from sufficiency.schemas.decisions import DecisionTerms, DecisionView, contradictions
 from sufficiency.schemas.faults import worded
@@ -172,7 +173,7 @@ class OwnAnswers:
         with _refusing("verdict"):
             asked = _asked(_Worth, options)
             gains = parse_targets(_names(asked.min_gain), "min_gain")
-            return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary))
+            return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary, self._trained()))
 
     def decide(self, id: str | UUID, price: float, **options: Any) -> Reply[DecisionView]:
         """Return how many labels to buy now; see `Client.decide`."""
@@ -202,7 +203,7 @@ class OwnAnswers:
         """Return one page of HTML for who pays; see `Client.report`."""
         with _refusing("report"):
             priced = self._terms(terms) if terms.get("price") is not None else None
-            return report(self._fitted(Question()), priced)
+            return report(self._fitted(Question()), priced, trained=self._trained())
 
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""
@@ -256,6 +257,9 @@ class OwnAnswers:
             errors = [{"pointer": name, "detail": why} for name, why in faults]
             raise _refusal(422, "The request is not valid", "contradicting_terms", detail, errors, "decision")
         return _asked(DecisionTerms, given)
+
+    def _trained(self) -> dict[int, TrainScores]:
+        return train_scores((self._record.steps[step], cell.details) for (_, step), cell in self._record.cells.items())
 
     def _projection(self, n: Sequence[float], options: Mapping[str, Any]) -> Projection:
         asked = _asked(_Sizes, {**options, "n": list(n)})

@@ -1,17 +1,23 @@
 """The parts of one cell: its subset, training on it, evaluation, and what is recorded of it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import Subset
 
+from sufficiency.data.foreign import materialise
+from sufficiency.schemas.words import SCALAR
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, normalise, standard_errors
 from sufficiency.training.unit import Study
 
+# A score of so many items is sure enough to tell over- from underfitting, and cheap beside the training.
+MOST_TRAIN_ITEMS = 2_000
 Values = list[tuple[str, int, float | None]]
 
 
@@ -71,6 +77,23 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
             )
             where = {**cell.place, "plugin": plugin, "phase": "evaluation"}
             raise Fault(fault("invalid_metrics", detail, where)) from error
+
+
+def train_scores(study: Study, model: Any, indices: list[int], wanted: bool | None) -> dict[str, float]:
+    """Return the metrics with one value on the first of the items that a model was trained on; empty where not wanted.
+
+    What cannot be measured there, such as an AUROC of one class, is left out: the cell stands without it.
+    """
+    built_in = type(study.evaluation).__module__.startswith("sufficiency.plugins.")
+    if wanted is False or (wanted is None and not built_in):
+        return {}
+    rows = np.array(indices[:MOST_TRAIN_ITEMS], dtype=np.int64)
+    with suppress(Exception):
+        whole: Any = study.train
+        items: Any = materialise(whole).select(rows) if built_in else Subset(whole, rows.tolist())
+        values = normalise(study.evaluation.evaluate(model, items), study.class_names)
+        return {metric: value for metric, k, value in values if k == SCALAR and value is not None}
+    return {}
 
 
 def result_of(

@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 
 from sufficiency.method.sampling import cell_seed, nested_order
 from sufficiency.schemas.work import CellResult, UnitCell
-from sufficiency.training.cell import evaluate, result_of, subset_of, train
+from sufficiency.training.cell import evaluate, result_of, subset_of, train, train_scores
 from sufficiency.training.details import details_of
 from sufficiency.training.faults import Fault
 from sufficiency.training.fitting import check_model
@@ -59,6 +59,8 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         model = models.model(cell)
         details = details_of(model, train(study, model, indices, cell))
         found = evaluate(study, model, cell)
+        if scores := train_scores(study, model, indices, unit.measure_train):
+            details["train"] = scores
         seconds = time.perf_counter() - began
         learner, told = (None if told else known_of(model)), True
         return result_of(cell, indices, found, seconds, unit.device, details, learner)

@@ -18,7 +18,8 @@ from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStr
 class UnitPlan:
     """The cells of a unit and how they are to be run.
 
-    Models are moved to the device, unless they are not to be `placed`: then they stay where they are.
+    Models are moved to the device, unless they are not to be `placed`: then they stay where they are. They are
+    evaluated on training items too where `measure_train` says so, or, where it says nothing, by a built-in evaluation.
     """
 
     seed: int
@@ -28,6 +29,7 @@ class UnitPlan:
     sampling: words.Sampling = 1
     grown: tuple[int, ...] = ()
     placed: bool = True
+    measure_train: bool | None = None
 
     @classmethod
     def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
@@ -38,6 +40,7 @@ class UnitPlan:
             device=device,
             sampling=spec.sampling or 1,
             grown=tuple(spec.grown),
+            measure_train=spec.measure_train,
             cells=list(cells),
         )
 

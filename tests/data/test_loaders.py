@@ -313,7 +313,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         name = url.removeprefix(idx.MIRROR).removesuffix(".gz")
         return httpx.Response(200, content=files[name], request=httpx.Request("GET", url))
 
-    monkeypatch.setattr(idx.httpx, "get", get)
+    monkeypatch.setattr(httpx, "get", get)
     monkeypatch.setattr(idx, "_MD5", {name: hashlib.md5(content).hexdigest() for name, content in files.items()})
     return files
 
@@ -346,7 +346,7 @@ def test_without_a_net_a_download_says_what_to_do(root: Path, monkeypatch: pytes
     def get(url: str, **_: Any) -> httpx.Response:
         raise httpx.ConnectError("no route to host")
 
-    monkeypatch.setattr(idx.httpx, "get", get)
+    monkeypatch.setattr(httpx, "get", get)
     with pytest.raises(DatasetError, match=r"no route to host.*by hand"):
         load_idx("mnist", "t10k", download=True)
 

@@ -49,7 +49,7 @@ PROBABILITIES = torch.from_numpy(SCORES).softmax(1).numpy()
 @pytest.mark.parametrize(
     ("error", "metric"),
     [
-        (standard_errors.of_auroc(PROBABILITIES, TARGET, np.arange(3)), auroc),
+        (standard_errors.of_auroc(PROBABILITIES, TARGET), auroc),
         (standard_errors.of_f1(LABELS, TARGET, 3), f1),
         (standard_errors.of_mean(abs(ERRORS)), lambda items: float(abs(ERRORS[items]).mean())),
         (standard_errors.of_rmse(ERRORS), lambda items: float(np.sqrt((ERRORS[items] ** 2).mean()))),

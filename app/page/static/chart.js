@@ -1,4 +1,4 @@
-// The learning curve as SVG: sizes on a log axis, values on an even one.
+// The learning curve as SVG: sizes on a log axis, values on an even one, or on the curve's own scale.
 
 import { h, number, replace, s, shortCount } from "./dom.js";
 
@@ -13,6 +13,15 @@ function niceTicks(low, high, most) {
   const ticks = [];
   for (let k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) ticks.push(k * step);
   return ticks;
+}
+
+// Round values on the curve's own scale: near a bound they lie ever closer to it.
+function linkTicks(link, values, most) {
+  const [low, high] = [min(...values), max(...values)];
+  const steps = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
+  const shares = link.kind === "logit" ? [...steps, ...steps.map((c) => 1 - c)] : Array.from({ length: 37 }, (_, k) => [1, 2, 5][k % 3] * 10 ** (floor(k / 3) - 6));
+  const inside = [...new Set(shares.map((c) => Number((link.origin + link.sign * link.unit * (link.kind === "logit" ? c : (c / link.unit) * (link.away ? -1 : 1))).toPrecision(9))))].filter((v) => v >= low && v <= high).sort((a, b) => a - b);
+  return inside.filter((_, k) => k % ceil(inside.length / most) === 0);
 }
 
 function logTicks(low, high, most) {
@@ -74,8 +83,9 @@ export class Chart {
 
   // xStart, xEnd: the sizes shown; by default from the smallest to a little past the largest measured one.
   // steps: sizes that have their place though nothing is measured there yet.
-  show(series, { xStart, xEnd, bounds, ceiling = null, steps = [] } = {}) {
-    Object.assign(this, { series, xStart, xEnd, bounds, ceiling, steps });
+  // link: the scale on which the values are even; by default their own.
+  show(series, { xStart, xEnd, bounds, ceiling = null, steps = [], link = null } = {}) {
+    Object.assign(this, { series, xStart, xEnd, bounds, ceiling, steps, link });
     this.width = floor(this.holder.clientWidth) || this.width;
     if (this.width) this.draw();
   }
@@ -97,6 +107,7 @@ export class Chart {
       const own = [
         ...one.points.filter((p) => p.n >= xLow).map((p) => p.value),
         ...one.means.filter((m) => m.mean !== null && m.n >= xLow).flatMap((m) => [m.mean - (m.sd ?? 0), m.mean + (m.sd ?? 0)]),
+        ...(one.train ?? []).filter((m) => m.n >= xLow).map((m) => m.mean),
       ];
       if (!one.curve) return own;
       const ends = [0, 0.25, 0.5, 0.75, 1].map((t) => 2 ** (log2(one.curve.nMax) + t * (log2(xHigh) - log2(one.curve.nMax))));
@@ -109,14 +120,16 @@ export class Chart {
     // A little beyond a bound, so that a curve along it is not cut in half by the frame.
     yLow = floorAt === null ? yLow - room : max(yLow - room, floorAt - 0.01 * (yHigh - yLow));
     yHigh = ceilAt === null ? yHigh + room : min(yHigh + room, ceilAt + 0.03 * (yHigh - yLow));
-    const yTicks = niceTicks(yLow, yHigh, narrow ? 5 : 7);
-    const texts = yTicks.map((t) => tickText(t, yTicks));
+    const ends = this.link && [yLow, yHigh].map((v) => this.link.z(v));
+    const yTicks = this.link ? linkTicks(this.link, [yLow, yHigh], narrow ? 6 : 9) : niceTicks(yLow, yHigh, narrow ? 5 : 7);
+    const texts = this.link ? yTicks.map((t) => `${Number(t.toPrecision(6))}`) : yTicks.map((t) => tickText(t, yTicks));
     const left = 14 + max(...texts.map((t) => t.length), 2) * 7.4;
     const right = 12;
     const plotWidth = width - left - right;
     const plotHeight = height - TOP - BOTTOM;
     const x = (n) => left + ((log2(n) - log2(xLow)) / (log2(xHigh) - log2(xLow))) * plotWidth;
-    const y = (v) => TOP + (1 - (v - yLow) / (yHigh - yLow)) * plotHeight;
+    const share = ends ? (v) => (this.link.z(v) - ends[0]) / (ends[1] - ends[0]) : (v) => (v - yLow) / (yHigh - yLow);
+    const y = (v) => TOP + (1 - min(max(share(v), -1), 2)) * plotHeight;
     const n = (px) => 2 ** (log2(xLow) + ((px - left) / plotWidth) * (log2(xHigh) - log2(xLow)));
     return { x, y, n, left, right, width, height, plotWidth, plotHeight, xLow, xHigh, yLow, yHigh, yTicks, texts, narrow, sizes };
   }
@@ -165,10 +178,7 @@ export class Chart {
     frame.append(
       s("line", { class: "axis", x1: k.left, x2: right, y1: bottom, y2: bottom }),
       s("text", { class: "axis-name", x: right, y: bottom + 38, "text-anchor": "end" }, "training samples (log scale)"),
-      // On a narrow page the two names would run into each other.
-      ...(!k.narrow && this.series.some((one) => one.curve)
-        ? [s("text", { class: "axis-name", x: k.left, y: bottom + 38 }, "bands: 50 and 95 %, of the mean over runs on this test split")]
-        : []),
+      ...(this.series.length === 1 ? [s("text", { class: "axis-name", x: 2, y: bottom + 38 }, `${this.series[0].name}${this.link ? ` (${this.link.kind} scale)` : ""}`)] : []),
     );
 
     const named = s("g"); // over the curves, so that it can be read
@@ -180,6 +190,9 @@ export class Chart {
     const path = (points) => points.map(([n, v], i) => `${i ? "L" : "M"}${k.x(n).toFixed(1)} ${k.y(v).toFixed(1)}`).join("");
     for (const one of this.series) {
       const colour = `series-${one.index ?? 0}`;
+      if (one.train?.length) {
+        inside.append(s("path", { class: "train", d: path(one.train.map((m) => [m.n, m.mean])) }), ...one.train.map((m) => s("circle", { class: "train-dot", cx: k.x(m.n).toFixed(1), cy: k.y(m.mean).toFixed(1), r: 2.5 })));
+      }
       if (one.curve) {
         const sizes = drawnSizes(one.curve, one.curve.nMin, k.xHigh);
         for (const level of [0.95, 0.5]) {
@@ -311,5 +324,18 @@ export function legend(series) {
     "ul",
     { class: "legend" },
     series.map((one) => h("li", null, h("span", { class: `swatch series-${one.index ?? 0}`, "aria-hidden": "true" }), one.name)),
+  );
+}
+
+// What the marks of one curve's picture mean.
+export function key({ fitted, train }) {
+  const entry = (kind, text) => h("li", null, h("span", { class: `swatch key-${kind} series-0`, "aria-hidden": "true" }), text);
+  return h(
+    "ul",
+    { class: "legend" },
+    entry("mean", "mean of the runs ± SD"),
+    entry("run", "one run"),
+    fitted && [entry("curve", "curve, dashed where it is projected"), entry("inner", "50 % interval: half the time the mean comes to lie in it"), entry("outer", "95 % interval")],
+    train && entry("train", "on its own training items"),
   );
 }

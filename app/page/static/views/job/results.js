@@ -1,7 +1,7 @@
 // What was measured and what follows from it, metric by metric: verdict, curve, questions, tables.
 
 import { get, getAll } from "../../api.js";
-import { Chart } from "../../chart.js";
+import { Chart, key } from "../../chart.js";
 import { Curve } from "../../curve.js";
 import { count, h, number, problemBox, replace, table } from "../../dom.js";
 import { EveryClass } from "./classes.js";
@@ -25,6 +25,16 @@ function primary(spec, metrics) {
   return undefined;
 }
 
+// The metric on training items, by size: the mean over the runs that looked.
+function trainMeans(cells, metric) {
+  const sizes = new Map();
+  for (const { n, details } of cells) {
+    const value = details.train?.[metric];
+    if (typeof value === "number") sizes.set(n, [...(sizes.get(n) ?? []), value]);
+  }
+  return [...sizes].map(([n, values]) => ({ n, mean: values.reduce((a, b) => a + b, 0) / values.length })).sort((a, b) => a.n - b.n);
+}
+
 export class Results {
   constructor(node, about, id, chosen, signal) {
     Object.assign(this, { node, about, id, chosen, signal });
@@ -37,6 +47,8 @@ export class Results {
     this.warnings = h("div", { class: "stack" });
     this.steps = h("div");
     this.near = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => this.zoom() }, "Closer to the projection");
+    this.scaled = h("button", { type: "button", class: "quiet", "aria-pressed": "false", onclick: () => this.rescale() }, "Error scale");
+    this.legend = h("div");
     this.chart = new Chart(this.holder, { label: "Learning curve", onPick: (n) => this.questions.setSample(Math.round(n)) });
     this.questions = new Questions(chosen, (marks) => this.mark(marks));
     this.every = new EveryClass(id, chosen, signal, (metric, label) => this.choose(metric, label));
@@ -82,7 +94,7 @@ export class Results {
       replace(
         this.node,
         h("section", { class: "panel stack" }, this.tabs, this.classes, this.verdict),
-        h("section", { class: "panel stack", "aria-label": "Learning curve" }, h("div", { class: "head" }, h("h2", null, "Learning curve"), this.near), this.holder, this.warnings, h("hr"), this.questions.node),
+        h("section", { class: "panel stack", "aria-label": "Learning curve" }, h("div", { class: "head" }, h("h2", null, "Learning curve"), h("div", { class: "row" }, this.scaled, this.near)), this.holder, this.legend, this.warnings, h("hr"), this.questions.node),
         this.decision.node,
         this.every.node,
         h("div", { class: "split" }, h("section", { class: "panel stack" }, h("h2", null, "Measured"), this.steps, this.downloads.node), this.about),
@@ -123,16 +135,17 @@ export class Results {
     const { metric, label, id, signal } = this;
     const only = { metric, class: label };
     const orProblem = (promise) => promise.catch((error) => (signal.aborted || error.status === 0 ? Promise.reject(error) : error));
-    const [cells, curves, verdict] = await Promise.all([
+    const [cells, curves, verdict, trained] = await Promise.all([
       getAll(`/jobs/${id}/measurements`, { view: "cells", metric, limit: 10000 }, signal, 50000),
       orProblem(get(`/jobs/${id}/curves`, only, signal)),
       orProblem(get(`/jobs/${id}/verdict`, only, signal)),
+      label === null ? orProblem(getAll(`/jobs/${id}/cells`, { limit: 10000 }, signal, 50000)) : [],
     ]);
     if (metric !== this.metric || label !== this.label || signal.aborted) return;
     const mine = (item) => item.metric === metric && (label === null || String(item.class) === label);
     const item = curves.items?.find((c) => c.metric === metric && (label === null || String(c.class) === label));
     const curve = item ? new Curve(item, curves.reading) : null;
-    this.series = [{ name: metric, index: 0, curve, points: cells.filter((c) => mine(c) && c.value !== null), means: this.means.filter(mine) }];
+    this.series = [{ name: metric, index: 0, curve, train: trainMeans(Array.isArray(trained) ? trained : [], metric), points: cells.filter((c) => mine(c) && c.value !== null), means: this.means.filter(mine) }];
     this.curve = curve;
     this.ceiling = null;
     const judged = verdict.metrics?.[metric]?.[0];
@@ -191,10 +204,20 @@ export class Results {
     this.draw();
   }
 
+  // What is left to the best value, not the value itself, spaces the axis: so the projected part can be read.
+  rescale() {
+    this.byError = !this.byError;
+    this.scaled.setAttribute("aria-pressed", String(this.byError));
+    this.draw();
+  }
+
   draw() {
     const { curve } = this;
     this.near.hidden = !curve;
+    const link = curve && curve.link.kind !== "identity" ? curve.link : null;
+    this.scaled.hidden = !link;
+    replace(this.legend, key({ fitted: curve !== null, train: this.series[0].train.length > 0 }));
     this.chart.label = `Learning curve of ${this.metric}${this.label === null ? "" : ` of class ${this.label}`}; the table below has the numbers`;
-    this.chart.show(this.series, { xStart: curve && this.close ? curve.nMax / 6 : undefined, xEnd: curve ? curve.nMax * this.extent : undefined, bounds: curve?.bounds, ceiling: this.ceiling, steps: this.job.steps ?? [] });
+    this.chart.show(this.series, { xStart: curve && this.close ? curve.nMax / 6 : undefined, xEnd: curve ? curve.nMax * this.extent : undefined, bounds: curve?.bounds, ceiling: this.ceiling, steps: this.job.steps ?? [], link: this.byError ? link : null });
   }
 }

@@ -1,0 +1,160 @@
+"""Answers that are sent once more as they were: the same bytes while the job is what it was, and no longer."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.curves import keeping
+from app.curves.memory import Memory
+from app.db.tables import DEFAULT_PROJECT_ID
+from app.results.versions import Versions
+from tests.support.finished import extend, finished
+from tests.support.service import Service, problem
+
+QUESTIONS = ["project?n=4000", "project?n=4000&format=csv", "inv_project?target=0.95", "verdict", "curves"]
+
+
+@pytest.fixture
+def makings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is made of a job's values in this process, in order."""
+    made: list[str] = []
+    for name in ("_kept_study", "_measured_study"):
+        real = getattr(keeping, name)
+
+        def noted(*args: Any, _name: str = name, _real: Any = real) -> Any:
+            made.append(_name)
+            return _real(*args)
+
+        monkeypatch.setattr(keeping, name, noted)
+    return made
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_that_was_answered_is_answered_alike(service: Service, question: str) -> None:
+    address = f"/jobs/{finished(service)}/{question}"
+    first, second = service.client.get(address), service.client.get(address)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert second.content == first.content
+    for name in ("etag", "content-type", "content-disposition", "content-length", "cache-control"):
+        assert second.headers.get(name) == first.headers.get(name), name
+    unchanged = service.client.get(address, headers={"if-none-match": first.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert unchanged.headers["etag"] == first.headers["etag"]
+    other = service.client.get(address, headers={"if-none-match": '"of another answer"'})
+    assert other.content == first.content
+
+
+def test_all_questions_to_a_completed_job_read_its_curves_once(service: Service, makings: list[str]) -> None:
+    job_id = finished(service)
+    for n in (2000, 4000, 8000):
+        assert service.client.get(f"/jobs/{job_id}/project?n={n}").status_code == 200
+    service.client.get(f"/jobs/{job_id}/inv_project?target=0.95")
+    service.client.get(f"/jobs/{job_id}/curves")
+    assert makings == ["_kept_study"]
+
+
+def test_a_running_job_is_fitted_once_for_what_it_has_measured(service: Service, makings: list[str]) -> None:
+    job_id = str(service.submit(schedule=[10, 40, 160, 640, 1000], runs=2)["id"])
+    service.work(job_id, units=-1)  # all but the last
+    assert service.client.get(f"/jobs/{job_id}").json()["state"] == "running"
+    questions = ("project?n=4000", "project?n=8000", "verdict", "curves", "inv_project?target=0.95")
+    before = {question: service.client.get(f"/jobs/{job_id}/{question}").content for question in questions}
+    assert {service.client.get(f"/jobs/{job_id}/{question}").status_code for question in questions} == {200}
+    assert makings == ["_measured_study"]
+    service.work_open(job_id)
+    after = {question: service.client.get(f"/jobs/{job_id}/{question}").content for question in questions}
+    assert all(after[question] != before[question] for question in questions), "each cell counts from then on"
+
+
+def test_csv_and_json_are_kept_apart(service: Service) -> None:
+    address = f"/jobs/{finished(service)}/project?n=4000"
+    types = [
+        service.client.get(address, headers={"accept": accept}).headers["content-type"].partition(";")[0]
+        for accept in ("application/json", "text/csv", "application/json", "text/csv")
+    ]
+    assert types == ["application/json", "text/csv"] * 2
+
+
+def test_a_job_that_is_taken_up_again_is_answered_anew(service: Service) -> None:
+    job_id = finished(service)
+    address = f"/jobs/{job_id}/project?n=4000"
+    completed = service.client.get(address)
+    assert completed.json()["provisional"] is False
+    assert extend(service, job_id, {"runs": 3}).status_code == 202
+    extended = service.client.get(address, headers={"if-none-match": completed.headers["etag"]})
+    assert extended.status_code == 200
+    assert extended.json()["provisional"] is True
+
+
+def test_a_deleted_job_is_gone_at_once(service: Service) -> None:
+    job_id = finished(service)
+    address = f"/jobs/{job_id}/curves"
+    etag = service.client.get(address).headers["etag"]
+    assert service.client.delete(f"/jobs/{job_id}").status_code == 204
+    problem(service.client.get(address, headers={"if-none-match": etag}), 404, "job_not_found")
+
+
+def test_a_refusal_is_not_kept(service: Service) -> None:
+    job_id = str(service.submit(schedule=[10, 40, 160, 640, 1000])["id"])
+    problem(service.client.get(f"/jobs/{job_id}/curves"), 409)
+    service.work(job_id)
+    assert service.client.get(f"/jobs/{job_id}/curves").status_code == 200
+
+
+def test_those_who_wait_are_asked_for_together(service: Service, database_url: str) -> None:
+    known, unknown = UUID(finished(service)), uuid4()
+
+    async def look() -> tuple[list[Any], int]:
+        versions = Versions(service.settings.database_url)
+        assert await versions.of(known, DEFAULT_PROJECT_ID) is None, "not before it is open"
+        versions.open()
+        queries = 0
+        real = versions._found
+
+        async def counted(job_ids: list[UUID]) -> Any:
+            nonlocal queries
+            queries += 1
+            return await real(job_ids)
+
+        versions._found = counted  # type: ignore[method-assign]
+        try:
+            asked = [
+                (known, DEFAULT_PROJECT_ID),
+                (unknown, DEFAULT_PROJECT_ID),
+                (known, uuid4()),
+                (known, DEFAULT_PROJECT_ID),
+            ]
+            return await asyncio.gather(*(versions.of(*one) for one in asked)), queries
+        finally:
+            await versions.close()
+
+    (first, of_nobody, of_others, second), queries = asyncio.run(look())
+    assert first is not None
+    assert (of_nobody, of_others, second) == (None, None, first)
+    assert queries == 1
+
+
+def test_without_a_database_nobody_knows_the_version() -> None:
+    async def look() -> Any:
+        versions = Versions("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+        versions.open()
+        try:
+            return await versions.of(uuid4(), DEFAULT_PROJECT_ID)
+        finally:
+            await versions.close()
+
+    assert asyncio.run(look()) is None
+
+
+def test_a_memory_is_bounded_and_forgets_what_was_not_asked_for() -> None:
+    memory: Memory[str] = Memory(6, len)
+    made: list[str] = []
+
+    def making(text: str) -> Any:
+        return lambda: made.append(text) or text
+
+    for text in ("one", "two", "one", "six", "one", "two", "far too long", "far too long"):
+        assert memory.get(text, making(text)) == text
+    assert made == ["one", "two", "six", "two", "far too long", "far too long"]
