@@ -124,10 +124,10 @@ class Cluster:
         """Return the trainers of a worker."""
         found = []
         with suppress(psutil.Error):
-            for process in psutil.Process(self.pid(name)).children():
+            for keeper in psutil.Process(self.pid(name)).children():
                 with suppress(psutil.Error):
-                    if "sufficiency.training.trainer" in process.cmdline():
-                        found.append(process.pid)
+                    trainers = [one for one in keeper.children() if "sufficiency.training.trainer" in one.cmdline()]
+                    found += [trainer.pid for trainer in trainers[:1]]  # behind it, what it has started
         return found
 
     def family(self, name: str) -> list[int]:

@@ -44,6 +44,8 @@ class Found:
         Share of a core that the API took while nothing but the streams was open.
     livez_p50_ms, livez_p99_ms, jobs_p50_ms, jobs_p99_ms : float
         What requests beside them took.
+    api_mb : float
+        What the API held in memory with them.
     errors : int
         Requests that were not answered 200, and streams that ended.
     """
@@ -55,6 +57,7 @@ class Found:
     livez_p99_ms: float
     jobs_p50_ms: float
     jobs_p99_ms: float
+    api_mb: float
     errors: int
 
 
@@ -137,10 +140,11 @@ async def measure(version: str, url: str, process: psutil.Process, jobs: Sequenc
         await asyncio.sleep(seconds)
         cpu = (_seconds(process) - before) / (time.perf_counter() - began)
         livez, listed = await asyncio.gather(*(paced(session, path, rate, seconds) for path, rate in PACES.items()))
+        held = process.memory_info().rss / 1e6
         ended = sum(reader.at_eof() for reader in readers)
     errors = ended + sum(one == float("inf") for one in [*livez, *listed])
     times = [1000 * float(np.quantile(ones, q, method="higher")) for ones in (livez, listed) for q in (0.5, 0.99)]
-    return Found(version, len(jobs), cpu, *times, errors)
+    return Found(version, len(jobs), cpu, *times, held, errors)
 
 
 def _seconds(process: psutil.Process) -> float:
@@ -173,7 +177,7 @@ def run(options: argparse.Namespace) -> list[Found]:
                 found.append(one)
                 print(
                     f"{version:<7} {count:>7} {one.cpu_idle:>9.1%} {one.livez_p50_ms:>10.1f} {one.livez_p99_ms:>10.1f} "
-                    f"{one.jobs_p50_ms:>10.1f} {one.jobs_p99_ms:>10.1f} {one.errors:>6}",
+                    f"{one.jobs_p50_ms:>10.1f} {one.jobs_p99_ms:>10.1f} {one.api_mb:>7.0f} {one.errors:>6}",
                     flush=True,
                 )
     return found
@@ -181,7 +185,7 @@ def run(options: argparse.Namespace) -> list[Found]:
 
 HEADER = (
     f"{'version':<7} {'streams':>7} {'API core':>9} {'livez p50':>10} {'livez p99':>10} {'jobs p50':>10} "
-    f"{'jobs p99':>10} {'errors':>6}"
+    f"{'jobs p99':>10} {'API MB':>7} {'errors':>6}"
 )
 
 

@@ -17,6 +17,15 @@ def test_what_is_named_is_there_and_in_one_group() -> None:
     assert list(LONG.values()) == sorted(LONG.values(), reverse=True)
 
 
+def test_whoever_talks_to_the_standing_service_is_in_its_group() -> None:
+    asks = [
+        file
+        for file in sorted((ROOT / "tests" / "system").glob("test_*.py"))
+        if "from tests.support.standalone import" in file.read_text()
+    ]
+    assert [file.relative_to(ROOT).as_posix() for file in asks] == sorted(TOGETHER["the standing service"])
+
+
 def test_the_longest_come_first_each_group_in_one_piece() -> None:
     long = [file for name in LONG for file in TOGETHER.get(name, (name,))]
     rest = ["tests/b.py", "tests/a.py"]

@@ -208,8 +208,9 @@ class Sweeper(Background):
 
     def _is_stale(self, sent_at: InstrumentedAttribute[datetime | None]) -> ColumnElement[bool]:
         """Return the condition that what was sent, and still waits, counts as lost if there are too few messages."""
-        # What was sent after now was sent before the clock was set back.
-        return or_(sent_at < func.now() - timedelta(seconds=self._settings.resend_seconds), sent_at > func.now())
+        # What was sent far after now was sent before the clock was set back; a little after, while this looks.
+        pause = timedelta(seconds=self._settings.resend_seconds)
+        return or_(sent_at < func.now() - pause, sent_at > func.now() + pause)
 
     def _stale_plans(self, session: Session) -> list[tuple[UUID, int]]:
         unplanned = Job.state == "queued", Job.steps.is_(None), self._is_stale(Job.plan_sent_at)

@@ -142,7 +142,9 @@ def logs(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Print what a job's plugins, and the libraries below them, have written.
+    """Print what a job's plugins have written.
+
+    The libraries below them too: all that comes out of a trainer while it works for the job.
 
     \b
     Example:

@@ -184,7 +184,7 @@ FAULTS = [
         "jobs whose events have a gap or lack the last",
     ),
     (
-        "UPDATE dataset SET status = 'verifying', fingerprint = NULL, attempts = 7",
+        "UPDATE dataset SET status = 'verifying', fingerprint = NULL, attempts = 7, sent_at = now()",
         "UPDATE dataset SET status = 'ready', fingerprint = 'f', attempts = 0",
         "datasets",
         "dataset d has been read 7 times without an end",

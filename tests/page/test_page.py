@@ -21,7 +21,7 @@ expect.set_options(timeout=60_000)
 STEPS = [10, 40, 160, 640, 1000]
 EVIL = '<img src=x onerror="window.pwned=1">&amp; "quoted" 精度 ★'
 LONG = "AverageOverAllTheThingsThatAnybodyEverWantedToKnow" * 4
-VIEWS = ["jobs", "new", "compare", "datasets", "plugins"]
+VIEWS = ["jobs", "new", "compare", "datasets", "plugins", "record", "workers", "webhooks"]
 
 
 @pytest.fixture
@@ -376,14 +376,79 @@ def test_a_dataset_is_registered_and_what_is_wrong_is_said_at_its_field(page: An
     go(page, live, "/datasets")
     page.get_by_text("Register a dataset").click()
     page.get_by_role("button", name="Register").click()
-    expect(page.locator("form .wrong").first).not_to_be_empty()
+    expect(page.get_by_role("form", name="Register a dataset").locator(".wrong").first).not_to_be_empty()
     page.get_by_label("Name").fill("fresh")
     for split in ("Training split: loader", "Test split: loader"):
         page.get_by_label(split).select_option("npz")
-    for box in page.get_by_label("path").all():
+    for box in page.get_by_label("path").locator("visible=true").all():
         box.fill("fresh.npz")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", name="fresh")).to_be_visible()
+
+
+def test_one_source_is_split_by_a_rule(page: Any, live: Live) -> None:
+    go(page, live, "/datasets")
+    page.get_by_text("Register a dataset").click()
+    page.get_by_label("Name").fill("cut")
+    page.get_by_label("It comes as").select_option("one")
+    page.get_by_label("Source: loader").select_option("npz")
+    page.locator("main > .view > details").get_by_label("path").last.fill("whole.npz")
+    page.get_by_label("test_fraction").fill("2")
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator(".field", has=page.get_by_label("test_fraction")).locator(".wrong")).to_contain_text(
+        "must be below 1, not 2"
+    )
+    page.get_by_label("test_fraction").fill("0.25")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", name="cut")).to_be_visible()
+    with live.service.database.transaction() as session:
+        made = session.scalars(select(Dataset).where(Dataset.name == "cut")).one()
+        assert made.test["part"]["test_fraction"] == 0.25
+
+
+def test_items_are_appended_to_the_latest_version(page: Any, live: Live) -> None:
+    live.service.dataset("grows")
+    go(page, live, "/datasets")
+    card = page.locator("article", has=page.get_by_role("heading", name="grows", exact=True))
+    card.get_by_text("Append items").click()
+    card.get_by_label("What reads the new items").select_option("npz")
+    card.get_by_label("path").fill("more.npz")
+    card.get_by_role("button", name="Append").click()
+    grown = page.locator("article", has=page.get_by_role("heading", name="grows@2"))
+    expect(grown).to_contain_text("Goes on from")
+    expect(grown).to_contain_text("Appended 1")
+    expect(card.get_by_text("Append items")).to_have_count(0)
+
+
+def test_the_record_tells_what_was_said_and_what_came(page: Any, live: Live) -> None:
+    go(page, live, "/record")
+    expect(page.locator("main")).to_contain_text("Nothing has been foretold yet")
+    extended = finished(live, runs=2, schedule=[10, 40, 160, 300])
+    assert live.service.client.post(f"/jobs/{extended}/extend", json={"steps": [600]}).status_code == 202
+    go(page, live, f"/record?job={extended}")
+    expect(page.locator("tbody tr").first).to_contain_text("300 → 600")
+    expect(page.locator("tbody tr").first).to_contain_text("not yet")
+    live.service.work(extended, noisy)
+    go(page, live, "/record")
+    expect(page.get_by_role("region", name="How forecasts came true")).to_contain_text("1.5× to 2×")
+    assert violations(page) == []
+
+
+def test_an_endpoint_is_registered_and_its_secret_shown_once(page: Any, live: Live) -> None:
+    go(page, live, "/webhooks")
+    page.get_by_text("Register an endpoint").click()
+    page.get_by_label("Address").fill("gopher://example.org")
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator("form .wrong").first).not_to_be_empty()
+    page.get_by_label("Address").fill("https://hooks.example.org/page")
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator("[role=status]", has_text="Keep this secret")).to_contain_text("whsec_")
+    card = page.locator("article", has=page.get_by_role("heading", name="https://hooks.example.org/page"))
+    card.get_by_role("button", name="Disable").click()
+    expect(card.get_by_text("disabled", exact=True)).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    card.get_by_role("button", name="Remove").click()
+    expect(card).to_have_count(0)
 
 
 def test_a_table_shows_its_features_what_was_done_and_what_looks_wrong(page: Any, live: Live) -> None:

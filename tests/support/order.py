@@ -10,6 +10,7 @@ TOGETHER = {
         "tests/system/test_main_job.py",
         "tests/system/test_mission.py",
         "tests/system/test_faulty_plugins.py",
+        "tests/system/test_growing.py",
         "tests/system/test_notebook.py",
     ),
     "the wheel": (

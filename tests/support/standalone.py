@@ -33,7 +33,9 @@ def service() -> Iterator[Service]:
         data = Path(directory) / "own"
         data.mkdir()
         roots = [data, *([SHARED_DATA] if SHARED_DATA.exists() else [])]
-        settings = Settings(data_roots=tuple(roots), plugins=external_plugins(), plugin_path=(EXTERNAL, ROOT))
+        settings = Settings(
+            data_roots=tuple(roots), plugins=external_plugins(), plugin_path=(EXTERNAL, ROOT), max_attempts=2
+        )
         standalone = Standalone(settings, Path(directory) / "service", port=0, slots=2)
         standalone.start()
         try:

@@ -21,7 +21,7 @@ def goes_on_afterwards(client: httpx.Client) -> Any:
     ("training", "code", "says"),
     [
         ("raises", "plugin_raised", "the learning rate of Raises is cursed"),
-        pytest.param("exits", "attempts_exhausted", "3", marks=pytest.mark.slow),
+        pytest.param("exits", "attempts_exhausted", "2 times", marks=pytest.mark.slow),
         ("segfaults", "attempts_exhausted", "SIGSEGV"),
     ],
 )

@@ -77,7 +77,7 @@ def test_set_back_a_dead_worker_s_lease_is_not_held_for_as_long(
         assert live_workers(session, settings).workers == ()
         # A pause of before the clock was set back is over as well.
         session.execute(text("DELETE FROM outbox"))
-        session.execute(update(Unit).where(Unit.id == unit_id).values(not_before=func.now() + HOUR))
+        session.execute(update(Unit).where(Unit.id == unit_id).values(sent_at=None, not_before=func.now() + HOUR))
     sweeper.turn()
     with database.transaction() as session:
         assert unit_id in session.scalars(select(Outbox.subject)).all()

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sufficiency.training.memory import used_memory
 from worker.confinement import Account, keeper_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps all of a trainer's descendants")
@@ -90,6 +91,14 @@ def test_it_ends_as_the_trainer_and_takes_along_what_got_away(keep: Keep, tmp_pa
     assert not psutil.pid_exists(trainer)
     assert not psutil.pid_exists(escaped)
     assert not (tmp_path / "temporary").exists()
+
+
+def test_what_got_away_counts_as_the_trainer_s_memory(keep: Keep) -> None:
+    taking = ESCAPING.replace("os.write(tell", "taken = bytearray(64 << 20); os.write(tell")
+    kept = keep(textwrap.dedent(taking) + "time.sleep(600)")
+    _, escaped = kept.line()
+    assert used_memory(kept.process.pid, more_than=0) > 64 << 20
+    assert escaped not in {child.pid for child in psutil.Process(os.getpid()).children()}
 
 
 def test_a_stopped_trainer_ends_with_its_worker(keep: Keep, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from sufficiency.training.messages import (
 )
 from tests.training.specs import SPECS
 from worker.deaths import TrainerConfused, TrainerDied
-from worker.slot import Slot, SlotShut, TrainerProcess
+from worker.slot import KEPT_FROM_TRAINERS, Slot, SlotShut, TrainerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = SplitSource("blobs", {"size": 60, "seed": 0})
@@ -45,7 +45,8 @@ PLUGINS = (*SPECS, "training:forks=tests.external.broken_plugins:Forks")
 def slot() -> Iterator[Slot]:
     slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SUFFICIENCY_DATABASE_URL", "postgresql+psycopg://secret@here/db")
+        for name in KEPT_FROM_TRAINERS:
+            patch.setenv(name, "postgresql+psycopg://secret@here/db")
         yield slot
     slot.shut()
     slot.empty()
@@ -113,9 +114,9 @@ def test_it_introduces_itself(slot: Slot) -> None:
     assert introduction.devices == ("cpu",)
 
 
-def test_trainers_do_not_learn_where_the_database_is(slot: Slot) -> None:
-    assert "SUFFICIENCY_DATABASE_URL" in os.environ
-    assert "SUFFICIENCY_DATABASE_URL" not in psutil.Process(slot.trainer().pid).environ()
+def test_trainers_learn_neither_where_the_database_is_nor_keys(slot: Slot) -> None:
+    assert {"SUFFICIENCY_DATABASE_URL", "SUFFICIENCY_API_KEY"} < os.environ.keys()
+    assert not set(KEPT_FROM_TRAINERS) & psutil.Process(slot.trainer().pid).environ().keys()
 
 
 def test_a_unit_sends_each_cell_and_then_its_end(slot: Slot) -> None:

@@ -84,6 +84,10 @@ export async function post(path, body, options = {}) {
   return read(await send("POST", path, { body, ...options }));
 }
 
+export async function patch(path, body) {
+  return read(await send("PATCH", path, { body }));
+}
+
 export async function remove(path) {
   return read(await send("DELETE", path));
 }

@@ -10,6 +10,9 @@ const VIEWS = [
   [/^\/compare$/, "compare", "Compare"],
   [/^\/datasets$/, "datasets", "Datasets"],
   [/^\/plugins$/, "plugins", "Plugins"],
+  [/^\/record$/, "record", "Record"],
+  [/^\/workers$/, "workers", "Workers"],
+  [/^\/webhooks$/, "webhooks", "Webhooks"],
 ];
 const main = document.getElementById("main");
 let running = null;

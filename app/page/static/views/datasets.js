@@ -2,7 +2,7 @@
 
 import { get, getAll, pause, post, remove, ROOT } from "../api.js";
 import { badge, count, h, plural, problemBox, replace, time } from "../dom.js";
-import { field, PluginChoice, pointerPath } from "../form.js";
+import { field, fields, PluginChoice, pointerPath } from "../form.js";
 
 const EVERY = 1500;
 
@@ -17,6 +17,36 @@ function classes(info) {
     return one;
   });
   return h("div", { class: "classes-bar", role: "img", "aria-label": `${counts.length} classes, from ${count(Math.min(...counts))} to ${count(most)} training items each` }, bar);
+}
+
+// The form that appends items to a dataset, as its next version.
+function appending(d, loaders, done) {
+  const choice = new PluginChoice("dataset", loaders, { label: "What reads the new items", value: { name: d.train.loader, params: {} } });
+  const failed = h("div");
+  const form = h(
+    "form",
+    {
+      class: "stack",
+      "aria-label": `Append items to ${d.name}`,
+      novalidate: true,
+      onsubmit: async (event) => {
+        event.preventDefault();
+        replace(failed);
+        try {
+          const { name, params } = choice.read();
+          await post(`/datasets/${encodeURIComponent(d.name)}/versions`, { appended: { loader: name, params } });
+          await done();
+        } catch (error) {
+          for (const { pointer, detail } of error.errors ?? []) choice.place(pointerPath(pointer).slice(1)).wrong(detail);
+          replace(failed, problemBox(error));
+        }
+      },
+    },
+    choice.node,
+    h("div", { class: "row" }, h("button", { type: "submit" }, "Append")),
+    failed,
+  );
+  return h("details", null, h("summary", null, "Append items"), h("p", { class: "muted small" }, "The items that there are stay, and so does the test split. A job is then extended to the new version: what it has measured stays."), form);
 }
 
 function split(title, one, info) {
@@ -52,7 +82,9 @@ export async function view({ holder, signal, attach }) {
         "dl",
         { class: "pairs" },
         split("Train", d.train, d.info?.train),
+        (d.train.appended ?? []).map((lot, k) => split(`Appended ${k + 1}`, lot)),
         split("Test", d.test, d.info?.test),
+        d.continues && [h("dt", null, "Goes on from"), h("dd", null, d.continues)],
         d.info?.input_shape && [h("dt", null, "Item"), h("dd", null, d.info.input_shape.join("×") || "scalar")],
         features.length > 0 && [h("dt", null, plural(features.length, "feature")), h("dd", null, features.map((f) => `${f.name} (${f.kind})`).join(", "))],
         names.length > 0 && [h("dt", null, plural(names.length, "class", "classes")), h("dd", null, names.length > 12 ? `${names.slice(0, 12).join(", ")}, …` : names.join(", "))],
@@ -81,9 +113,12 @@ export async function view({ holder, signal, attach }) {
         },
       }, "Remove")),
       failed,
+      d.status === "ready" && latest.get(root(d)) === d.version && appending(d, loaders, load),
     );
   }
 
+  const root = (d) => d.name.split("@")[0];
+  const latest = new Map();
   let shown = "";
   let waiting = false;
   async function load() {
@@ -92,45 +127,81 @@ export async function view({ holder, signal, attach }) {
     const now = JSON.stringify(items);
     if (now === shown) return;
     shown = now;
+    latest.clear();
+    for (const d of items) latest.set(root(d), Math.max(d.version, latest.get(root(d)) ?? 0));
     replace(list, items.length ? items.map(card) : h("p", { class: "muted" }, "No dataset is registered yet."));
   }
 
   const name = field("name", { type: "string", maxLength: 100, description: "Letters, digits, “.”, “_” and “-”." }, { required: true, label: "Name" });
-  const train = new PluginChoice("dataset", loaders, { label: "Training split: loader" });
-  const test = new PluginChoice("dataset", loaders, { label: "Test split: loader" });
+  const choices = {
+    train: new PluginChoice("dataset", loaders, { label: "Training split: loader" }),
+    test: new PluginChoice("dataset", loaders, { label: "Test split: loader" }),
+    source: new PluginChoice("dataset", loaders, { label: "Source: loader" }),
+  };
+  const rule = fields({
+    properties: {
+      test_fraction: { type: "number", default: 0.2, exclusiveMinimum: 0, description: "Share of the items in the test split." },
+      group_by: { anyOf: [{ type: "string" }, { type: "null" }], default: null, description: "Key of the items' metadata, such as `patient`: items with the same value stay in one split." },
+      stratify: { type: "boolean", default: true, description: "Keep the proportions of the classes." },
+      seed: { type: "integer", default: 0, minimum: 0, description: "Of the split." },
+    },
+  });
+  const rest = fields({
+    properties: {
+      standardise: { type: "boolean", default: false, description: "Put every feature at mean 0 and standard deviation 1 of the training split." },
+      fingerprint: { enum: ["content", "structure"], default: "content", description: "By what it is known again: `structure` for items that are another whenever they are read." },
+      seed: { type: "integer", default: 0, minimum: 0, description: "Of what its loaders draw at random." },
+    },
+  });
+  const two = h("div", { class: "split" }, ["train", "test"].map((key) => h("fieldset", null, h("legend", { class: "away" }, key === "train" ? "Training split" : "Test split"), choices[key].node)));
+  const one = h("div", { class: "split", hidden: true }, h("fieldset", null, h("legend", { class: "away" }, "Source"), choices.source.node), h("fieldset", null, h("legend", { class: "away" }, "How it is split"), rule.node));
+  const way = h("select", { id: "dataset-way", onchange: () => ((two.hidden = way.value !== "two"), (one.hidden = way.value === "two")) }, h("option", { value: "two" }, "two splits"), h("option", { value: "one" }, "one source, to be split"));
   const failed = h("div");
   let marked = [];
+
+  function place(pointer) {
+    const [first, ...inner] = pointerPath(pointer);
+    if (first === "name") return name;
+    if (choices[first]) return choices[first].place(inner);
+    return (first === "split" ? rule : rest).byName.get(first === "split" ? inner[0] : first);
+  }
+
   const form = h(
     "form",
     {
       class: "stack",
+      "aria-label": "Register a dataset",
       novalidate: true,
       onsubmit: async (event) => {
         event.preventDefault();
-        for (const one of marked) one.wrong(null);
+        for (const each of marked) each.wrong(null);
         replace(failed);
         try {
           const body = (choice) => ({ loader: choice.read()?.name, params: choice.read()?.params });
-          await post("/datasets", { name: name.read(), train: body(train), test: body(test) });
+          const splits = way.value === "two" ? { train: body(choices.train), test: body(choices.test) } : { source: body(choices.source), split: rule.read() };
+          await post("/datasets", { name: name.read(), ...splits, ...rest.read() });
           await load();
           list.firstElementChild?.scrollIntoView({ block: "nearest" });
         } catch (error) {
           marked = (error.errors ?? []).map(({ pointer, detail }) => {
-            const [first, ...rest] = pointerPath(pointer);
-            const where = first === "name" ? name : first === "train" ? train.place(rest) : first === "test" ? test.place(rest) : null;
+            const where = place(pointer);
             where?.wrong(detail);
             return where;
           }).filter(Boolean);
+          form.querySelector("[aria-invalid]")?.scrollIntoView({ block: "center" });
           replace(failed, problemBox(error));
         }
       },
     },
     name.node,
-    h("div", { class: "split" }, h("fieldset", null, h("legend", { class: "away" }, "Training split"), train.node), h("fieldset", null, h("legend", { class: "away" }, "Test split"), test.node)),
+    h("div", { class: "field" }, h("label", { for: "dataset-way" }, "It comes as"), way),
+    two,
+    one,
+    h("details", null, h("summary", null, "More settings"), rest.node),
     h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, "Register")),
     failed,
   );
-  holder.append(h("h1", null, "Datasets"), list, h("details", { class: "panel" }, h("summary", null, "Register a dataset"), h("p", { class: "muted small" }, "A pair of splits under a name. A worker reads both, once, before a job may use them."), form));
+  holder.append(h("h1", null, "Datasets"), list, h("details", { class: "panel" }, h("summary", null, "Register a dataset"), h("p", { class: "muted small" }, "Two splits under a name, or one source that is split by a rule. A worker reads it, once, before a job may use it."), form));
   await load();
   attach();
   (async () => {

@@ -1,7 +1,7 @@
-// What the workers offer, and the workers.
+// What the workers offer.
 
 import { get, getAll } from "../api.js";
-import { badge, h, number, plural, prose, table, time } from "../dom.js";
+import { h, number, plural, prose, table } from "../dom.js";
 import { byKind } from "../form.js";
 
 const KINDS = { model: "Models", training: "Training", evaluation: "Evaluation", reset: "Reset", dataset: "Dataset loaders", schedule: "Schedules" };
@@ -42,14 +42,8 @@ export async function view({ holder, signal, attach }) {
     ...Object.entries(KINDS)
       .filter(([kind]) => kinds.has(kind))
       .map(([kind, title]) => h("section", { class: "stack" }, h("h2", null, title), h("div", { class: "split" }, kinds.get(kind).map(plugin)))),
-    h(
-      "section",
-      { class: "panel stack" },
-      h("h2", null, "Workers"),
-      live.length
-        ? table(["Host", "Devices", "Slots", "Heard of", "State"], workers.items.map((w) => [`${w.hostname}, process ${w.pid}`, w.devices.join(", "), `${w.busy} of ${w.slots} busy`, time(w.heartbeat_at), h("span", { class: `badge state-${w.live ? "live" : "away"}` }, w.live ? "live" : "silent")]), { caption: "Workers" })
-        : h("p", { class: "note warn" }, h("strong", null, "No worker is live. "), "Start one with ", h("code", null, "sufficiency worker"), "."),
-    ),
+    ...(live.length ? [] : [h("p", { class: "note warn" }, h("strong", null, "No worker is live. "), "Start one with ", h("code", null, "sufficiency worker"), ".")]),
+    h("p", { class: "small" }, h("a", { href: "#/workers" }, plural(live.length, "worker")), " offer them."),
   );
   attach();
 }
