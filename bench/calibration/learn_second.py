@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bench.calibration.learn import HERE, PACKAGE, Array, Rows, learn_network
+from bench.calibration.learn import HERE, PACKAGE, Array, Rows, alone, learn_network
 from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
 from sufficiency.method.calibration import KINDS, Calibration
 from sufficiency.method.course import CONTEXT
@@ -30,9 +31,9 @@ from sufficiency.schemas.words import METRIC_FAMILIES
 
 FARTHEST = 12.0
 FOLDS = 4
-# Shares of the second network that are tried, and how much worse than the best on the quick studies a share may be.
+# Shares of the second network that are tried, and how much better it must be than the first to count.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-AS_GOOD = 0.01
+WORTH = 0.98
 # Widths of a family are drawn to those of all, as if these had so many curves in it.
 _PULL = 40.0
 _FILES = (HERE / "studies.npz", HERE / "quick_studies.npz")
@@ -101,11 +102,11 @@ def predict(first: dict[str, Any], rows: Rows, family: NDArray[np.int64]) -> dic
     learned = Calibration.of(first)
     found = {name: np.empty(len(rows.mean)) for name in ("centre", "below", "above", "tail")}
     for index, name in enumerate(METRIC_FAMILIES):
-        for single in (False, True):
-            k = np.flatnonzero((family == index) & (rows.single == single))
+        for single, kind in product((False, True), KINDS):
+            k = np.flatnonzero((family == index) & (rows.single == single) & (rows.kind == KINDS.index(kind)))
             inputs = rows.inputs[k].astype(np.float64)
             p = learned.correct(
-                inputs[:, CONTEXT:], inputs[:, :CONTEXT], rows.mean[k], rows.sd[k], family=name, single=single
+                inputs[:, CONTEXT:], inputs[:, :CONTEXT], rows.mean[k], rows.sd[k], kind, name, single=single
             )
             for part, values in found.items():
                 values[k] = getattr(p, part)
@@ -121,30 +122,6 @@ def cost_error(rows: Rows, centre: Array) -> Array:
         return np.where(rows.kind == 0, share, np.where(rows.kind == 1, 0.15 * z, 0.1 * z))
 
     return np.asarray(np.abs(scaled(centre) - scaled(rows.truth)))
-
-
-def choose(rows: Rows, family: NDArray[np.int64], centre: dict[float, Array]) -> Array:
-    """Return the share of the second network in each family, by the errors of unseen datasets.
-
-    Notes
-    -----
-    The first network has learned from the larger studies, whole, so that they speak for it more than they should: what
-    counts is the quick ones, and among shares that are as good there, those and the larger ones together.
-    """
-    far = (rows.ahead >= 0.95) & (rows.ahead <= 3.05)
-    kind = np.array([source.split("/")[0] for source in rows.source])
-    larger = np.isin(kind, ["image", "tabular"])
-    quick = ~larger & ~np.char.startswith(kind, "A") & ~np.char.startswith(kind, "B")
-    share = np.zeros(len(METRIC_FAMILIES))
-    for k in range(len(METRIC_FAMILIES)):
-        relative = []
-        for chosen in (quick, larger):
-            mine = far & chosen & (family == k)
-            errors = np.array([rows.weight[mine] @ cost_error(rows, centre[s])[mine] for s in SHARES])
-            relative.append(errors / errors[0] if mine.any() else np.ones(len(SHARES)))
-        as_good = relative[0] <= relative[0].min() + AS_GOOD
-        share[k] = SHARES[int(np.where(as_good, relative[0] + relative[1], np.inf).argmin())]
-    return share
 
 
 def widths(rows: Rows, family: NDArray[np.int64], found: dict[str, Array]) -> Array:
@@ -216,13 +193,13 @@ def main() -> None:
 
     with np.load(PACKAGE / "calibration.npz", allow_pickle=False) as kept:
         base = {name: kept[name] for name in kept.files if not name.startswith(("second_", "share", "widen_family"))}
-    learned = Calibration.of(base)
+    learned = Calibration.of(base | alone())
+    ones = np.ones((2, len(METRIC_FAMILIES), 2))
     rows, family = to_rows(gather(options.lcdb, options.seed, options.draws), learned)
     say(f"{len(rows.mean)} rows of {len(np.unique(rows.group))} datasets, {rows.inputs.shape[1]} inputs")
     groups = np.unique(rows.group)
     fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % FOLDS, strict=True))
     fold = np.array([fold_of[group] for group in rows.group])
-    ones = np.ones((2, len(METRIC_FAMILIES), 2))
     found: dict[str, dict[str, Array]] = {
         f"{share:g}": {name: np.empty(len(fold)) for name in ("centre", "below", "above", "tail")} for share in SHARES
     }
@@ -234,13 +211,25 @@ def main() -> None:
             part = predict(arrays, rows.take(fold == k), family[fold == k])
             for name, values in part.items():
                 found[f"{share:g}"][name][fold == k] = values
-    share = choose(rows, family, {s: found[f"{s:g}"]["centre"] for s in SHARES})
-    say(f"shares of the second network: {dict(zip(METRIC_FAMILIES, share.tolist(), strict=True))}")
+    share = np.zeros(len(METRIC_FAMILIES))
+    far = (rows.ahead >= 0.95) & (rows.ahead <= 3.05)
+    # The first network has learned from LCDB and the larger studies: only the quick ones are as new to it.
+    new = np.array(["/" in one and one.split("/")[0] not in ("image", "tabular", "A") for one in rows.source])
+    new &= ~np.char.startswith(rows.source, "B")
+    for k, name in enumerate(METRIC_FAMILIES):
+        mine = far & new & (family == k)
+        errors = np.array([rows.weight[mine] @ cost_error(rows, found[f"{s:g}"]["centre"])[mine] for s in SHARES])
+        if mine.any() and errors.min() < WORTH * errors[0]:
+            share[k] = SHARES[int(errors.argmin())]
+        said = np.round(errors / max(errors[0], 1e-12), 3).tolist()
+        say(f"{name}: {share[k]:g} of the second network; errors by share {said}")
     chosen = {
         name: np.choose(np.searchsorted(SHARES, share[family]), [found[f"{s:g}"][name] for s in SHARES])
         for name in ("centre", "below", "above", "tail")
     }
     factors = widths(rows, family, chosen)
+    # Where the first network stands alone its own widths do, which were set on curves that it had not seen.
+    factors[:, share == 0.0] = 1.0
     say(f"widths times {np.round(factors, 2).tolist()} (several runs, one run; by family; below, above)")
     report(rows, family, found | {"chosen": chosen}, factors)
     final = learn_network(rows, options.seed, members=options.members, epochs=options.epochs)

@@ -195,7 +195,7 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     run = seen.noise.run if known else single_scatter(seen, mixture, offset, of_class=series.class_index is not None)
     error = np.sqrt(seen.noise.mean) if known else run
     inputs, mean, sd = summarise(few, mixture, _AHEAD + offset)
-    corrected = learned.correct(inputs, seen.context, mean, sd, family=series.family, single=not known)
+    corrected = learned.correct(inputs, seen.context, mean, sd, seen.link.kind, series.family, single=not known)
     # One weight of the tails at every distance, so that between two knots the quantiles are those of one distribution.
     tail = float(np.interp(_TAIL_AT, _AHEAD, corrected.tail))
     error = error * _stretch(_MEASURED_TAIL, tail)
