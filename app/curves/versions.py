@@ -5,9 +5,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-# Who wrote the job's row last, in which every cell is counted and every move noted, and who wrote its dataset's. The
-# number of its last event is with it because PostgreSQL counts transactions to four thousand million and begins anew.
-COLUMNS = "job.xmin::text, job.event_seq, dataset.xmin::text"
+# Which transaction wrote the job's row last, in which every cell is counted and every move noted, and where the row
+# lies, since a transaction may write it twice; and the same of its dataset's. The number of the last event is with it
+# because PostgreSQL counts transactions to four thousand million and begins anew.
+COLUMNS = "job.xmin::text || job.ctid::text, job.event_seq, dataset.xmin::text || dataset.ctid::text"
 TABLES = "job LEFT JOIN dataset ON dataset.id = job.dataset_id"
 
 Version = tuple[str, int, str | None]
