@@ -93,21 +93,24 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
     with needs("service"):
         import uvicorn
 
-        from app.access.door import BadKeyFile
+        from app.access.credentials import BadKeyFile
+        from app.access.issuer import BadIssuer
         from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings
         from app.web.connections import Connection
 
-    configure_logging()
     settings = get_settings()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update=given)
     _refuse_exposure(settings, settings.host)
+    configure_logging()
     try:
         api = serving(settings)
     except BadKeyFile as error:
         raise CommandError(str(error), "SUFFICIENCY_BOOTSTRAP_KEY_FILE", "correct the file", MISUSED) from error
+    except BadIssuer as error:
+        raise CommandError(str(error), "SUFFICIENCY_OIDC_ISSUER", "name one of https", MISUSED) from error
     os.environ |= settings.environment(given)  # where further processes find it
     uvicorn.run(
         api if processes == 1 else "app.main:serving",
@@ -117,6 +120,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
         port=settings.port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
+        proxy_headers=False,  # who is the proxy is told by the settings, and the peer must be who it is
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )
 

@@ -11,9 +11,11 @@ from types import FrameType
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.access.door import Door, Gate
+from app.access.door import Door, Gate, by_the_route
+from app.access.limits import buckets_of
 from app.access.operations import Operations
 from app.access.routes import router as access_router
+from app.access.sign_in import router as sign_in_router
 from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
 from app.catalog.workers import live_window
@@ -80,7 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
-        dependencies=[Depends(refuse_nul)],
+        dependencies=[Depends(by_the_route), Depends(refuse_nul)],
         lifespan=_lifespan,
         redirect_slashes=False,
     )
@@ -102,10 +104,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen, refitted)
     results = (part.router for part in asked_for)
-    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router)
+    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router, sign_in_router)
     routers = (*slices, page_router, health.router, version.router)
     app.state.door = Door(settings, app.state.database, Operations(routers))
-    app.add_middleware(Gate, door=app.state.door)
+    app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)

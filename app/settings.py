@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +12,10 @@ from pydantic_settings import NoDecode
 import sufficiency.settings
 from sufficiency.schemas.words import DeviceChoice
 
+Access = Literal["open", "keys", "proxy"]
+ProxyRole = Literal["none", "read", "write", "admin"]
 # A name, all names below one, or all names
 HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
-Access = Literal["open", "keys"]
 WebhookAddresses = Literal["public", "private", "loopback"]
 
 
@@ -37,10 +39,35 @@ class Settings(sufficiency.settings.Settings):
 
     # Who may do what
     access: Access = Field(
-        "open", description="who is let in: on loopback everybody (open), or whoever has a key (keys)"
+        "open",
+        description="who is let in: on loopback everybody (open); keys and tokens (keys); whom a proxy names too",
     )
     bootstrap_key_file: Path | None = Field(
         None, description="file with a key of the service, by which the first keys are made"
+    )
+    proxy_user_header: str = Field(
+        "X-Forwarded-User", description="with access=proxy: the header in which the proxy names the person"
+    )
+    proxy_addresses: str = Field(
+        "127.0.0.1/32,::1/128", description="','-separated networks from which the proxy asks; nobody else may name"
+    )
+    proxy_role: ProxyRole = Field(
+        "none", description="what whoever the proxy names may do in project default without being a member of it"
+    )
+    oidc_issuer: str | None = Field(None, description="identity provider (OpenID Connect) whose tokens are taken")
+    oidc_audience: str | None = Field(None, description="for whom its tokens must be; default the client id")
+    oidc_client_id: str | None = Field(None, description="as which the page signs people in; default: with keys only")
+    oidc_client_secret_file: Path | None = Field(None, description="file with the client's secret, if it has one")
+    oidc_subject_claim: str = Field("sub", description="claim by which members are known")
+    oidc_projects_claim: str = Field(
+        "sufficiency_projects",
+        description="claim with what somebody may do, a list of project:scope; * for all projects",
+    )
+    public_url: str | None = Field(
+        None, description="address under which browsers reach the service, for signing in; default the one asked for"
+    )
+    rate_limit: int | None = Field(
+        1200, ge=1, description="requests a minute of one key or person to one API process; without keys no limit"
     )
 
     # Workers
@@ -89,6 +116,11 @@ class Settings(sufficiency.settings.Settings):
     webhook_timeout_seconds: float = Field(10.0, gt=0, description="longest one attempt at a webhook may take")
     webhook_disable_days: float = Field(5.0, gt=0, description="an endpoint that only failed for so long is disabled")
     webhook_log_days: float = Field(30.0, gt=0, description="how long ended deliveries stay in the log")
+
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _be_networks(cls, value: str) -> str:
+        return ",".join(str(ip_network(text.strip())) for text in value.split(",") if text.strip())
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

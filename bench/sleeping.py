@@ -8,13 +8,14 @@ SPECS = ("training:sleepy=bench.sleeping:Sleepy", "evaluation:size=bench.sleepin
 
 
 class Sleepy:
-    """Takes `seconds` a cell and none of the processor."""
+    """Takes `seconds` a cell, and `per_item` more for each training item, and none of the processor."""
 
-    def __init__(self, seconds: float = 0.5) -> None:
+    def __init__(self, seconds: float = 0.5, per_item: float = 0.0) -> None:
         self.seconds = seconds
+        self.per_item = per_item
 
     def train(self, model: Any, dataset: object, indices: Sequence[int]) -> None:
-        time.sleep(self.seconds)
+        time.sleep(self.seconds + self.per_item * len(indices))
         model.trained_on = len(indices)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from app.access import audit
+from app.access import audit, quotas
 from app.access.errors import Forbidden
 from app.access.operations import Need
 from sufficiency.schemas.words import SCOPES, Scope
@@ -20,10 +20,11 @@ def includes(scope: Scope, wanted: Scope) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A project, and what may be done in it."""
+    """A project, what may be done in it, and how much it may have."""
 
     id: UUID
     scope: Scope
+    quotas: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,23 @@ class Grant:
 
     Attributes
     ----------
+    of : str
+        Whose it is, by which that one's requests are counted.
     actor : str
-        Whose it is, in words for the audit.
+        The same in words, for the audit.
     everywhere : Scope or None
         What it allows in all projects and on the service itself.
     places : mapping from str to Place
         The projects, by name, that it is good for besides.
+    looks_at : str or None
+        The project that a request is about which names none.
     """
 
+    of: str
     actor: str
     everywhere: Scope | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    looks_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,20 +59,33 @@ class Caller:
     Attributes
     ----------
     grant : Grant
-    project_id : UUID
-        Whose rows the request sees and writes.
     project : str
-    scope : Scope
-        What the caller may do there.
+    place : Place
+        The project, and what the caller may do there.
     operation : str
         What is asked for.
+    streams : bool
+        The answer does not end by itself.
+    of_service : bool
+        It is about the service itself, and not about the project.
     """
 
     grant: Grant
-    project_id: UUID
     project: str
-    scope: Scope
+    place: Place
     operation: str
+    streams: bool = False
+    of_service: bool = False
+
+    @property
+    def project_id(self) -> UUID:
+        """Whose rows the request sees and writes."""
+        return self.place.id
+
+    @property
+    def scope(self) -> Scope:
+        """What the caller may do in the project."""
+        return self.place.scope
 
     @property
     def service(self) -> bool:
@@ -91,9 +111,22 @@ class Caller:
                 f"{self.project!r}."
             )
 
-    def note(self, session: Session, request: Request) -> None:
-        """Write down what the request has changed, if it has changed anything."""
-        audit.note(session, self.project, self.grant.actor, self.operation, request.path_params)
+    def begin(self, session: Session) -> Mapping[str, float]:
+        """Return what there is before a change, for `end`."""
+        return quotas.begin(session, self.project_id, self.place.quotas)
+
+    def end(self, session: Session, request: Request, before: Mapping[str, float]) -> None:
+        """Write down what the request has changed, if it has changed anything, and may.
+
+        Raises
+        ------
+        QuotaExceeded
+            When the project has more than it may.
+        """
+        quotas.check(session, self.project_id, self.place.quotas, before)
+        audit.note(
+            session, None if self.of_service else self.project, self.grant.actor, self.operation, request.path_params
+        )
 
 
 def caller_of(request: Request) -> Caller:

@@ -4,58 +4,33 @@ What was found out is kept for a few seconds, so that most requests cost no quer
 forgotten at once, and by other processes within `KEPT_SECONDS`.
 """
 
-import ipaddress
-import time
-from collections.abc import Callable
-from pathlib import Path
-from uuid import UUID
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 
+from starlette._utils import get_route_path  # the part of the path that routes are matched with
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.access import keys, projects
+from app.access import projects
 from app.access.caller import Caller, Grant, Place, includes
+from app.access.credentials import Credentials
 from app.access.errors import Unauthenticated
-from app.access.operations import Operations, need_of
+from app.access.kept import Kept
+from app.access.limits import Buckets, refused
+from app.access.operations import Operation, Operations, need_of
+from app.access.streams import Streams
 from app.db.engine import DATABASE_AWAY, Database
 from app.db.tables import DEFAULT_PROJECT_ID
-from app.errors import Invalid, ServiceError, field_error
+from app.errors import Invalid, NotFound, ServiceError, field_error
 from app.settings import Settings
 from app.web.problem import refusal
-from sufficiency.schemas.words import DEFAULT_PROJECT, KEY_PREFIX, PROJECT_HEADER
+from sufficiency.schemas.words import DEFAULT_PROJECT, PROJECT_HEADER
 
-KEPT_SECONDS = 5.0
-MOST_KEPT = 10_000
-SHORTEST_BOOTSTRAP_KEY = 32
-
-
-class BadKeyFile(Exception):
-    """The file that should have the first key has none."""
-
-
-class Kept:
-    """What was found in the database a moment ago."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._found: dict[object, tuple[float, object]] = {}
-
-    def get(self, key: object) -> object | None:
-        """Return what was found, unless it is too old."""
-        until, value = self._found.get(key, (0.0, None))
-        return value if until > self._clock() else None
-
-    def put(self, key: object, value: object, seconds: float = KEPT_SECONDS) -> None:
-        """Keep what was found for some seconds."""
-        if len(self._found) >= MOST_KEPT:
-            self._found.clear()
-        self._found[key] = (self._clock() + seconds, value)
-
-    def forget(self) -> None:
-        """Forget everything, since something has changed."""
-        self._found.clear()
+logger = logging.getLogger(__name__)
 
 
 class Door:
@@ -71,11 +46,10 @@ class Door:
     """
 
     def __init__(self, settings: Settings, database: Database, operations: Operations) -> None:
-        self._open = settings.access == "open"
         self._database = database
-        self._operations = operations
-        self._bootstrap = bootstrap_hash(settings.bootstrap_key_file)
+        self.operations = operations
         self._kept = Kept()
+        self.credentials = Credentials(settings, database, self._kept)
 
     def forget(self) -> None:
         """Look everything up anew: keys or projects have changed."""
@@ -93,16 +67,30 @@ class Door:
         NotFound
             When the project is none that the caller knows of.
         """
-        operation = self._operations.find(scope["method"], scope["path"])
-        need = need_of(operation, scope["method"])
+        operation = self.operations.find(scope["method"], get_route_path(scope)) or Operation(scope["path"])
+        scope["route"] = operation.route  # by which those are counted that come no further
+        need = need_of(operation.name, scope["method"])
         if need is None:
             return None
         headers = Headers(scope=scope)
-        grant = await self._grant(scope, headers)
-        name, place = await self._place(grant, headers.get(PROJECT_HEADER))
-        caller = Caller(grant, place.id, name, place.scope, operation or scope["path"])
+        grant = await self.credentials.grant(scope, headers)
+        if need.service:  # about no project, so that none is looked up: numbers are read while the database is away
+            name, place = DEFAULT_PROJECT, Place(DEFAULT_PROJECT_ID, grant.everywhere or "read")
+        else:
+            name, place = await self._place(grant, headers.get(PROJECT_HEADER) or grant.looks_at)
+        caller = Caller(grant, name, place, operation.name, streams=operation.streams, of_service=need.service)
         caller.require(need)
         return caller
+
+    async def known(self, scope: Scope) -> Caller | None:
+        """Return who asks for something that anybody may ask for, or None where nobody knows."""
+        headers = Headers(scope=scope)
+        try:
+            grant = await self.credentials.grant(scope, headers)
+            name, place = await self._place(grant, headers.get(PROJECT_HEADER) or grant.looks_at)
+        except (Unauthenticated, NotFound, Invalid):
+            return None
+        return Caller(grant, name, place, scope["path"])
 
     async def still_lets_in(self, scope: Scope) -> bool:
         """Return whether a request that is being answered for long would be let in now."""
@@ -111,47 +99,6 @@ class Door:
         except (ServiceError, *DATABASE_AWAY):
             return False
         return True
-
-    async def _grant(self, scope: Scope, headers: Headers) -> Grant:
-        if self._open:
-            _refuse_from_afar(scope)
-            return Grant("anybody", everywhere="admin")
-        kind, _, secret = headers.get("authorization", "").partition(" ")
-        secret = secret.strip()
-        if kind.lower() != "bearer" or not secret:
-            raise Unauthenticated(
-                "Send a key: Authorization: Bearer suf_…; an administrator of the project makes one with "
-                "`sufficiency keys add`."
-            )
-        if not secret.startswith(KEY_PREFIX):
-            raise Unauthenticated(
-                f"That is no key of this service: one begins with {KEY_PREFIX}.", error="invalid_token"
-            )
-        return await self._of_key(keys.hash_of(secret))
-
-    async def _of_key(self, hash: str) -> Grant:
-        if hash == self._bootstrap:
-            return Grant("the bootstrap key", everywhere="admin")
-        if isinstance(kept := self._kept.get(hash), Grant):
-            return kept
-        found = await run_in_threadpool(self._look_up, hash)
-        if found is None:
-            raise Unauthenticated("There is no such key.", error="invalid_token")
-        if found.revoked:
-            raise Unauthenticated("The key is revoked.", code="key_revoked", error="invalid_token")
-        if found.seconds_left is not None and found.seconds_left <= 0:
-            raise Unauthenticated("The key has expired.", code="key_expired", error="invalid_token")
-        actor = f"key {found.name} ({found.hint})"
-        if found.project_id is None:
-            grant = Grant(actor, everywhere=found.scope)
-        else:
-            grant = Grant(actor, places={str(found.project): Place(found.project_id, found.scope)})
-        self._kept.put(hash, grant, min(KEPT_SECONDS, found.seconds_left or KEPT_SECONDS))
-        return grant
-
-    def _look_up(self, hash: str) -> keys.Found | None:
-        with self._database.transaction() as session:
-            return keys.find(session, hash)
 
     async def _place(self, grant: Grant, wanted: str | None) -> tuple[str, Place]:
         """Return the project that the request is about, and what the caller may do there."""
@@ -165,22 +112,38 @@ class Door:
                 [wanted] = grant.places
         place = grant.places.get(wanted)
         if grant.everywhere is not None and (place is None or not includes(place.scope, grant.everywhere)):
-            id = DEFAULT_PROJECT_ID if wanted == DEFAULT_PROJECT else await self._project(wanted)
-            place = Place(id, grant.everywhere)
+            place = replace(await self._project(wanted), scope=grant.everywhere)
         if place is None:
             raise projects.no_such_project(wanted)
         return wanted, place
 
-    async def _project(self, name: str) -> UUID:
-        if isinstance(kept := self._kept.get(("project", name)), UUID):
+    async def _project(self, name: str) -> Place:
+        if isinstance(kept := self._kept.get(("project", name)), Place):
             return kept
-        id = await run_in_threadpool(self._look_up_project, name)
-        self._kept.put(("project", name), id)
-        return id
+        place = await run_in_threadpool(self._look_up_project, name)
+        self._kept.put(("project", name), place)
+        return place
 
-    def _look_up_project(self, name: str) -> UUID:
+    def _look_up_project(self, name: str) -> Place:
         with self._database.transaction() as session:
-            return projects.get(session, name).id
+            project = projects.get(session, name)
+            return Place(project.id, "read", project.quotas)
+
+
+async def by_the_route(request: Request) -> None:
+    """Ask once more by the operation that was come to, if the door took the request for another one.
+
+    Both look at the same patterns. Should they ever differ, what counts is what is carried out.
+    """
+    caller: Caller | None = getattr(request.state, "caller", None)
+    name = getattr(request.scope.get("route"), "name", None)
+    if caller is not None and caller.operation == name:
+        return
+    if (need := need_of(name, request.method)) is None:
+        return
+    if caller is None:
+        raise Unauthenticated("Nobody has asked who this is.")
+    caller.require(need)
 
 
 class Gate:
@@ -191,53 +154,52 @@ class Gate:
     app : ASGIApp
         What is behind it.
     door : Door
+    buckets : Buckets, optional
+        How often one may ask; default as often as one likes.
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door, buckets: Buckets | None = None) -> None:
         self._app = app
         self._door = door
+        self._buckets = buckets
+        self._streams = Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        with ExitStack() as held:
             try:
                 caller = await self._door.caller(scope)
+                if (headers := self._take(caller)) is not None:
+                    send = _telling(send, headers)
+                if caller is not None and caller.streams:
+                    held.enter_context(self._streams.counted(caller))
             except (ServiceError, *DATABASE_AWAY) as error:
-                await refusal(Request(scope), error)(scope, receive, send)
-                return
+                if isinstance(error, ServiceError):
+                    logger.info("%s %r is refused: %s", scope["method"], scope["path"], error.code)
+                return await refusal(Request(scope), error)(scope, receive, send)
             if caller is not None:
                 scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+            return await self._app(scope, receive, send)
+
+    def _take(self, caller: Caller | None) -> Mapping[str, str] | None:
+        """Take a request out of the caller's bucket, and return the headers that tell what is left in it."""
+        if caller is None or self._buckets is None:
+            return None
+        allowance = self._buckets.take(caller.grant.of)
+        if allowance.wait:
+            raise refused(self._buckets, allowance)
+        return self._buckets.headers(allowance)
 
 
-def bootstrap_hash(file: Path | None) -> str | None:
-    """Return the hash of the key in a secret file, which is good for all as long as the process runs.
+def _telling(send: Send, headers: Mapping[str, str]) -> Send:
+    """Return a `send` that adds headers to the answer."""
+    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
-    Raises
-    ------
-    BadKeyFile
-    """
-    if file is None:
-        return None
-    try:
-        secret = file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadKeyFile(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not secret.startswith(KEY_PREFIX) or len(secret) < SHORTEST_BOOTSTRAP_KEY:
-        raise BadKeyFile(f"{file} has no key: write into it what `sufficiency keys new` prints")
-    return keys.hash_of(secret)
+    async def telling(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *added]
+        await send(message)
 
-
-def _refuse_from_afar(scope: Scope) -> None:
-    """Refuse a request that came in by an address which others reach too."""
-    host = (scope.get("server") or (None,))[0]
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return  # a socket, or a server of tests
-    if not address.is_loopback:
-        raise Unauthenticated(
-            f"Without keys this service answers on loopback alone, and {host} is not that; it takes "
-            "SUFFICIENCY_ACCESS=keys (docs/access.md).",
-            code="open_to_loopback_only",
-        )
+    return telling

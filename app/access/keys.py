@@ -47,6 +47,7 @@ class Found:
     scope: Scope
     project_id: UUID | None
     project: str | None
+    quotas: dict[str, Any]
     seconds_left: float | None
     revoked: bool
 
@@ -55,13 +56,13 @@ def find(session: Session, hash: str) -> Found | None:
     """Return the key with a hash, and write down that it was used, at most once a minute."""
     left = func.extract("epoch", ApiKey.expires_at - func.clock_timestamp())
     row = session.execute(
-        select(ApiKey, Project.name, left)
+        select(ApiKey, Project.name, Project.quotas, left)
         .outerjoin(Project, Project.id == ApiKey.project_id)
         .where(ApiKey.hash == hash)
     ).one_or_none()
     if row is None:
         return None
-    key, project, seconds = row
+    key, project, quotas, seconds = row
     session.execute(
         update(ApiKey)
         .where(
@@ -79,6 +80,7 @@ def find(session: Session, hash: str) -> Found | None:
         scope=_scope(key.scope),
         project_id=key.project_id,
         project=project,
+        quotas=quotas or {},
         seconds_left=None if seconds is None else float(seconds),
         revoked=key.revoked_at is not None,
     )

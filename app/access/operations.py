@@ -1,10 +1,11 @@
 """What each operation takes of who asks for it. What is named nowhere here is let in by its method alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse
 
 from sufficiency.schemas.words import Scope
 
@@ -26,8 +27,10 @@ class Need:
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# Nothing in them is anybody's: whether it lives, what it is, and the files of the page, which is where one signs in.
-PUBLIC = frozenset({"livez", "readyz", "get_version", "openapi", "start", "docs", "static_file"})
+# Nothing in them is anybody's: whether it lives, what it is, the files of the page, and signing in there.
+PUBLIC = frozenset({"livez", "readyz", "get_version", "openapi", "start", "docs", "static_file"}) | {
+    *("get_session", "sign_in", "sign_out", "look_at_project", "go_to_provider", "come_from_provider")
+}
 NEEDS: dict[str, Need] = {
     # The sums over all projects
     "metrics": Need("read", service=True),
@@ -39,9 +42,28 @@ NEEDS: dict[str, Need] = {
     "put_member": Need("admin"),
     "remove_member": Need("admin"),
     "create_project": Need("admin", service=True),
+    "change_project": Need("admin", service=True),
     "delete_project": Need("admin", service=True),
     "list_audit": Need("admin"),
 }
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a request asks for.
+
+    Attributes
+    ----------
+    name : str
+    route : APIRoute or None
+        Where it is; None where nothing is.
+    streams : bool
+        The answer does not end by itself.
+    """
+
+    name: str
+    route: APIRoute | None = None
+    streams: bool = False
 
 
 def need_of(operation: str | None, method: str) -> Need | None:
@@ -61,28 +83,38 @@ class Operations:
     """
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
-        self._routes: dict[str, list[APIRoute]] = {}
+        self._routes: dict[str, list[tuple[APIRoute, Operation]]] = {}
         for router in routers:
             for route in router.routes:
                 if isinstance(route, APIRoute):
-                    self._routes.setdefault(_first(route.path), []).append(route)
+                    operation = Operation(route.name, route, _streams(route))
+                    self._routes.setdefault(_first(route.path), []).append((route, operation))
 
-    def find(self, method: str, path: str) -> str | None:
-        """Return the name of the operation, or None where there is none."""
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Yield method, path and name of every operation, those that the specification does not show too."""
+        yield "GET", "/openapi.json", "openapi"
+        for routes in self._routes.values():
+            for route, operation in routes:
+                yield min(route.methods or ()), route.path, operation.name
+
+    def find(self, method: str, path: str) -> Operation | None:
+        """Return the operation, or None where there is none."""
         method = "GET" if method == "HEAD" else method
         if path == "/openapi.json":
-            return "openapi"
+            return Operation("openapi")
         return next(
             (
-                route.name
-                for route in self._of(path)
+                operation
+                for route, operation in self._routes.get(_first(path), ())
                 if method in (route.methods or ()) and route.path_regex.match(path)
             ),
             None,
         )
 
-    def _of(self, path: str) -> Sequence[APIRoute]:
-        return self._routes.get(_first(path), ())
+
+def _streams(route: APIRoute) -> bool:
+    kind = route.response_class
+    return isinstance(kind, type) and issubclass(kind, EventSourceResponse)
 
 
 def _first(path: str) -> str:

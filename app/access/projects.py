@@ -12,6 +12,7 @@ from app.access.caller import Caller, Place
 from app.db.owning import made
 from app.db.tables import DEFAULT_PROJECT_ID, ApiKey, Base, Member, Project
 from app.errors import Conflict, NotFound
+from sufficiency.schemas.access import ProjectChange
 from sufficiency.schemas.words import SCOPES, Scope
 
 # What was unique in the whole database, when there was one project: the version before still names these constraints.
@@ -72,6 +73,20 @@ def listed(session: Session, caller: Caller) -> list[Project]:
     return list(session.scalars(query))
 
 
+def change(session: Session, name: str, wanted: ProjectChange) -> Project:
+    """Change what a project is about, or how much it may have."""
+    project = session.scalar(select(Project).where(Project.name == name).with_for_update())
+    if project is None:
+        raise no_such_project(name)
+    if wanted.description is not None:
+        project.description = wanted.description
+    if wanted.quotas is not None:
+        told = wanted.quotas.model_dump(exclude_unset=True)
+        project.quotas = {name: limit for name, limit in {**project.quotas, **told}.items() if limit is not None}
+    session.flush()
+    return project
+
+
 def remove(session: Session, name: str) -> None:
     """Remove a project that nothing is left in; its keys go with it."""
     project = session.scalar(select(Project).where(Project.name == name).with_for_update())
@@ -87,6 +102,9 @@ def remove(session: Session, name: str) -> None:
     if any(left.values()):
         told = ", ".join(f"{count} {table}{'s' if count > 1 else ''}" for table, count in sorted(left.items()) if count)
         raise Conflict(f"Project {name!r} has {told}; delete them first.", code="project_not_empty")
+    # Forecasts outlive their jobs, but not their project.
+    forecasts = Base.metadata.tables["forecast"]
+    session.execute(forecasts.delete().where(forecasts.c.project_id == project.id))
     session.delete(project)
     session.flush()
 
@@ -94,11 +112,13 @@ def remove(session: Session, name: str) -> None:
 def places_of(session: Session, subject: str) -> dict[str, Place]:
     """Return the projects that a person is a member of, by name."""
     rows = session.execute(
-        select(Project.name, Project.id, Member.role)
+        select(Project.name, Project.id, Member.role, Project.quotas)
         .join(Member, Member.project_id == Project.id)
         .where(Member.subject == subject)
     )
-    return {name: Place(id, next(scope for scope in SCOPES if scope == role)) for name, id, role in rows}
+    return {
+        name: Place(id, next(scope for scope in SCOPES if scope == role), quotas) for name, id, role, quotas in rows
+    }
 
 
 def members(session: Session, project_id: UUID) -> Sequence[Member]:

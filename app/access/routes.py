@@ -8,8 +8,8 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 from sqlalchemy.orm import Session
 
-from app.access import audit, keys, projects
-from app.access.caller import caller_of
+from app.access import audit, keys, projects, quotas
+from app.access.caller import Caller, caller_of
 from app.access.door import Door
 from app.access.errors import Forbidden
 from app.db.tables import ApiKey, Project
@@ -26,8 +26,11 @@ from sufficiency.schemas.access import (
     MemberView,
     NewKey,
     NewProject,
+    ProjectChange,
+    ProjectDetail,
     ProjectName,
     ProjectView,
+    Quotas,
 )
 from sufficiency.schemas.paging import Page
 
@@ -38,9 +41,10 @@ NUMBER = TypeAdapter(int)
 MAX_GRACE_HOURS = 24 * 7
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="size of a page")]
-Subject = Annotated[str, Path(min_length=1, max_length=500)]
+Subject = Annotated[str, Path(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 NEW_KEY = {"summary": "For a pipeline, a year long", "value": {"name": "ci", "scope": "write", "expires_in_days": 365}}
 NEW_PROJECT = {"summary": "A project", "value": {"name": "radiology", "description": "Chest X-rays"}}
+PROJECT_CHANGE = {"summary": "At most twenty jobs at a time", "value": {"quotas": {"open_jobs": 20}}}
 MEMBER = {"summary": "Who may submit jobs", "value": {"role": "write"}}
 
 
@@ -134,6 +138,38 @@ def create_project(
     """Make a project: jobs, datasets and webhooks that nobody outside of it sees."""
     made: Project = projects.add(session, body.name, body.description)
     return ProjectView.model_validate(made)
+
+
+def _seen(caller: Caller, name: str) -> str:
+    if not caller.service and name not in caller.grant.places:
+        raise projects.no_such_project(name)
+    return name
+
+
+def _detail(session: Session, project: Project) -> ProjectDetail:
+    view = ProjectView.model_validate(project)
+    limits = Quotas.model_validate(project.quotas)
+    return ProjectDetail(**view.model_dump(), quotas=limits, usage=quotas.usage(session, project.id))
+
+
+@router.get("/projects/{name}", responses=documented(404))
+def get_project(request: Request, session: SessionDep, name: ProjectName) -> ProjectDetail:
+    """Return one project: how much it may have of each, and how much it has."""
+    return _detail(session, projects.get(session, _seen(caller_of(request), name)))
+
+
+@router.patch(
+    "/projects/{name}",
+    dependencies=[LookAnew],
+    responses=documented(400, 404, 413),
+)
+def change_project(
+    session: SessionDep,
+    name: ProjectName,
+    body: Annotated[ProjectChange, BeforeValidator(plain_json), Body(openapi_examples={"limit": PROJECT_CHANGE})],
+) -> ProjectDetail:
+    """Change what a project is about, or how much it may have."""
+    return _detail(session, projects.change(session, name, body))
 
 
 @router.delete("/projects/{name}", status_code=204, dependencies=[LookAnew], responses=documented(404, 409))

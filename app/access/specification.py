@@ -33,7 +33,7 @@ def with_access(describe: Callable[[], dict[str, Any]]) -> Callable[[], dict[str
             }
         }
         document["components"]["parameters"] = {"Project": PROJECT}
-        refused = {str(status): response for status, response in documented(401, 403).items()}
+        refused = {str(status): response for status, response in documented(401, 403, 429).items()}
         for path in document["paths"].values():
             for method, operation in path.items():
                 need = need_of(operation["operationId"], method.upper())

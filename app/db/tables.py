@@ -69,6 +69,7 @@ class Project(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=UUIDV7)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(server_default="")
+    quotas: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # only those that limit something
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
@@ -105,6 +106,25 @@ class ApiKey(Base):
     __table_args__ = (
         CheckConstraint("scope IN ('read','write','admin')", name="scope"),
         Index(None, "project_id", "id"),
+    )
+
+
+class PageSession(Base):
+    """Somebody who is signed in on the page, or is about to be; the cookie's secret is nowhere, only its hash."""
+
+    __tablename__ = "page_session"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    key_hash: Mapped[str | None]  # of the key that was signed in with: what it may do is looked up anew
+    person: Mapped[dict[str, Any] | None]  # whom the identity provider named, and what it said of projects
+    pending: Mapped[dict[str, Any] | None]  # what is to be found in the provider's answer
+    project: Mapped[str | None]  # which one the person looks at
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(key_hash, person, pending) = 1", name="kind"),
+        Index(None, "expires_at"),
     )
 
 
@@ -233,8 +253,13 @@ class Job(Owned, Base):
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
-    # When its units came into the queue, the last time: the order among jobs of one priority
+    # When its units came into the queue, the last time: the order among jobs whose turns are equal
     queued_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, as `app.units.turns` counts
+    slot_seconds: Mapped[float] = mapped_column(server_default="0")  # that its units are counted with
+    design: Mapped[dict[str, Any] | None]  # of an adaptive job: how far it has gone, and why it stopped
+    # How many runs have measured each step; null: to be counted
+    measured: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
@@ -256,6 +281,7 @@ class Job(Owned, Base):
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority"),
         CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
+        CheckConstraint("slot_seconds >= 0", name="slot_seconds"),
         Index(None, "state", "id"),
         Index(None, "project_id", "id"),
         Index(None, "labels", postgresql_using="gin"),
@@ -263,7 +289,7 @@ class Job(Owned, Base):
         # For who asks whose turn it is
         Index(
             "ix_job_turn",
-            *("device", text("priority DESC"), "queued_at", "id"),
+            *("project_id", "device", text("priority DESC"), "turn", "queued_at", "id"),
             postgresql_where=text("state IN ('queued','running')"),
         ),
         # For lists by a name that few jobs have
@@ -288,6 +314,9 @@ class Unit(Base):
     not_before: Mapped[datetime | None]
     sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
     error: Mapped[dict[str, Any] | None]
+    work: Mapped[int] = mapped_column(server_default="0")  # training items over its cells
+    claimed_at: Mapped[datetime | None]
+    charged: Mapped[float | None]  # slot-seconds that its job was charged at the claim, until the unit is let go
 
     __table_args__ = (
         UniqueConstraint("job_id", "ordinal"),
@@ -296,10 +325,32 @@ class Unit(Base):
         CheckConstraint("(state = 'leased') = (lease_expires_at IS NOT NULL)", name="lease"),
         CheckConstraint("worker_id IS NULL OR state = 'leased'", name="holder"),
         CheckConstraint("attempt >= 0 AND failures >= 0 AND ordinal >= 0", name="counts"),
+        CheckConstraint("work >= 0", name="work"),
         CheckConstraint("state <> 'leased' OR attempt >= 1", name="claimed"),
         Index("ix_unit_open", "state", "lease_expires_at", postgresql_where=text("state IN ('queued','leased')")),
         Index("ix_unit_turn", "job_id", "state", "ordinal", postgresql_where=text("state IN ('queued','leased')")),
         Index("ix_unit_holder", "worker_id", postgresql_where=text("worker_id IS NOT NULL")),
+    )
+
+
+class Share(Base):
+    """What a project has had of the slots of a device; see `app.units.turns`."""
+
+    __tablename__ = "share"
+
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    weight: Mapped[float] = mapped_column(server_default="1")
+    turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, by its weight
+    start: Mapped[float] = mapped_column(server_default="0")  # its turn when it last took a slot
+    clocks: Mapped[list[float]] = mapped_column(  # by priority: the turn of the job that last took a slot
+        ARRAY(Double), server_default=text("array_fill(0::double precision, ARRAY[10])")
+    )
+
+    __table_args__ = (
+        CheckConstraint("device IN ('cpu','cuda')", name="device"),
+        CheckConstraint("weight > 0", name="weight"),
+        CheckConstraint("array_length(clocks, 1) = 10", name="clocks"),
     )
 
 

@@ -9,12 +9,15 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Job, Unit
 from app.errors import Conflict
+from app.jobs.designing import goes_on
 from app.jobs.lifecycle import IllegalMove, fresh, lock_job, locked, move
 from sufficiency.schemas.words import ENDED
 
 
 def complete(session: Session, job: Job) -> None:
-    """Complete a locked job all of whose cells are measured, and keep its curves."""
+    """Complete a locked job all of whose cells are measured, and keep its curves; an adaptive one may go on instead."""
+    if goes_on(session, job):
+        return
     # Here, and not above: it brings NumPy and SciPy, which a worker that waits for work need not hold.
     from app.curves.forecasts import score
     from app.curves.keeping import store_curves

@@ -56,4 +56,5 @@ def _drop_what_follows(session: Session, job: Job) -> None:
         )
         job.cells_done -= 1
         job.work_done -= n
+    job.measured = None
     session.flush()

@@ -1,6 +1,7 @@
 """From the steps of a job to the rows that workers claim."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text, update
@@ -9,16 +10,20 @@ from sqlalchemy.orm import Session
 from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import emit
+from app.jobs.turns import arrive
 from app.queue.celery import QUESTIONS
 from app.queue.outbox import enqueue, enqueue_units
-from sufficiency.method.plan import CellPlan, plan_units, work
+from sufficiency.method.plan import CellPlan, group_cells, plan_units, work
 from sufficiency.schemas.spec import JobSpec
+
+if TYPE_CHECKING:
+    from sufficiency.answers.designing import Stage
 
 # The ids rise with the ordinal, both being given row by row.
 _UNITS = text(
-    "INSERT INTO unit (job_id, ordinal) "
-    "SELECT :job_id, number + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0) "
-    "FROM generate_series(0, CAST(:count AS bigint) - 1) AS number ORDER BY number RETURNING ordinal, id"
+    "INSERT INTO unit (job_id, ordinal, work) SELECT :job_id, "
+    "place - 1 + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0), work "
+    "FROM unnest(CAST(:works AS bigint[])) WITH ORDINALITY AS made (work, place) ORDER BY place RETURNING ordinal, id"
 )
 _CELLS = text(
     "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
@@ -27,9 +32,25 @@ _CELLS = text(
 
 
 def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
-    """Write the cells and units of a job whose steps are now known, and ask for them to be run."""
+    """Write the cells and units of a job whose steps are now known, and ask for them to be run.
+
+    Of an adaptive job those of its first stage.
+    """
     spec = JobSpec.model_validate(job.spec)
-    _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+    if spec.is_adaptive:
+        from sufficiency.answers.designing import first_stage  # it brings NumPy and SciPy
+
+        add_stage(session, job, spec, list(steps), first_stage(spec, steps))
+    else:
+        _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+
+
+def add_stage(session: Session, job: Job, spec: JobSpec, steps: list[int], stage: "Stage") -> None:
+    """Write the cells of one more stage of an adaptive job, and ask for them to be run; or why it stops."""
+    if stage.cells:
+        _write(session, job, steps, group_cells(stage.cells, spec.runs * sum(steps)))
+    job.design = stage.design.model_dump(mode="json")
+    emit(session, job, "design", {**job.design, "cells": len(stage.cells)})
 
 
 def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> None:
@@ -42,8 +63,7 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
     steps : sequence of int
         The job's, with the new ones at the end: a step's number is part of its cells' seeds.
     """
-    before = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
-    units = plan_units(steps, spec.runs, spec.protocol, planned=before)
+    units = new_units(session, job, spec, steps)
     job.spec = spec.model_dump(mode="json")
     ids = _write(session, job, list(steps), units)
     if spec.protocol == "dataeval":
@@ -54,10 +74,23 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
         session.execute(delete(Unit).where(Unit.job_id == job.id, Unit.id.not_in(in_use)))
 
 
+def new_units(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -> list[list[CellPlan]]:
+    """Return the cells that a planned job lacks of every run of `spec` at every one of `steps`, by units."""
+    if job.design is None:
+        planned = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
+        return plan_units(steps, spec.runs, spec.protocol, planned=planned)
+    # What an adaptive job has chosen is no rectangle.
+    there = {(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))}
+    every = (CellPlan(run, step, n) for run in range(spec.runs) for step, n in enumerate(steps))
+    return group_cells([cell for cell in every if (cell.run, cell.step) not in there], spec.runs * sum(steps))
+
+
 def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:
     """Give units of a job, which wait, their place in the queue, and ask workers to run them."""
     job.queued_at = func.now()
-    enqueue_units(session, unit_ids, job.device, job.priority)
+    if unit_ids:
+        arrive(session, job)
+        enqueue_units(session, unit_ids, job.device, job.priority)
 
 
 def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequence[CellPlan]]) -> Sequence[UUID]:
@@ -65,7 +98,7 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.cells_total += sum(len(cells) for cells in units)
     job.work_total += sum(work(cells) for cells in units)
     # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    made = session.execute(_UNITS, {"job_id": job.id, "count": len(units)})
+    made = session.execute(_UNITS, {"job_id": job.id, "works": [work(cells) for cells in units]})
     ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
     flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
     session.execute(

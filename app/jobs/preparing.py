@@ -1,6 +1,5 @@
 """A job before it is stored: checked against catalog and dataset, what it leaves open filled in, and what it costs."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,18 @@ from app.jobs import repository
 from app.jobs.combining import misfits
 from app.jobs.waiting import needed_plugins, references
 from app.settings import Settings
+from sufficiency.answers.designing import faults_of, first_stage
 from sufficiency.answers.warnings import doubts
+from sufficiency.method.costs import step_costs
 from sufficiency.method.kinks.between import drifts, warnings_between
 from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
-from sufficiency.schemas.words import NEWEST_SAMPLING
+from sufficiency.schemas.stopping import DesignView
+from sufficiency.schemas.words import NEWEST_SAMPLING, Scope
+
+# Up to what priority who has a scope may put a job before the others of its project.
+MOST_URGENT: dict[Scope, int] = {"read": 0, "write": 4, "admin": 9}
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Plan:
     slot_seconds: float | None
     queued_reason: str | None
     kinks: list[dict[str, Any]]
+    design: DesignView | None = None
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
@@ -90,6 +96,7 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
         slot_seconds=rate * items if rate is not None else None,
         queued_reason=waiting,
         kinks=kinks,
+        design=first_stage(prepared.spec, prepared.steps).design if prepared.spec.is_adaptive else None,
     )
 
 
@@ -105,10 +112,8 @@ def kinks_of(
 
 
 def _sgd_steps(spec: JobSpec, steps: Sequence[int]) -> int | None:
-    batch, epochs = (spec.training.params.get(name) for name in ("batch_size", "epochs"))
-    if type(batch) is not int or type(epochs) is not int or batch < 1 or epochs < 0:
-        return None
-    return spec.runs * epochs * sum(math.ceil(n / batch) for n in steps)
+    costs, unit = step_costs(spec.training.params, steps)
+    return spec.runs * int(sum(costs)) if unit == "sgd_steps" else None
 
 
 def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
@@ -142,12 +147,16 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     assert dataset is not None
     assert len(known) == len(named)
     steps = _steps(spec, dataset, settings)
-    evaluation = plugins[f"evaluation:{spec.evaluation.name}"]
+    metrics = declared_metrics(plugins[f"evaluation:{spec.evaluation.name}"]) | spec.metrics
     device = _device(session, spec, dataset, settings)
-    filled = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    filled: dict[str, Any] = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
     full = spec.model_copy(update={**configured, **filled})
+    if faults := faults_of(full, steps, metrics):
+        raise invalid([field_error(pointer(*path), detail) for path, detail in faults])
+    if full.is_adaptive:
+        full = full.model_copy(update={"plan": "adaptive"})
     learner = known_learner(plugins[f"model:{spec.model.name}"].capabilities, full.model.params)
-    return Prepared(full, dataset, plugins, declared_metrics(evaluation) | spec.metrics, steps, device, learner)
+    return Prepared(full, dataset, plugins, metrics, steps, device, learner)
 
 
 def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
@@ -163,6 +172,19 @@ def prepare_anew(session: Session, spec: JobSpec, settings: Settings) -> Prepare
     except Invalid as error:
         detail = f"The job can no longer be run as it is: {error.detail}. Submit a new one."
         raise Conflict(detail, code="job_outdated", errors=error.errors) from error
+
+
+def require_priority(priority: int, scope: Scope) -> None:
+    """Refuse a priority that the scope of who submits does not reach.
+
+    Raises
+    ------
+    Invalid
+    """
+    most = MOST_URGENT[scope]
+    if priority > most:
+        detail = f"{priority} takes scope admin; with {scope} it is at most {most}"
+        raise invalid([field_error("#/priority", detail)])
 
 
 def invalid(errors: Sequence[FieldError], code: str = "invalid_job") -> Invalid:

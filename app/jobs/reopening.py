@@ -23,16 +23,17 @@ from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.not_measurable import open_again
-from app.jobs.planning import add_cells, ask_for_plan, create_cells, queue_units
+from app.jobs.planning import add_cells, ask_for_plan, create_cells, new_units, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
 from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
 from app.jobs.service import get_job
 from app.jobs.waiting import binding_versions, needed_plugins
 from app.settings import Settings
+from sufficiency.answers.designing import faults_of
 from sufficiency.method.plan import CellPlan, plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, steps_beyond
 from sufficiency.schemas.jobs import NewExtension
-from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.spec import JobSpec, MetricSpec
 from sufficiency.schemas.words import ENDED
 
 
@@ -207,7 +208,6 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         )
         raise Conflict(detail, code="job_unplanned")
     spec = JobSpec.model_validate(job.spec)
-    before = spec.runs
     errors: list[FieldError] = []
     runs = spec.runs if wanted.runs is None else wanted.runs
     if wanted.runs is not None and runs <= spec.runs:
@@ -229,22 +229,36 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
     steps = [*job.steps, *(added or [])]
     if not errors and (problem := too_many(runs, len(steps), settings)):
         errors.append(field_error("#/runs" if wanted.runs is not None else "#/steps", problem))
+    # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
+    schedule = sorted(steps) if added else spec.schedule
+    spec = _asked_anew(spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name}), wanted)
+    metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
+    if not errors:
+        errors += [field_error(pointer(*path), detail) for path, detail in faults_of(spec, steps, metrics)]
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)
-    # As it would be written for a new job: with the sizes in order, whatever their numbers are here.
-    schedule = sorted(steps) if added else spec.schedule
-    spec = spec.model_copy(update={"runs": runs, "schedule": schedule, "dataset": dataset.name})
     if anew or changed:  # nothing is kept whose order would have to be gone on with
         spec = spec.model_copy(update={"grown": []})
     elif before_it_grew is not None and job.cells_done:
         spec = spec.model_copy(update={"grown": [*spec.grown, before_it_grew]})
     if not anew and not changed:
-        units = plan_units(steps, runs, spec.protocol, planned=(before, len(job.steps)))
+        units = None if spec.is_adaptive else new_units(session, job, spec, steps)
         return Extended(spec, dataset, steps, units, changed, False)
     prepared = prepare_anew(session, spec, settings)
     units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
     return Extended(spec, dataset, prepared.steps, units_anew, changed, True)
+
+
+def _asked_anew(spec: JobSpec, wanted: NewExtension) -> JobSpec:
+    """Return a job's spec with another plan, question or budget, where the extension names one."""
+    named = {name: getattr(wanted, name) for name in ("plan", "stop_when", "budget") if getattr(wanted, name)}
+    if wanted.plan == "grid":
+        named |= {"stop_when": wanted.stop_when, "budget": wanted.budget}  # what it was asked before is no more
+    spec = spec.model_copy(update=named)
+    if "plan" not in named and ("stop_when" in named or "budget" in named):
+        spec = spec.model_copy(update={"plan": "adaptive"})
+    return spec
 
 
 def _bad_steps(job: Job, spec: JobSpec, added: Sequence[int], size: int, anew: bool) -> list[FieldError]:
@@ -288,7 +302,10 @@ def _enlarge(session: Session, job: Job, extended: Extended) -> None:
     job.dataset_id, job.dataset_info = extended.dataset.id, None
     job.dataset_fingerprint = str(extended.dataset.fingerprint)
     move(session, job, "queued", data={"extended": {"runs": extended.spec.runs, "steps": added}})
-    add_cells(session, job, extended.spec, extended.steps)
+    if extended.spec.is_adaptive:  # what is new, the next stage chooses among, as soon as the last one has ended
+        job.spec, job.steps = extended.spec.model_dump(mode="json"), extended.steps
+    else:
+        add_cells(session, job, extended.spec, extended.steps)
     _reopen_units(session, job)
     session.flush()
     if (
@@ -324,7 +341,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0
-    job.steps = job.shapes = None
+    job.steps = job.shapes = job.measured = job.design = None
     move(session, job, "queued")
     emit(session, job, "discarded", dropped)
     if prepared.steps is None:

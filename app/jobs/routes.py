@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
+from app.access.caller import caller_of
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
 from app.jobs.follower import Follower
@@ -31,6 +32,7 @@ from sufficiency.schemas.jobs import (
 from sufficiency.schemas.limits import CHOSEN, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
 from sufficiency.schemas.spec import JobSpec
+from sufficiency.schemas.stopping import DesignView
 from sufficiency.schemas.words import JobState
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ def _view(info: service.JobInfo) -> JobView:
         finished_at=job.finished_at,
         error=job.error,
         warnings=info.warnings,
+        design=DesignView.of(job.design),
         measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
     )
@@ -95,6 +98,7 @@ def _view(info: service.JobInfo) -> JobView:
     },
 )
 def create_job(
+    request: Request,
     session: SessionDep,
     settings: SettingsDep,
     spec: Annotated[
@@ -119,6 +123,7 @@ def create_job(
     With `measured` in place of model, training, evaluation and dataset nothing is trained: the values that are handed
     in are the job's, and it is completed at once.
     """
+    preparing.require_priority(spec.priority, caller_of(request).scope)
     if dry_run and spec.measured is not None:
         cells = elsewhere.arrange(spec, settings)
         view = PlanView(
@@ -147,6 +152,7 @@ def create_job(
             sgd_steps=plan.sgd_steps,
             estimated_slot_seconds=plan.slot_seconds,
             queued_reason=plan.queued_reason,
+            design=plan.design,
             warnings=plan.warnings,
         )
         return JSONResponse(view.model_dump(mode="json"))

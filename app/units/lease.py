@@ -21,10 +21,12 @@ from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move
+from app.jobs.turns import charge, settle
 from app.queue.outbox import enqueue
 from app.units.giving_up import leave_out
 from app.units.holding import end_lease, held, progress
 from app.units.picking import jobs_in_turn, next_unit
+from app.units.reaching import reach
 from app.units.shapes import wrong_shape
 from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec
@@ -129,7 +131,10 @@ def claim_of(session: Session, job_id: UUID, worker_id: UUID, lease_seconds: flo
     _agree_on_versions(session, job, worker)
     if job.state == "queued":
         move(session, job, "running")
-    return _leased(session, job, session.get_one(Unit, unit_id, populate_existing=True), worker_id, lease_seconds)
+    unit = session.get_one(Unit, unit_id, populate_existing=True)
+    claimed = _leased(session, job, unit, worker_id, lease_seconds)
+    charge(session, job, unit)
+    return claimed
 
 
 def _claimed_anew(
@@ -221,8 +226,11 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     job.deaths = 0
     job.cells_done += 1
     job.work_done += n
+    reached = reach(session, job, result.step)
     told = {"run": result.run, "step": result.step, "n": n, "metrics": _by_metric(result), **progress(job)}
     emit(session, job, "cell", told)
+    if reached is not None:
+        emit(session, job, "provisional", {**reached, **progress(job)})
     return True
 
 
@@ -318,6 +326,7 @@ def finish_unit(session: Session, unit_id: UUID, attempt: int) -> None:
         settle_cancel(session, job)
     elif job.state == "running" and job.cells_done + job.cells_not_measurable >= job.cells_total:
         complete(session, job)
+    settle(session, job, unit)
 
 
 def fail_unit(session: Session, unit_id: UUID, attempt: int, error: dict[str, Any], *, max_deaths: int = 10) -> None:
@@ -330,11 +339,11 @@ def fail_unit(session: Session, unit_id: UUID, attempt: int, error: dict[str, An
     if found is None:
         return
     job, unit = found
-    if _goes_on_without(session, job, unit, error, max_deaths):
-        return
-    end_lease(unit, "failed", error)
-    session.flush()
-    fail(session, job, error)
+    if not _goes_on_without(session, job, unit, error, max_deaths):
+        end_lease(unit, "failed", error)
+        session.flush()
+        fail(session, job, error)
+    settle(session, job, unit)
 
 
 def surrender_unit(
@@ -377,6 +386,7 @@ def surrender_unit(
         max_attempts=max_attempts,
         max_deaths=max_deaths,
     )
+    settle(session, job, unit)
 
 
 def expire_lease(
@@ -423,6 +433,7 @@ def expire_lease(
         max_deaths=max_deaths,
         is_patient=unit.failures > 0,
     )
+    settle(session, job, unit)
     return True
 
 

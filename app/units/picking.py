@@ -1,7 +1,9 @@
 """Whose turn it is: the unit that a worker takes next, of all that wait.
 
-The most urgent job first; among jobs of one priority the one whose units have waited longest; of a job the unit with
-the lowest ordinal. What a worker is not able to run it passes over: that stays for others, in its place.
+The project first that has had least of the slots for its weight; of that the most urgent job; among jobs of one
+priority the one that has had least (`app.jobs.turns`). Of a job the unit with the lowest ordinal, which gives a whole
+curve early, until the largest that waits must begin if it is not to be the last to end. What a worker is not able to
+run it passes over: that stays for others, in its place.
 """
 
 import json
@@ -23,9 +25,7 @@ _TEMPLATE = """
     FROM job
     JOIN dataset ON dataset.id = job.dataset_id
     CROSS JOIN LATERAL (
-        SELECT id FROM unit
-        WHERE unit.job_id = job.id AND unit.state = 'queued' AND (unit.not_before IS NULL OR unit.not_before <= now())
-        ORDER BY unit.ordinal {way}
+        {next}
         LIMIT 1
     ) AS next
     WHERE job.state IN ('queued', 'running')
@@ -44,21 +44,43 @@ _TEMPLATE = """
             )
       )
 """
-_OPEN_TO_WORKER = _TEMPLATE.format(way="ASC")
+_DUE = "unit.job_id = job.id AND unit.state = 'queued' AND (unit.not_before IS NULL OR unit.not_before <= now())"
+_ANY = f"SELECT id FROM unit WHERE {_DUE} ORDER BY unit.ordinal"
+# In the job's own order while there is so much to do beside the largest unit that the slots at work on the job, and
+# this one, can go on for as long as that takes; from then on the largest first, so that they end together.
+_IN_ORDER = f"""
+        SELECT id
+        FROM (SELECT id, ordinal, work, max(work) OVER () AS largest, sum(work) OVER () AS left FROM unit WHERE {_DUE})
+            AS waiting,
+            (SELECT count(*) + 1 AS slots FROM unit WHERE unit.job_id = job.id AND unit.state = 'leased') AS at_work
+        ORDER BY CASE WHEN largest * slots >= waiting.left THEN work END DESC NULLS LAST, ordinal
+"""
+_BY_SIZE = f"SELECT id FROM unit WHERE {_DUE} ORDER BY unit.work {{way}}, unit.ordinal"
+# Of each project its first jobs, and of these those of who has had least. What projects have had is compared among
+# those of a device, and of two devices the first ones come first.
 _JOBS = text(
     f"""
-    SELECT job.id
-    FROM unnest(CAST(:queues AS text[])) AS queue (device)
-    CROSS JOIN LATERAL (
-        SELECT job.id, job.priority, job.queued_at {_OPEN_TO_WORKER} AND job.device = queue.device
-        ORDER BY job.priority DESC, job.queued_at, job.id
-        LIMIT :candidates
-    ) AS job
-    ORDER BY job.priority DESC, job.queued_at, job.id
+    SELECT id
+    FROM (
+        SELECT job.*, row_number() OVER (
+            PARTITION BY share.device ORDER BY share.turn, job.priority DESC, job.turn, job.queued_at, job.id
+        ) AS place
+        FROM share CROSS JOIN LATERAL (
+            SELECT job.id, job.priority, job.turn, job.queued_at {_TEMPLATE.format(next=_ANY)}
+              AND job.project_id = share.project_id AND job.device = share.device
+            ORDER BY job.priority DESC, job.turn, job.queued_at, job.id
+            LIMIT :candidates
+        ) AS job
+        WHERE share.device = ANY (CAST(:queues AS text[]))
+    ) AS first
+    ORDER BY place, priority DESC, queued_at, id
     LIMIT :candidates
     """
 )
-_FIRST, _LAST = (text(f"SELECT next.id {_TEMPLATE.format(way=way)} AND job.id = :job_id") for way in ("ASC", "DESC"))
+_NEXT, _LEAST, _MOST = (
+    text(f"SELECT next.id {_TEMPLATE.format(next=way)} AND job.id = :job_id")
+    for way in (_IN_ORDER, _BY_SIZE.format(way="ASC"), _BY_SIZE.format(way="DESC"))
+)
 
 
 def jobs_in_turn(session: Session, worker: Worker, queues: Sequence[str]) -> list[UUID]:
@@ -76,10 +98,12 @@ def jobs_in_turn(session: Session, worker: Worker, queues: Sequence[str]) -> lis
 def next_unit(session: Session, job: Job, worker: Worker) -> UUID | None:
     """Return the unit of a job that is the worker's to take, or None.
 
-    Where cells have failed and none is measured yet, it is the last one, of the smallest cells: whether the plugin can
-    do anything at all is cheapest to learn from the other end.
+    Where cells have failed and none is measured yet, it is one of the largest and one of the smallest cells by turns:
+    what can be measured at neither end cannot be measured at all (`method.hope`).
     """
-    statement = _LAST if job.cells_not_measurable and not job.cells_done else _FIRST
+    statement = _NEXT
+    if job.cells_not_measurable and not job.cells_done:
+        statement = _MOST if job.cells_not_measurable % 2 else _LEAST
     unit_id: UUID | None = session.scalar(statement, {"job_id": job.id, **_offer(worker)})
     return unit_id
 

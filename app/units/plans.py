@@ -12,7 +12,7 @@ from app.db.tables import Dataset, Job
 from app.jobs.ending import fail
 from app.jobs.lifecycle import lock_job
 from app.jobs.planning import create_cells
-from sufficiency.schemas.spec import JobSpec, PluginRef
+from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,30 @@ def job_planned(session: Session, job_id: UUID, steps: list[int], max_cells: int
     job = _unplanned(session, job_id)
     if job is None:
         return
-    cells = JobSpec.model_validate(job.spec).runs * len(steps)
+    spec = JobSpec.model_validate(job.spec)
+    cells = spec.runs * len(steps)
+    detail = None
     if cells > max_cells:
         detail = f"The schedule names {len(steps)} steps: {cells} cells over all runs, and a job may have {max_cells}."
+    elif spec.is_adaptive:
+        detail = _wrong_with(spec, steps, job)
+    if detail is not None:
         fail(session, job, {"code": "schedule_invalid", "detail": detail, "where": {"phase": "schedule"}})
         return
     job.deaths = 0
     create_cells(session, job, steps)
+
+
+def _wrong_with(spec: JobSpec, steps: list[int], job: Job) -> str | None:
+    """Return what the steps make impossible of an adaptive job's question or budget, if anything."""
+    from sufficiency.answers.designing import faults_of  # it brings NumPy and SciPy
+
+    metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
+    faults = faults_of(spec, steps, metrics)
+    if not faults:
+        return None
+    wrong = "; ".join(f"{'.'.join(path)}: {what}" for path, what in faults)
+    return f"With the steps that the schedule names, {', '.join(map(str, steps[:20]))}: {wrong}."
 
 
 def plan_failed(session: Session, job_id: UUID, error: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """One request, one transaction, committed before the answer leaves, in the project of who asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Protocol
 from uuid import UUID
@@ -22,8 +22,11 @@ class Acting(Protocol):
     def project_id(self) -> UUID:
         """Whose rows the request sees and writes."""
 
-    def note(self, session: Session, request: Request) -> None:
-        """Write down, in the transaction of the change itself, who changes what."""
+    def begin(self, session: Session) -> Mapping[str, float]:
+        """Return what there is before a change."""
+
+    def end(self, session: Session, request: Request, before: Mapping[str, float]) -> None:
+        """Refuse a change that may not be, or write down who made it, in the transaction of the change itself."""
 
 
 def acting(request: Request) -> Acting:
@@ -47,8 +50,9 @@ def _session(request: Request) -> Iterator[Session]:
             yield session
         return
     with database.transaction(caller.project_id) as session:
+        before = caller.begin(session)
         yield session
-        caller.note(session, request)
+        caller.end(session, request, before)
     request.app.state.relay.wake()
     request.app.state.deliverer.wake()
     if after := getattr(request.state, "after_commit", None):

@@ -7,6 +7,7 @@ import typer
 
 from sufficiency.cli.options import Json, Url
 from sufficiency.cli.printing import client_of, print_json, print_table, time_text
+from sufficiency.exits import MISUSED, CommandError
 from sufficiency.schemas.words import Scope
 
 commands = typer.Typer(rich_markup_mode=None)
@@ -186,6 +187,59 @@ def list_projects(url: Url = None, as_json: Json = False) -> None:
     return None
 
 
+@projects.command("show")
+def show_project(name: ProjectName, url: Url = None, as_json: Json = False) -> None:
+    """Say how much a project has of each, and how much it may have.
+
+    \b
+    Example:
+      sufficiency projects show radiology
+    """
+    with client_of(url) as client:
+        _show_project(client.project_detail(name), as_json)
+
+
+def _show_project(project: Any, as_json: bool) -> None:
+    from sufficiency.cli.terminal import table
+
+    if as_json:
+        return print_json(project)
+    made = table("of", "has", "may have", right=["has", "may have"])
+    for name, limit in project["quotas"].items():
+        has = project["usage"].get(name)
+        made.add_row(name, "" if has is None else f"{has:,.0f}", "" if limit is None else f"{limit:,.0f}")
+    print_table(made)
+    return None
+
+
+@projects.command("limit")
+def limit_project(
+    name: ProjectName,
+    quota: Annotated[
+        list[str],
+        typer.Option("--quota", metavar="OF=NUMBER", help="As `projects show` names it; OF=none takes it away."),
+    ],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Limit how much a project may have; takes a key of the service.
+
+    \b
+    Example:
+      sufficiency projects limit radiology --quota open_jobs=20 --quota slot_seconds=3600000
+    """
+    with client_of(url) as client:
+        _show_project(client.change_project(name, quotas=dict(map(_quota, quota))), as_json)
+
+
+def _quota(text: str) -> tuple[str, float | None]:
+    of, _, number = text.partition("=")
+    try:
+        return of, None if number == "none" else float(number) if "." in number else int(number)
+    except ValueError:
+        raise CommandError(f"{text!r} is no quota", "--quota", "write it like open_jobs=20", MISUSED) from None
+
+
 @projects.command("remove")
 def remove_project(name: ProjectName, url: Url = None) -> None:
     """Remove a project that nothing is left in, with its keys and members.
@@ -205,7 +259,7 @@ def list_members(url: Url = None, as_json: Json = False) -> None:
 
     \b
     Example:
-      sufficiency --project radiology members list
+      sufficiency members list
     """
     from sufficiency.cli.terminal import table
 
@@ -226,7 +280,8 @@ def put_member(subject: Subject, role: Role = "read", url: Url = None, as_json: 
 
     \b
     Example:
-      sufficiency --project radiology members put ada@example.org --role write
+      sufficiency members put ada@example.org --role write
+      sufficiency --project radiology members put ada@example.org
     """
     with client_of(url) as client:
         member = client.put_member(subject, role)
@@ -239,7 +294,7 @@ def remove_member(subject: Subject, url: Url = None) -> None:
 
     \b
     Example:
-      sufficiency --project radiology members remove ada@example.org
+      sufficiency members remove ada@example.org
     """
     with client_of(url) as client:
         client.remove_member(subject)
@@ -275,7 +330,9 @@ def audit(
 
 @commands.command()
 def whoami(url: Url = None, as_json: Json = False) -> None:
-    """Say who you are to the service, in which project, and what you may do there.
+    """Say who you are to the service.
+
+    And which project it is about, and what you may do there.
 
     \b
     Example:

@@ -206,6 +206,13 @@ def extend(
         str | None,
         typer.Option("--dataset", help="A later version of its data; other data only with --start-anew."),
     ] = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", help="grid measures what an adaptive job has left out; or adaptive.")
+    ] = None,
+    stop_when: Annotated[
+        str | None, typer.Option("--stop-when", metavar="JSON", help="Another question than the one that it has.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option("--budget", metavar="JSON", help="Another budget.")] = None,
     start_anew: StartAnew = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
     idempotency_key: Annotated[
@@ -223,13 +230,15 @@ def extend(
     Example:
       sufficiency extend 019a0000-0000-7000-8000-000000000000 --runs 10
       sufficiency extend 019a0000-0000-7000-8000-000000000000 --step 700 --step 1200 --dry-run
+      sufficiency extend 019a0000-0000-7000-8000-000000000000 --stop-when '{"width": 0.01, "n": 5000}'
     """
     steps = sorted(step) if step else None
-    wanted: dict[str, Any] = {"runs": runs, "steps": steps, "dataset": dataset, "start_anew": start_anew}
+    wanted: dict[str, Any] = {"runs": runs, "steps": steps, "dataset": dataset, "start_anew": start_anew, "plan": plan}
+    wanted |= {"stop_when": _json_of(stop_when, "--stop-when"), "budget": _json_of(budget, "--budget")}
     with client_of(url) as client:
         if dry_run:
-            plan = client.extend(id, **wanted, dry_run=True)
-            return print_json(plan) if as_json else _print_extension(plan)
+            planned = client.extend(id, **wanted, dry_run=True)
+            return print_json(planned) if as_json else _print_extension(planned)
         job = client.extend(id, **wanted, idempotency_key=idempotency_key)
     if as_json:
         return print_json(job)
@@ -288,6 +297,19 @@ def _read_job(file: str) -> dict[str, Any]:
     return spec
 
 
+def _json_of(text: str | None, option: str) -> dict[str, Any] | None:
+    """Return what is written as JSON behind an option."""
+    if text is None:
+        return None
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise CommandError(f"{option} is not JSON ({error})", text, 'write it as {"width": 0.01}', MISUSED) from error
+    if not isinstance(told, dict):
+        raise CommandError(f"{option} is no JSON object", text, 'write it as {"width": 0.01}', MISUSED)
+    return told
+
+
 def _print_plan(plan: Mapping[str, Any]) -> None:
     from sufficiency.schemas.text import count, duration
 
@@ -301,7 +323,12 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
             cost.append(f"{count(plan['sgd_steps'])} SGD steps")
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")
-        typer.echo("cost: " + ", ".join(cost))
+        if design := plan.get("design"):
+            unit = design["unit"].replace("sgd_steps", "SGD steps").replace("_", " ")
+            first = f"{count(int(design['spent']))} {unit} for the first run, by which the rest is chosen"
+            typer.echo(f"cost: {first}; at most " + ", ".join(cost))
+        else:
+            typer.echo("cost: " + ", ".join(cost))
     if plan["queued_reason"]:
         typer.echo(f"It would wait: {plan['queued_reason']}")
     print_warnings(plan)
@@ -315,7 +342,9 @@ def _print_extension(plan: Mapping[str, Any]) -> None:
     else:
         typer.echo(f"The extension is valid: {plan['spec']['runs']} runs of {len(plan['steps'])} steps.")
         typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
-        cost = [f"{count(plan['cells_to_measure'])} cells to measure, {count(plan['cells_kept'])} kept"]
+        more = plan["cells_to_measure"]
+        to_measure = "cells to measure are chosen stage by stage" if more is None else f"{count(more)} cells to measure"
+        cost = [f"{to_measure}, {count(plan['cells_kept'])} kept"]
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")
         typer.echo("cost: " + ", ".join(cost))

@@ -10,12 +10,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sufficiency.client.client import Client
+from sufficiency.client.errors import ClientError
 from sufficiency.client.events import JobEvent
 from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
 from sufficiency.method.phrasing import money_text
-from sufficiency.schemas.text import NO_VALUE, STATUS, WORTH, count, number, percent, signed, spread, times
+from sufficiency.schemas.text import NO_VALUE, STATUS, STOPPED, WORTH, count, number, percent, signed, spread, times
 from sufficiency.schemas.words import ENDED, HORIZON
 
 
@@ -310,8 +311,13 @@ class _Bar:
         elif event.type == "discarded":
             self._progress.update(self._task, completed=0.0, cells="", last="")
             self._progress.console.print(_discarded(data), markup=False)
+        elif event.type == "design":
+            self._progress.console.print(_design(data), markup=False)
         elif event.type == "pruned":
             self._progress.console.print(data["detail"], markup=False)
+
+    def say(self, line: str) -> None:
+        self._progress.console.print(line, markup=False)
 
 
 class _Lines:
@@ -343,8 +349,13 @@ class _Lines:
         elif event.type == "discarded":
             self._shown = 0.0
             self._print(_discarded(data))
+        elif event.type == "design":
+            self._print(_design(data))
         elif event.type == "pruned":
             self._print(data["detail"])
+
+    def say(self, line: str) -> None:
+        self._print(line)
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -366,6 +377,13 @@ def _measured(data: Mapping[str, Any]) -> str:
     return f"n {data['n']}: " + ", ".join(values[:3])
 
 
+def _design(data: Mapping[str, Any]) -> str:
+    if data["stopped"] is None:
+        return f"stage {data['stages']}, {data['cells']} cells: {data['detail']}"
+    why = STOPPED.get(data["stopped"], data["stopped"])
+    return f"{why}, {percent(data['saved'])} of the grid saved: {data['detail']}"
+
+
 def _discarded(data: Mapping[str, Any]) -> str:
     return f"started anew: {data['cells']} measured cells are dropped"
 
@@ -380,9 +398,28 @@ def watch(client: Client, id: str, console: Console) -> Job:
     if job["state"] == "queued" and job.get("queued_reason"):
         console.print(f"queued: {job['queued_reason']}", markup=False)
     with _Bar(console) if console.is_terminal else _Lines(console) as shown:
+        last = ""
         for event in client.events(id):
             shown.show(event)
+            # Of an ended job the whole answer follows; who watches late is told once what could be answered by now.
+            if event.type == "provisional" and job["state"] not in ENDED:
+                line = so_far(client, job)
+                if line is not None and line != last:
+                    last = line
+                    shown.say(line)
     return client.job(id)
+
+
+def so_far(client: Client, job: Job) -> str | None:
+    """Return what a job's measurements answer so far of one metric, or None where they answer nothing."""
+    declared = list(job["metrics"])
+    wanted = "Accuracy" if "Accuracy" in declared else next(iter(declared), None)
+    try:
+        answer = client.verdict(job["id"], **({} if wanted is None else {"metric": [wanted]}))
+    except ClientError:  # that is for who asks it
+        return None
+    first: list[Any] = next(iter(answer["metrics"].values()), [])
+    return f"so far, up to n = {count(answer['n_observed'])}: {first[0]['sentence']}" if first else None
 
 
 def require_completed(job: Job) -> None:

@@ -1,5 +1,6 @@
 """The calls about who may do what: keys, projects, who is in them, and what was done."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -8,7 +9,15 @@ from sufficiency.client.replies import Reply
 from sufficiency.schemas.words import Scope
 
 if TYPE_CHECKING:
-    from sufficiency.schemas.access import AuditView, CallerView, KeyView, KeyWithSecret, MemberView, ProjectView
+    from sufficiency.schemas.access import (
+        AuditView,
+        CallerView,
+        KeyView,
+        KeyWithSecret,
+        MemberView,
+        ProjectDetail,
+        ProjectView,
+    )
 
 
 class AccessCalls:
@@ -89,6 +98,31 @@ class AccessCalls:
 
         body = {"name": name, "description": description}
         return Reply(self._connection.json("POST", "/projects", body=body), ProjectView)
+
+    def project_detail(self, name: str) -> "Reply[ProjectDetail]":
+        """Return one project: how much it may have of each, and how much it has."""
+        from sufficiency.schemas.access import ProjectDetail
+
+        return Reply(self._connection.json("GET", f"/projects/{segment(name)}"), ProjectDetail)
+
+    def change_project(
+        self, name: str, *, description: str | None = None, quotas: Mapping[str, float | None] | None = None
+    ) -> "Reply[ProjectDetail]":
+        """Change what a project is about, or how much it may have; it takes a key of the service.
+
+        Parameters
+        ----------
+        name : str
+        description : str, optional
+        quotas : mapping from str to float or None, optional
+            ``open_jobs``, ``cells``, ``values``, ``slot_seconds``, ``datasets``, ``webhooks``, ``streams``: those that
+            are named are set, and None takes one away.
+        """
+        from sufficiency.schemas.access import ProjectDetail
+
+        told = {"description": description, "quotas": quotas}
+        body = {key: value for key, value in told.items() if value is not None}
+        return Reply(self._connection.json("PATCH", f"/projects/{segment(name)}", body=body), ProjectDetail)
 
     def remove_project(self, name: str) -> None:
         """Remove a project that nothing is left in; it takes a key of the service."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from sufficiency.schemas.spec import JobSpec
     from sufficiency.schemas.verdicts import Verdicts
+    from sufficiency.schemas.words import Plan
     from sufficiency.schemas.workers import WorkerView
 
 J = TypeVar("J", bound="Reply[JobView]")
@@ -304,6 +305,9 @@ class Calls(ABC, Generic[J]):
         runs: int | None = ...,
         steps: Sequence[int] | None = ...,
         dataset: str | None = ...,
+        plan: "Plan | None" = ...,
+        stop_when: Mapping[str, Any] | None = ...,
+        budget: Mapping[str, Any] | None = ...,
         start_anew: bool = ...,
         dry_run: Literal[False] = ...,
         idempotency_key: str | None = ...,
@@ -317,6 +321,9 @@ class Calls(ABC, Generic[J]):
         runs: int | None = ...,
         steps: Sequence[int] | None = ...,
         dataset: str | None = ...,
+        plan: "Plan | None" = ...,
+        stop_when: Mapping[str, Any] | None = ...,
+        budget: Mapping[str, Any] | None = ...,
         start_anew: bool = ...,
         dry_run: Literal[True],
         idempotency_key: str | None = ...,
@@ -329,6 +336,9 @@ class Calls(ABC, Generic[J]):
         runs: int | None = None,
         steps: Sequence[int] | None = None,
         dataset: str | None = None,
+        plan: "Plan | None" = None,
+        stop_when: Mapping[str, Any] | None = None,
+        budget: Mapping[str, Any] | None = None,
         start_anew: bool = False,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -346,6 +356,10 @@ class Calls(ABC, Generic[J]):
         dataset : str, optional
             A later version of the job's dataset, to which it goes on, up to all that there is unless `steps` are named;
             or another registration of the same data; other data only with `start_anew`.
+        plan : {"adaptive", "grid"}, optional
+            ``"grid"`` measures what an adaptive job has left out.
+        stop_when, budget : mapping, optional
+            Another question, another budget, in place of those that it has.
         start_anew : bool
             Drop what is measured, and measure all of it with the plugins and the data of now.
         dry_run : bool
@@ -358,7 +372,14 @@ class Calls(ABC, Generic[J]):
         Job or Reply of ExtensionPlanView
             The queued job, or the plan of a dry run.
         """
-        wanted = {"runs": runs, "steps": list(steps) if steps is not None else None, "dataset": dataset}
+        wanted = {
+            "runs": runs,
+            "steps": list(steps) if steps is not None else None,
+            "dataset": dataset,
+            "plan": plan,
+            "stop_when": stop_when,
+            "budget": budget,
+        }
         flags = {"start_anew": start_anew, "dry_run": dry_run}
         answer = self._connection.json(
             "POST",

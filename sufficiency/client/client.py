@@ -9,6 +9,7 @@ from uuid import UUID
 from sufficiency.client.access import AccessCalls
 from sufficiency.client.calls import Calls
 from sufficiency.client.connection import Connection
+from sufficiency.client.errors import BadKey
 from sufficiency.schemas.words import DEFAULT_URL, PROJECT_HEADER
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Client(Calls["Job"], AccessCalls):
         key = key or os.environ.get("SUFFICIENCY_API_KEY")
         project = project or os.environ.get("SUFFICIENCY_PROJECT")
         headers = {"Authorization": f"Bearer {key.strip()}"} if key else {}
-        headers |= {PROJECT_HEADER: project} if project else {}
+        headers |= {PROJECT_HEADER: project.strip()} if project else {}
+        if not all(text.isascii() and text.isprintable() for text in headers.values()):
+            raise BadKey("SUFFICIENCY_API_KEY or SUFFICIENCY_PROJECT has a character that no key and no project has")
         super().__init__(Connection(wanted, timeout, transport, headers))
 
     def __enter__(self) -> Self:

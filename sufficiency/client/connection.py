@@ -128,7 +128,7 @@ class Connection:
         """Return the answer to a request.
 
         What can be repeated without harm, a GET or a request with an idempotency key, is repeated a few times when the
-        service cannot be reached or answers 503.
+        service cannot be reached or answers 503; and any request that came too soon after others (429).
 
         Raises
         ------
@@ -151,7 +151,9 @@ class Connection:
                     raise self.unreachable(error) from error
                 time.sleep(pause(attempt))
                 continue
-            if response.status_code == 503 and repeatable and not last:
+            # Who has asked too often was not heard at all; who has more than may be would be refused again.
+            unheard = response.status_code == 429 and "Retry-After" in response.headers
+            if (unheard or (response.status_code == 503 and repeatable)) and not last:
                 time.sleep(pause(attempt, response))
                 continue
             break

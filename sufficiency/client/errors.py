@@ -15,6 +15,10 @@ class BadUrl(ClientError, ValueError):
     """The address of the service is none."""
 
 
+class BadKey(ClientError, ValueError):
+    """What should be a key, or the name of a project, is none."""
+
+
 class ServiceUnreachable(ClientError):
     """No answer came from the address.
 

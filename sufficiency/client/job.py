@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.logs import JobOutput, OutputPiece
     from sufficiency.schemas.results import Refitted
+    from sufficiency.schemas.words import Plan
 
 
 class Job(Handle):
@@ -100,6 +101,9 @@ class Job(Handle):
         runs: int | None = ...,
         steps: Sequence[int] | None = ...,
         dataset: str | None = ...,
+        plan: "Plan | None" = ...,
+        stop_when: Mapping[str, Any] | None = ...,
+        budget: Mapping[str, Any] | None = ...,
         start_anew: bool = ...,
         dry_run: Literal[False] = ...,
         idempotency_key: str | None = ...,
@@ -112,6 +116,9 @@ class Job(Handle):
         runs: int | None = ...,
         steps: Sequence[int] | None = ...,
         dataset: str | None = ...,
+        plan: "Plan | None" = ...,
+        stop_when: Mapping[str, Any] | None = ...,
+        budget: Mapping[str, Any] | None = ...,
         start_anew: bool = ...,
         dry_run: Literal[True],
         idempotency_key: str | None = ...,
@@ -123,6 +130,9 @@ class Job(Handle):
         runs: int | None = None,
         steps: Sequence[int] | None = None,
         dataset: str | None = None,
+        plan: "Plan | None" = None,
+        stop_when: Mapping[str, Any] | None = None,
+        budget: Mapping[str, Any] | None = None,
         start_anew: bool = False,
         dry_run: bool = False,
         idempotency_key: str | None = None,
@@ -137,6 +147,10 @@ class Job(Handle):
             Training-set sizes to add.
         dataset : str, optional
             Another registration of the same data; other data only with `start_anew`.
+        plan : {"adaptive", "grid"}, optional
+            ``"grid"`` measures what an adaptive job has left out.
+        stop_when, budget : mapping, optional
+            Another question, another budget, in place of those that it has.
         start_anew : bool
             Drop what is measured, and measure all of it with the plugins and the data of now.
         dry_run : bool
@@ -144,26 +158,19 @@ class Job(Handle):
         idempotency_key : str, optional
             The same key with the same request extends the job once, however often it is sent.
         """
+        wanted: dict[str, Any] = {
+            "runs": runs,
+            "steps": steps,
+            "dataset": dataset,
+            "plan": plan,
+            "stop_when": stop_when,
+            "budget": budget,
+            "start_anew": start_anew,
+            "idempotency_key": idempotency_key,
+        }
         if dry_run:
-            return self._client.extend(
-                self.id,
-                runs=runs,
-                steps=steps,
-                dataset=dataset,
-                start_anew=start_anew,
-                dry_run=True,
-                idempotency_key=idempotency_key,
-            )
-        return self._see(
-            self._client.extend(
-                self.id,
-                runs=runs,
-                steps=steps,
-                dataset=dataset,
-                start_anew=start_anew,
-                idempotency_key=idempotency_key,
-            )
-        )
+            return self._client.extend(self.id, **wanted, dry_run=True)
+        return self._see(self._client.extend(self.id, **wanted))
 
     def delete(self) -> None:
         """Delete the ended job with everything it measured."""

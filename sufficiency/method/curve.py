@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.schemas.words import HORIZON as HORIZON
+from sufficiency.schemas.words import LEAST_STEPS as LEAST_STEPS
 from sufficiency.schemas.words import Direction, Of, TargetStatus
 
 Array = NDArray[np.float64]
 
-LEAST_STEPS = 3
 # Beyond it the parameters of a law would leave the range of a double.
 LARGEST_VALUE = 1e290
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol as Structural
 
-from sufficiency.schemas.words import Protocol
+from sufficiency.schemas.words import LEAST_STEPS, Protocol
 
 # A unit of at most this share of the job keeps slots busy to the end; see docs/decisions/0002-units-by-size.md.
 UNIT_SHARE = 0.01
@@ -42,8 +42,8 @@ def plan_units(
     runs : int
         Repetitions.
     protocol : {"independent", "dataeval"}
-        Under `dataeval` a run is one sequence and so one unit. Independent cells go out longest first, small ones
-        grouped, so that no slot is left with a long cell when the others have finished.
+        Under `dataeval` a run is one sequence and so one unit. Independent cells go out run by run, so that a whole
+        curve stands after the first; small ones that follow each other are grouped.
     planned : (int, int)
         Of how many runs and of how many steps there are cells already; these are left out.
     """
@@ -56,11 +56,26 @@ def plan_units(
     ]
     if protocol == "dataeval":
         return [list(group) for _, group in groupby(cells, key=lambda cell: cell.run)]
-    cells.sort(key=lambda cell: (-cell.n, cell.run))
-    share = UNIT_SHARE * work(cells)
+    return group_cells(cells, work(cells))
+
+
+def group_cells(cells: Iterable[CellPlan], whole: int) -> list[list[CellPlan]]:
+    """Return independent cells by units, in the order in which they are to be handed out.
+
+    One run after the other, the largest cells of each first; but the first run begins with as many of its smallest as a
+    fit needs, which cost next to nothing.
+
+    Parameters
+    ----------
+    whole : int
+        The work of the job that they are of: a unit is a cell, or cells of at most `UNIT_SHARE` of that.
+    """
+    chosen = sorted(cells, key=lambda cell: (cell.run, -cell.n))
+    opening = sorted((cell for cell in chosen if cell.run == 0), key=lambda cell: cell.n)[:LEAST_STEPS]
+    share = UNIT_SHARE * whole
     units: list[list[CellPlan]] = []
     filled = 0
-    for cell in cells:
+    for cell in [*opening, *(cell for cell in chosen if cell not in opening)]:
         if units and filled + cell.n <= share:
             units[-1].append(cell)
             filled += cell.n

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sufficiency.schemas.fields import Timestamp
 from sufficiency.schemas.words import DEFAULT_PROJECT, Scope
 
-Named = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# Shown on terminals, and written down: no character that does something there
+Named = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
 # It stands in a header and in lists.
 ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 
@@ -77,6 +80,40 @@ class NewProject(BaseModel):
     description: Annotated[str, StringConstraints(max_length=1000)] = ""
 
 
+USAGE_DAYS = 30  # for which slot seconds are counted
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Quotas(BaseModel):
+    """How much a project may have of each; null: as much as it likes."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"open_jobs": 20, "slot_seconds": 3.6e6}]}
+    )
+
+    open_jobs: Count | None = Field(None, description="jobs that have not ended")
+    cells: Count | None = Field(None, description="cells of all its jobs")
+    values: Count | None = Field(None, description="measured values that are kept")
+    slot_seconds: Annotated[float, Field(ge=0, le=2**53)] | None = Field(
+        None, description=f"seconds of training and evaluation in the last {USAGE_DAYS} days"
+    )
+    datasets: Count | None = Field(None, description="registered datasets")
+    webhooks: Count | None = Field(None, description="registered webhooks")
+    streams: Count | None = Field(None, description="event streams that are open at a time, to one API process")
+
+
+class Usage(BaseModel):
+    """How much a project has of each."""
+
+    open_jobs: int
+    cells: int
+    values: int
+    slot_seconds: float
+    datasets: int
+    webhooks: int
+
+
 class ProjectView(BaseModel):
     """A project."""
 
@@ -98,6 +135,45 @@ class ProjectView(BaseModel):
     name: str
     description: str
     created_at: Timestamp
+
+
+class ProjectDetail(ProjectView):
+    """A project, what it may have, and what it has."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c4-3333-7cc2-9d2e-0f6a1b2c3d4e",
+                    "name": "radiology",
+                    "description": "Chest X-rays",
+                    "created_at": "2026-11-23T12:00:00Z",
+                    "quotas": {"open_jobs": 20, "slot_seconds": 3.6e6},
+                    "usage": {
+                        "open_jobs": 2,
+                        "cells": 1250,
+                        "values": 8750,
+                        "slot_seconds": 51234.5,
+                        "datasets": 3,
+                        "webhooks": 1,
+                    },
+                }
+            ]
+        },
+    )
+
+    quotas: Quotas
+    usage: Usage
+
+
+class ProjectChange(BaseModel):
+    """What to change of a project; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}]})
+
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    quotas: Quotas | None = Field(None, description="only those that are named; null takes one away")
 
 
 class Membership(BaseModel):
@@ -172,3 +248,43 @@ class AuditView(BaseModel):
     actor: str
     action: str = Field(description="name of the operation, as this specification has it")
     target: dict[str, Any]
+
+
+class SignIn(BaseModel):
+    """Who signs in on the page."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"key": "suf_…"}]})
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Looking(BaseModel):
+    """Which project the page is about."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"project": "radiology"}]})
+
+    project: ProjectName
+
+
+class PageSessionView(BaseModel):
+    """Whether somebody is signed in on the page, and how one signs in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "open": False,
+                    "provider": True,
+                    "signed_in": True,
+                    "actor": "person ada@example.org",
+                    "project": DEFAULT_PROJECT,
+                }
+            ]
+        }
+    )
+
+    open: bool = Field(description="nobody is asked who it is")
+    provider: bool = Field(description="`session/provider` leads to an identity provider; else one signs in with a key")
+    signed_in: bool
+    actor: str | None = None
+    project: str | None = None

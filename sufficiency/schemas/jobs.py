@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sufficiency.schemas.examples import JOB_ID, SPEC_EXAMPLE, STEPS_EXAMPLE
 from sufficiency.schemas.fields import Name, Size, Strict, Timestamp, Word
 from sufficiency.schemas.limits import STEPS
-from sufficiency.schemas.words import Device, JobState
+from sufficiency.schemas.stopping import Budget, DesignView, StopWhen
+from sufficiency.schemas.words import Device, JobState, Plan
 
 
 class ProgressView(BaseModel):
@@ -114,6 +115,11 @@ class JobView(BaseModel):
     warnings: list[dict[str, Any]] = Field(
         description="what gives reason to doubt the values: code, metric or dataset, detail"
     )
+    design: DesignView | None = Field(
+        None,
+        description="of an adaptive job: how far it has gone, and why it stopped",
+        exclude_if=lambda design: design is None,
+    )
     measured_elsewhere: bool = Field(
         False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told
     )
@@ -155,6 +161,11 @@ class PlanView(BaseModel):
         description="of one slot, by earlier jobs with this model and training; null without any"
     )
     queued_reason: str | None = Field(description="what it would wait for, if no worker could take it now")
+    design: DesignView | None = Field(
+        None,
+        description="of an adaptive job its first stage; all other figures are the most that it could measure",
+        exclude_if=lambda design: design is None,
+    )
     warnings: list[dict[str, Any]] = Field(
         default_factory=list,
         description="what gives reason to doubt what it would measure, and what of its learner changes with the number "
@@ -175,11 +186,14 @@ class NewExtension(Strict):
         "to all that there is where no `steps` are named; or another registration of the same data; other data only "
         "with start_anew",
     )
+    plan: Plan | None = Field(None, description="grid: measure what an adaptive job has left out; adaptive: go on so")
+    stop_when: StopWhen | None = Field(None, description="another question, in place of the one that it has")
+    budget: Budget | None = Field(None, description="another budget, with what is spent already in it")
 
     @model_validator(mode="after")
     def _something(self) -> "NewExtension":
-        if self.runs is None and self.steps is None and self.dataset is None:
-            raise ValueError("name what to extend: runs, steps or dataset")
+        if not any((self.runs, self.steps, self.dataset, self.plan, self.stop_when, self.budget)):
+            raise ValueError("name what to extend: runs, steps, dataset, plan, stop_when or budget")
         return self
 
 
@@ -209,7 +223,7 @@ class ExtensionPlanView(BaseModel):
     steps: list[int] | None = Field(description="training-set sizes by step number")
     cells_kept: int = Field(description="measured already, and not measured again")
     cells_dropped: int = Field(description="measured already, and dropped by start_anew")
-    cells_to_measure: int | None
+    cells_to_measure: int | None = Field(description="null too where they are chosen stage by stage")
     units: int | None = Field(description="what workers would take one at a time, of what is new")
     training_items: int | None = Field(
         description="over all cells to measure, one epoch; with protocol dataeval a run's earlier steps are gone "

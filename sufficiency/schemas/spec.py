@@ -9,7 +9,17 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from sufficiency.schemas.fields import Name, Size, Strict
 from sufficiency.schemas.limits import DECLARED_METRICS, GROWN, LABELS, NAME_CHARACTERS, NOTE_CHARACTERS, STEPS
 from sufficiency.schemas.measured import ELSEWHERE, Measured
-from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, MetricFamily, ProportionOf, Protocol, Sampling
+from sufficiency.schemas.stopping import Budget, StopWhen
+from sufficiency.schemas.words import (
+    Bounds,
+    DeviceChoice,
+    Direction,
+    MetricFamily,
+    Plan,
+    ProportionOf,
+    Protocol,
+    Sampling,
+)
 
 
 class PluginRef(Strict):
@@ -64,6 +74,20 @@ class JobSpec(Strict):
     schedule: Annotated[list[Size], Field(max_length=STEPS)] | PluginRef | None = Field(
         None, description="null: geometric; or sizes; or a schedule plugin"
     )
+    plan: Plan | None = Field(
+        None,
+        description="grid: every run at every step; adaptive: a run, and then stage by stage the cells by which the "
+        "answer gains most for their cost; null: adaptive where there is a question or a budget",
+        exclude_if=lambda plan: plan is None,
+    )
+    stop_when: StopWhen | None = Field(
+        None,
+        description="the question that it is to answer: it ends as soon as that is decided",
+        exclude_if=lambda asked: asked is None,
+    )
+    budget: Budget | None = Field(
+        None, description="the most that it may cost", exclude_if=lambda budget: budget is None
+    )
     protocol: Protocol = "independent"
     sampling: Sampling | None = Field(
         None,
@@ -102,7 +126,9 @@ class JobSpec(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
-    priority: int = Field(0, ge=0, le=9, description="9 is served first")
+    priority: int = Field(
+        0, ge=0, le=9, description="among the jobs of the project 9 is served first; above 4 it takes scope admin"
+    )
     labels: dict[Name, Annotated[str, Field(max_length=NOTE_CHARACTERS)]] = Field(
         default_factory=dict, max_length=LABELS
     )
@@ -112,6 +138,13 @@ class JobSpec(Strict):
         "completed at once",
         exclude_if=lambda measured: measured is None,
     )
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether it measures by what it has measured: it says so, or has a question or a budget."""
+        if self.plan is not None:
+            return self.plan == "adaptive"
+        return self.stop_when is not None or self.budget is not None
 
     @field_validator("grown")
     @classmethod
@@ -126,7 +159,8 @@ class JobSpec(Strict):
         """Give what was measured elsewhere the names by which answers speak of a study."""
         if not isinstance(given, Mapping) or given.get("measured") is None:
             return given
-        if known := [name for name in ("model", "training", "evaluation", "reset", "dataset") if name in given]:
+        places = ("model", "training", "evaluation", "reset", "dataset", "plan", "stop_when", "budget")
+        if known := [name for name in places if name in given]:
             raise ValueError(f"`measured` stands in place of {', '.join(known)}: leave out one or the other")
         measured = given["measured"]
         told = measured if isinstance(measured, Mapping) else getattr(measured, "__dict__", {})

@@ -6,7 +6,7 @@ The page has the same rules in `app/page/static/dom.js`, and a test holds the tw
 from decimal import ROUND_HALF_UP, Decimal
 from math import floor, isfinite, log10
 
-from sufficiency.schemas.words import TargetStatus, Worth
+from sufficiency.schemas.words import StopReason, TargetStatus, Worth
 
 NO_VALUE = "–"
 MINUS = "−"
@@ -17,6 +17,11 @@ WORTH: dict[Worth, str] = {
     "yes": "more data is worth it",
     "no": "more data is hardly worth it",
     "unclear": "whether more data is worth it cannot be told yet",
+}
+STOPPED: dict[StopReason, str] = {
+    "decided": "the question is decided",
+    "budget": "the budget pays for no further cell",
+    "grid": "every run is measured at every step",
 }
 STATUS: dict[TargetStatus, str] = {
     "reached": "measured",

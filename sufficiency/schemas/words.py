@@ -14,10 +14,16 @@ ENDED: frozenset[str] = frozenset(get_args(EndedState))
 OpenUnitState = Literal["queued", "leased"]
 OPEN_UNIT_STATES: tuple[OpenUnitState, ...] = get_args(OpenUnitState)
 
-JobEventType = Literal["state", "planned", "cell", "not_measurable", "warning", "versions", "discarded", "pruned"]
+JobEventType = Literal[
+    "state", "planned", "design", "cell", "provisional", "not_measurable", "warning", "versions", "discarded", "pruned"
+]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
 
 Protocol = Literal["independent", "dataeval"]
+# Which cells of a study are measured: all, or those that its answer gains most by; what they cost; why no more are.
+Plan = Literal["adaptive", "grid"]
+CostUnit = Literal["sgd_steps", "training_items"]
+StopReason = Literal["decided", "budget", "grid"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Direction = Literal["maximize", "minimize"]
@@ -54,6 +60,8 @@ DEFAULT_METHOD: Method = "calibrated"
 # Whose interval: of the mean over as many runs as were measured, on the same test split; of one new training on it; or
 # of the mean on all data that the test split was drawn from.
 Of = Literal["mean", "one_training", "population"]
+# With a value, that a curve needs.
+LEAST_STEPS = 3
 HORIZON = 1024  # how far targets are looked for, in units of the largest measured size
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]

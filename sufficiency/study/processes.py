@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import cloudpickle
 
@@ -50,28 +50,58 @@ def measure(made: Preparable, device: str, tasks: Sequence[list[UnitCell]], work
     Fault
         When a cell cannot be measured; its cause is what was raised.
     """
-    try:
-        sent = cloudpickle.dumps((made, device))
-    except Exception as error:
-        detail = (
-            f"the study cannot be sent to other processes ({describe(error)}): give classes or factories in place of "
-            "the objects that cannot, or take workers=1"
-        )
-        raise InvalidStudy([{"pointer": "workers", "detail": detail}]) from error
-    waiting = deque(tasks)
-    crew: list[_Helper] = []
-    try:
-        crew += [_Helper(sent) for _ in range(min(workers, len(tasks)))]
-        for helper in crew:
+    with Crew(made, device, workers) as crew:
+        crew.measure(tasks, recorder)
+
+
+class Crew:
+    """Processes that measure a study's cells, for as long as the block lasts.
+
+    Parameters
+    ----------
+    made : Preparable
+    device : str
+    workers : int
+        How many processes there may be; each starts when there is something for it.
+    """
+
+    def __init__(self, made: Preparable, device: str, workers: int) -> None:
+        self._made, self._device, self._workers = made, device, workers
+        self._sent: bytes | None = None
+        self._helpers: list[_Helper] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for helper in self._helpers:
+            helper.end()
+
+    def measure(self, tasks: Sequence[list[UnitCell]], recorder: Recorder) -> None:
+        """Measure cells; see the function of the same name."""
+        waiting = deque(tasks)
+        while len(self._helpers) < min(self._workers, len(tasks)):
+            self._helpers.append(_Helper(self._study()))
+        for helper in self._helpers[: len(tasks)]:
             helper.give(waiting.popleft())
-        while any(helper.cells for helper in crew):
-            ready = wait([helper.connection for helper in crew if helper.cells])
-            for helper in crew:
+        while any(helper.cells for helper in self._helpers):
+            ready = wait([helper.connection for helper in self._helpers if helper.cells])
+            for helper in self._helpers:
                 if helper.connection in ready and helper.answered(recorder) and waiting:
                     helper.give(waiting.popleft())
-    finally:
-        for helper in crew:
-            helper.end()
+
+    def _study(self) -> bytes:
+        """Return the study as it is sent to another process."""
+        if self._sent is None:
+            try:
+                self._sent = cloudpickle.dumps((self._made, self._device))
+            except Exception as error:
+                detail = (
+                    f"the study cannot be sent to other processes ({describe(error)}): give classes or factories in "
+                    "place of the objects that cannot, or take workers=1"
+                )
+                raise InvalidStudy([{"pointer": "workers", "detail": detail}]) from error
+        return self._sent
 
 
 class _Helper:

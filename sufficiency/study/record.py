@@ -55,6 +55,8 @@ class Record:
         Its values were measured elsewhere.
     planned : int or None
         How many cells there are to be, where it is not every run at every step.
+    design : dict or None
+        Of an adaptive study: how far it has gone, and why it stopped.
     cells : dict
         Results by run and step.
     gaps : dict
@@ -77,6 +79,7 @@ class Record:
     created_at: str = field(default_factory=lambda: now())
     elsewhere: bool = False
     planned: int | None = None
+    design: dict[str, Any] | None = None
     finished_at: str | None = None
     cells: dict[tuple[int, int], CellResult] = field(default_factory=dict)
     gaps: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
@@ -95,6 +98,8 @@ class Record:
     def fraction(self) -> float:
         """How far it is, of the training items over all cells."""
         whole = int(self.spec["runs"]) * sum(self.steps)
+        if self.design is not None:  # what is planned so far
+            return (len(self.cells) + len(self.gaps)) / self.total if self.total else 0.0
         return sum(self.steps[step] for _, step in (*self.cells, *self.gaps)) / whole if whole else 0.0
 
     def complete(self) -> bool:
@@ -212,12 +217,15 @@ class Record:
 
     def _seconds_left(self) -> float | None:
         done = sum(self.steps[step] for _, step in self.cells)
+        if self.design is not None:  # nobody knows yet how far it will go
+            return None
         left = int(self.spec["runs"]) * sum(self.steps) - done - sum(self.steps[step] for _, step in self.gaps)
         return sum(cell.seconds for cell in self.cells.values()) / done * left if done and left else None
 
     def seen(self) -> dict[str, Any]:
         """Return it as the API shows a job."""
-        return {
+        designed = {"design": self.design} if self.design is not None else {}
+        return designed | {
             "id": str(self.id),
             "state": self.state,
             "queued_reason": None,
@@ -273,7 +281,14 @@ class Record:
 
     def ending(self) -> str:
         """Return the line that says how it ended."""
-        told = {"state": self.state, "finished_at": self.finished_at, "error": self.error, "warnings": self.warnings}
+        told: dict[str, Any] = {
+            "state": self.state,
+            "finished_at": self.finished_at,
+            "error": self.error,
+            "warnings": self.warnings,
+        }
+        if self.design is not None:
+            told |= {"design": self.design, "planned": self.planned}
         return json.dumps({"ended": told}, allow_nan=False) + "\n"
 
     @classmethod
@@ -331,9 +346,11 @@ class Record:
         if (ended := entry.get("ended")) is not None:
             self.state, self.finished_at = str(ended["state"]), ended["finished_at"]
             self.error, self.warnings = ended["error"], list(ended["warnings"])
+            if ended.get("design") is not None:
+                self.design, self.planned = ended["design"], ended["planned"]
 
 
-_LATER = ("cells", "gaps", "state", "finished_at", "error", "warnings")
+_LATER = ("cells", "gaps", "state", "finished_at", "error", "warnings", "design")
 _HEADER = [f for name, f in Record.__dataclass_fields__.items() if name not in _LATER]
 
 

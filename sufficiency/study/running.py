@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import torch
 
+from sufficiency.answers.designing import faults_of
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.hope import is_hopeless
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
@@ -23,6 +25,7 @@ from sufficiency.study.keeping import Keeper, keeper
 from sufficiency.study.recipe import Recipe
 from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
+from sufficiency.study.stages import measure_by_stages
 from sufficiency.study.surroundings import unchanged
 from sufficiency.training.build import build
 from sufficiency.training.examining import looked_over
@@ -32,11 +35,12 @@ from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
 from sufficiency.training.schedules import named_steps
 from sufficiency.training.splits import Splits
+from sufficiency.training.study import JobStudy
 
 if TYPE_CHECKING:
     from sufficiency.data.arrays import Task
     from sufficiency.schemas.problems import BadField
-    from sufficiency.schemas.words import DeviceChoice, Protocol, Sampling
+    from sufficiency.schemas.words import DeviceChoice, Plan, Protocol, Sampling
 
 
 def run(
@@ -50,6 +54,9 @@ def run(
     runs: int = 5,
     substeps: int = 10,
     schedule: Any = None,
+    plan: "Plan | None" = None,
+    stop_when: Mapping[str, Any] | None = None,
+    budget: Mapping[str, Any] | None = None,
     protocol: "Protocol" = "independent",
     metrics: Mapping[str, Any] | None = None,
     sampling: "Sampling | None" = None,
@@ -78,8 +85,10 @@ def run(
         ``{"loader": "digits", "params": {"split": "train"}}``.
     reset : str, mapping or callable, optional
         Gives a model fresh parameters; see the guide on plugins.
-    runs, substeps, schedule, protocol, metrics, sampling, seed, device, priority
-        As in a job. A schedule may be an object with ``get_steps(size)``. Nothing waits here: the priority is kept.
+    runs, substeps, schedule, plan, stop_when, budget, protocol, metrics, sampling, seed, device, priority
+        As in a job. With ``stop_when={"target": 0.95, "n": 5000}``, or a `budget`, it measures a run, and then stage by
+        stage the cells by which the answer gains most, until the question is decided. A
+        schedule may be an object with ``get_steps(size)``. Nothing waits here: the priority is kept.
     dataset : str
         What to call the data in results.
     classes : sequence of str, optional
@@ -136,6 +145,9 @@ def run(
             "runs": runs,
             "substeps": substeps,
             "schedule": schedule,
+            "plan": plan,
+            "stop_when": stop_when,
+            "budget": budget,
             "protocol": protocol,
             "metrics": dict(metrics or {}),
             "sampling": sampling,
@@ -184,6 +196,10 @@ def begin(made: Recipe) -> "Begun":
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     made.spec = made.spec.model_copy(update={"device": device, "sampling": made.spec.sampling or NEWEST_SAMPLING})
+    if faults := faults_of(made.spec, steps, metrics):
+        raise InvalidStudy([{"pointer": ".".join(path), "detail": detail} for path, detail in faults])
+    if made.spec.is_adaptive:
+        made.spec = made.spec.model_copy(update={"plan": "adaptive"})
     record = Record(
         id=uuid4(),
         spec=made.spec.model_dump(mode="json"),
@@ -206,6 +222,10 @@ class Begun:
     def __init__(self, made: Recipe, registry: Registry, splits: Splits, record: Record) -> None:
         self._made, self._registry, self._splits = made, registry, splits
         self.record = record
+
+    @cached_property
+    def _study(self) -> JobStudy:
+        return self._made.study(self._registry, self._splits)
 
     def go_on(self, earlier: Record, source: str) -> None:
         """Take over what an earlier run of the same study has measured.
@@ -275,13 +295,18 @@ class Begun:
             for run in range(spec.runs)
             for step, n in enumerate(record.steps)
         ]
-        if all(cell.done for cell in cells):
-            return
-        if workers == 1:
-            study = self._made.study(self._registry, self._splits)
-            run_cells(self._made.unit(cells, record.device), study, recorder)
-            return
-        processes.measure(self._made, record.device, list(_tasks(spec, cells)), workers, recorder)
+        with processes.Crew(self._made, record.device, workers) as crew:
+
+            def measure(chosen: list[UnitCell]) -> None:
+                if workers > 1:
+                    crew.measure(list(_tasks(spec, chosen)), recorder)
+                else:
+                    run_cells(self._made.unit(chosen, record.device), self._study, recorder)
+
+            if spec.is_adaptive:
+                measure_by_stages(spec, record, measure)
+            elif not all(cell.done for cell in cells):
+                measure(cells)
 
 
 class _Recorder:

@@ -1,8 +1,7 @@
 """Keys: made, taken, rotated, revoked; and who is let in without one."""
 
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,14 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from app.access.door import BadKeyFile
+from app.access.credentials import BadKeyFile
 from app.access.exposure import why_exposed
 from app.access.keys import hash_of, new_secret
+from app.commands import serve, standalone
 from app.db.tables import ApiKey
 from app.main import create_app
 from app.settings import Settings
+from sufficiency.exits import MISUSED, CommandError
 from tests.access.conftest import Guarded
 from tests.support.service import TestClient, problem
 
@@ -173,22 +174,35 @@ def test_without_keys_it_does_not_listen_where_others_reach_it(host: str) -> Non
         assert why_exposed("open", own) is None
 
 
-@pytest.mark.parametrize("command", ["serve", "standalone"])
-def test_a_command_that_would_be_open_to_others_ends(command: str, tmp_path: Path) -> None:
-    program = [sys.executable, "-P", "-m", "app", command, "--host", "0.0.0.0"]
-    ended = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert ended.returncode == 2
-    for words in ("asks nobody for a key", "SUFFICIENCY_ACCESS=keys", "SUFFICIENCY_BOOTSTRAP_KEY_FILE"):
-        assert words in ended.stderr
+@pytest.mark.parametrize("command", [serve, standalone], ids=["serve", "standalone"])
+def test_a_command_that_would_be_open_to_others_ends(command: Callable[..., None]) -> None:
+    with pytest.raises(CommandError, match="asks nobody for a key") as ended:
+        command(host="0.0.0.0")
+    assert ended.value.code == MISUSED
+    for words in ("SUFFICIENCY_ACCESS=keys", "SUFFICIENCY_BOOTSTRAP_KEY_FILE"):
+        assert words in ended.value.do
 
 
 def test_an_open_service_answers_no_address_that_others_reach(settings: Settings) -> None:
-    app = create_app(settings)
-    with TestClient(app, base_url="http://10.0.0.5:8000", raise_server_exceptions=False) as client:
+    afar = TestClient(create_app(settings), base_url="http://10.0.0.5:8000", raise_server_exceptions=False)
+    with afar as client:
         assert "on loopback alone" in problem(client.get("/jobs"), 401, "open_to_loopback_only")["detail"]
         assert client.get("/livez").status_code == 200
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8000") as client:
         assert client.get("/jobs").status_code == 200
+
+
+def test_what_is_carried_out_counts_not_what_the_door_took_it_for(guarded: Guarded) -> None:
+    app: Any = guarded.service.client.app
+    key = guarded.key("write")["key"]
+    app.add_api_route("/added", lambda: {"secret": 1}, methods=["GET"], name="metrics")
+    problem(guarded.ask(key, "GET", "/added"), 403, "service_only")
+    assert guarded.ask(guarded.bootstrap, "GET", "/added").json() == {"secret": 1}
+    mounted = TestClient(app, root_path="/behind", raise_server_exceptions=False)
+    headers = {"Authorization": f"Bearer {key}"}
+    problem(mounted.get("/behind/metrics", headers=headers), 403, "service_only")
+    problem(mounted.get("/metrics", headers=headers), 403, "service_only")
+    assert mounted.get("/behind/jobs", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("content", [None, "", "short", "suf_short", "x" * 50])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.access.conftest import Guarded
 from tests.support.service import problem
@@ -12,6 +13,13 @@ SMALL = {
     "train": {"loader": "npz", "params": {"path": "other.npz"}},
     "test": {"loader": "npz", "params": {"path": "other.npz"}},
 }
+# Of a job that is gone
+A_FORECAST = """
+INSERT INTO forecast (project_id, study_id, dataset, model, metric, class_index, direction, n, n_observed, value, lower,
+    upper, method_version)
+SELECT id, uuidv7(), 'small', 'mlp', 'Accuracy', -1, 'maximize', 200, 100, 0.8, '{0.7,0.7,0.7}', '{0.9,0.9,0.9}', 1
+FROM project WHERE name = 'other'
+"""
 HOOK = {"url": "https://hooks.example.org/mine", "events": ["job.queued", "job.cancelled"]}
 
 
@@ -32,17 +40,11 @@ def test_names_keys_and_addresses_are_each_project_s_own(guarded: Guarded, keys:
     assert guarded.ask(other, "DELETE", "/datasets/small").status_code == 204
     assert guarded.ask(own, "GET", "/datasets/small").status_code == 200
     assert {guarded.ask(key, "POST", "/webhooks", json=HOOK).status_code for key in (own, other)} == {201}
-    measured = {
-        "dataset": "elsewhere",
-        "model": {"name": "m"},
-        "training": {"name": "t"},
-        "evaluation": {"name": "e"},
-        "metrics": {"Accuracy": {"direction": "maximize"}},
-        "measured": {"values": [{"n": n, "metric": "Accuracy", "value": 1 - 1 / n} for n in (10, 20, 40)]},
-    }
+    values = [{"n": n, "metric": "Accuracy", "value": 1 - 1 / n} for n in (10, 20, 40)]
+    measured = {"measured": {"dataset": "elsewhere", "values": values}}
     headers = {"Idempotency-Key": "once"}
     first = guarded.ask(own, "POST", "/jobs", json=measured, headers=headers)
-    second = guarded.ask(other, "POST", "/jobs", json={**measured, "seed": 5}, headers=headers)
+    second = guarded.ask(other, "POST", "/jobs", json={**measured, "labels": {"a": "b"}}, headers=headers)
     assert (first.status_code, second.status_code) == (201, 201), (first.text, second.text)
     assert guarded.ask(own, "POST", "/jobs", json=measured, headers=headers).json()["id"] == first.json()["id"]
 
@@ -87,6 +89,10 @@ def test_a_project_goes_once_nothing_is_left_in_it(guarded: Guarded, keys: dict[
     assert "1 dataset;" in left["detail"]
     problem(guarded.ask(guarded.bootstrap, "DELETE", "/projects/default"), 409, "project_not_empty")
     assert guarded.ask(keys["other"], "DELETE", "/datasets/small").status_code == 204
+    with guarded.service.database.transaction() as session:
+        session.execute(text(A_FORECAST))
+    for key, told in ((keys["default"], 0), (keys["other"], 1)):
+        assert len(guarded.ask(key, "GET", "/forecasts").json()["items"]) == told
     assert guarded.ask(guarded.bootstrap, "DELETE", "/projects/other").status_code == 204
     problem(guarded.ask(keys["other"], "GET", "/jobs"), 401, "unauthenticated")
     problem(guarded.ask(guarded.bootstrap, "POST", "/projects", json={"name": "default"}), 409, "project_exists")
@@ -103,3 +109,12 @@ def test_members_are_written_down(guarded: Guarded, keys: dict[str, str]) -> Non
     assert guarded.ask(guarded.bootstrap, "DELETE", "/members/ada@example.org", "other").status_code == 204
     gone = guarded.ask(guarded.bootstrap, "DELETE", "/members/ada@example.org", "other")
     problem(gone, 404, "member_not_found")
+
+
+def test_a_priority_above_four_takes_an_admin_of_the_project(guarded: Guarded) -> None:
+    write, admin = (guarded.key(scope)["key"] for scope in ("write", "admin"))
+    urgent = guarded.service.spec(priority=5)
+    said = problem(guarded.ask(write, "POST", "/jobs", json=urgent), 422, "invalid_job")
+    assert said["errors"] == [{"pointer": "#/priority", "detail": "5 takes scope admin; with write it is at most 4"}]
+    assert guarded.ask(write, "POST", "/jobs", json={**urgent, "priority": 4}).status_code == 201
+    assert guarded.ask(admin, "POST", "/jobs", json=urgent).status_code == 201

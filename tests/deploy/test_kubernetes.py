@@ -73,7 +73,8 @@ def test_names_refer_to_what_is_there() -> None:
             assert selector.get("matchLabels", selector) == api["spec"]["selector"]["matchLabels"]
     text = MANIFEST.read_text()
     told = set(re.findall(r"--from-literal=([a-z-]+)=", text))
-    assert set(re.findall(r"\bname: sufficiency,? *\n? *key: ([a-z-]+)", text)) == told
+    mounted = set(re.findall(r"\bsecretName: sufficiency\n *items: \[\{key: ([a-z-]+)", text))
+    assert set(re.findall(r"\bname: sufficiency,? *\n? *key: ([a-z-]+)", text)) | mounted == told
 
 
 def test_scaled_deployments_leave_their_replicas_to_keda() -> None:

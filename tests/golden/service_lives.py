@@ -37,7 +37,8 @@ class Life:
 
     def ask(self, what: str, body: Any = None, **headers: str) -> None:
         """Ask for a change: cancel, retry, extend."""
-        answer = self.service.http.post(f"/jobs/{self.job_id}/{what}", json=body, headers=headers)
+        declared = {"Content-Type": "application/json", **headers}
+        answer = self.service.http.post(f"/jobs/{self.job_id}/{what}", json=body, headers=declared)
         assert answer.is_success, answer.text
         self.asked.append([what, answer.status_code, answer.json()["state"], answer.json()["progress"]])
 

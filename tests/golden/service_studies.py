@@ -189,7 +189,8 @@ class Service:
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """Ask for a change that is made, under an idempotency key if one is given."""
-        answer = self.http.post(path, json=body, headers={"Idempotency-Key": key} if key else None)
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        answer = self.http.post(path, json=body, headers=headers)
         assert answer.is_success, answer.text
         return answer.json()
 

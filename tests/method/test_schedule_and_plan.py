@@ -41,14 +41,22 @@ def test_steps_that_cannot_be_measured_are_named(steps: list[int], index: int | 
 
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=20, unique=True), st.integers(1, 20))
-def test_units_cover_each_cell_once_longest_first(steps: list[int], runs: int) -> None:
+def test_units_cover_each_cell_once_run_by_run(steps: list[int], runs: int) -> None:
     units = plan_units(sorted(steps), runs, "independent")
-    cells = [(cell.run, cell.step) for unit in units for cell in unit]
-    assert sorted(cells) == [(run, step) for run in range(runs) for step in range(len(steps))]
-    sizes = [cell.n for unit in units for cell in unit]
-    assert sizes == sorted(sizes, reverse=True)
-    total = sum(sizes)
-    assert all(len(unit) == 1 or work(unit) <= total / 100 for unit in units)
+    cells = [cell for unit in units for cell in unit]
+    places = [(cell.run, cell.step) for cell in cells]
+    assert sorted(places) == [(run, step) for run in range(runs) for step in range(len(steps))]
+    assert [run for run, _ in places] == sorted(run for run, _ in places)
+    opening, rest = cells[: min(3, len(steps))], cells[3:]
+    assert [cell.n for cell in opening] == sorted(steps)[:3], "what a fit needs, at the least cost"
+    for run in range(runs):
+        sizes = [cell.n for cell in rest if cell.run == run]
+        assert sizes == sorted(sizes, reverse=True)
+    assert all(len(unit) == 1 or work(unit) <= work(cells) / 100 for unit in units)
+
+
+def test_runs_smaller_than_a_unit_are_put_together() -> None:
+    assert len(plan_units([10, 20, 40], 10_000, "independent")) <= 110
 
 
 def test_a_run_of_the_dataeval_protocol_is_one_sequence() -> None:

@@ -68,3 +68,15 @@ def test_what_nobody_chose_follows_the_dataset_and_what_somebody_chose_stays(pag
     expect(page.locator("aside")).to_contain_text("Cells")
     assert chosen(page) == ["mlp", "sgd-classifier", "classification"]
     expect(option).to_have_text("sgd-classifier")
+
+
+def test_with_a_question_the_plan_says_what_the_first_stage_takes(page: Any, stocked: Live) -> None:
+    page.goto(f"{stocked.url}/#/new?dataset=classification")
+    expect(page.locator("aside")).to_contain_text("Cells")
+    page.get_by_text("Stop when the answer is good enough").click()
+    page.get_by_label("Target", exact=True).fill("2")
+    expect(page.locator("form")).to_contain_text("is outside what the metric can take")
+    page.get_by_label("Target", exact=True).fill("0.9")
+    expect(page.locator("aside")).to_contain_text("a run, by which the rest is chosen")
+    page.get_by_label("Budget", exact=True).fill("1")
+    expect(page.locator("form")).to_contain_text("the first stage, a run, takes")

@@ -110,7 +110,7 @@ def test_a_cell_that_kills_its_trainers_is_left_out_of_a_job_that_measures(datab
     for number in range(3):
         claimed = take(database, job_id, worker_id)
         assert claimed is not None
-        assert [cell.n for cell in claimed.cells] == [40]
+        assert [cell.n for cell in claimed.cells] == [20]
         error = {**KILLED, "where": {**claimed.cells[0].place, "phase": "cell"}}
         with database.transaction() as session:
             surrender_unit(session, claimed.unit_id, claimed.attempt, error, counts=True)

@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, select, text, update
 
+from app.access.projects import add as add_project
 from app.db.engine import DATABASE_AWAY, Database
-from app.db.tables import Event, Job, Unit, Worker
+from app.db.tables import Event, Job, Share, Unit, Worker
 from app.jobs.ending import cancel
 from app.jobs.lifecycle import lock_job
 from app.jobs.reopening import retry
+from app.jobs.turns import arrive
 from app.settings import Settings
 from app.units.lease import ClaimedUnit, claim_next, surrender_unit
 from tests.support.jobs import NEEDED, OFFERED, add_job, add_worker, take, units, work_through
@@ -37,22 +39,125 @@ def on_gpu(database: Database, job_id: UUID) -> None:
         session.execute(update(Job).where(Job.id == job_id).values(device="cuda"))
 
 
-def test_the_urgent_first_then_who_waits_longest_then_the_largest(
+def jobs_claimed(database: Database, worker_id: UUID, most: int = 1000) -> list[UUID]:
+    taken: list[UUID] = []
+    while len(taken) < most and (claimed := claim(database, worker_id)) is not None:
+        taken.append(claimed.job_id)
+    return taken
+
+
+def test_the_urgent_first_and_those_of_one_priority_in_turn(
     database: Database, worker_id: UUID, settings: Settings
 ) -> None:
     first, second, urgent = add_job(database), add_job(database), add_job(database, priority=3)
     with database.transaction() as session:  # who is taken up again goes behind who waits
         cancel(session, first)
         retry(session, first, settings)
-    expected = [*units(database, urgent), *units(database, second), *units(database, first)]
-    taken: list[UUID] = []
-    while (claimed := claim(database, worker_id)) is not None:
-        taken.append(claimed.unit_id)
-    assert taken == expected
+    assert jobs_claimed(database, worker_id) == [urgent] * 6 + [second, first] * 6
+
+
+def test_who_comes_late_is_served_next_and_has_no_credit_for_the_time_before(
+    database: Database, worker_id: UUID
+) -> None:
+    large = add_job(database, runs=20)
+    assert jobs_claimed(database, worker_id, 30) == [large] * 30
+    small = add_job(database)
+    assert jobs_claimed(database, worker_id, 6) == [small, large] * 3
+
+
+def timed(database: Database, claimed: ClaimedUnit, seconds: float) -> None:
+    """Have a unit measured, as if that had taken so many seconds."""
+    with database.transaction() as session:
+        session.execute(
+            update(Unit)
+            .where(Unit.id == claimed.unit_id)
+            .values(claimed_at=text("clock_timestamp() - make_interval(secs => :s)").bindparams(s=seconds))
+        )
+    work_through(database, claimed)
+
+
+def test_jobs_share_the_time_of_the_slots_and_not_their_number_of_units(database: Database, worker_id: UUID) -> None:
+    slow, quick = (add_job(database, runs=20, steps=(10, 11, 12)) for _ in range(2))
+    held = dict.fromkeys((slow, quick), 0.0)
+    for _ in range(44):
+        claimed = claim(database, worker_id)
+        assert claimed is not None
+        seconds = 10.0 if claimed.job_id == slow else 1.0
+        held[claimed.job_id] += seconds
+        timed(database, claimed, seconds)
+    assert held[slow] == pytest.approx(held[quick], abs=15)
+
+
+def given_to(database: Database, name: str, *jobs: UUID, weight: float = 1.0) -> None:
+    """Make a project that jobs are of, as if they had been submitted to it."""
+    with database.transaction() as session:
+        project = add_project(session, name, "")
+        for job_id in jobs:
+            job = session.get_one(Job, job_id)
+            job.project_id, job.turn = project.id, 0.0
+            session.flush()
+            arrive(session, job)
+        session.execute(update(Share).where(Share.project_id == project.id).values(weight=weight))
+
+
+@pytest.mark.parametrize(("weight", "most"), [(1.0, 10), (3.0, 15), (0.25, 4)], ids=["even", "three", "a quarter"])
+def test_projects_share_by_their_weight_however_many_jobs_they_have(
+    database: Database, worker_id: UUID, weight: float, most: int
+) -> None:
+    many = [add_job(database, runs=10, priority=priority) for priority in (0, 9, 9)]
+    one = add_job(database, runs=20)
+    given_to(database, "other", one, weight=weight)
+    taken = jobs_claimed(database, worker_id, 20)
+    assert taken.count(one) == pytest.approx(most, abs=1)
+    assert set(taken) - {one} <= set(many[1:]), "a priority is among the jobs of a project"
+
+
+def test_a_project_that_comes_late_has_no_credit_for_the_time_before(database: Database, worker_id: UUID) -> None:
+    large = add_job(database, runs=30)
+    assert jobs_claimed(database, worker_id, 40) == [large] * 40
+    late = add_job(database, runs=30)
+    given_to(database, "late", late)
+    assert jobs_claimed(database, worker_id, 10).count(late) == pytest.approx(5, abs=1)
+
+
+def test_a_straggler_costs_its_job_no_other_slots(database: Database, worker_id: UUID) -> None:
+    lame, other = (add_job(database, runs=30, steps=(10, 11, 12)) for _ in range(2))
+    stuck = claim(database, worker_id)
+    assert stuck is not None
+    assert stuck.job_id == lame
+    for _ in range(10):
+        claimed = claim(database, worker_id)
+        assert claimed is not None
+        timed(database, claimed, 100.0)
+    timed(database, stuck, 36_000.0)
+    after = jobs_claimed(database, worker_id, 10)
+    assert lame in after, "ten hours of one unit are not to be paid back"
+    assert other in after
+
+
+def test_a_job_goes_run_by_run_until_its_largest_unit_would_be_the_last_to_end(
+    database: Database, worker_id: UUID
+) -> None:
+    job_id = add_job(database, runs=3, steps=(10, 12, 14, 16, 100))
+
+    def next_cell() -> tuple[int, int]:
+        claimed = take(database, job_id, worker_id)
+        assert claimed is not None
+        [cell] = claimed.cells
+        timed(database, claimed, 1.0)
+        return cell.run, cell.n
+
+    alone = [next_cell() for _ in range(15)]
+    assert alone[:5] == [(0, 10), (0, 12), (0, 14), (0, 100), (0, 16)]
+    assert alone[5:] == [(run, n) for run in (1, 2) for n in (100, 16, 14, 12, 10)]
+    job_id = add_job(database, runs=3, steps=(10, 12, 14, 16, 100))
+    first = [take(database, job_id, worker_id) for _ in range(6)]  # six slots: more than can be kept busy beside 100
+    sizes = [cell.n for claimed in first if claimed is not None for cell in claimed.cells]
+    assert sizes == [10, 12, 14, 100, 100, 100]
 
 
 def test_a_unit_that_must_wait_is_passed_over_and_comes_back_in_its_place(database: Database, worker_id: UUID) -> None:
-    first, second = add_job(database), add_job(database)
+    first, second = add_job(database, priority=1), add_job(database)
     there = units(database, first)
     claimed = claim(database, worker_id)
     assert claimed is not None
@@ -239,7 +344,7 @@ def test_the_next_unit_is_found_by_an_index_behind_a_hundred_thousand(database: 
             lambda _connection, _cursor, statement, parameters, *_: statements.append((statement, parameters)),
         )
         assert claim_next(session, worker_id, ["cpu"], 30) is not None
-        asked, given = next(one for one in statements if "queue (device)" in one[0])
+        asked, given = next(one for one in statements if "FROM share CROSS JOIN" in one[0])
         plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {asked}", given).scalar()
     [whole] = plan  # type: ignore[misc]
     assert {"ix_job_turn", "ix_unit_turn"} <= set(re.findall("ix_\\w+", str(whole)))

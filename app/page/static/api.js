@@ -50,7 +50,8 @@ async function send(method, path, { body, query, signal, headers } = {}) {
     answer = await fetch(url, {
       method,
       signal,
-      headers: { Accept: "application/json", ...(method === "GET" ? {} : { "Content-Type": "application/json" }), ...headers },
+      // A header that no foreign page can send: without it a cookie changes nothing.
+      headers: { Accept: "application/json", "Sufficiency-Page": "1", ...(method === "GET" ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
@@ -82,6 +83,10 @@ export async function get(path, query, signal) {
 
 export async function post(path, body, options = {}) {
   return read(await send("POST", path, { body, ...options }));
+}
+
+export async function put(path, body) {
+  return read(await send("PUT", path, { body }));
 }
 
 export async function patch(path, body) {

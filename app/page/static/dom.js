@@ -28,6 +28,7 @@ export function replace(node, ...children) {
 
 // Words and numbers, by the rules of the command line: sufficiency/schemas/text.py has the same.
 
+export const STOPPED = { decided: "the question is decided", budget: "the budget pays for no further cell", grid: "every run is measured at every step" };
 export const WORTH = { yes: "more data is worth it", no: "more data is hardly worth it", unclear: "whether more data is worth it cannot be told yet" };
 export const STATUS = { reached: "measured", unreachable: "out of reach", undetermined: "cannot be told" };
 

@@ -13,6 +13,8 @@ const VIEWS = [
   [/^\/record$/, "record", "Record"],
   [/^\/workers$/, "workers", "Workers"],
   [/^\/webhooks$/, "webhooks", "Webhooks"],
+  [/^\/access$/, "access", "Access"],
+  [/^\/sign-in$/, "sign-in", "Sign in"],
 ];
 const main = document.getElementById("main");
 let running = null;
@@ -43,6 +45,10 @@ async function show() {
     if (!signal.aborted && holder.parentNode !== main) replace(main, holder);
   } catch (error) {
     if (signal.aborted) return;
+    if (error instanceof Problem && error.status === 401) {
+      location.replace(`#/sign-in?${new URLSearchParams({ to: location.hash })}`);
+      return;
+    }
     replace(main, h("h1", null, title), problemBox(error instanceof Problem ? error : new Problem(0, { detail: `${error}` })));
     if (!(error instanceof Problem)) throw error;
   }
@@ -84,6 +90,17 @@ window.addEventListener("hashchange", () => {
     window.scrollTo(0, 0);
   });
 });
+// Whoever is asked who it is gets a way to that; an open service asks nobody.
+async function nameCaller() {
+  const session = await get("/session", {}, new AbortController().signal);
+  const who = document.getElementById("who");
+  who.hidden = session.open;
+  replace(who, session.signed_in ? [h("span", { class: "away" }, "Access: "), session.project ?? "Access"] : "Sign in");
+  who.href = session.signed_in ? "#/access" : "#/sign-in";
+}
+
 nameTheme();
+nameCaller().catch(() => {});
+document.addEventListener("signed", () => nameCaller().catch(() => {}));
 get("/version", {}, new AbortController().signal).then(({ version }) => replace(document.getElementById("version"), `Sufficiency ${version}`), () => {});
 show();

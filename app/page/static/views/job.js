@@ -1,7 +1,7 @@
 // One job: its state, what can be done with it, its progress, and what it has measured.
 
 import { follow, get, getAll, pause, post, remove } from "../api.js";
-import { badge, count, duration, ENDED, h, plural, problemBox, replace, time } from "../dom.js";
+import { badge, count, duration, ENDED, h, percent, plural, problemBox, replace, sentenceCase, STOPPED, time } from "../dom.js";
 import { CellGrid } from "./job/cells.js";
 import { extendForm } from "./job/extend.js";
 import { output } from "./job/output.js";
@@ -106,7 +106,8 @@ export async function view({ holder, signal, params, query, attach }) {
     return made;
   }
 
-  holder.append(extension, progress, results, output(() => job, signal));
+  const designed = h("p", { class: "note", role: "status", "aria-label": "Design" });
+  holder.append(extension, designed, progress, results, output(() => job, signal));
   const bar = h("span");
   const said = h("p", { class: "muted", role: "status" });
   replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, grid.node);
@@ -117,6 +118,21 @@ export async function view({ holder, signal, params, query, attach }) {
     bar.style.transform = `scaleX(${fraction})`;
     replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured${lost ? `, ${count(lost)} not measurable` : ""}, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
     grid.plan(job.spec.runs, job.steps ?? []);
+    drawDesign();
+  }
+
+  // Of an adaptive job: how its question stands, and why it stopped.
+  function drawDesign() {
+    const told = job.design;
+    designed.hidden = !told;
+    if (!told) return;
+    const cost = `${count(Math.round(told.spent))} of ${count(Math.round(told.grid))} ${told.unit === "sgd_steps" ? "SGD steps" : "training items"}`;
+    replace(
+      designed,
+      h("strong", null, told.stopped ? `${sentenceCase(STOPPED[told.stopped] ?? told.stopped)}. ` : `Stage ${told.stages}. `),
+      told.detail,
+      h("span", { class: "muted" }, ` ${cost}${told.stopped ? `, ${percent(told.saved)} saved` : ""}.`),
+    );
   }
 
   let following = false;
@@ -144,6 +160,10 @@ export async function view({ holder, signal, params, query, attach }) {
           job.progress.cells_total = event.data.cells_total;
           job.progress.fraction = event.data.work_total ? event.data.work_done / event.data.work_total : 0;
           drawProgress();
+        }
+        if (event.type === "design") {
+          job.design = event.data;
+          drawDesign();
         }
         stale = true;
       }, signal);

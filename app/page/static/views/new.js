@@ -33,6 +33,17 @@ export async function view({ holder, signal, query, attach }) {
     priority: field("priority", { type: "integer", minimum: 0, maximum: 9, default: 0, description: "9 is served first." }, { value: like.priority, label: "Priority" }),
     labels: field("labels", { type: "array", items: { type: "string" }, default: [], description: "name:value, separated by commas." }, { value: Object.entries(like.labels ?? {}).map(([k, v]) => `${k}:${v}`), label: "Labels" }),
   };
+  // The question that the job is to answer: with one it measures no more than that takes.
+  const maybe = (type, description, more = {}) => ({ anyOf: [{ type, ...more }, { type: "null" }], default: null, description });
+  const before = like.stop_when ?? {};
+  const question = {
+    target: field("target", maybe("number", "Stop when it is decided whether the metric gets this good."), { value: before.target, label: "Target" }),
+    width: field("width", maybe("number", "Stop when the 95 % interval is narrower than this."), { value: before.width, label: "Width" }),
+    verdict: field("verdict", { type: "boolean", default: false, description: "Stop when it is told whether more data is worth it." }, { value: before.verdict, label: "Verdict" }),
+    n: field("n", maybe("integer", "The training-set size in question; none: four times the largest step.", { minimum: 1 }), { value: before.n, label: "At size" }),
+    metric: field("metric", maybe("string", "none: Accuracy, or the first metric with one value."), { value: before.metric, label: "Metric" }),
+  };
+  const steps = field("budget", maybe("integer", "At most so many SGD steps over all cells.", { minimum: 1 }), { value: like.budget?.sgd_steps, label: "Budget" });
   const sizes = like.schedule && !Array.isArray(like.schedule) ? like.schedule : undefined;
 
   // What nobody has chosen by hand follows the dataset, so that the form begins with a job that runs.
@@ -58,12 +69,18 @@ export async function view({ holder, signal, query, attach }) {
       if (value === undefined) continue;
       made[name] = name === "labels" ? Object.fromEntries(value.map((text) => [text.split(":")[0], text.split(":").slice(1).join(":")])) : value;
     }
+    const stop = Object.fromEntries(Object.entries(question).map(([name, one]) => [name, one.read()]).filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false));
+    if (Object.keys(stop).length) made.stop_when = stop;
+    const most = steps.read();
+    if (most !== undefined && most !== null) made.budget = { sgd_steps: most };
     return made;
   }
 
   const places = { model, training, evaluation, reset };
   function place([first, ...rest]) {
     if (places[first]) return places[first].place(rest);
+    if (first === "stop_when") return question[rest[0]] ?? question.target;
+    if (first === "budget") return steps;
     return first === "dataset" ? dataset : numbers[first];
   }
 
@@ -144,6 +161,7 @@ export async function view({ holder, signal, query, attach }) {
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "What is trained"), model.node, h("hr"), training.node),
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "On what, and how it is judged"), dataset.node, h("hr"), evaluation.node),
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "How it is measured"), h("div", { class: "fields" }, [numbers.runs, numbers.substeps, numbers.seed, numbers.labels].map((one) => one.node)),
+        h("details", { open: Boolean(like.stop_when || like.budget) }, h("summary", null, "Stop when the answer is good enough"), h("div", { class: "fields" }, [...Object.values(question), steps].map((one) => one.node))),
         h("details", null, h("summary", null, "More"), h("div", { class: "stack" }, h("div", { class: "fields" }, [numbers.schedule, numbers.protocol, numbers.device, numbers.priority].map((one) => one.node)), reset.node))),
     ),
     h("aside", { class: "panel stack", "aria-label": "Plan" }, h("h2", null, "Plan"), plan, submit, failed),
@@ -169,6 +187,7 @@ function planned(plan) {
     plan.sgd_steps !== null && ["SGD steps", count(plan.sgd_steps)],
     plan.training_items !== null && ["Items trained on", `${count(plan.training_items)} an epoch, over all cells`],
     ["Time", plan.estimated_slot_seconds === null ? "not known before a first job like it" : `about ${duration(plan.estimated_slot_seconds)} of one slot`],
+    plan.design && ["First stage", `${count(plan.design.spent)} of at most ${count(plan.design.grid)} ${plan.design.unit === "sgd_steps" ? "SGD steps" : "training items"}: a run, by which the rest is chosen`],
     ["Device", plan.device],
   ].filter(Boolean);
   return [
