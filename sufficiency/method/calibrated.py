@@ -323,7 +323,7 @@ def _straight_on(at: Array) -> Array:
     return np.concatenate([at, at[-1] + rate * _BEYOND])
 
 
-def single_scatter(seen: Observed, mixture: Mixture, offset: float, *, of_class: bool) -> Array:
+def single_scatter(seen: Observed, mixture: Mixture, offset: float = 0.0, *, of_class: bool = False) -> Array:
     """Return the standard deviation of one run at each step, shape (K,), where no step has two of them.
 
     One run shows no scatter of its own. What stands for it is a share of the law's misfit at the last step, or of what
