@@ -42,7 +42,7 @@ def _last(session: Session, job_id: UUID, tail: int) -> list[OutputPiece]:
     found: list[OutputPiece] = []
     # A piece has a line at least.
     newest = select(JobLog).where(JobLog.job_id == job_id).order_by(JobLog.seq.desc()).limit(tail)
-    for row in session.scalars(newest.execution_options(yield_per=50)):
+    for row in session.scalars(newest):
         lines = row.text.split("\n")[-tail:]
         found.append(_piece(row, "\n".join(lines)))
         tail -= len(lines)

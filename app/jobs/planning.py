@@ -65,6 +65,7 @@ def add_cells(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
     """
     units = new_units(session, job, spec, steps)
     job.spec = spec.model_dump(mode="json")
+    job.design = None  # from here on it is every run at every step
     ids = _write(session, job, list(steps), units)
     if spec.protocol == "dataeval":
         # A run is one sequence: who measures its new steps must go through those of before again.

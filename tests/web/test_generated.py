@@ -26,7 +26,7 @@ from tests.support.service import PLUGINS, Service
 
 # What a deletion takes away is not to be asked for by all others; a stream of events ends with its job alone.
 DELETIONS = ("delete_job", "delete_dataset", "delete_webhook")
-STREAMS = ("follow_job",)
+STREAMS = ("follow_job", "follow_job_logs")
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
