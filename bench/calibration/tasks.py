@@ -197,17 +197,17 @@ class Studies:
 
     Parameters
     ----------
-    files : sequence of Path
+    files : Path or sequence of Path
     apart : bool
         Those for the final score; else what may be learned from, and that is nothing of a dataset of which the quick
         studies are kept apart.
     """
 
-    def __init__(self, files: Sequence[Path], *, apart: bool) -> None:
+    def __init__(self, files: Path | Sequence[Path], *, apart: bool) -> None:
         self.curves: list[Curve] = []
         # By study, the accuracy on all data that a tiny test split was drawn from, and the items of the split.
         self.population: dict[str, tuple[Array, int]] = {}
-        for file in files:
+        for file in [files] if isinstance(files, Path) else files:
             z = np.load(file)
             names = z["studies"].tolist()
             groups = [group_of(name.split("/")[0]) for name in names]
