@@ -85,7 +85,7 @@ def test_two_hundred_histories(playground: World) -> None:
     for seed in range(10):
         ends += judged(playground, seed, 20)
     assert ends.total() == 200
-    assert min(ends[state] for state in ("completed", "failed", "cancelled")) >= 3, ends
+    assert min(ends[state] for state in ("completed", "failed", "cancelled")) >= 1, ends
 
 
 @pytest.mark.slow
