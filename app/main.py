@@ -29,7 +29,18 @@ from app.page.routes import router as page_router
 from app.queue.celery import make_celery
 from app.queue.feed import Feed
 from app.queue.relay import Relay
-from app.results import asked, cells, compared, decided, exported, foreseen, measured, pictured, reported
+from app.results import (
+    asked,
+    cells,
+    compared,
+    decided,
+    exported,
+    foreseen,
+    measured,
+    pictured,
+    refitted,
+    reported,
+)
 from app.results.kept import KeptAnswers
 from app.results.versions import Versions
 from app.settings import Settings, get_settings
@@ -94,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics.register(
         WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
     )
-    asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen)
+    asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen, refitted)
     results = (part.router for part in asked_for)
     slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router, sign_in_router)
     routers = (*slices, page_router, health.router, version.router)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sufficiency.client.replies import Reply
     from sufficiency.data.paths import resolve_inside
     from sufficiency.plugins.estimators import EstimatorModel
+    from sufficiency.schemas.estimate import Measured
     from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
     from sufficiency.study.errors import Interrupted, InvalidStudy, StudyError, StudyFailed
     from sufficiency.study.fitting import fit
@@ -40,6 +41,7 @@ _HOMES = {
     "Job": "client.job",
     "JobEvent": "client.events",
     "JobSpec": "schemas.spec",
+    "Measured": "schemas.estimate",
     "MetricSpec": "schemas.spec",
     "PluginRef": "schemas.spec",
     "Reply": "client.replies",
@@ -70,6 +72,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobSpec",
+    "Measured",
     "MetricSpec",
     "PluginRef",
     "Reply",

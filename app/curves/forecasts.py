@@ -14,9 +14,7 @@ from app.db.tables import Forecast, Job
 from sufficiency.answers.errors import TooLittleMeasured
 from sufficiency.answers.forecasts import LEVELS
 from sufficiency.method.measurements import Reading, key
-from sufficiency.method.methods import METHOD_VERSIONS
 from sufficiency.method.projection import project
-from sufficiency.schemas.words import DEFAULT_METHOD
 
 
 def foresee(session: Session, job: Job, sizes: Iterable[int]) -> None:
@@ -52,7 +50,7 @@ def foresee(session: Session, job: Job, sizes: Iterable[int]) -> None:
                     "value": bounds[0].value,
                     "lower": [point.lower for point in bounds],
                     "upper": [point.upper for point in bounds],
-                    "method_version": METHOD_VERSIONS[DEFAULT_METHOD],
+                    "method_version": fitted.method_version,
                 }
             )
     if rows:

@@ -15,7 +15,8 @@ from app.curves.series import gaps_of, load_series, study_of
 from app.curves.values import value_warnings
 from app.curves.versions import version_of
 from app.db.engine import reads_no_more
-from app.db.tables import Curve, Job
+from app.db.tables import Curve, EarlierCurve, Job
+from sufficiency.answers.errors import BadQuestion
 from sufficiency.answers.study import (
     FittedCurve,
     FittedStudy,
@@ -25,6 +26,7 @@ from sufficiency.answers.study import (
     flags_of,
     largest_size,
     of_one_learner,
+    with_split_noise,
 )
 from sufficiency.answers.values import spread_of
 from sufficiency.method.backtest import Backtest, backtest
@@ -87,7 +89,7 @@ def store_curves(session: Session, job: Job) -> None:
     study = study_of(session, job)
     measured = load_series(session, job)
     rows, readings = [], []
-    for series in (of_one_learner(study, whole) for whole in measured):
+    for series in (of_one_learner(study, with_split_noise(study, whole)) for whole in measured):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():
@@ -126,12 +128,43 @@ def store_curves(session: Session, job: Job) -> None:
     )
 
 
+def refit(session: Session, job: Job) -> dict[Method, int]:
+    """Fit a completed job's curves anew by the present versions of the methods; return those it went by until now.
+
+    What it went by is kept beside, to be asked for by its version.
+    """
+    before = versions_of(session, job)
+    kept = select(
+        Curve.job_id,
+        Curve.metric,
+        Curve.class_index,
+        Curve.method,
+        Curve.method_version,
+        Curve.fit,
+        Curve.backtest,
+        Curve.created_at,
+    ).where(Curve.job_id == job.id, Curve.backtest.is_not(None))
+    columns = [column.name for column in EarlierCurve.__table__.columns]
+    session.execute(insert(EarlierCurve).from_select(columns, kept).on_conflict_do_nothing())
+    store_curves(session, job)
+    return before
+
+
+def versions_of(session: Session, job: Job) -> dict[Method, int]:
+    """Return the versions of the methods that a job is answered by: those it completed with, else the present ones."""
+    kept = session.scalar(select(Job.readings).where(Job.id == job.id)) if job.state == "completed" else None
+    told = (kept or {}).get("methods", {})
+    # What a later program kept, this one cannot be trusted to read.
+    return {method: min(told.get(method, now), now) for method, now in METHOD_VERSIONS.items()}
+
+
 def fitted_study(
     session: Session,
     job: Job,
     metrics: Sequence[str] | None = None,
     method: Method = DEFAULT_METHOD,
     classes: Sequence[str] | None = None,
+    version: int | None = None,
 ) -> FittedStudy[Reading]:
     """Return the curves of a job: those kept at completion, or made of what is measured so far.
 
@@ -143,18 +176,22 @@ def fitted_study(
         How the curves are fitted.
     classes : sequence of str, optional
         Of the metrics with a value a class, only these classes, each by its name or its index.
+    version : int, optional
+        Of the method, by which the job's curves were kept: the one that it goes by, or one before.
 
     Raises
     ------
     UnknownMetric, UnknownClass
         For one that the job does not have.
+    BadQuestion
+        For a version by which nothing is kept.
     TooLittleMeasured
         When nothing of what is asked for can be fitted yet, saying what is missing.
     """
     asked = tuple(metrics or ()), tuple(classes or ())
     return _FITTED.get(
-        (version_of(session, job.id), job.id, method, *asked),
-        lambda: _fitted_study(session, job, metrics, method, classes),
+        (version_of(session, job.id), job.id, method, version, *asked),
+        lambda: _fitted_study(session, job, metrics, method, classes, version),
     )
 
 
@@ -178,22 +215,42 @@ def measured_studies(
     ]
     reads_no_more(session)
     return [
-        one if isinstance(one, FittedStudy) else _MEASURED.get(place, partial(_fit, *one))
+        one if isinstance(one, FittedStudy) else _MEASURED.get(place, partial(_fit, one))
         for place, one in zip(keys, read, strict=True)
     ]
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """What fitting a job takes, read from the database; `kept` are fits by `version` of the method."""
+
+    study: Study
+    series: Sequence[Series]
+    kept: Mapping[Key, tuple[Fit, Backtest]]
+    version: int
+
+
 def _fitted_study(
-    session: Session, job: Job, metrics: Sequence[str] | None, method: Method, classes: Sequence[str] | None
+    session: Session,
+    job: Job,
+    metrics: Sequence[str] | None,
+    method: Method,
+    classes: Sequence[str] | None,
+    version: int | None,
 ) -> FittedStudy[Reading]:
-    if job.state != "completed" and method == DEFAULT_METHOD:
+    present = versions_of(session, job)[method]
+    asked = version or present
+    if job.state != "completed" and method == DEFAULT_METHOD and asked == present:
         return measured_study(session, job, metrics, classes)  # one fit for all questions to what there is so far
     study = study_of(session, job)
-    found = _kept_study(session, job, study, metrics, method, classes)
+    found = _kept_study(session, job, study, metrics, method, classes, asked)
+    if found is None and asked != present:
+        detail = f"No curves by version {asked} of {method} are kept of this job; it goes by version {present}."
+        raise BadQuestion(detail, "unknown_method_version", "method_version")
     if found is None:
-        study, series, kept = _load(session, job, study, metrics, method, classes)
+        loaded = _load(session, job, study, metrics, method, classes)
         reads_no_more(session)
-        return fit_study(study, series, method, kept)
+        return fit_study(study, loaded.series, method, loaded.kept, loaded.version)
     reads_no_more(session)
     return found
 
@@ -205,15 +262,16 @@ def _kept_study(
     metrics: Sequence[str] | None,
     method: Method,
     classes: Sequence[str] | None,
+    version: int,
 ) -> FittedStudy[KeptReading] | None:
     """Return a completed job's curves without a look at what it measured; None where not all of them were kept."""
     if study.provisional:
         return None
     kept = session.scalars(select(Job.readings).where(Job.id == job.id)).one()
-    if kept is None or kept["methods"] != METHOD_VERSIONS:
+    if kept is None:
         return None
     readings = choose(study, [KeptReading.from_dict(one) for one in kept["series"]], metrics, classes)
-    fits = stored_fits(session, job, method)
+    fits = stored_fits(session, job, method, version)
     curves: list[FittedCurve[KeptReading]] = []
     skipped: list[tuple[KeptReading, str]] = []
     for one in readings:
@@ -223,7 +281,7 @@ def _kept_study(
             skipped.append((one, one.skipped[method]))
         else:
             return None
-    return FittedStudy(study, method, kept["n_observed"], curves, skipped)
+    return FittedStudy(study, method, kept["n_observed"], curves, skipped, version)
 
 
 def _load(
@@ -233,27 +291,34 @@ def _load(
     metrics: Sequence[str] | None,
     method: Method,
     classes: Sequence[str] | None,
-) -> tuple[Study, list[Series], dict[Key, tuple[Fit, Backtest]]]:
+) -> _Loaded:
     """Read what a job measured and, where it has completed, the fits that were kept."""
     series = choose(study, load_series(session, job), metrics, classes)
-    return study, series, {} if study.provisional else stored_fits(session, job, method)
+    version = versions_of(session, job)[method]
+    kept = {} if study.provisional else stored_fits(session, job, method, version)
+    # Where some fits are lost, what is answered is of one version: the present one.
+    whole = all(key(one) in kept for one in series)
+    return _Loaded(study, series, kept if whole or version == METHOD_VERSIONS[method] else {}, version)
 
 
-def _fit(study: Study, series: Sequence[Series], kept: Mapping[Key, tuple[Fit, Backtest]]) -> FittedStudy[Series]:
-    return fit_study(study, series, DEFAULT_METHOD, kept)
+def _fit(loaded: _Loaded) -> FittedStudy[Series]:
+    return fit_study(loaded.study, loaded.series, DEFAULT_METHOD, loaded.kept, loaded.version)
 
 
-def stored_fits(session: Session, job: Job, method: Method) -> dict[Key, tuple[Fit, Backtest]]:
-    """Return the fits of a job that were kept, by the present version of a method, with their back-tests."""
-    rows = session.scalars(
-        select(Curve).where(
-            Curve.job_id == job.id,
-            Curve.method == method,
-            Curve.method_version == METHOD_VERSIONS[method],
-            Curve.backtest.is_not(None),
-        )
-    )
+def stored_fits(session: Session, job: Job, method: Method, version: int) -> dict[Key, tuple[Fit, Backtest]]:
+    """Return the fits of a job that were kept, by a version of a method, with their back-tests."""
+    for table in (Curve, EarlierCurve):
+        rows = session.execute(
+            select(table.metric, table.class_index, table.fit, table.backtest).where(
+                table.job_id == job.id,
+                table.method == method,
+                table.method_version == version,
+                table.backtest.is_not(None),
+            )
+        ).all()
+        if rows:
+            break
     return {
-        (row.metric, row.class_index): (kept_fit(row.fit, method), Backtest.from_dict(row.backtest or {}))
-        for row in rows
+        (metric, class_index): (kept_fit(fit, method), Backtest.from_dict(test))
+        for metric, class_index, fit, test in rows
     }

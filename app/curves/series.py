@@ -87,7 +87,10 @@ def load_series(session: Session, job: Job) -> list[Series]:
     specs = _metric_specs(job)
     if job.state == "completed" and any(row[3] not in specs for row in measured):
         specs = _kept_specs(session, job, measured) | specs
-    return series_from_rows(measured, specs)
+    told = session.execute(
+        select(Cell.step, Cell.details["test_sd"]).where(Cell.job_id == job.id, Cell.details.has_key("test_sd"))
+    )
+    return series_from_rows(measured, specs, [(step, errors) for step, errors in told])
 
 
 def _kept_specs(session: Session, job: Job, measured: Sequence[Row]) -> dict[str, MetricSpec]:

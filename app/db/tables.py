@@ -429,6 +429,23 @@ class Curve(Base):
     __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
 
 
+class EarlierCurve(Base):
+    """What `Curve` held until a job was fitted anew by another version of the method, to be compared."""
+
+    __tablename__ = "earlier_curve"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    class_index: Mapped[int] = mapped_column(primary_key=True)
+    method: Mapped[str] = mapped_column(primary_key=True)
+    method_version: Mapped[int] = mapped_column(primary_key=True)
+    fit: Mapped[dict[str, Any]]
+    backtest: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("class_index >= -1 AND method_version >= 1", name="values"),)
+
+
 class Forecast(Owned, Base):
     """What a job's curve said of a size that it was about to measure, and what came. It outlives its job."""
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from app.curves.details import trained_of
 from app.curves.keeping import fitted_study, measured_study
 from app.jobs.service import get_job
-from app.results.parameters import REFUSALS, Classes, Level, Method, Metrics
+from app.results.parameters import REFUSALS, Classes, Level, Method, Metrics, Version
 from app.web.problem import documented
 from app.web.session import SessionDep
 from app.web.tables import TABLE, AsCsv, csv_response
@@ -41,15 +41,21 @@ def project(
     metric: Metrics = None,
     level: Level = DEFAULT_LEVEL,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
     of: Annotated[
-        Of, Query(description="whose interval: of the mean over as many runs as the job has, or of one new training")
+        Of,
+        Query(
+            description="whose interval: mean, of the mean over as many runs as the job has, on the same test split; "
+            "one_training, of one new training on it; population, of the mean on all data that the test split was "
+            "drawn from, where the test split's own noise is known, which more runs do not make smaller"
+        ),
     ] = "mean",
 ) -> Projection:
     """Return what each metric is expected to be at training-set sizes.
 
     Within the measured range the answer is what was measured, with the scatter between runs; beyond it the projection.
     """
-    fitted = fitted_study(session, get_job(session, job_id), metric, method)
+    fitted = fitted_study(session, get_job(session, job_id), metric, method, version=method_version)
     answer = values_at(fitted, n, level, of)
     if as_csv:
         return csv_response(projection_table(answer), f"{job_id}-project.csv")  # type: ignore[return-value]
@@ -72,10 +78,11 @@ def inv_project(
     ],
     level: Level = DEFAULT_LEVEL,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
 ) -> InverseProjection:
     """Return how many training items it takes to reach targets. In the CSV form −1 is a target out of reach."""
     targets = parse_targets(target)
-    fitted = fitted_study(session, get_job(session, job_id), method=method)
+    fitted = fitted_study(session, get_job(session, job_id), method=method, version=method_version)
     answer = sizes_at(fitted, targets, level)
     if as_csv:
         return csv_response(inverse_table(answer), f"{job_id}-inv-project.csv")  # type: ignore[return-value]
@@ -143,6 +150,7 @@ def list_curves(
     metric: Metrics = None,
     class_: Classes = None,
     method: Method = DEFAULT_METHOD,
+    method_version: Version = None,
 ) -> Curves:
     """Return the fitted curves with their back-test: those kept at completion, or made of what there is so far."""
-    return curves(fitted_study(session, get_job(session, job_id), metric, method, class_))
+    return curves(fitted_study(session, get_job(session, job_id), metric, method, class_, method_version))

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from app.curves.keeping import stored_fits
+from app.curves.keeping import stored_fits, versions_of
 from app.curves.series import cell_values, load_series, study_of
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS
@@ -36,7 +36,8 @@ def export_job(
     study = study_of(session, job)
     if format == "csv":
         return csv_response(cells_table(study, cell_values(session, job_id)), f"{job_id}-cells.csv")
-    laws = {place: fit for place, (fit, _) in stored_fits(session, job, "power_law").items()}
+    version = versions_of(session, job)["power_law"]
+    laws = {place: fit for place, (fit, _) in stored_fits(session, job, "power_law", version).items()}
     exported = dataeval_export(study, load_series(session, job), laws)
     headers = {"Content-Disposition": f'inline; filename="{job_id}-dataeval.json"'}
     return JSONResponse(exported.model_dump(), headers=headers)

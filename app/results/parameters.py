@@ -16,6 +16,15 @@ Level = Annotated[float, Query(ge=1e-6, le=1 - 1e-6, description="level of the i
 Method = Annotated[
     MethodName, Query(description="calibrated: with intervals; power_law: DataEval's law, a point without interval")
 ]
+Version = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=2**31 - 1,
+        description="of the method, by which this completed job's curves are kept: what it said before it was fitted "
+        "anew; null: the one that the job goes by",
+    ),
+]
 Classes = Annotated[
     list[str] | None,
     Query(

@@ -1,8 +1,9 @@
 """Learn the calibrated method: the mixture's prior, the network that corrects it, and the widths of its intervals.
 
 From LCDB's development part (--lcdb) and the studies of ``run_studies.py`` that are not kept apart (--studies). Writes
-``sufficiency/method/calibration.npz``. Everything is seeded; on two cores it takes some minutes. With --folds it first
-learns five times without a fifth of the datasets and prints the errors on those: what to believe of new curves.
+``sufficiency/method/calibration.npz``, to which ``learn_second.py`` then adds. Everything is seeded; on two cores it
+takes some minutes. It first learns five times without a fifth of the datasets and prints the errors on those: what to
+believe of new curves.
 """
 
 import argparse
@@ -22,12 +23,14 @@ from torch import Tensor, nn
 
 from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
 from sufficiency.method.calibration import KINDS, Calibration
+from sufficiency.method.course import CONTEXT
 from sufficiency.method.mixture import Prior, condition, posterior, shape_function
 from sufficiency.method.observed import Observed, observe
 from sufficiency.method.summary import summarise
+from sufficiency.schemas.words import METRIC_FAMILIES
 
 HERE = Path(__file__).resolve().parent
-PACKAGE = HERE.parents[1] / "app" / "sufficiency"
+PACKAGE = HERE.parents[1] / "sufficiency" / "method"
 
 Array = NDArray[np.float64]
 
@@ -236,7 +239,14 @@ def to_arrays(several: Prior, single: Prior, network: dict[str, Array], widen: A
             arrays[f"{name}_{part}"] = getattr(prior, part)
             arrays[f"{name}_{part}_weight"] = np.exp(log_weight).sum(axis=axes)
         arrays[f"{name}_temper"] = np.array(prior.temper)
-    return arrays | {f"network_{name}": array.astype(np.float32) for name, array in network.items()}
+    return arrays | alone() | {f"network_{name}": array.astype(np.float32) for name, array in network.items()}
+
+
+def alone() -> dict[str, Any]:
+    """Return what ``calibration.npz`` holds of the second network where it has no share."""
+    parts = {f"second_{name}": np.ones(1) for name in ("offset", "scale", "hidden_1", "hidden_2", "output")}
+    families = len(METRIC_FAMILIES)
+    return parts | {"share": np.zeros(families), "widen_family": np.ones((2, families, 2))}
 
 
 def predict(arrays: dict[str, Any], rows: Rows) -> tuple[Array, Array, Array]:
@@ -246,7 +256,8 @@ def predict(arrays: dict[str, Any], rows: Rows) -> tuple[Array, Array, Array]:
     for single in (False, True):
         for index, kind in enumerate(KINDS):
             k = (rows.single == single) & (rows.kind == index)
-            p = learned.correct(rows.inputs[k].astype(np.float64), rows.mean[k], rows.sd[k], kind, single=single)
+            inputs, nothing = rows.inputs[k].astype(np.float64), np.zeros(CONTEXT)
+            p = learned.correct(inputs, nothing, rows.mean[k], rows.sd[k], kind, "accuracy", single=single)
             reach = np.sinh(p.tail * ndtri(0.5 + LEVEL / 2)) / p.tail
             centre[k], low[k], high[k] = p.centre, p.centre - p.below * reach, p.centre + p.above * reach
     return centre, low, high
@@ -304,7 +315,7 @@ def gather(lcdb: Path, studies: Path, seed: int) -> list[Task]:
     tasks = [*means, *several, *scored]
     for kind in ("log", "identity"):
         tasks += [as_loss(task, kind) for task in links]
-    own = Studies(studies, apart=False)
+    own = Studies([studies], apart=False)
     measured = [task for k in range(STUDY_DRAWS) for task in own.tasks(seed + k, scored=False)]
     # Studies are fewer, but of what users bring: all of them together count as much as all of LCDB.
     share = sum(task.weight for task in tasks) / sum(task.weight for task in measured)

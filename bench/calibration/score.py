@@ -1,141 +1,199 @@
 """Score projections: on the studies kept apart (--apart) or the others, and on LCDB's development part (--lcdb).
 
-Against two peers in the same run: DataEval's objective at its exact optimum (`power_law`), and, with --prototype DIR,
-the prototype of the method. Prints the mean absolute error, the mean error, how often intervals hold the truth, whether
-the interval of n holds the true n, and the Brier score of the probability that a target is met within 8 times n_obs.
+By metric and kind: the mean absolute error and what part of the power law's it is, the mean error (+ is a value too
+large), how often 50, 80 and 95 % intervals hold the truth, the Winkler score and the CRPS, with the 90 % interval of a
+bootstrap over datasets. With --anchors against published extrapolators too, with --against REV against the method as it
+was at a revision.
 """
 
 import argparse
-import importlib
+import io
+import pickle
+import subprocess
 import sys
+import tarfile
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.calibration.anchors import ANCHORS
 from bench.calibration.tasks import Lcdb, Studies, Task
-from sufficiency.method.calibrated import CalibratedFit, fit_calibrated
-from sufficiency.method.power_law import fit_power_law
+from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.projection import inv_project
+from sufficiency.schemas.words import Of
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 LEVELS = (0.5, 0.8, 0.95)
 RATIOS = (2, 4, 8)
-# Targets, as the share of what is left to the best that they would take away; most within 8 times n_obs or never.
-SHARES = (0.05, 0.1, 0.2, 0.4, 0.6)
 LEAST_RANGE = 0.02
+# Of the distribution, for the CRPS.
+_GRID = (np.arange(19) + 0.5) / 19
+_RESAMPLES = 400
 
 Array = NDArray[np.float64]
 
+# Run by the revision's own code on tasks that this one has cut: what a `Series` takes has grown since.
+_THERE = """
+import pickle, sys
+import numpy as np
+from sufficiency.method.calibrated import fit_calibrated
+from sufficiency.method.measurements import Series
+found = []
+for args, n, qs in pickle.load(sys.stdin.buffer):
+    fit = fit_calibrated(Series(*args))
+    found.append((fit.value(n), np.stack([fit.quantile(n, q) for q in qs])))
+pickle.dump(found, sys.stdout.buffer)
+"""
 
-def score(tasks: Iterable[Task], title: str, prototype: Callable[..., tuple[Array, ...]] | None) -> None:
-    """Print the scores of the tasks together."""
-    errors: dict[str, list[Array]] = {"calibrated": [], "power_law": [], "prototype": []}
-    signed, inside, widths, seconds = [], [], [], []
-    held: list[bool] = []
-    forecasts: list[tuple[float, bool, float]] = []
-    weights = []
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was said of each task at `RATIOS`: the median, shape (T, 3), and quantiles, shape (T, Q, 3)."""
+
+    value: Array
+    quantiles: Array
+
+
+QUANTILES = [*(0.5 - level / 2 for level in LEVELS), *(0.5 + level / 2 for level in LEVELS), *_GRID]
+
+
+def here(tasks: Sequence[Task], of: Of = "mean") -> Predicted:
+    """Return what the method as it is now says; print how long it takes."""
+    values, quantiles, seconds = [], [], []
     for task in tasks:
-        series = task.series
-        truth = np.interp(np.log2(RATIOS), task.ahead, task.truth)
-        every = np.concatenate([series.mean(), task.truth])
-        if np.ptp(every) < LEAST_RANGE:
-            continue
-        n = series.n[-1] * np.array(RATIOS)
+        n = task.series.n[-1] * np.array(RATIOS)
         began = time.perf_counter()
-        fit = fit_calibrated(series)
+        fit = fit_calibrated(task.series)
         value = fit.value(n)
-        ends = [(fit.quantile(n, 0.5 - level / 2), fit.quantile(n, 0.5 + level / 2)) for level in LEVELS]
-        inv_project(series, fit, float(value[1]))
+        ends = [fit.quantile(n, q, of=of) for q in QUANTILES[: 2 * len(LEVELS)]]
+        inv_project(task.series, fit, float(value[1]))
         seconds.append(time.perf_counter() - began)
-        weights.append(task.weight)
-        errors["calibrated"].append(np.abs(value - truth))
-        errors["power_law"].append(np.abs(np.clip(fit_power_law(series).value(n), *_clip(series.bounds)) - truth))
-        if prototype is not None and series.bounds == (0.0, 1.0):
-            errors["prototype"].append(np.abs(prototype(series.n, series.values, n)[0] - truth))
-        signed.append(value - truth)
-        inside.append([(low - 1e-9 <= truth) & (truth <= high + 1e-9) for low, high in ends])
-        widths.append(ends[-1][1] - ends[-1][0])
-        _targets(task, fit, held, forecasts)
-    w = np.array(weights) / np.sum(weights)
-    print(f"{title}: {len(w)} tasks, fit + 3 sizes + 3 intervals + inverse {np.median(seconds) * 1e3:.2f} ms (median)")
-    for k, ratio in enumerate(RATIOS):
-        mae = {name: float(w @ np.array(e)[:, k]) for name, e in errors.items() if len(e) == len(w)}
-        ratios = "  ".join(f"{mae['calibrated'] / mae[name]:.3f} of {name}'s" for name in mae if name != "calibrated")
-        cover = "/".join(f"{w @ np.array(inside)[:, j, k]:.3f}" for j in range(len(LEVELS)))
-        print(
-            f"   {ratio}x  MAE {mae['calibrated']:.4f} ({ratios})  bias {w @ np.array(signed)[:, k]:+.4f}  "
-            f"holds at 50/80/95 % {cover}  width {w @ np.array(widths)[:, k]:.3f}"
+        values.append(value)
+        quantiles.append([*ends, *(fit.quantile(n, float(q), of=of) for q in _GRID)])
+    print(f"fit + 3 sizes + 3 intervals + inverse {np.median(seconds) * 1e3:.2f} ms (median of {len(tasks)})")
+    return Predicted(np.array(values), np.array(quantiles))
+
+
+def at_revision(tasks: Sequence[Task], revision: str) -> Predicted:
+    """Return what the method says as it was at a revision of this repository."""
+    archive = subprocess.run(["git", "archive", revision, "sufficiency"], cwd=ROOT, check=True, capture_output=True)
+    asked = []
+    for task in tasks:
+        one = task.series
+        given = (one.metric, one.class_index, one.n, one.values, one.direction, one.bounds)
+        asked.append((given, one.n[-1] * np.array(RATIOS), [float(q) for q in QUANTILES]))
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            tar.extractall(folder, filter="data")
+        told = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {folder!r})\n{_THERE}"],
+            input=pickle.dumps(asked),
+            check=True,
+            stdout=subprocess.PIPE,
+            cwd=folder,
         )
-    p, met, importance = (np.array(column, dtype=np.float64) for column in zip(*forecasts, strict=True))
-    importance /= importance.sum()
-    rate = float(importance @ met)
-    brier, constant = float(importance @ (p - met) ** 2), rate * (1 - rate)
-    print(
-        f"   n of targets met: inside the 95 % interval {np.mean(held):.3f} of {len(held)};  probability of meeting "
-        f"within 8x: Brier {brier:.4f}, constant rate {constant:.4f}: {1 - brier / constant:.0%} better",
-        flush=True,
+    found = pickle.loads(told.stdout)
+    return Predicted(np.array([value for value, _ in found]), np.array([q for _, q in found]))
+
+
+def winkler(low: Array, high: Array, truth: Array, level: float) -> Array:
+    """Return the width of intervals, and 2/(1 − level) times by how much they miss."""
+    missed = np.maximum(low - truth, 0.0) + np.maximum(truth - high, 0.0)
+    return np.asarray(high - low + 2.0 / (1.0 - level) * missed)
+
+
+def crps(quantiles: Array, truth: Array) -> Array:
+    """Return the continuous ranked probability score of quantiles at `_GRID`, shape (T, 19): twice their mean loss."""
+    below = truth[:, None] - quantiles
+    return np.asarray(2.0 * np.maximum(_GRID * below, (_GRID - 1.0) * below).mean(axis=1))
+
+
+def report(title: str, tasks: Sequence[Task], said: dict[str, Predicted], points: dict[str, Array]) -> None:
+    """Print the scores of some tasks, at each of the distances."""
+    weight = np.array([task.weight for task in tasks])
+    groups, group = np.unique([task.group for task in tasks], return_inverse=True)
+    rng = np.random.default_rng(0)
+    # Datasets are drawn, with all their tasks: those of one are alike.
+    drawn = np.stack(
+        [np.bincount(rng.integers(0, len(groups), len(groups)), minlength=len(groups)) for _ in range(_RESAMPLES)]
     )
+    every = np.concatenate([np.ones((1, len(groups))), drawn])[:, group] * weight
+    every /= np.maximum(every.sum(axis=1, keepdims=True), 1e-300)
+
+    def spread(values: Array, over: Array | None = None) -> str:
+        means = every @ values if over is None else (every @ values) / (every @ over)
+        low, high = np.quantile(means[1:], [0.05, 0.95])
+        return f"{means[0]:.4g} [{low:.3g}, {high:.3g}]"
+
+    print(f"{title}: {len(tasks)} tasks of {len(groups)} datasets")
+    for k, ratio in enumerate(RATIOS):
+        truth = np.array([np.interp(np.log2(ratio), task.ahead, task.truth) for task in tasks])
+        law = np.abs(points["power law"][:, k] - truth)
+        for name, one in said.items():
+            error = one.value[:, k] - truth
+            count = len(LEVELS)
+            low, high = one.quantiles[:, :count, k], one.quantiles[:, count : 2 * count, k]
+            held = [every[0] @ ((low[:, j] - 1e-9 <= truth) & (truth <= high[:, j] + 1e-9)) for j in range(count)]
+            ends = [spread(((low[:, j] - 1e-9 <= truth) & (truth <= high[:, j] + 1e-9)).astype(float)) for j in (0, 2)]
+            print(
+                f"  {ratio}x {name:10s} MAE {spread(np.abs(error))}, of the power law's {spread(np.abs(error), law)}; "
+                f"bias {spread(error)}; holds {'/'.join(f'{share:.2f}' for share in held)}, at 50 % {ends[0]}, at 95 % "
+                f"{ends[1]}; Winkler {spread(winkler(low[:, -1], high[:, -1], truth, LEVELS[-1]))}; CRPS "
+                f"{spread(crps(one.quantiles[:, 2 * count :, k], truth))}"
+            )
+        told = "  ".join(f"{name} {every[0] @ np.abs(p[:, k] - truth):.4g}" for name, p in points.items())
+        print(f"  {ratio}x MAE of the anchors: {told}", flush=True)
 
 
-def _clip(bounds: tuple[float | None, float | None]) -> tuple[float, float]:
-    low, high = bounds
+def score(tasks: Sequence[Task], revision: str | None, *, anchors: bool, of: Of = "mean") -> None:
+    """Print the scores of all tasks by their source."""
+    tasks = [task for task in tasks if np.ptp([*task.series.mean(), *task.truth]) >= LEAST_RANGE]
+    said = {"now": here(tasks, of)} | ({revision: at_revision(tasks, revision)} if revision else {})
+    points = {}
+    for name, anchor in ANCHORS.items():
+        if name == "power law" or anchors:
+            bounded = [(_edges(task), anchor(task.series, task.series.n[-1] * np.array(RATIOS))) for task in tasks]
+            points[name] = np.array([np.clip(value, *edges) for edges, value in bounded])
+    sources = np.array([task.source for task in tasks])
+    metrics = np.array([source.rpartition("/")[2] for source in sources])
+    sets = [(source, sources == source) for source in np.unique(sources)]
+    sets += [(f"all {metric}", metrics == metric) for metric in np.unique(metrics) if "/" in "".join(sources)]
+    for title, chosen in sets:
+        k = np.flatnonzero(chosen)
+        parts = {name: Predicted(p.value[k], p.quantiles[k]) for name, p in said.items()}
+        report(title, [tasks[i] for i in k], parts, {name: p[k] for name, p in points.items()})
+
+
+def _edges(task: Task) -> tuple[float, float]:
+    low, high = task.series.bounds
     return (-np.inf if low is None else low), (np.inf if high is None else high)
-
-
-def _targets(task: Task, fit: CalibratedFit, held: list[bool], forecasts: list[tuple[float, bool, float]]) -> None:
-    series = task.series
-    sign = 1.0 if series.direction == "maximize" else -1.0
-    last = float(series.mean()[-1])
-    best = series.bounds[1] if series.direction == "maximize" else series.bounds[0]
-    left = abs((best if best is not None else last + sign * float(np.ptp(series.mean()))) - last)
-    within = task.ahead <= 3.05
-    x, truth = np.concatenate([[0.0], task.ahead[within]]), np.concatenate([[last], task.truth[within]])
-    for share in SHARES:
-        target = last + sign * share * left
-        if sign * (target - sign * np.max(sign * series.mean())) <= 0:
-            continue
-        probability = inv_project(series, fit, target, horizon=8.0).probability
-        assert probability is not None
-        hit = np.flatnonzero(sign * (truth - target) >= 0)
-        forecasts.append((probability, bool(hit.size), task.weight))
-        if hit.size:
-            k = int(hit[0])
-            part = (target - truth[k - 1]) / (truth[k] - truth[k - 1])
-            true_n = fit.n_max * 2.0 ** (x[k - 1] + part * (x[k] - x[k - 1]))
-            answer = inv_project(series, fit, target)
-            low = answer.lower if answer.lower is not None else np.inf
-            high = answer.upper if answer.upper is not None else np.inf
-            held.append(bool(low - 1 <= true_n <= high + 1))
 
 
 def main() -> None:
     """Score what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=Path, default=HERE / "studies.npz")
+    parser.add_argument("--studies", type=Path, nargs="+", default=[HERE / "studies.npz", HERE / "quick_studies.npz"])
     parser.add_argument("--apart", action="store_true", help="the studies kept apart, not those that were learned from")
+    parser.add_argument("--population", action="store_true", help="accuracies on tiny test splits, for all other data")
     parser.add_argument("--lcdb", type=Path, help="lcdb_dev.npz: score this instead of the studies")
-    parser.add_argument("--prototype", type=Path, help="folder with prototype.py")
     parser.add_argument("--cap", type=int, default=400, help="of LCDB, so many tasks of each kind")
+    parser.add_argument("--against", metavar="REV", help="a revision of this repository, to score beside")
+    parser.add_argument("--anchors", action="store_true", help="score pow4, mmf4 and a Gaussian process too")
     options = parser.parse_args()
-    prototype = None
-    if options.prototype:
-        sys.path.insert(0, str(options.prototype))
-        prototype = importlib.import_module("prototype").predict
     if options.lcdb:
         data = Lcdb(options.lcdb)
-        kinds = {"A": list(data.scored_means()), "B5": list(data.scored_several(5)), "B1": list(data.scored_several(1))}
-        for name, tasks in kinds.items():
-            chosen = np.random.default_rng(0).permutation(len(tasks))[: options.cap]
-            score([tasks[i] for i in chosen], f"LCDB {name}", prototype)
-        return
-    tasks = list(Studies(options.studies, apart=options.apart).tasks(0, scored=True))
-    for source in sorted({task.source for task in tasks}):
-        score([task for task in tasks if task.source == source], source, prototype)
-    bounded = [task for task in tasks if task.series.bounds == (0.0, 1.0)]
-    score(bounded, "accuracy, AUROC and recall together", prototype)
+        kinds = (list(data.scored_means()), list(data.scored_several(5)), list(data.scored_several(1)))
+        tasks = [kind[i] for kind in kinds for i in np.random.default_rng(0).permutation(len(kind))[: options.cap]]
+    else:
+        studies = Studies(options.studies, apart=options.apart)
+        tasks = list(studies.population_tasks() if options.population else studies.tasks(0, scored=True))
+    score(tasks, options.against, anchors=options.anchors, of="population" if options.population else "mean")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,34 @@
 """Extrapolation tasks cut from measured learning curves: what was seen up to n_obs, and the truth beyond it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.method.measurements import Series
-from sufficiency.schemas.words import Bounds, Direction
+from bench.calibration.groups import group_of, kept_apart
+from sufficiency.method.families import family_of
+from sufficiency.method.measurements import Series, with_companions
+from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.words import Bounds
 
 Array = NDArray[np.float64]
 
 # Doublings past n_obs at which truths are taken, where the curve reaches so far.
 AHEAD = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0])
 LEAST_OBSERVED = 60
-# LCDB 1.1 gives a mean and its standard error: five pseudo-runs with just these.
-_SPREAD = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / np.sqrt(2.5)
-_METRICS: dict[str, tuple[Direction, Bounds]] = {
-    "Accuracy": ("maximize", (0.0, 1.0)),
-    "AUROC": ("maximize", (0.0, 1.0)),
-    "Recall": ("maximize", (0.0, 1.0)),
-    "LogLoss": ("minimize", (0.0, None)),
+METRICS: dict[str, MetricSpec] = {
+    **dict.fromkeys(("Accuracy", "AUROC", "Recall", "F1"), MetricSpec()),
+    "ECE": MetricSpec(direction="minimize"),
+    **dict.fromkeys(("LogLoss", "MAE", "RMSE"), MetricSpec(direction="minimize", bounds=(0.0, None))),
+    "R2": MetricSpec(bounds=(None, 1.0)),
 }
+# LCDB 1.1 gives a mean and its standard error: so many pseudo-runs with just these.
+_PSEUDO_RUNS = (5, 5, 10, 25, 50)
+# How often runs are missing at the larger steps, and how many companions a task is not shown.
+_UNEQUAL, _ALONE = 0.25, 0.25
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,10 @@ class Lcdb:
                 continue
             last = int(rng.choice(choice))
             first = max(0, last - int(rng.integers(24, 60)))
-            steps = np.unique(np.round(np.linspace(first, last, int(rng.integers(4, 18)))).astype(int))
-            task = self.means_task(c, steps, min(end, last + 40), rng, least_range)
+            count = int(rng.integers(4, 18)) if rng.random() < 0.8 else 60
+            steps = np.unique(np.round(np.linspace(first, last, count)).astype(int))
+            runs = int(rng.choice(_PSEUDO_RUNS))
+            task = self.means_task(c, steps, min(end, last + 40), rng, least_range, runs)
             if task is not None:
                 yield task
 
@@ -101,15 +109,22 @@ class Lcdb:
                     yield task
 
     def means_task(
-        self, c: int, steps: NDArray[np.int64], end: int, rng: np.random.Generator, least_range: float
+        self,
+        c: int,
+        steps: NDArray[np.int64],
+        end: int,
+        rng: np.random.Generator,
+        least_range: float,
+        runs: int = 5,
     ) -> Task | None:
         """Return the task of curve `c` seen at `steps`, with truths up to `end`; None where it is flat or broken."""
         first, last = int(steps[0]), int(steps[-1])
         part = self.mean[c, first : end + 1]
         if len(steps) < 3 or np.isnan(part).any() or np.ptp(part) < least_range:
             return None
-        spread = np.stack([rng.permutation(_SPREAD) for _ in steps], axis=1)
-        values = self.mean[c, steps] + spread * np.nan_to_num(self.error[c, steps]) * np.sqrt(5.0)
+        even = np.linspace(-1.0, 1.0, runs) * np.sqrt(3.0 / (runs * (runs + 1))) * (runs - 1)
+        spread = np.stack([rng.permutation(even) for _ in steps], axis=1)
+        values = self.mean[c, steps] + spread * np.nan_to_num(self.error[c, steps]) * np.sqrt(float(runs))
         x = np.log2(self.anchors_a[last : end + 1] / self.anchors_a[last])
         ahead = AHEAD[x[-1] + 1e-9 >= AHEAD]
         truth = np.interp(ahead, x, self.mean[c, last : end + 1])
@@ -134,7 +149,7 @@ class Lcdb:
             runs = int(rng.choice([1, 2, 3, 4, 5]))
             task = self.runs_task(c, steps, min(end, last + 10), runs)
             if task is not None:
-                yield task
+                yield replace(task, series=fewer_at_the_end(task.series, rng))
 
     def scored_several(self, runs: int) -> Iterator[Task]:
         """Yield tasks like the score's, with 5 runs or with 1."""
@@ -167,57 +182,126 @@ class Lcdb:
         return Task(f"B{runs}", f"openml-{self.group_b[c]}", series, ahead, truth)
 
 
-class Studies:
-    """The studies of ``run_studies.py``: `apart` chooses those for the final score, or the others."""
+def fewer_at_the_end(series: Series, rng: np.random.Generator) -> Series:
+    """Return a series some of whose runs did, sometimes, not get to the larger sizes."""
+    runs, steps = series.values.shape
+    if runs < 3 or rng.random() > _UNEQUAL:
+        return series
+    values = series.values.copy()
+    values[int(rng.integers(1, runs)) :, steps - max(1, steps // 3) :] = np.nan
+    return replace(series, values=values)
 
-    def __init__(self, file: Path, *, apart: bool) -> None:
-        z = np.load(file)
-        self.names = z["studies"]
-        chosen = z["apart"][z["study"]] == apart
-        self.study, self.metric, self.class_index = z["study"][chosen], z["metric"][chosen], z["class_index"][chosen]
-        self.values, self.n = z["values"][chosen].astype(np.float64), z["n"][chosen].astype(np.float64)
-        self.domain = z["domain"]
+
+class Studies:
+    """The studies of ``run_studies.py`` and ``quick_studies.py``.
+
+    Parameters
+    ----------
+    files : Path or sequence of Path
+    apart : bool
+        Those for the final score; else what may be learned from, and that is nothing of a dataset of which the quick
+        studies are kept apart.
+    """
+
+    def __init__(self, files: Path | Sequence[Path], *, apart: bool) -> None:
+        self.curves: list[Curve] = []
+        # By study, the accuracy on all data that a tiny test split was drawn from, and the items of the split.
+        self.population: dict[str, tuple[Array, int]] = {}
+        for file in [files] if isinstance(files, Path) else files:
+            z = np.load(file)
+            names = z["studies"].tolist()
+            groups = [group_of(name.split("/")[0]) for name in names]
+            kept = z["apart"] if apart else [one or kept_apart(g) for one, g in zip(z["apart"], groups, strict=True)]
+            metrics, classes, domains = (z[name].tolist() for name in ("metric", "class_index", "domain"))
+            ns, values = z["n"], z["values"]
+            for k, of in enumerate(z["study"].tolist()):
+                metric = metrics[k]
+                if bool(kept[of]) == apart and metric == "Accuracy@population":
+                    n = int((ns[k] > 0).sum())
+                    self.population[names[of]] = values[k][:, :n].astype(np.float64), int(z["n_test"][of])
+                if bool(kept[of]) != apart or metric not in METRICS:
+                    continue
+                n = ns[k][ns[k] > 0].astype(np.float64)
+                measured = values[k][:, : len(n)].astype(np.float64)
+                self.curves.append(Curve(names[of], domains[of], groups[of], metric, classes[k], n, measured))
 
     def tasks(self, seed: int, *, scored: bool) -> Iterator[Task]:
         """Yield tasks of every curve: as scored, n_obs an 8th of the largest size and 5 runs; or at random."""
         rng = np.random.default_rng([seed, 12])
-        for c in range(len(self.study)):
-            name, metric = str(self.names[self.study[c]]), str(self.metric[c])
-            n = self.n[c][self.n[c] > 0]
-            values = self.values[c][:, : len(n)]
-            # Ten classes of one study are nearly one curve: they share its weight.
-            of_study = int(((self.study == self.study[c]) & (self.metric == metric)).sum())
-            choice = [k for k in range(4, len(n) - 2) if n[k] >= LEAST_OBSERVED and n[k] <= n[-1] / 2]
-            if scored:
-                choice = [k for k in choice if abs(n[-1] / n[k] / 8 - 1) < 0.05]
-            elif of_study > 1:
-                choice = list(rng.permutation(choice)[: max(1, 12 // of_study)])
-            for last in choice:
-                first = 0 if scored else int(rng.integers(0, max(1, last - 5)))
-                stride = 1 if scored or last - first < 8 else int(rng.integers(1, 3))
-                steps = np.arange(last, first - 1, -stride)[::-1]
-                runs = 5 if scored else int(rng.choice([1, 2, 3, 5, 5, 5]))
-                seen = rng.permutation(5)[:runs] if not scored else np.arange(5)
-                truth_n = n[last + 1 :]
-                direction, bounds = _METRICS[metric]
-                shown = values[seen][:, steps]
+        for _, together in groupby(self.curves, key=lambda curve: curve.study):
+            of_study = list(together)
+            scalars = [curve for curve in of_study if curve.class_index < 0]
+            for curve in of_study:
+                alike = sum(other.metric == curve.metric for other in of_study)
+                yield from self._of_curve(curve, scalars, alike, rng, scored=scored)
+
+    def population_tasks(self) -> Iterator[Task]:
+        """Yield, as `tasks` scored, accuracies on tiny test splits whose truth is that of the population."""
+        for curve in self.curves:
+            if curve.metric != "Accuracy" or curve.study not in self.population:
+                continue
+            values, items = self.population[curve.study]
+            for task in self._of_curve(curve, [], 1, np.random.default_rng(0), scored=True):
+                last = int(np.flatnonzero(curve.n == task.series.n[-1])[0])
                 truth = values[:, last + 1 :].mean(axis=0)
-                if np.isnan(shown).any() or np.isnan(truth).any():
-                    continue
-                yield Task(
-                    f"{self.domain[self.study[c]]}/{metric}",
-                    # All of MNIST's variants are one dataset when it comes to what was seen before.
-                    name.split("/")[0].split("14")[0].split("28")[0],
-                    Series(metric, None, n[steps], shown, direction, bounds),
-                    np.log2(truth_n / n[last]),
-                    truth,
-                    1.0 / of_study if scored else 1.0 / np.sqrt(of_study),
-                )
+                yield replace(task, source="population/Accuracy", series=task.series.of_items(items), truth=truth)
+
+    def _of_curve(
+        self, curve: "Curve", scalars: Sequence["Curve"], alike: int, rng: np.random.Generator, *, scored: bool
+    ) -> Iterator[Task]:
+        n, values = curve.n, curve.values
+        choice = [k for k in range(4, len(n) - 2) if n[k] >= LEAST_OBSERVED and n[k] <= n[-1] / 2]
+        if scored:
+            choice = [k for k in choice if abs(n[-1] / n[k] / 8 - 1) < 0.05]
+        elif alike > 1:
+            # Ten classes of one study are nearly one curve: they share its weight.
+            choice = list(rng.permutation(choice)[: max(1, 12 // alike)])
+        for last in choice:
+            first = 0 if scored else int(rng.integers(0, max(1, last - 5)))
+            stride = 1 if scored or last - first < 8 else int(rng.integers(1, 3))
+            steps = np.arange(last, first - 1, -stride)[::-1]
+            runs = 5 if scored else int(rng.choice([1, 2, 3, 5, 5, 5]))
+            seen = rng.permutation(5)[:runs] if not scored else np.arange(5)
+            truth = values[:, last + 1 :].mean(axis=0)
+            if np.isnan(values[seen][:, steps]).any() or np.isnan(truth).any():
+                continue
+            others = [other for other in scalars if other is not curve and (scored or rng.random() > _ALONE)]
+            [series, *_] = with_companions([other.series(seen, steps) for other in (curve, *others)])
+            yield Task(
+                f"{curve.domain}/{curve.metric}",
+                curve.group,
+                series if scored else fewer_at_the_end(series, rng),
+                np.log2(n[last + 1 :] / n[last]),
+                truth,
+                1.0 / alike if scored else 1.0 / np.sqrt(alike),
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One metric (of one class) of one study; `values` of shape (runs, K)."""
+
+    study: str
+    domain: str
+    group: str
+    metric: str
+    class_index: int
+    n: Array
+    values: Array
+
+    def series(self, runs: NDArray[np.int64], steps: NDArray[np.int64]) -> Series:
+        """Return what some of the runs measured at some of the steps."""
+        spec = METRICS[self.metric]
+        index = None if self.class_index < 0 else self.class_index
+        family = family_of(self.metric, spec)
+        return Series(
+            self.metric, index, self.n[steps], self.values[runs][:, steps], spec.direction, spec.bounds, family
+        )
 
 
 def as_loss(task: Task, kind: str) -> Task:
     """Return an accuracy's task as one of its error, bounded below only (`log`) or not at all (`identity`)."""
     series = task.series
     bounds: Bounds = (0.0, None) if kind == "log" else (None, None)
-    turned = Series("Error", None, series.n, 1.0 - series.values, "minimize", bounds)
+    turned = Series("Error", None, series.n, 1.0 - series.values, "minimize", bounds, "loss")
     return Task(f"{task.source}/{kind}", task.group, turned, task.ahead, 1.0 - task.truth, task.weight)

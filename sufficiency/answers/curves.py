@@ -5,7 +5,6 @@ from sufficiency.answers.warnings import warnings_of
 from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, RELIABLE
 from sufficiency.method.measurements import Reading
-from sufficiency.method.methods import METHOD_VERSIONS
 from sufficiency.schemas.results import BacktestView, Curves, CurveView, PredictionView, ReadingView
 
 
@@ -30,7 +29,7 @@ def _view(fitted: FittedStudy[Reading], one: FittedCurve[Reading]) -> CurveView:
         direction=one.reading.direction,
         bounds=one.reading.bounds,
         method=fitted.method,
-        method_version=METHOD_VERSIONS[fitted.method],
+        method_version=fitted.method_version,
         stored=one.stored,
         params=one.fit.params(),
         fit=one.fit.to_dict(),

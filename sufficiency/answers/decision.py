@@ -7,9 +7,9 @@ import numpy as np
 
 from sufficiency.answers.errors import BadQuestion, UnknownMetric
 from sufficiency.answers.primary import primary_metric
-from sufficiency.answers.study import FittedCurve, FittedStudy
+from sufficiency.answers.study import FittedCurve, FittedStudy, test_items
 from sufficiency.answers.targets import parse_targets, require_admitted
-from sufficiency.answers.verdict import test_items, void_of
+from sufficiency.answers.verdict import void_of
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import DEFAULT_LEVEL
@@ -90,6 +90,7 @@ def decision(
     return DecisionView(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
-from sufficiency.answers.study import FittedCurve, FittedStudy
+from sufficiency.answers.study import FittedCurve, FittedStudy, test_items
 from sufficiency.answers.targets import Target, targets_by_metric
-from sufficiency.answers.verdict import test_items, void_of
+from sufficiency.answers.verdict import void_of
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import sampling_sd
@@ -57,6 +57,7 @@ def gate(
     return GateView(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,

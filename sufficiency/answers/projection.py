@@ -1,6 +1,7 @@
 """What will it reach at n, and how many items does a target need?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,9 @@ def project(
         Each ≥ 1.
     level : float
         Of the intervals, in (0, 1).
-    of : {"mean", "training"}
-        Whose interval: of the mean over as many runs as there are, or of one new training.
+    of : {"mean", "one_training", "population"}
+        Whose interval: of the mean over as many runs as there are, on the same test split; of one new training on it;
+        or of the mean on all data that the test split was drawn from.
     """
     require_few("n", len(n), len(fitted.curves))
     sizes = [float(size) for size in n]
@@ -42,14 +44,32 @@ def project(
     return Projection(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         of=of,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
         metrics=metrics,
         trust=_trust(fitted),
-        warnings=warnings_of(fitted, max(n)),
+        warnings=[*warnings_of(fitted, max(n)), *(_unknown_split_noise(fitted) if of == "population" else [])],
     )
+
+
+def _unknown_split_noise(fitted: FittedStudy[Reading]) -> list[dict[str, Any]]:
+    """Return the warning of every metric of which nobody knows what its test split alone adds."""
+    known = {
+        one.reading.metric: not np.isnan(one.fit.quantile(one.fit.n_max, 0.5, of="population")) for one in fitted.curves
+    }
+    why = (
+        "what its test split alone adds is not known, so that it has no interval for the population. It is known of "
+        "proportions of the test items: declare proportion_of in the evaluation's metric_properties, or under "
+        "`metrics` of the job"
+    )
+    return [
+        {"code": "split_noise_unknown", "metric": metric, "class": None, "detail": f"{metric}: {why}."}
+        for metric, is_known in known.items()
+        if not is_known
+    ]
 
 
 def projected_value(point: ProjectedPoint, label: ClassLabel = None) -> ProjectedValue:
@@ -91,6 +111,7 @@ def inv_project(
     return InverseProjection(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,

@@ -15,7 +15,7 @@ from sufficiency.method.diagnosis import Flag, diagnose
 from sufficiency.method.kinks.between import one_curve
 from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
-from sufficiency.method.methods import fit_series
+from sufficiency.method.methods import METHOD_VERSIONS, fit_series
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, ClassLabel, Method
 
@@ -155,6 +155,8 @@ class FittedStudy(Generic[R_co]):
         At least one.
     skipped : sequence of (Reading, str)
         What could not be fitted, and why.
+    version : int or None
+        Of the method; None: the present one.
 
     Raises
     ------
@@ -167,6 +169,12 @@ class FittedStudy(Generic[R_co]):
     n_observed: int
     curves: Sequence[FittedCurve[R_co]]
     skipped: Sequence[tuple[R_co, str]] = ()
+    version: int | None = None
+
+    @property
+    def method_version(self) -> int:
+        """The version of the method that the curves are by."""
+        return self.version or METHOD_VERSIONS[self.method]
 
     def __post_init__(self) -> None:
         if self.curves:
@@ -186,6 +194,7 @@ def fit_study(
     series: Sequence[Series],
     method: Method = DEFAULT_METHOD,
     kept: Mapping[Key, tuple[Fit, Backtest]] | None = None,
+    version: int | None = None,
 ) -> FittedStudy[Series]:
     """Fit the curves of a study.
 
@@ -198,6 +207,8 @@ def fit_study(
     method : str
     kept : mapping, optional
         Fits that need not be made again.
+    version : int, optional
+        Of the method that those were made by; it counts where there are some.
 
     Raises
     ------
@@ -205,7 +216,7 @@ def fit_study(
         When nothing can be fitted yet, saying what is missing.
     """
     curves, skipped = [], []
-    for whole in series:
+    for whole in (with_split_noise(study, one) for one in series):
         one = of_one_learner(study, whole)
         found = (kept or {}).get(key(one))
         try:
@@ -216,7 +227,7 @@ def fit_study(
         curves.append(
             FittedCurve(one, fit, test, flags_of(one), found is not None, whole if whole is not one else None)
         )
-    return FittedStudy(study, method, largest_size(series), curves, skipped)
+    return FittedStudy(study, method, largest_size(series), curves, skipped, version if kept else None)
 
 
 def of_one_learner(study: Study, series: Series) -> Series:
@@ -226,6 +237,26 @@ def of_one_learner(study: Study, series: Series) -> Series:
         return series
     low, high = one_curve(study.kinks, [int(n) for n in measured])
     return series.within(low, high)
+
+
+def test_items(study: Study, reading: Reading) -> int | None:
+    """Return how many test items a metric is a proportion of; None where it is no proportion, or nobody knows."""
+    spec = study.metrics.get(reading.metric)
+    proportion = spec.proportion_of if spec else None
+    if proportion is None and reading.metric.lower() == "accuracy" and reading.bounds == (0.0, 1.0):
+        proportion = "items"
+    if proportion == "items" and reading.class_index is None:
+        return study.test_size or None
+    counts = study.test_class_counts
+    if proportion == "class_items" and reading.class_index is not None and reading.class_index < len(counts):
+        return counts[reading.class_index] or None
+    return None
+
+
+def with_split_noise(study: Study, series: Series) -> Series:
+    """Return a series with what the test split alone adds to its values, where that is known."""
+    items = test_items(study, series)
+    return series if items is None or series.test_sd is not None else series.of_items(items)
 
 
 def flags_of(series: Series) -> list[Flag]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
 from sufficiency.answers.primary import primary_metric
-from sufficiency.answers.study import FittedCurve, FittedStudy, Study
+from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
@@ -94,6 +94,7 @@ def verdict(
     return Verdicts(
         job_id=fitted.study.id,
         method=fitted.method,
+        method_version=fitted.method_version,
         level=level,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
@@ -146,20 +147,6 @@ def void_of(study: Study) -> str | None:
 
 def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
     return max(gain.n for views in metrics.values() for view in views for gain in view.more)
-
-
-def test_items(study: Study, series: Series) -> int | None:
-    """How many test items a series is a proportion of; None where its metric is no proportion, or nobody knows."""
-    spec = study.metrics.get(series.metric)
-    proportion = spec.proportion_of if spec else None
-    if proportion is None and series.metric.lower() == "accuracy" and series.bounds == (0.0, 1.0):
-        proportion = "items"
-    if proportion == "items" and series.class_index is None:
-        return study.test_size or None
-    counts = study.test_class_counts
-    if proportion == "class_items" and series.class_index is not None and series.class_index < len(counts):
-        return counts[series.class_index] or None
-    return None
 
 
 def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis) -> VerdictView:

@@ -32,6 +32,8 @@ BY_CODE = {
     "job_unplanned": "queue it again with `sufficiency retry {id}`",
     "not_enough_data": "see what is measured with `sufficiency measurements {id}`; while it runs, more comes",
     "unknown_metric": "see what is measured with `sufficiency measurements {id}`",
+    "job_not_completed": "wait for it with `sufficiency watch {id}`",
+    "unknown_method_version": "leave it out, or see which there is with `sufficiency curves {id} --json`",
     "unknown_class": "see what is measured with `sufficiency measurements {id} --view cells`",
     "overloaded": "wait a moment, and try again; more processes of the API serve more at a time",
     "host_not_allowed": "name it by its address; or by a name that whoever runs it puts into SUFFICIENCY_ALLOWED_HOSTS",

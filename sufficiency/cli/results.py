@@ -12,6 +12,7 @@ import typer
 from sufficiency.cli.options import Csv, JobId, Json, Level, Method, Metric, Url
 from sufficiency.cli.printing import client_of, print_json, print_table, print_text, print_warnings, write_file
 from sufficiency.exits import MISUSED, CommandError
+from sufficiency.schemas.words import Of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,8 +91,12 @@ def project(
     level: Level = None,
     method: Method = None,
     of: Annotated[
-        Literal["mean", "training"] | None,
-        typer.Option("--of", help="Whose interval: of the mean over runs (the default), or of one new training."),
+        Of | None,
+        typer.Option(
+            "--of",
+            help="Whose interval: of the mean over runs (the default), of one new training, or of the mean on all data "
+            "that the test split was drawn from.",
+        ),
     ] = None,
     url: Url = None,
     as_json: Json = False,
@@ -105,7 +110,7 @@ def project(
     \b
     Example:
       sufficiency project 019a0000-0000-7000-8000-000000000000 5000 10000
-      sufficiency project 019a0000-0000-7000-8000-000000000000 5000 --of training --level 0.8
+      sufficiency project 019a0000-0000-7000-8000-000000000000 5000 --of one_training --level 0.8
     """
     from sufficiency.cli.plot import print_plots
     from sufficiency.cli.terminal import projection
@@ -189,6 +194,28 @@ def verdict(
         return print_json(answer)
     print_verdict(stdout(), answer)
     return print_warnings(answer)
+
+
+@commands.command()
+def refit(id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Fit a completed job's curves by the present method.
+
+    A completed job keeps the version that it completed with until then. Nothing is measured. What the version before
+    said can still be asked of the API, by method_version.
+
+    \b
+    Example:
+      sufficiency refit 019a0000-0000-7000-8000-000000000000
+    """
+    with client_of(url) as client:
+        answer = client.refit(id)
+    if as_json:
+        return print_json(answer)
+    return print_text("\n".join(_moved(method, now, answer["before"][method]) for method, now in answer["now"].items()))
+
+
+def _moved(method: str, now: int, before: int) -> str:
+    return f"{method}: by version {now}, {'as before' if now == before else f'until now by {before}'}"
 
 
 @commands.command()

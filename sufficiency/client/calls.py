@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Curves,
         InverseProjection,
         Projection,
+        Refitted,
     )
     from sufficiency.schemas.spec import JobSpec
     from sufficiency.schemas.verdicts import Verdicts
@@ -518,7 +519,8 @@ class Calls(ABC, Generic[J]):
         n : sequence of float
             Training-set sizes.
         **options
-            ``metric``, ``level``, ``method``, and ``of``: whose interval, of the ``mean`` or of one new ``training``.
+            ``metric``, ``level``, ``method``, ``method_version``, and ``of``: whose interval, of the ``mean``, of
+            ``one_training``, or of the ``population`` that the test split was drawn from.
         """
         from sufficiency.schemas.results import Projection
 
@@ -535,7 +537,7 @@ class Calls(ABC, Generic[J]):
         targets : sequence of float or str
             ``0.93`` for all metrics, or ``"Accuracy:0.93"`` for one.
         **options
-            ``level``, ``method``.
+            ``level``, ``method``, ``method_version``.
         """
         from sufficiency.schemas.results import InverseProjection
 
@@ -558,6 +560,18 @@ class Calls(ABC, Generic[J]):
         from sufficiency.schemas.verdicts import Verdicts
 
         return Reply(self._connection.json("GET", f"{_path(id)}/verdict", options), Verdicts)
+
+    def refit(self, id: str | UUID) -> "Reply[Refitted]":
+        """Fit a completed job's curves anew, by the present versions of the methods; nothing is measured.
+
+        Returns
+        -------
+        Reply
+            The versions `before` and `now`; answers by the former are there still, by their ``method_version``.
+        """
+        from sufficiency.schemas.results import Refitted
+
+        return Reply(self._connection.json("POST", f"{_path(id)}/refit"), Refitted)
 
     def decide(self, id: str | UUID, price: float, **options: Any) -> "Reply[DecisionView]":
         """Return how many labels to buy now, 0 among the answers, and what is to be expected of it.
@@ -613,7 +627,7 @@ class Calls(ABC, Generic[J]):
         id : str or UUID
             The job.
         **options
-            ``metric``, ``method``.
+            ``metric``, ``method``, and ``method_version``: what the curves were until they were fitted anew.
         """
         from sufficiency.schemas.results import Curves
 

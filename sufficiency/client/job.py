@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sufficiency.client.calls import Calls
     from sufficiency.client.events import JobEvent
     from sufficiency.schemas.logs import JobOutput, OutputPiece
+    from sufficiency.schemas.results import Refitted
     from sufficiency.schemas.words import Plan
 
 
@@ -88,6 +89,10 @@ class Job(Handle):
     def retry(self, *, start_anew: bool = False) -> Self:
         """Queue a failed or cancelled job again; what it has measured stays, unless it is to `start_anew`."""
         return self._see(self._client.retry(self.id, start_anew=start_anew))
+
+    def refit(self) -> "Reply[Refitted]":
+        """Fit its curves anew, by the present versions of the methods; see `Client.refit`."""
+        return self._client.refit(self.id)
 
     @overload
     def extend(

@@ -88,14 +88,7 @@ def backtest(series: Series, method: Method) -> Backtest:
     # Where no step lies between the two parts both would say the same.
     for early in np.unique([series.n <= fraction * largest for fraction in FRACTIONS], axis=0):
         later = usable & ~early
-        seen = Series(
-            series.metric,
-            series.class_index,
-            series.n[early],
-            series.values[:, early],
-            series.direction,
-            series.bounds,
-        )
+        seen = series.at(early)
         try:
             fit = fit_series(seen, method)
         except NotEnoughData:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sufficiency.method.curve import Array
 from sufficiency.method.links import Kind
 from sufficiency.method.mixture import Prior
+from sufficiency.schemas.words import METRIC_FAMILIES, MetricFamily
 
 KINDS: tuple[Kind, ...] = ("logit", "log", "identity")
 # Doublings past the last step that there were truths for; beyond, the corrections stay as they are here.
@@ -74,27 +75,52 @@ class Calibration:
     several, single : Prior
         For curves with two runs or more at some step, and for those without.
     network : Network
+    second : Network
+        One that is told the metric's context before the other inputs.
+    share : ndarray, shape (7,)
+        How much of the second there is, by family in the order of `METRIC_FAMILIES`.
     widen : ndarray, shape (2, 3, 2)
-        Factors of the widths, set on curves that the network had not seen: with several runs and with one, by the
-        kind of link in the order of `KINDS`, below and above the median.
+        Factors of the widths where the first network stands alone, set on curves that it had not seen: with several
+        runs and with one, by the kind of link in the order of `KINDS`, below and above the median.
+    widen_family : ndarray, shape (2, 7, 2)
+        The same where the second one has a share, by family.
     """
 
     several: Prior
     single: Prior
     network: Network
+    second: Network
+    share: Array
     widen: Array
+    widen_family: Array
 
-    def correct(self, inputs: Array, mean: Array, sd: Array, kind: Kind, *, single: bool) -> Predictive:
+    def correct(
+        self, inputs: Array, context: Array, mean: Array, sd: Array, kind: Kind, family: MetricFamily, *, single: bool
+    ) -> Predictive:
         """Return the predictive distribution where the mixture says `mean` ± `sd`, each of shape (X,).
+
+        Parameters
+        ----------
+        inputs : ndarray, shape (X, F)
+            Of `summary.summarise`.
+        context : ndarray, shape (C,) or (X, C)
+            Of `course.context`.
 
         Notes
         -----
         The last two inputs are how far the power laws lie from the mean, in units of the SD: the network may shift
         the median by a constant and by a share of either.
         """
-        out = self.network(inputs)
+        place = METRIC_FAMILIES.index(family)
+        share = float(self.share[place])
+        if share == 0.0:
+            out, widen = self.network(inputs), self.widen[int(single), KINDS.index(kind)]
+        else:
+            told = np.concatenate([np.broadcast_to(context, (len(inputs), context.shape[-1])), inputs], axis=1)
+            out, widen = share * self.second(told), self.widen_family[int(single), place]
+            if share < 1.0:
+                out += (1.0 - share) * self.network(inputs)
         shift = out[:, 0] + out[:, 1] * inputs[:, -2] + out[:, 2] * inputs[:, -1]
-        widen = self.widen[int(single), KINDS.index(kind)]
         widths = np.exp(np.clip(out[:, 3:5], -_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT)) * widen
         tail = np.logaddexp(0.0, out[:, 5]) + _LEAST_TAIL
         return Predictive(mean + sd * shift, sd * widths[:, 0], sd * widths[:, 1], tail)
@@ -119,7 +145,9 @@ class Calibration:
 
         parts = ("offset", "scale", "hidden_1", "hidden_2", "output")
         network = Network(**{part: array(f"network_{part}") for part in parts})
-        return cls(prior("several"), prior("single"), network, array("widen"))
+        second = Network(**{part: array(f"second_{part}") for part in parts})
+        several, single = prior("several"), prior("single")
+        return cls(several, single, network, second, array("share"), array("widen"), array("widen_family"))
 
 
 @cache

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sufficiency.schemas.words import HORIZON as HORIZON
 from sufficiency.schemas.words import LEAST_STEPS as LEAST_STEPS
-from sufficiency.schemas.words import Direction, TargetStatus
+from sufficiency.schemas.words import Direction, Of, TargetStatus
 
 Array = NDArray[np.float64]
 
@@ -75,8 +75,8 @@ class Fit(Protocol):
     def value(self, n: Any) -> Array:
         """Return the metric at training-set sizes `n`, of any shape, each ≥ 1."""
 
-    def quantile(self, n: Any, q: float, *, training: bool = False) -> Array:
-        """Return the q-quantile at sizes `n` of a new mean over as many runs, or of one new training."""
+    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
+        """Return the q-quantile at sizes `n` of a new mean over as many runs, or of what `of` says; NaN if unknown."""
 
     def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return `count` equally likely curves of new means at sizes `n`; shape (count, *n.shape).

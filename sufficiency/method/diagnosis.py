@@ -10,6 +10,7 @@ import numpy as np
 from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.curve import NotEnoughData
 from sufficiency.method.measurements import Series
+from sufficiency.method.measurements import sampling_sd as sampling_sd
 from sufficiency.method.observed import Observed, observe
 from sufficiency.method.trend import find_fall, is_flat
 
@@ -222,14 +223,3 @@ def find_drivers(series: Series, n: float, most: int = 5) -> Drivers:
                 cells.append(CellInfluence(run, int(series.n[k]), measured, effect))
     cells.sort(key=lambda cell: -abs(cell.effect))
     return Drivers(int(n), steps, [cell for cell in cells[:most] if cell.effect], math.sqrt(variance))
-
-
-def sampling_sd(value: float, items: int) -> float:
-    """Return the standard deviation that a proportion has because the test split has only so many items.
-
-    Notes
-    -----
-    Binomial: sqrt(p(1 − p)/n). All cells share one test split, so that more runs do not make it smaller.
-    """
-    p = min(max(value, 0.0), 1.0)
-    return math.sqrt(p * (1.0 - p) / max(items, 1))

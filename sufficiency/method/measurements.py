@@ -1,15 +1,19 @@
 """The measured values of one metric, by run and step."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.method.assumed import assume
+from sufficiency.method.course import SLOTS, course
+from sufficiency.method.families import family_of
 from sufficiency.schemas.spec import MetricSpec
-from sufficiency.schemas.words import SCALAR, Bounds, Direction
+from sufficiency.schemas.words import SCALAR, Bounds, Direction, MetricFamily
 
 Row = tuple[int, int, int, str, int, float | None]
 # Metric and class index: the place of a series among those of its study.
@@ -40,6 +44,17 @@ def bounds_text(bounds: Bounds) -> str:
     return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
 
 
+def sampling_sd(value: float, items: int) -> float:
+    """Return the standard deviation that a proportion has because the test split has only so many items.
+
+    Notes
+    -----
+    Binomial: sqrt(p(1 − p)/n). All cells share one test split, so that more runs do not make it smaller.
+    """
+    p = min(max(value, 0.0), 1.0)
+    return math.sqrt(p * (1.0 - p) / max(items, 1))
+
+
 @dataclass(frozen=True)
 class Series:
     """One metric (of one class) over all cells.
@@ -56,6 +71,13 @@ class Series:
     direction : {"maximize", "minimize"}
     bounds : (float or None, float or None)
         What the metric can take; None is unbounded.
+    family : str
+        What kind of metric it is.
+    test_sd : ndarray, shape (K,), or None
+        Standard deviation that a value has because the test split holds only so many items; None: nobody knows. All
+        cells share the test split, so that more runs do not make it smaller.
+    companions : tuple of Series
+        Other metrics of the same study, one number each, whose trends tell of this one's; see `companions_of`.
     """
 
     metric: str
@@ -64,11 +86,32 @@ class Series:
     values: NDArray[np.float64]
     direction: Direction
     bounds: Bounds
+    family: MetricFamily = "accuracy"
+    test_sd: NDArray[np.float64] | None = None
+    companions: tuple["Series", ...] = ()
 
     def within(self, low: float, high: float) -> "Series":
         """Return what was measured at sizes from `low` to `high`, both included."""
-        inside = (self.n >= low) & (self.n <= high)
-        return self if inside.all() else replace(self, n=self.n[inside], values=self.values[:, inside])
+        return self.at((self.n >= low) & (self.n <= high))
+
+    def at(self, steps: NDArray[np.bool_]) -> "Series":
+        """Return what was measured at some of the steps, of the companions too."""
+        if steps.all():
+            return self
+        companions = tuple(one.at(np.isin(one.n, self.n[steps])) for one in self.companions)
+        test_sd = None if self.test_sd is None else self.test_sd[steps]
+        return replace(self, n=self.n[steps], values=self.values[:, steps], test_sd=test_sd, companions=companions)
+
+    def of_items(self, items: int) -> "Series":
+        """Return the series as a proportion of so many test items, whose noise is then known: the binomial's.
+
+        Notes
+        -----
+        With one item more of either kind, as Laplace has it: all of a hundred right is no certainty.
+        """
+        share = np.where(np.isfinite(self.mean()), self.mean(), 0.5)
+        shares = (np.clip(share, 0.0, 1.0) * items + 1.0) / (items + 2.0)
+        return replace(self, test_sd=np.array([sampling_sd(one, items) for one in shares.tolist()]))
 
     def runs(self) -> NDArray[np.int64]:
         """Return the number of values at each step, shape (K,)."""
@@ -83,6 +126,11 @@ class Series:
         # Rounding must not take the mean of equal values off them: a flat curve meets its own value.
         mean = np.clip(present.sum(axis=0) / np.maximum(runs, 1), low, np.maximum(low, high))
         return np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan)
+
+    @cached_property
+    def course(self) -> NDArray[np.float64]:
+        """How the means went: see `course.course`."""
+        return course(self.n, self.mean(), self.direction, self.bounds)
 
     def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one."""
@@ -109,8 +157,12 @@ class Series:
         return np.ldexp(present, -power), power
 
 
-def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> list[Series]:
+def series_from_rows(
+    rows: Iterable[Row], metrics: Mapping[str, MetricSpec], errors: Iterable[tuple[int, Mapping[str, float]]] = ()
+) -> list[Series]:
     """Gather rows of (run, step, n, metric, class index or `SCALAR`, value or None) into one series a metric and class.
+
+    `errors` are, for each cell that has some, its step and, by metric of one number, what the test split alone adds.
 
     A metric that nobody declared is read by its name and its values, of all classes alike: see `assumed.assume`.
     """
@@ -124,16 +176,56 @@ def series_from_rows(rows: Iterable[Row], metrics: Mapping[str, MetricSpec]) -> 
     column = {step: k for k, step in enumerate(sorted(sizes, key=lambda step: (sizes[step], step)))}
     n_of = np.array([sizes[step] for step in column], dtype=np.float64)
     result = []
-    ranges = _ranges(cells)
+    ranges, told = _ranges(cells), list(errors)
     for (metric, class_index), entries in sorted(cells.items()):
         values = np.full((runs, len(column)), np.nan)
         for run, step, value in entries:
             values[run, column[step]] = value
         spec = metrics.get(metric) or assume(metric, *ranges[metric]).spec
         result.append(
-            Series(metric, None if class_index == SCALAR else class_index, n_of, values, spec.direction, spec.bounds)
+            Series(
+                metric,
+                None if class_index == SCALAR else class_index,
+                n_of,
+                values,
+                spec.direction,
+                spec.bounds,
+                family_of(metric, spec),
+                _mean_errors(metric, list(column), told) if class_index == SCALAR else None,
+            )
         )
-    return result
+    return with_companions(result)
+
+
+def _mean_errors(
+    metric: str, steps: Sequence[int], told: Sequence[tuple[int, Mapping[str, float]]]
+) -> NDArray[np.float64] | None:
+    """Return what the test split adds to a metric at each step, the mean over its cells; None where none says so."""
+    of_step: dict[int, list[float]] = {}
+    for step, errors in told:
+        if metric in errors:
+            of_step.setdefault(step, []).append(errors[metric])
+    if not of_step:
+        return None
+    places = [k for k, step in enumerate(steps) if step in of_step]
+    # A step whose cells do not say is taken for what its neighbours say.
+    return np.interp(np.arange(len(steps)), places, [float(np.mean(of_step[steps[k]])) for k in places])
+
+
+def with_companions(measured: Sequence[Series]) -> list[Series]:
+    """Return the series of one study, each with the others whose trends tell of its own.
+
+    Notes
+    -----
+    At most three: a loss (or regression error), a ranking metric (or R²), and an accuracy, each of one number a cell,
+    of several the first by name. A loss and a ranking move before an accuracy leaves chance.
+    """
+    scalars = sorted((one for one in measured if one.class_index is None), key=lambda one: one.metric)
+    company = [next((one for one in scalars if one.family in families), None) for families in SLOTS]
+    return [
+        replace(one, companions=tuple(other for other in company if other is not None and other is not one))
+        for one in measured
+    ]
 
 
 def _ranges(

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.course import context
 from sufficiency.method.curve import LARGEST_VALUE, LEAST_STEPS, Array, NotEnoughData
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.noise import Noise, estimate_noise
 
 SMALLEST_VALUE = 1e-200
+# More steps tell no more of a curve's shape.
+MOST_STEPS = 12
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Observed:
         Mean number of runs a step.
     spread : ndarray, shape (2, K)
         How far the best run is below and the worst run above the mean, on the link's scale.
+    context : ndarray, shape (course.CONTEXT,)
+        The metric's family, and how its companions went.
+    test_sd : ndarray, shape (K,), or None
+        What the test split alone adds, in the metric's units.
     """
 
     n: Array
@@ -42,6 +49,8 @@ class Observed:
     noise: Noise
     runs: float
     spread: Array
+    context: Array
+    test_sd: Array | None
 
 
 def observe(series: Series) -> Observed:
@@ -54,8 +63,9 @@ def observe(series: Series) -> Observed:
     """
     low, high = (edge if edge is not None else far for edge, far in zip(series.bounds, (-np.inf, np.inf), strict=True))
     # Numbers so small that their ratios overflow are as good as nothing.
-    values = np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values)
-    series = replace(series, values=np.clip(values, low, high))
+    values = np.clip(np.where(np.abs(series.values) < SMALLEST_VALUE, 0.0, series.values), low, high)
+    if not np.array_equal(values, series.values, equal_nan=True):
+        series = replace(series, values=values)
     mean, runs = series.mean(), series.runs()
     usable = np.isfinite(mean)
     order = np.flatnonzero(usable)[np.argsort(series.n[usable], kind="stable")]
@@ -68,15 +78,51 @@ def observe(series: Series) -> Observed:
     if np.abs(mean).max() > LARGEST_VALUE:
         raise NotEnoughData(f"{series.metric} reaches {np.abs(mean).max():.3g}: too large for a curve")
     least, most = (ends[order] for ends in series.extremes())
+    test_sd = None if series.test_sd is None else series.test_sd[order]
     if distinct < len(n):
         first = np.unique(n, return_index=True)[1]
         least, most = np.minimum.reduceat(least, first), np.maximum.reduceat(most, first)
         n, mean, runs, sd = _merge(n, mean, runs, sd)
+        test_sd = None if test_sd is None else test_sd[first]
     link = Link.of(mean, sd, series.direction, series.bounds)
     x, z = np.log2(n / n[-1]), link.z(mean)
     noise = estimate_noise(x, mean, sd, runs, link)
     spread = np.sort(link.z(np.stack([least, most])), axis=0) - z
-    return Observed(n, x, mean, z, link, noise, float(runs.mean()), spread)
+    company = {one.family: one.course for one in series.companions}
+    return Observed(n, x, mean, z, link, noise, float(runs.mean()), spread, context(series.family, company), test_sd)
+
+
+def pool(seen: Observed) -> tuple[Observed, float]:
+    """Return a curve of at most `MOST_STEPS` steps, and by how many doublings its last one is before the true last.
+
+    Neighbouring steps are made one, evenly on the scale of log n. A law learned of ten steps takes forty, one by one,
+    for forty times the evidence; what they are is less scatter.
+
+    Notes
+    -----
+    Neighbouring subsets of a run share most of their items, so that the scatter falls with the root of what theory has
+    for independent ones.
+    """
+    if len(seen.n) <= MOST_STEPS:
+        return seen, 0.0
+    place = np.minimum((1.0 - seen.x / seen.x[0]) * MOST_STEPS, MOST_STEPS - 1).astype(int)
+    _, group, count = np.unique(place, return_inverse=True, return_counts=True)
+
+    def mean(values: Array) -> Array:
+        return np.bincount(group, weights=values) / count
+
+    x = mean(seen.x)
+    noise = replace(seen.noise, run=mean(seen.noise.run), mean=mean(seen.noise.mean) / np.sqrt(count))
+    pooled = replace(
+        seen,
+        n=seen.n[-1] * np.exp2(x),
+        x=x - x[-1],
+        mean=mean(seen.mean),
+        z=mean(seen.z),
+        noise=noise,
+        spread=np.stack([mean(side) for side in seen.spread]),
+    )
+    return pooled, float(-x[-1])
 
 
 def _merge(n: Array, mean: Array, runs: NDArray[np.int64], sd: Array) -> tuple[Array, Array, NDArray[np.int64], Array]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sufficiency.method.curve import LARGEST_VALUE, LEAST_STEPS, Array, InverseAnswer, NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.schemas.words import Bounds, Direction
+from sufficiency.schemas.words import Bounds, Direction, Of
 
 # Up to where sizes are looked for.
 LARGEST_N = 2**53
@@ -60,7 +60,7 @@ class PowerLawFit(BaseModel):
             value = 1.0 - (self.scale * np.exp(np.minimum(power, _LARGEST_POWER)) + self.error_asymptote)
         return np.clip(value, -np.finfo(np.float64).max, np.finfo(np.float64).max)
 
-    def quantile(self, n: Any, q: float, *, training: bool = False) -> Array:
+    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
         """Return NaN: least squares of the means says nothing of the chances around them."""
         return np.full(np.shape(n), np.nan)
 

@@ -52,12 +52,13 @@ def project(
         Training-set sizes, each ≥ 1.
     level : float
         Probability between the ends of the interval, in (0, 1).
-    of : {"mean", "training"}
-        Whose interval: of the mean over as many runs as were measured, or of one new training.
+    of : {"mean", "one_training", "population"}
+        Whose interval: of the mean over as many runs as were measured, on the same test split; of one new training on
+        it; or of the mean on all data that the test split was drawn from.
     """
     values = fit.value(n)
     tail = 0.5 - level / 2
-    lower, upper = (fit.quantile(n, q, training=of == "training") for q in (tail, 1.0 - tail))
+    lower, upper = (fit.quantile(n, q, of=of) for q in (tail, 1.0 - tail))
     low, high = (-np.inf if reading.bounds[0] is None else reading.bounds[0]), reading.bounds[1]
     values, lower, upper = (np.clip(a, low, np.inf if high is None else high) for a in (values, lower, upper))
     return [

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sufficiency.method.course import slope
 from sufficiency.method.curve import Array
 from sufficiency.method.mixture import Mixture
 from sufficiency.method.observed import Observed
@@ -78,7 +79,7 @@ def _kind(seen: Observed) -> list[float]:
 
 def _rise(seen: Observed) -> list[float]:
     """How steep the curve was, lately and as a whole."""
-    slopes = [_slope(seen.x, seen.z, window) for window in (1.0, 2.0, 4.0)]
+    slopes = [slope(seen.x, seen.z, window) for window in (1.0, 2.0, 4.0)]
     return [*slopes, (seen.z[-1] - seen.z[0]) / max(-seen.x[0], 0.5)]
 
 
@@ -146,13 +147,6 @@ def _costs(seen: Observed) -> list[float]:
 
 def _log(value: float) -> float:
     return float(np.log(max(value, 1e-3)))
-
-
-def _slope(x: Array, z: Array, window: float) -> float:
-    """Slope of z over the last `window` doublings, or the last three steps where there are fewer in it."""
-    count = max(int((x >= -window - 1e-9).sum()), min(3, len(x)))
-    deviation = x[-count:] - x[-count:].mean()
-    return float(deviation @ z[-count:] / max(deviation @ deviation, 1e-9))
 
 
 def _power_law(seen: Observed, weight: float, ahead: Array) -> tuple[Array, float]:

@@ -39,8 +39,8 @@ class Answers(ABC):
         """Numbers in [0, 1] whose order in each column is that of the model, shape (N, classes); None without any."""
 
     @abstractmethod
-    def log_loss(self, target: Tensor) -> float:
-        """Return the mean negative logarithm of the probability of the right class.
+    def log_losses(self, target: Tensor) -> Tensor:
+        """Return the negative logarithm of the probability of each item's right class, shape (N,).
 
         Raises
         ------
@@ -74,9 +74,9 @@ class NetworkAnswers(Answers):
         """The softmax."""
         return self._logits.softmax(dim=1)
 
-    def log_loss(self, target: Tensor) -> float:
-        """Return the cross-entropy."""
-        return float(nn.functional.cross_entropy(self._logits.double(), target))
+    def log_losses(self, target: Tensor) -> Tensor:
+        """Return the cross-entropy of each item."""
+        return nn.functional.cross_entropy(self._logits.double(), target, reduction="none")
 
 
 class EstimatorAnswers(Answers):
@@ -118,14 +118,14 @@ class EstimatorAnswers(Answers):
         # Ranked over all items: a batch's own ranks would not compare with the next one's.
         return torch.from_numpy(ranks(torch.cat(known).numpy())) if known else None
 
-    def log_loss(self, target: Tensor) -> float:
-        """Return the log loss as scikit-learn has it: no probability nearer to 0 than its type tells from 1."""
+    def log_losses(self, target: Tensor) -> Tensor:
+        """Return the log losses as scikit-learn has them: no probability nearer to 0 than its type tells from 1."""
         probabilities = self._probabilities
         if probabilities is None:
             raise TypeError(self.lacks("log_loss", "probabilities, by predict_proba"))
         least = torch.finfo(probabilities.dtype).eps
         of_right = probabilities.gather(1, target[:, None]).clamp(least, 1 - least).double()
-        return float(-of_right.log().mean())
+        return -of_right.log()
 
 
 def answers_of(model: nn.Module, batches: Batches) -> Answers:

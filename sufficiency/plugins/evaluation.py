@@ -9,10 +9,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins import standard_errors
 from sufficiency.plugins.answers import Answers, answers_of
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logits, expect_task
 from sufficiency.plugins.ranked import auroc, f1, tpr_at
+from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["accuracy", "auroc", "tpr_at_fpr", "f1", "log_loss", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -33,7 +35,8 @@ class Classification:
     Notes
     -----
     AUROC and TPR average over the classes that have test items; a class without any would count as zero, and no
-    model, however good, could then come near 1.
+    model, however good, could then come near 1. AUROC, F1 and log loss are given with the standard error that the test
+    items' own chance leaves them.
     """
 
     tasks = ("classification",)
@@ -88,7 +91,9 @@ class Classification:
             case "auroc":
                 if answers.scores is None:
                     return [("AUROC", math.nan)]
-                return [("AUROC", auroc(answers.scores.numpy(), target.numpy()))]
+                scores, classes_of = answers.scores.double().numpy(), target.numpy()
+                area = auroc(answers.scores.numpy(), classes_of)
+                return [("AUROC", Measured(area, standard_errors.of_auroc(scores, classes_of)))]
             case "tpr_at_fpr":
                 if answers.scores is None:
                     raise TypeError(
@@ -97,9 +102,12 @@ class Classification:
                 rate = tpr_at(self.fpr, answers.scores.numpy(), target.numpy())
                 return [(f"TPR at {self.fpr} Fixed FPR", rate)]
             case "f1":
-                return [("F1", f1(answers.labels.numpy(), target.numpy(), classes))]
+                decided, classes_of = answers.labels.numpy(), target.numpy()
+                score = f1(decided, classes_of, classes)
+                return [("F1", Measured(score, standard_errors.of_f1(decided, classes_of, classes)))]
             case "log_loss":
-                return [("LogLoss", answers.log_loss(target))]
+                losses = answers.log_losses(target)
+                return [("LogLoss", Measured(losses.mean(), standard_errors.of_mean(losses.numpy())))]
             case _:
                 hits = torch.bincount(target[answers.labels == target], minlength=classes).double()
                 return [("Recall", (hits / torch.bincount(target, minlength=classes)).numpy())]

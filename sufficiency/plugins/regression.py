@@ -9,8 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
+from sufficiency.plugins import standard_errors
 from sufficiency.plugins.outputs import expect_numbers, expect_task
 from sufficiency.plugins.training import GradientDescent
+from sufficiency.schemas.estimate import Measured
 
 _INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or register it with task=regression"
 
@@ -126,7 +128,10 @@ class Regression:
         expect_numbers(model, dataset)
 
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, float]:
-        """Return each metric asked for; R² is NaN where all targets are equal."""
+        """Return each metric asked for, with the standard error that the test items' own chance leaves it.
+
+        R² is NaN where all targets are equal.
+        """
         expect_task("regression", dataset, "the evaluation regression", "classification or multilabel")
         x, y = tensors(dataset, device_of(model))
         model.eval()
@@ -137,9 +142,11 @@ class Regression:
             raise ValueError(f"the model gave outputs of shape {tuple(output.shape)}; a regression needs one an item")
         error = output.reshape(-1) - target
         spread = float((target - target.mean()).square().sum())
+        off, targets = error.numpy(), target.numpy()
+        r2 = 1 - float(error.square().sum()) / spread if spread else math.nan
         values = {
-            "mae": ("MAE", float(error.abs().mean())),
-            "rmse": ("RMSE", float(error.square().mean().sqrt())),
-            "r2": ("R2", 1 - float(error.square().sum()) / spread if spread else math.nan),
+            "mae": ("MAE", Measured(error.abs().mean(), standard_errors.of_mean(abs(off)))),
+            "rmse": ("RMSE", Measured(error.square().mean().sqrt(), standard_errors.of_rmse(off))),
+            "r2": ("R2", Measured(r2, standard_errors.of_r2(off, targets))),
         }
         return dict(values[metric] for metric in self.metrics)

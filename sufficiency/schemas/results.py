@@ -66,6 +66,11 @@ class CellDetails(BaseModel):
         default_factory=dict, description="the metrics on at most 2,000 of the items that it was trained on"
     )
     warnings: list[TrainingWarning] = Field(default_factory=list)
+    test_sd: dict[str, float] | None = Field(
+        None,
+        description="by metric, what the test split's own chance adds to the value, where the evaluation says so",
+        exclude_if=lambda found: found is None,
+    )
     cut: bool = Field(False, description="there was more than is kept")
 
 
@@ -142,6 +147,7 @@ class Answer(BaseModel):
 
     job_id: UUID
     method: Word[Method]
+    method_version: int = Field(description="of the method; a completed job keeps the one that it completed with")
     level: float = Field(description="level of the intervals")
     n_observed: int = Field(description="largest size measured")
     provisional: bool = Field(description="the job has not completed: from what is measured so far")
@@ -163,6 +169,7 @@ class Projection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
+            "method_version": 2,
             "level": 0.95,
             "of": "mean",
             "n_observed": 2500,
@@ -212,6 +219,7 @@ class InverseProjection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
+            "method_version": 2,
             "level": 0.95,
             "n_observed": 2500,
             "provisional": False,
@@ -285,6 +293,18 @@ class ReadingView(BaseModel):
     assurance: float = Field(description="probability that one new training meets the target, at n_assured")
 
 
+class Refitted(BaseModel):
+    """By which versions of the methods a job's curves were kept, and are now that they were fitted anew."""
+
+    model_config = _example(
+        {"job_id": JOB_ID, "before": {"calibrated": 1, "power_law": 1}, "now": {"calibrated": 2, "power_law": 1}}
+    )
+
+    job_id: UUID
+    before: dict[Method, int]
+    now: dict[Method, int]
+
+
 class Curves(BaseModel):
     """The fitted curves of a job."""
 
@@ -301,7 +321,7 @@ class Curves(BaseModel):
                     "direction": "maximize",
                     "bounds": [0.0, 1.0],
                     "method": "power_law",
-                    "method_version": 1,
+                    "method_version": 2,
                     "stored": True,
                     "params": [2.31, 0.49, 0.011],
                     "fit": {

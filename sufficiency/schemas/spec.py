@@ -10,7 +10,16 @@ from sufficiency.schemas.fields import Name, Size, Strict
 from sufficiency.schemas.limits import DECLARED_METRICS, GROWN, LABELS, NAME_CHARACTERS, NOTE_CHARACTERS, STEPS
 from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.stopping import Budget, StopWhen
-from sufficiency.schemas.words import Bounds, DeviceChoice, Direction, Plan, ProportionOf, Protocol, Sampling
+from sufficiency.schemas.words import (
+    Bounds,
+    DeviceChoice,
+    Direction,
+    MetricFamily,
+    Plan,
+    ProportionOf,
+    Protocol,
+    Sampling,
+)
 
 
 class PluginRef(Strict):
@@ -28,6 +37,11 @@ class MetricSpec(Strict):
     proportion_of: ProportionOf | None = Field(
         None,
         description="the share of the test items, or of each class's: what noise the test split adds is then known",
+    )
+    family: MetricFamily | None = Field(
+        None,
+        description="what kind of metric it is, by which its curve is projected; null: told from its name",
+        exclude_if=lambda family: family is None,
     )
 
     @model_validator(mode="after")

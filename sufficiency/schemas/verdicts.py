@@ -156,6 +156,7 @@ class Verdicts(Answer):
                 {
                     "job_id": JOB_ID,
                     "method": "calibrated",
+                    "method_version": 2,
                     "level": 0.95,
                     "n_observed": 2500,
                     "provisional": False,

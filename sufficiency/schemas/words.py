@@ -31,6 +31,9 @@ Direction = Literal["maximize", "minimize"]
 Sampling = Literal[1, 2]
 NEWEST_SAMPLING: Sampling = 2
 ProportionOf = Literal["items", "class_items"]
+# Metrics of one family move alike with the size of the training set.
+MetricFamily = Literal["accuracy", "ranking", "f", "loss", "regression_error", "r2", "rate"]
+METRIC_FAMILIES: tuple[MetricFamily, ...] = get_args(MetricFamily)
 # What a metric can take; None: unbounded on that side.
 Bounds = tuple[float | None, float | None]
 # The class index of a metric with one value, not one a class.
@@ -54,8 +57,9 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 
 Method = Literal["calibrated", "power_law"]
 DEFAULT_METHOD: Method = "calibrated"
-# Whose interval: of the mean over as many runs as were measured, or of one new training.
-Of = Literal["mean", "training"]
+# Whose interval: of the mean over as many runs as were measured, on the same test split; of one new training on it; or
+# of the mean on all data that the test split was drawn from.
+Of = Literal["mean", "one_training", "population"]
 # With a value, that a curve needs.
 LEAST_STEPS = 3
 HORIZON = 1024  # how far targets are looked for, in units of the largest measured size

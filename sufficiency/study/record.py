@@ -136,7 +136,8 @@ class Record:
 
     def series(self) -> list[Series]:
         """Return what is measured, a series a metric and class."""
-        return series_from_rows(self.rows(), self.specs())
+        errors = [(step, cell.details.get("test_sd") or {}) for (_, step), cell in self.cells.items()]
+        return series_from_rows(self.rows(), self.specs(), errors)
 
     def values(self) -> list[CellValue]:
         """Return every measurement with its cell."""

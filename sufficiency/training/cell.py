@@ -1,6 +1,7 @@
 """The parts of one cell: its subset, training on it, evaluation, and what is recorded of it."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sufficiency.schemas.words import SCALAR
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
-from sufficiency.training.metrics import InvalidMetrics, normalise
+from sufficiency.training.metrics import InvalidMetrics, normalise, standard_errors
 from sufficiency.training.unit import Study
 
 # A score of so many items is sure enough to tell over- from underfitting, and cheap beside the training.
@@ -48,7 +49,15 @@ def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watch
     return seen
 
 
-def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation measured, and by metric what the test split's own chance adds, where it says so."""
+
+    values: Values
+    test_sd: dict[str, float]
+
+
+def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
     """Return what the evaluation strategy measures.
 
     Raises
@@ -59,7 +68,8 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Values:
     plugin = study.names["evaluation"]
     with blamed_on(plugin, "evaluation", cell.place):
         try:
-            return normalise(study.evaluation.evaluate(model, study.test), study.class_names)
+            found = study.evaluation.evaluate(model, study.test)
+            return Evaluated(normalise(found, study.class_names), standard_errors(found))
         except InvalidMetrics as error:
             detail = (
                 f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
@@ -89,7 +99,7 @@ def train_scores(study: Study, model: Any, indices: list[int], wanted: bool | No
 def result_of(
     cell: UnitCell,
     indices: list[int],
-    values: Values,
+    found: Evaluated,
     seconds: float,
     device: str,
     details: dict[str, Any],
@@ -102,7 +112,7 @@ def result_of(
         n_unique=len(set(indices)),
         seconds=seconds,
         device=device,
-        values=values,
-        details=details,
+        values=found.values,
+        details=details | ({"test_sd": found.test_sd} if found.test_sd else {}),
         learner=learner or None,
     )

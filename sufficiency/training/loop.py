@@ -58,12 +58,12 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
         seed_everything(cell_seed(unit.seed, cell.run, cell.step))
         model = models.model(cell)
         details = details_of(model, train(study, model, indices, cell))
-        values = evaluate(study, model, cell)
+        found = evaluate(study, model, cell)
         if scores := train_scores(study, model, indices, unit.measure_train):
             details["train"] = scores
         seconds = time.perf_counter() - began
         learner, told = (None if told else known_of(model)), True
-        return result_of(cell, indices, values, seconds, unit.device, details, learner)
+        return result_of(cell, indices, found, seconds, unit.device, details, learner)
 
     for cell in unit.cells:
         if not cell.is_open:

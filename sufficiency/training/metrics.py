@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.schemas.estimate import Measured
 from sufficiency.schemas.limits import CLASSES_MEASURED, METRICS, NAME_CHARACTERS, VALUES
 from sufficiency.schemas.words import SCALAR
 from sufficiency.training.by_class import InvalidClasses, by_class, vector_problem
 
+# Metrics whose standard errors are kept with a cell.
+MOST_ERRORS = 50
 Values = list[tuple[str, int, float | None]]
 
 
@@ -56,6 +59,23 @@ def normalise(metrics: object, class_names: Sequence[str] | None = None) -> Valu
                 f"the evaluation returned more than {VALUES} values; give fewer metrics of all classes"
             )
     return values
+
+
+def standard_errors(metrics: object) -> dict[str, float]:
+    """Return what the test split's own chance adds to each metric of a cell that an evaluation returned with it.
+
+    Raises
+    ------
+    InvalidMetrics
+        For a negative one.
+    """
+    if not isinstance(metrics, Mapping):
+        return {}
+    found = {name: value.se for name, value in metrics.items() if isinstance(value, Measured)}
+    for name, error in found.items():
+        if error < 0:
+            raise InvalidMetrics(f"{name!r} has the standard error {error:g}; give one of at least 0, or NaN")
+    return {name: error for name, error in list(found.items())[:MOST_ERRORS] if math.isfinite(error)}
 
 
 def _of_metric(name: str, value: object, class_names: Sequence[str]) -> Values:

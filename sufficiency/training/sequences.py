@@ -64,7 +64,7 @@ class _Run:
                 seen = train(self._study, model, indices, cell)
                 details = details_of(model, seen) if cell.step in self._open else {}
                 try:
-                    values = evaluate(self._study, model, cell)
+                    found = evaluate(self._study, model, cell)
                 except Fault:
                     if self._failed_in.get(cell.step) == "evaluation":
                         continue
@@ -72,9 +72,7 @@ class _Run:
                 if cell.step in self._open:
                     seconds = time.perf_counter() - began
                     learner = known_of(model)
-                    self._recorder.record(
-                        result_of(cell, indices, values, seconds, self._unit.device, details, learner)
-                    )
+                    self._recorder.record(result_of(cell, indices, found, seconds, self._unit.device, details, learner))
                     self._open.discard(cell.step)
         except Fault as fault:
             self._note(fault, cell)

@@ -60,6 +60,7 @@ ASKING = [
             "measurements",
             "cells",
             "curves",
+            "refit",
             "verdict",
             "plot",
         )

@@ -108,6 +108,7 @@ CALLS: list[tuple[str, dict[str, Any], str, dict[str, Any] | None]] = [
     ("cancel", {}, "POST /jobs/{id}/cancel", None),
     ("retry", {}, "POST /jobs/{id}/retry", None),
     ("retry", {"start_anew": True}, "POST /jobs/{id}/retry?start_anew=true", None),
+    ("refit", {}, "POST /jobs/{id}/refit", None),
     ("extend", {"runs": 7, "steps": (5, 6)}, "POST /jobs/{id}/extend", {"runs": 7, "steps": [5, 6]}),
     (
         "extend",

@@ -63,6 +63,10 @@ FORBIDDEN = [
     ("event", "INSERT INTO event SELECT * FROM event LIMIT 1"),
     ("event_seq", "UPDATE event SET seq = -seq"),
     ("curve_values", "UPDATE curve SET method_version = 0"),
+    (
+        "earlier_curve_values",
+        "INSERT INTO earlier_curve SELECT job_id, metric, class_index, method, 0, fit, '{}', created_at FROM curve",
+    ),
     ("dataset_ready_has_fingerprint", "UPDATE dataset SET fingerprint = NULL"),
     ("dataset_ready_has_info", "UPDATE dataset SET info = 'null'"),
     ("dataset_invalid_explained", "UPDATE dataset SET status = 'invalid', fingerprint = NULL, error = 'null'"),

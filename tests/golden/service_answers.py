@@ -75,7 +75,7 @@ QUESTIONS: dict[str, list[Question]] = {
             f"{CELLS}&format=csv",
             "/measurements?metric=Recall",
             "/project?n=9007199254740992&metric=Recall&metric=Accuracy",
-            "/project?n=400&n=3000&of=training&level=0.8&metric=Accuracy",
+            "/project?n=400&n=3000&of=one_training&level=0.8&metric=Accuracy",
             "/project?n=4000&n=2000&format=csv",
             "/inv_project?target=Accuracy:0.5&target=Accuracy:0.96&target=Top: 3:0.98&level=0.5",
             "/inv_project?target=0.92&format=csv",

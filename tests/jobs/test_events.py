@@ -22,7 +22,8 @@ def test_an_ended_job_is_told_from_the_beginning_or_from_where_it_was_left(servi
     service.work(job_id)
     events = follow(service, job_id)
     assert [event.id for event in events] == list(range(1, len(events) + 1))
-    assert [event.type for event in events] == ["state", "planned", "state", *["cell"] * 8, "state"]
+    types = ["state", "planned", "state", *["cell"] * 3, "provisional", "cell", "provisional", *["cell"] * 4, "state"]
+    assert [event.type for event in events] == types
     assert (events[0].data, events[-1].data) == ({"state": "queued"}, {"state": "completed"})
     assert {"run", "step", "n", "metrics", "cells_done", "cells_total"} <= set(events[3].data)
     assert follow(service, job_id, 4) == events[4:]

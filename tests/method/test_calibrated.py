@@ -44,10 +44,14 @@ def test_the_inverse_is_the_inverse(curve: Series, share: float) -> None:
             at = np.unique(np.linspace(first, answer.n - 1, 20).astype(int))
             assert not any(met(curve, v - 1e-7 * (1 + abs(v)) * np.sign(improvement(curve, 1)), target)
                            for v in fit.value(at)), "nothing smaller does"  # fmt: skip
-    for n, training, q in ((answer.lower, False, 0.025), (answer.upper, False, 0.975), (answer.n_assured, True, 0.8)):
+    for n, of, q in (
+        (answer.lower, "mean", 0.025),
+        (answer.upper, "mean", 0.975),
+        (answer.n_assured, "one_training", 0.8),
+    ):
         if n is not None:
             best = q if fit.link.sign == 1 else 1 - q
-            assert met(curve, float(fit.quantile(n, best, training=training)), target)
+            assert met(curve, float(fit.quantile(n, best, of=of)), target)
 
 
 @settings(max_examples=60, deadline=None)
@@ -96,7 +100,7 @@ def test_levels_are_nested_around_the_value(curve: Series, ratio: float) -> None
     assert lower == sorted(lower)  # type: ignore[type-var]
     assert upper == sorted(upper, reverse=True)  # type: ignore[type-var]
     assert lower[-1] - slack <= ends[0].value <= upper[-1] + slack  # type: ignore[operator]
-    one = project(curve, fit, n, 0.8, "training")[0]
+    one = project(curve, fit, n, 0.8, "one_training")[0]
     assert one.lower <= ends[1].lower + slack  # type: ignore[operator]
     assert one.upper >= ends[1].upper - slack  # type: ignore[operator]
 
@@ -162,7 +166,7 @@ def test_a_single_training_scatters_as_the_runs_did() -> None:
         # As runs do: the more data, the less they scatter.
         curve = series(1 - 2 * N**-0.5 + rng.normal(0, 0.01, (5, 10)) * (N / N[-1]) ** -0.25)
         new = 1 - 2 * N[-1] ** -0.5 + rng.normal(0, 0.01, 1000)
-        [point] = project(curve, fit_calibrated(curve), [2500], 0.8, "training")
+        [point] = project(curve, fit_calibrated(curve), [2500], 0.8, "one_training")
         inside.append(((new >= point.lower) & (new <= point.upper)).mean())
     assert np.mean(inside) == pytest.approx(0.8, abs=0.08)
 
@@ -190,7 +194,7 @@ def test_the_fit_survives_storage() -> None:
     again = CalibratedFit.from_dict(json.loads(json.dumps(fit.to_dict())))
     at = [10.0, 300, 2500, 5000, 1e6, 1e9]
     assert again.value(at).tolist() == fit.value(at).tolist()
-    assert again.quantile(at, 0.1, training=True).tolist() == fit.quantile(at, 0.1, training=True).tolist()
+    assert again.quantile(at, 0.1, of="one_training").tolist() == fit.quantile(at, 0.1, of="one_training").tolist()
     assert (again.n_min, again.n_max, again.steps) == (25.0, 2500.0, 10)
 
 
@@ -247,7 +251,7 @@ def test_anything_measured_gives_finite_numbers_or_a_reason(
             return
         points = [
             *project(curve, fit, [1, n[0], n[-1], 10 * n[-1], 2**53], 0.999),
-            *project(curve, fit, [1, n[-1], 10 * n[-1]], 0.5, "training"),
+            *project(curve, fit, [1, n[-1], 10 * n[-1]], 0.5, "one_training"),
         ]
         answer = inv_project(curve, fit, target)
     for point in points:

@@ -1,13 +1,14 @@
 """What every method's fit can be asked, whichever it is."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
 from sufficiency.method.projection import inv_project
-from sufficiency.schemas.words import Method
+from sufficiency.schemas.words import Method, Of
 from tests.method.curves import ACCURACY, N, series
 
 RUNS = [ACCURACY, [value - 0.01 for value in ACCURACY]]
@@ -19,8 +20,9 @@ def test_a_kept_fit_answers_as_the_one_that_was_made(method: Method) -> None:
     kept = kept_fit(json.loads(json.dumps(made.to_dict())), method)
     sizes = [1, 30, 2500, 40_000]
     assert kept.value(sizes).tolist() == made.value(sizes).tolist()
-    for training in (False, True):
-        both = [fit.quantile(sizes, 0.1, training=training) for fit in (kept, made)]
+    whose: tuple[Of, ...] = get_args(Of)
+    for of in whose:
+        both = [fit.quantile(sizes, 0.1, of=of) for fit in (kept, made)]
         np.testing.assert_array_equal(*both)
     assert inv_project(series(RUNS), kept, 0.93) == inv_project(series(RUNS), made, 0.93)
     assert (kept.n_min, kept.n_max, kept.params()) == (made.n_min, made.n_max, made.params())

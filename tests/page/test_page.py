@@ -129,7 +129,9 @@ def test_what_it_reckons_is_what_the_api_answers(page: Any, live: Live, job: str
 
         means = of(live.service.client.get(f"{address}/project", params={**here, "n": sizes}))
         trainings = of(
-            live.service.client.get(f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "training"})
+            live.service.client.get(
+                f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "one_training"}
+            )
         )
         for (point, training), mean, single in zip(points, means, trainings, strict=True):
             for name in ("value", "lower", "upper"):

@@ -1,0 +1,241 @@
+"""Learn what the second edition of the calibrated method adds to the first.
+
+A second network, told of the metric's family and of how its companions went, learned from LCDB's development part
+(--lcdb), the studies of ``run_studies.py`` and the quick studies, without anything kept apart; how much of it there is
+to be in each family, and how wide the intervals are, both set on datasets that the networks of four folds had not seen.
+The mixture's prior and the first network stay as ``learn.py`` made them. Writes ``sufficiency/method/calibration.npz``.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from bench.calibration.learn import HERE, PACKAGE, Array, Rows, alone, learn_network
+from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
+from sufficiency.method.calibration import KINDS, Calibration
+from sufficiency.method.course import CONTEXT
+from sufficiency.method.curve import NotEnoughData
+from sufficiency.method.mixture import posterior
+from sufficiency.method.observed import observe, pool
+from sufficiency.method.summary import summarise
+from sufficiency.schemas.words import METRIC_FAMILIES
+
+FARTHEST = 12.0
+FOLDS = 4
+# Shares of the second network that are tried, and how much better it must be than the first to count.
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+WORTH = 0.98
+# Widths of a family are drawn to those of all, as if these had so many curves in it.
+_PULL = 40.0
+_FILES = (HERE / "studies.npz", HERE / "quick_studies.npz")
+
+
+def gather(lcdb: Path, seed: int, draws: int) -> list[Task]:
+    """Return all development tasks; LCDB's, the larger studies and the quick ones weigh about the same."""
+    data = Lcdb(lcdb)
+    tasks = [*data.means(seed, 0.5), *data.several(seed, 1.0), *data.several(seed + 1, 1.0)]
+    tasks += [*data.scored_means(), *data.scored_several(5), *data.scored_several(1)]
+    links = [*data.means(seed + 10, 0.1), *data.several(seed + 10, 0.2)]
+    tasks += [as_loss(task, kind) for kind in ("log", "identity") for task in links]
+    total = sum(task.weight for task in tasks)
+    for file in _FILES:
+        own = Studies([file], apart=False)
+        measured = [task for k in range(draws) for task in own.tasks(seed + k, scored=False)]
+        share = 0.7 * total / sum(task.weight for task in measured)
+        tasks += [replace(task, weight=task.weight * share) for task in measured]
+    return tasks
+
+
+def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[np.int64]]:
+    """Return the rows of all tasks, and the family of each."""
+    parts: dict[str, list[Any]] = {name: [] for name in Rows.__dataclass_fields__}
+    families = []
+    for task in tasks:
+        try:
+            whole = observe(task.series)
+        except NotEnoughData:
+            continue
+        seen, offset = pool(whole)
+        truth = seen.link.z(task.truth)
+        # Seen flat, then moving by many times its range: nothing that a law of the identity link could tell.
+        if np.abs(truth).max() >= FARTHEST:
+            continue
+        mixture = posterior(seen.x, seen.z, seen.noise.mean, learned.several if seen.noise.known else learned.single)
+        inputs, mean, sd = summarise(seen, mixture, task.ahead + offset)
+        count = len(task.ahead)
+        context = np.broadcast_to(seen.context, (count, CONTEXT))
+        found = {
+            "inputs": np.concatenate([context, inputs], axis=1).astype(np.float32),
+            "mean": mean,
+            "sd": sd,
+            "truth": truth,
+            "kind": np.full(count, KINDS.index(seen.link.kind)),
+            "weight": np.full(count, task.weight / count),
+            "single": np.full(count, not seen.noise.known),
+            "group": np.full(count, task.group),
+            "source": np.full(count, task.source),
+            "ahead": task.ahead,
+        }
+        for name, array in found.items():
+            parts[name].append(array)
+        families.append(np.full(count, METRIC_FAMILIES.index(task.series.family)))
+    return Rows(**{name: np.concatenate(arrays) for name, arrays in parts.items()}), np.concatenate(families)
+
+
+def second(network: dict[str, Array], share: Array, widen: Array) -> dict[str, Any]:
+    """Return what ``calibration.npz`` holds of the second edition."""
+    arrays: dict[str, Any] = {f"second_{name}": array.astype(np.float32) for name, array in network.items()}
+    return arrays | {"share": share, "widen_family": widen}
+
+
+def predict(first: dict[str, Any], rows: Rows, family: NDArray[np.int64]) -> dict[str, Array]:
+    """Return the median, and how far the ends of the 95 % interval are, on the link's scale."""
+    learned = Calibration.of(first)
+    found = {name: np.empty(len(rows.mean)) for name in ("centre", "below", "above", "tail")}
+    for index, name in enumerate(METRIC_FAMILIES):
+        for single, kind in product((False, True), KINDS):
+            k = np.flatnonzero((family == index) & (rows.single == single) & (rows.kind == KINDS.index(kind)))
+            inputs = rows.inputs[k].astype(np.float64)
+            p = learned.correct(
+                inputs[:, CONTEXT:], inputs[:, :CONTEXT], rows.mean[k], rows.sd[k], kind, name, single=single
+            )
+            for part, values in found.items():
+                values[k] = getattr(p, part)
+    return found
+
+
+def cost_error(rows: Rows, centre: Array) -> Array:
+    """Return the absolute error of a median on the metric's own scale, where it is bounded on both sides."""
+
+    def scaled(z: Array) -> Array:
+        t = np.exp(np.clip(z, -30, 30))
+        share = np.clip((t * 1.001 - 0.001) / (1 + t), 0, 1)
+        return np.where(rows.kind == 0, share, np.where(rows.kind == 1, 0.15 * z, 0.1 * z))
+
+    return np.asarray(np.abs(scaled(centre) - scaled(rows.truth)))
+
+
+def widths(rows: Rows, family: NDArray[np.int64], found: dict[str, Array]) -> Array:
+    """Return the factors, by number of runs, family and side, by which 95 % intervals of unseen curves hold."""
+    reach = np.sinh(found["tail"] * ndtri(0.975)) / found["tail"]
+    side = (rows.truth >= found["centre"]).astype(int)
+    ratio = np.abs(rows.truth - found["centre"]) / (np.where(side == 1, found["above"], found["below"]) * reach)
+    near = (rows.ahead >= 0.45) & (rows.ahead <= 3.05)
+    factors = np.ones((2, len(METRIC_FAMILIES), 2))
+    for single in range(2):
+        for k in range(len(METRIC_FAMILIES)):
+            mine = near & (rows.single == bool(single)) & (family == k)
+            others = near & (rows.single == bool(single))
+            if not others.any():
+                continue
+            curves = len(np.unique(np.stack([rows.mean[mine], rows.truth[mine]]), axis=1).T) / 4.0
+            lean = curves / (curves + _PULL)
+            for end in range(2):
+                own, every = (_passed(ratio, rows.weight, chosen, side == end) for chosen in (mine, others))
+                factors[single, k, end] = np.exp(lean * np.log(own) + (1 - lean) * np.log(every))
+    return factors
+
+
+def _passed(ratio: Array, weight: Array, chosen: NDArray[np.bool_], side: NDArray[np.bool_]) -> float:
+    """Return the ratio that 2.5 % of the chosen pass on one side."""
+    here = chosen & side
+    if not here.any():
+        return 1.0
+    order = np.argsort(-ratio[here])
+    share = np.cumsum(weight[here][order]) / weight[chosen].sum()
+    return float(np.clip(ratio[here][order][min(np.searchsorted(share, 0.025), len(order) - 1)], 0.3, 4.0))
+
+
+def report(rows: Rows, family: NDArray[np.int64], found: dict[str, dict[str, Array]], factors: Array) -> None:
+    """Print, by source, the errors of each share, and how often the last one's intervals hold."""
+    for source in np.unique(rows.source):
+        k = (rows.source == source) & (np.abs(rows.ahead - 2.0) < 0.05)
+        if k.sum() < 8:
+            continue
+        w = rows.weight[k] / rows.weight[k].sum()
+        errors = {name: float(w @ cost_error(rows, p["centre"])[k]) for name, p in found.items()}
+        first = next(iter(errors.values()))
+        told = "  ".join(f"{name} {error / first:.3f}" for name, error in errors.items())
+        p = list(found.values())[-1]
+        held = []
+        for u in (ndtri(0.75), ndtri(0.9), ndtri(0.975)):
+            reach = np.sinh(p["tail"] * u) / p["tail"]
+            f = factors[rows.single.astype(int), family]
+            low, high = p["centre"] - p["below"] * reach * f[:, 0], p["centre"] + p["above"] * reach * f[:, 1]
+            held.append(f"{w @ ((rows.truth >= low - 1e-9) & (rows.truth <= high + 1e-9))[k]:.2f}")
+        print(f"  {source:26s} {int(k.sum()):5d}  {first:.4f}  {told}   {'/'.join(held)}", flush=True)
+
+
+def main() -> None:
+    """Learn, and say how well it went."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lcdb", type=Path, required=True, help="lcdb_dev.npz")
+    parser.add_argument("--output", type=Path, default=PACKAGE / "calibration.npz")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--members", type=int, default=5)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - began:5.0f} s] {what}", flush=True)
+
+    with np.load(PACKAGE / "calibration.npz", allow_pickle=False) as kept:
+        base = {name: kept[name] for name in kept.files if not name.startswith(("second_", "share", "widen_family"))}
+    learned = Calibration.of(base | alone())
+    ones = np.ones((2, len(METRIC_FAMILIES), 2))
+    rows, family = to_rows(gather(options.lcdb, options.seed, options.draws), learned)
+    say(f"{len(rows.mean)} rows of {len(np.unique(rows.group))} datasets, {rows.inputs.shape[1]} inputs")
+    groups = np.unique(rows.group)
+    fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % FOLDS, strict=True))
+    fold = np.array([fold_of[group] for group in rows.group])
+    found: dict[str, dict[str, Array]] = {
+        f"{share:g}": {name: np.empty(len(fold)) for name in ("centre", "below", "above", "tail")} for share in SHARES
+    }
+    for k in range(FOLDS):
+        network = learn_network(rows.take(fold != k), options.seed + k, members=2, epochs=options.epochs)
+        say(f"fold {k + 1} of {FOLDS}")
+        for share in SHARES:
+            arrays = base | second(network, np.full(len(METRIC_FAMILIES), share), ones)
+            part = predict(arrays, rows.take(fold == k), family[fold == k])
+            for name, values in part.items():
+                found[f"{share:g}"][name][fold == k] = values
+    share = np.zeros(len(METRIC_FAMILIES))
+    far = (rows.ahead >= 0.95) & (rows.ahead <= 3.05)
+    # The first network has learned from LCDB and the larger studies: only the quick ones are as new to it.
+    new = np.array(["/" in one and one.split("/")[0] not in ("image", "tabular", "A") for one in rows.source])
+    new &= ~np.char.startswith(rows.source, "B")
+    for k, name in enumerate(METRIC_FAMILIES):
+        mine = far & new & (family == k)
+        errors = np.array([rows.weight[mine] @ cost_error(rows, found[f"{s:g}"]["centre"])[mine] for s in SHARES])
+        if mine.any() and errors.min() < WORTH * errors[0]:
+            share[k] = SHARES[int(errors.argmin())]
+        said = np.round(errors / max(errors[0], 1e-12), 3).tolist()
+        say(f"{name}: {share[k]:g} of the second network; errors by share {said}")
+    chosen = {
+        name: np.choose(np.searchsorted(SHARES, share[family]), [found[f"{s:g}"][name] for s in SHARES])
+        for name in ("centre", "below", "above", "tail")
+    }
+    factors = widths(rows, family, chosen)
+    # Where the first network stands alone its own widths do, which were set on curves that it had not seen.
+    factors[:, share == 0.0] = 1.0
+    say(f"widths times {np.round(factors, 2).tolist()} (several runs, one run; by family; below, above)")
+    report(rows, family, found | {"chosen": chosen}, factors)
+    final = learn_network(rows, options.seed, members=options.members, epochs=options.epochs)
+    np.savez_compressed(options.output, **(base | second(final, share, factors)))
+    say(f"wrote {options.output.name}, {options.output.stat().st_size // 1024} KiB")
+
+
+if __name__ == "__main__":
+    main()
