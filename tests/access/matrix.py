@@ -90,6 +90,7 @@ ROWS: dict[str, Row] = {
     "retry_job": Row("write", "job", query={"start_anew": "true"}),
     "extend_job": Row("write", "job", query={"dry_run": "true"}, body={"runs": 2}),
     "delete_job": Row("write", "job"),
+    "refit_job": Row("write", "job"),
     # Results
     "list_measurements": Row("read", "job"),
     "list_cells": Row("read", "job"),
