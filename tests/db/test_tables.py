@@ -123,7 +123,8 @@ def populated(servers: Servers) -> Iterator[Database]:
             session.execute(
                 text(
                     "INSERT INTO forecast (project_id, job_id, study_id, dataset, model, metric, class_index, "
-                    " direction, n, n_observed, value, lower, upper, method_version) SELECT project_id, id, id, 'd', 'mlp', 'A', -1,"
+                    " direction, n, n_observed, value, lower, upper, method_version)"
+                    " SELECT project_id, id, id, 'd', 'mlp', 'A', -1,"
                     " 'maximize', 80, 40, 0.9, '{0.8,0.7,0.6}', '{0.9,0.95,1}', 2 FROM job WHERE id = :job"
                 ),
                 {"job": whole},
