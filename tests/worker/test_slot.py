@@ -46,7 +46,8 @@ def slot() -> Iterator[Slot]:
     slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
     with pytest.MonkeyPatch.context() as patch:
         for name in KEPT_FROM_TRAINERS:
-            patch.setenv(name, "postgresql+psycopg://secret@here/db")
+            scheme = "redis" if "REDIS" in name else "postgresql+psycopg"  # what Settings takes
+            patch.setenv(name, f"{scheme}://secret@here/0")
         yield slot
     slot.shut()
     slot.empty()
