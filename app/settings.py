@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ByteSize, Field, field_validator
+from pydantic import ByteSize, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 import sufficiency.settings
@@ -21,6 +21,8 @@ Access = Literal["open", "keys", "proxy"]
 ProxyRole = Literal["none", "read", "write", "admin"]
 # A name, all names below one, or all names
 HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+# What a worker takes beside its trainers, and what a trainer takes before it trains
+WORKERS_OWN_MEMORY, LEAST_TRAINER_MEMORY = 512 * 2**20, 256 * 2**20
 WebhookAddresses = Literal["public", "private", "loopback"]
 
 
@@ -29,6 +31,9 @@ class Settings(sufficiency.settings.Settings):
 
     # Where the service keeps its truth, and where it hands out work
     database_url: str = Field("postgresql+psycopg://sufficiency@localhost/sufficiency", description="SQLAlchemy URL")
+    database_password_file: Path | None = Field(
+        None, description="file with the password that belongs into the URL, such as a mounted secret"
+    )
     redis_url: str = Field("redis://localhost:6379/0", description="Celery broker; redis:// or redis+socket://")
 
     # The API
@@ -109,6 +114,11 @@ class Settings(sufficiency.settings.Settings):
     trainer_memory: ByteSize | None = Field(
         None, description="most memory of a trainer with what it starts, such as 8GiB; default no limit"
     )
+    worker_memory: ByteSize | None = Field(
+        None,
+        description="memory of a worker's container: without a trainer_memory each of its slots' trainers may take its "
+        "share of what the worker itself leaves",
+    )
     job_log_bytes: ByteSize = Field(
         ByteSize(1_000_000), ge=10_000, description="how much of what plugins write is kept of a job, the newest"
     )
@@ -126,6 +136,34 @@ class Settings(sufficiency.settings.Settings):
     @classmethod
     def _be_networks(cls, value: str) -> str:
         return ",".join(str(ip_network(text.strip())) for text in value.split(",") if text.strip())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_password(cls, given: dict[str, Any]) -> dict[str, Any]:
+        file = given.get("database_password_file")
+        if not file:
+            return given
+        from sqlalchemy.engine import make_url
+
+        try:
+            password = Path(file).read_text().strip()
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"SUFFICIENCY_DATABASE_PASSWORD_FILE: {file} cannot be read ({error})") from None
+        url = make_url(given.get("database_url") or cls.model_fields["database_url"].default)
+        return {**given, "database_url": url.set(password=password).render_as_string(hide_password=False)}
+
+    @model_validator(mode="after")
+    def _share_memory(self) -> Self:
+        if self.worker_memory is None or self.trainer_memory is not None:
+            return self
+        if self.slots is None:
+            raise ValueError("SUFFICIENCY_WORKER_MEMORY is shared by slots: say how many, with SUFFICIENCY_SLOTS")
+        share = (self.worker_memory - WORKERS_OWN_MEMORY) // self.slots
+        if share < LEAST_TRAINER_MEMORY:
+            least = WORKERS_OWN_MEMORY + self.slots * LEAST_TRAINER_MEMORY
+            raise ValueError(f"SUFFICIENCY_WORKER_MEMORY must be at least {least} bytes for {self.slots} slots")
+        object.__setattr__(self, "trainer_memory", ByteSize(share))
+        return self
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -101,5 +101,7 @@ def wrong_setting(error: Exception) -> CommandError | None:
     from sufficiency.schemas.faults import worded
 
     faults: list[dict[str, Any]] = getattr(error, "errors", list)()
-    where = "\n".join(f"SUFFICIENCY_{str(fault['loc'][0]).upper()}: {worded(fault)}" for fault in faults)
+    # One about several of them names them itself.
+    named = ((f"SUFFICIENCY_{str(fault['loc'][0]).upper()}: " if fault["loc"] else "", fault) for fault in faults)
+    where = "\n".join(name + worded(fault) for name, fault in named)
     return CommandError("a setting is wrong", where, "correct the environment variable", MISUSED)

@@ -82,7 +82,7 @@ def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
     service = COMPOSE["services"][name]
     assert set(service) <= {
         *("build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "ports", "profiles"),
-        *("restart", "secrets", "stop_grace_period", "volumes"),
+        *("restart", "secrets", "stop_grace_period", "volumes", "read_only", "tmpfs", "cap_drop", "security_opt"),
     }
     for other, need in service.get("depends_on", {}).items():
         assert other in COMPOSE["services"]
@@ -92,8 +92,10 @@ def test_compose_services_refer_to_what_the_file_has(name: str) -> None:
         source = re.sub(r"\$\{[^}]*\}", "./", volume).split(":")[0]
         assert source.startswith((".", "/")) or source in COMPOSE["volumes"]
     for secret in service.get("secrets", []):
-        assert secret["source"] in COMPOSE["secrets"]
-        assert secret["target"] in service["environment"].values()
+        source = secret if isinstance(secret, str) else secret["source"]
+        assert source in COMPOSE["secrets"]
+        target = f"/run/secrets/{source}" if isinstance(secret, str) else secret.get("target", f"/run/secrets/{source}")
+        assert target in service["environment"].values()
     for port in service.get("ports", []):
         assert port.startswith("127.0.0.1:")
     if "build" in service:
@@ -110,13 +112,16 @@ def test_compose_runs_the_command_line_that_a_native_installation_has(name: str)
     assert python("-m", "sufficiency.cli", *service["command"], "--help")
 
 
-def test_compose_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_settings_are_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    password = tmp_path / "postgres-password"
+    password.write_text("secret\n")
     for name in OURS:
         with monkeypatch.context() as patch:
             for variable, value in COMPOSE["services"][name]["environment"].items():
                 if value is not None:
-                    patch.setenv(variable, re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value))
-            assert Settings().database_url == "postgresql+psycopg://sufficiency:sufficiency@postgres/sufficiency"
+                    told = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+                    patch.setenv(variable, told.replace("/run/secrets/postgres-password", str(password)))
+            assert Settings().database_url == "postgresql+psycopg://sufficiency:secret@postgres/sufficiency"
 
 
 def test_images_do_not_run_as_root_and_the_api_s_has_no_torch() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import UnknownSetting, refuse_unknown
+from app.settings import Settings, UnknownSetting, refuse_unknown
 
 
 def test_variables_that_are_no_settings_are_refused_with_the_nearest() -> None:
@@ -45,3 +45,21 @@ def test_a_command_ends_in_words(tmp_path: Path, module: str, name: str, value: 
     assert name in ended.stderr
     assert "bug" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_password_comes_from_a_file_and_memory_is_shared(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("p@ss/word\n")
+    url = "postgresql+psycopg://me@db/s"
+    assert Settings(database_url=url, database_password_file=secret).database_url == (
+        "postgresql+psycopg://me:p%40ss%2Fword@db/s"
+    )
+    with pytest.raises(ValueError, match="cannot be read"):
+        Settings(database_url=url, database_password_file=tmp_path / "none")
+    shared = Settings(worker_memory=4 * 2**30, slots=2).trainer_memory
+    assert shared == (4 * 2**30 - 512 * 2**20) // 2
+    assert Settings(worker_memory=4 * 2**30, slots=2, trainer_memory=2**30).trainer_memory == 2**30
+    with pytest.raises(ValueError, match="SUFFICIENCY_SLOTS"):
+        Settings(worker_memory=4 * 2**30)
+    with pytest.raises(ValueError, match="must be at least"):
+        Settings(worker_memory=2**30, slots=4)

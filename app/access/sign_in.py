@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 router = APIRouter(tags=["access"], responses=documented(422, 503))
 
 SECRET_PLACE = {"summary": "With a key", "value": {"key": "suf_…"}}
+LOOKING = {"summary": "At another project", "value": {"project": "vision"}}
 SessionCookie = Annotated[str, Cookie(alias=sessions.COOKIE, include_in_schema=False)]
 PendingCookie = Annotated[str, Cookie(alias=sessions.PENDING_COOKIE, include_in_schema=False)]
 
@@ -101,7 +102,7 @@ def sign_out(request: Request, response: Response, secret: SessionCookie = "") -
 )
 async def look_at_project(
     request: Request,
-    body: Annotated[Looking, BeforeValidator(plain_json), Body()],
+    body: Annotated[Looking, BeforeValidator(plain_json), Body(openapi_examples={"other": LOOKING})],
     secret: SessionCookie = "",
 ) -> PageSessionView:
     """Say which project the page is about from now on."""

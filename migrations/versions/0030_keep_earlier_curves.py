@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("fit", postgresql.JSONB(), nullable=False),
         sa.Column("backtest", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("class_index >= -1 AND method_version >= 1", name="ck_earlier_curve_values"),
+        sa.CheckConstraint("class_index >= -1 AND method_version >= 1", name=op.f("ck_earlier_curve_values")),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_earlier_curve_job_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "metric", "class_index", "method", "method_version", name="pk_earlier_curve"),
     )

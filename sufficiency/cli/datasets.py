@@ -138,10 +138,10 @@ def append(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Append items to a dataset, as its next version: NAME@2, NAME@3, …
+    """Append items to a dataset, as its next version.
 
-    The test split stays, and so do the items that there are: a job on them is extended to the version, measures only
-    the larger sizes, and tells how well its earlier answers foresaw them.
+    It is called NAME@2, then NAME@3, and so on. The test split stays, and so do the items that there are: a job on them
+    is extended to the version, measures only the larger sizes, and tells how well its earlier answers foresaw them.
 
     \b
     Example:

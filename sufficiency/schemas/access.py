@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from sufficiency.schemas.fields import Timestamp
+from sufficiency.schemas.fields import Strict, Timestamp, Word
 from sufficiency.schemas.words import DEFAULT_PROJECT, Scope
 
 # Shown on terminals, and written down: no character that does something there
@@ -29,11 +29,11 @@ _KEY: dict[str, Any] = {
 }
 
 
-class NewKey(BaseModel):
+class NewKey(Strict):
     """A key to be made."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"name": "ci", "scope": "write", "expires_in_days": 365}]}
+        json_schema_extra={"examples": [{"name": "ci", "scope": "write", "expires_in_days": 365}]}
     )
 
     name: Named = Field(description="what it is for")
@@ -52,7 +52,7 @@ class KeyView(BaseModel):
     id: UUID
     name: str
     project: str | None = Field(description="null: of the service, for all projects")
-    scope: Scope
+    scope: Word[Scope]
     hint: str = Field(description="the end of it, by which a person tells keys apart")
     created_by: str
     created_at: Timestamp
@@ -69,12 +69,10 @@ class KeyWithSecret(KeyView):
     key: str = Field(description="for the header `Authorization: Bearer …`, or `SUFFICIENCY_API_KEY`")
 
 
-class NewProject(BaseModel):
+class NewProject(Strict):
     """A project to be made."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"name": "radiology", "description": "Chest X-rays"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "radiology", "description": "Chest X-rays"}]})
 
     name: ProjectName
     description: Annotated[str, StringConstraints(max_length=1000)] = ""
@@ -85,12 +83,8 @@ USAGE_DAYS = 30  # for which slot seconds are counted
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class Quotas(BaseModel):
+class QuotasView(BaseModel):
     """How much a project may have of each; null: as much as it likes."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"open_jobs": 20, "slot_seconds": 3.6e6}]}
-    )
 
     open_jobs: Count | None = Field(None, description="jobs that have not ended")
     cells: Count | None = Field(None, description="cells of all its jobs")
@@ -101,6 +95,12 @@ class Quotas(BaseModel):
     datasets: Count | None = Field(None, description="registered datasets")
     webhooks: Count | None = Field(None, description="registered webhooks")
     streams: Count | None = Field(None, description="event streams that are open at a time, to one API process")
+
+
+class Quotas(Strict, QuotasView):
+    """How much a project may have of each, as it is asked for; null: as much as it likes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"open_jobs": 20, "slot_seconds": 3.6e6}]})
 
 
 class Usage(BaseModel):
@@ -149,7 +149,15 @@ class ProjectDetail(ProjectView):
                     "name": "radiology",
                     "description": "Chest X-rays",
                     "created_at": "2026-11-23T12:00:00Z",
-                    "quotas": {"open_jobs": 20, "slot_seconds": 3.6e6},
+                    "quotas": {
+                        "open_jobs": 20,
+                        "cells": None,
+                        "values": None,
+                        "slot_seconds": 3.6e6,
+                        "datasets": None,
+                        "webhooks": None,
+                        "streams": None,
+                    },
                     "usage": {
                         "open_jobs": 2,
                         "cells": 1250,
@@ -163,23 +171,23 @@ class ProjectDetail(ProjectView):
         },
     )
 
-    quotas: Quotas
+    quotas: QuotasView
     usage: Usage
 
 
-class ProjectChange(BaseModel):
+class ProjectChange(Strict):
     """What to change of a project; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}]})
 
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
     quotas: Quotas | None = Field(None, description="only those that are named; null takes one away")
 
 
-class Membership(BaseModel):
+class Membership(Strict):
     """What a person may do in a project."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"role": "write"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": "write"}]})
 
     role: Scope
 
@@ -195,7 +203,7 @@ class MemberView(BaseModel):
     )
 
     subject: str = Field(description="as the identity provider or the proxy names the person")
-    role: Scope
+    role: Word[Scope]
     created_at: Timestamp
 
 
@@ -218,7 +226,7 @@ class CallerView(BaseModel):
 
     actor: str
     project: str = Field(description="which the request is about")
-    scope: Scope = Field(description="what the caller may do there")
+    scope: Word[Scope] = Field(description="what the caller may do there")
     service: bool = Field(description="the caller may act in all projects, and on the service itself")
     projects: list[str] | None = Field(description="those in which the caller may do something; null: all there are")
 
@@ -250,18 +258,18 @@ class AuditView(BaseModel):
     target: dict[str, Any]
 
 
-class SignIn(BaseModel):
+class SignIn(Strict):
     """Who signs in on the page."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"key": "suf_…"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"key": "suf_…"}]})
 
     key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-class Looking(BaseModel):
+class Looking(Strict):
     """Which project the page is about."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"project": "radiology"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"project": "radiology"}]})
 
     project: ProjectName
 

@@ -91,6 +91,7 @@ class CellView(BaseModel):
                 "optimiser_steps": 3130,
                 "optimiser": {"name": "SGD", "first_lr": 0.01, "last_lr": 0.01},
                 "settled": None,
+                "train": {},
                 "warnings": [],
                 "cut": False,
             },
@@ -301,8 +302,8 @@ class Refitted(BaseModel):
     )
 
     job_id: UUID
-    before: dict[Method, int]
-    now: dict[Method, int]
+    before: dict[str, int]
+    now: dict[str, int]
 
 
 class Curves(BaseModel):

@@ -170,6 +170,8 @@ class Verdicts(Answer):
                                 "min_gain_by": "default",
                                 "now": 0.946,
                                 "left": 0.054,
+                                "limited_by": "data",
+                                "train": None,
                                 "statements": [
                                     {
                                         "text": "Accuracy is 0.946 at n = 2,500.",

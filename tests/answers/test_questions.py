@@ -54,7 +54,7 @@ def test_a_fit_that_was_kept_is_not_made_again() -> None:
 
 def test_the_law_without_intervals_says_so_everywhere() -> None:
     asked = fitted(method="power_law")
-    [point] = project(asked, [5000], of="training").metrics["Accuracy"]
+    [point] = project(asked, [5000], of="one_training").metrics["Accuracy"]
     assert (point.lower, point.upper) == (None, None)
     assert {item.params is None for item in curves(asked).items} == {False}
     assert {item.params for item in curves(fitted()).items} == {None}

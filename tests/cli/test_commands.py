@@ -48,6 +48,8 @@ ASKING = [
     ["submit", "JOB_FILE", "--dry-run"],
     ["jobs"],
     ["forecasts"],
+    ["decide", JOB, "--price", "0.5", "--value", "100"],
+    ["gate", JOB, "--target", "Accuracy:0.9"],
     ["forecasts", "--job", JOB, "--metric", "Accuracy"],
     *(
         [name, JOB]
@@ -62,6 +64,7 @@ ASKING = [
             "curves",
             "refit",
             "verdict",
+            "report",
             "plot",
         )
     ),

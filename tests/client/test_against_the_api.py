@@ -64,7 +64,7 @@ def test_answers(client: Client, measured: str) -> None:
     answer = client.inv_project(measured, ["Accuracy:0.95"], **law)["metrics"]["Accuracy"][0]
     assert answer["status"] == "needs"
     assert answer["n"] == pytest.approx(2430, rel=0.02)
-    [point] = client.project(measured, [1000], metric=["Accuracy"], level=0.8, of="training")["metrics"]["Accuracy"]
+    [point] = client.project(measured, [1000], metric=["Accuracy"], level=0.8, of="one_training")["metrics"]["Accuracy"]
     assert point["lower"] < 1 - (2 * 1000**-0.5 + 0.01) < point["upper"]
     verdict = client.verdict(measured, min_gain=["Accuracy:0.001"], metric=["Accuracy"])["metrics"]
     assert [one["min_gain"] for one in verdict["Accuracy"]] == [0.001]

@@ -58,6 +58,13 @@ FORBIDDEN = [
     ),
     ("measurement", "INSERT INTO measurement SELECT * FROM measurement LIMIT 1"),
     ("measurement_finite", "UPDATE measurement SET value = 'NaN'"),
+    ("dataset_version", "UPDATE dataset SET version = 2"),
+    ("forecast_direction", "UPDATE forecast SET direction = 'sideways'"),
+    ("forecast_sizes", "UPDATE forecast SET n = n_observed"),
+    ("forecast_scored_whole", "UPDATE forecast SET measured = 0.9"),
+    ("forecast_intervals", "UPDATE forecast SET lower = '{0.1}'"),
+    ("job_log_counts", "UPDATE job_log SET total = -1"),
+    ("earlier_curve_values", "UPDATE earlier_curve SET method_version = 0"),
     ("measurement_class_index", "UPDATE measurement SET class_index = -2"),
     ("fk_cell", "INSERT INTO measurement SELECT job_id, run, 99, metric, class_index, value FROM measurement LIMIT 1"),
     ("event", "INSERT INTO event SELECT * FROM event LIMIT 1"),
@@ -112,6 +119,27 @@ def populated(servers: Servers) -> Iterator[Database]:
                             CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", [("A", -1, value)]),
                         )
                     finish_unit(session, claim.unit_id, 1)
+        with database.transaction() as session:
+            session.execute(
+                text(
+                    "INSERT INTO forecast (project_id, job_id, study_id, dataset, model, metric, class_index, "
+                    " direction, n, n_observed, value, lower, upper, method_version)"
+                    " SELECT project_id, id, id, 'd', 'mlp', 'A', -1,"
+                    " 'maximize', 80, 40, 0.9, '{0.8,0.7,0.6}', '{0.9,0.95,1}', 2 FROM job WHERE id = :job"
+                ),
+                {"job": whole},
+            )
+            session.execute(
+                text("INSERT INTO job_log (job_id, seq, attempt, text, total) VALUES (:job, 1, 1, 'hello', 5)"),
+                {"job": whole},
+            )
+            session.execute(
+                text(
+                    "INSERT INTO earlier_curve (job_id, metric, class_index, method, method_version, fit, backtest,"
+                    " created_at) VALUES (:job, 'A', -1, 'calibrated', 1, '{}', '{}', now())"
+                ),
+                {"job": whole},
+            )
         yield database
         database.dispose()
 

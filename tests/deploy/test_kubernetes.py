@@ -12,6 +12,7 @@ import pytest
 import yaml
 from sqlalchemy import make_url
 
+import sufficiency
 from app.settings import Settings
 from tests.support.packaging import COMPOSE, DOCKERFILE, ROOT, SETTINGS, python
 from tests.support.service import Service
@@ -95,7 +96,11 @@ def test_pods_run_what_the_compose_file_and_a_native_installation_run(name: str,
     }[name]
     own, theirs = container(pod), COMPOSE["services"][service]
     assert own["args"] == theirs["command"]
-    assert own["image"] == theirs["image"].removesuffix("-gpu")
+    assert own["image"] == theirs["image"].replace("-gpu:", ":")
+    assert own["image"].endswith(f":{sufficiency.__version__}"), "the version that this is of, and no other"
+    assert own["securityContext"]["readOnlyRootFilesystem"]
+    assert theirs["read_only"]
+    assert [mount["mountPath"] for mount in own["volumeMounts"] if not mount.get("readOnly")] == theirs["tmpfs"]
     assert python("-m", "sufficiency.cli", *own["args"], "--help")
     set_here = {variable["name"] for variable in own["env"]}
     assert set_here <= SETTINGS
@@ -174,3 +179,38 @@ def test_the_scaler_reads_open_units_alone(service: Service) -> None:
         for query in queries().values():
             plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}".encode()))
             assert {"ix_unit_open", "ix_unit_turn"} & set(re.findall(r"ix_\w+", plan)), plan  # both of open units alone
+
+
+@pytest.mark.parametrize("name", ["sufficiency-worker", "sufficiency-worker-cuda"])
+def test_trainers_are_ended_before_their_pod_is(name: str) -> None:
+    own = container(dict(pods())[name])
+    [told] = [one for one in own["env"] if one["name"] == "SUFFICIENCY_WORKER_MEMORY"]
+    assert told["valueFrom"] == {"resourceFieldRef": {"resource": "limits.memory"}}
+    limit = int(own["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
+    settings = Settings(worker_memory=limit, slots=1)
+    assert settings.trainer_memory is not None
+    assert 0.5 * limit < settings.trainer_memory < limit - 400 * 2**20
+
+
+def test_what_runs_plugins_reaches_no_more_than_it_needs() -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in CORE if one["kind"] == "NetworkPolicy"}
+    worker = policies["sufficiency-worker"]
+    assert set(worker["policyTypes"]) == {"Ingress", "Egress"}
+    assert "ingress" not in worker
+    [egress] = worker["egress"]
+    assert {port["port"] for port in egress["ports"]} == {53, 5432, 6379}
+    chosen = {value for one in worker["podSelector"]["matchExpressions"] for value in one["values"]}
+    components = {resource["metadata"]["labels"].get("app.kubernetes.io/component") for resource in CORE}
+    assert components - {None, "api"} <= chosen
+    [ingress] = policies["sufficiency-api"]["ingress"]
+    assert ingress["ports"] == [{"port": "http", "protocol": "TCP"}]
+
+
+def test_nothing_has_a_password_that_everybody_knows() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert not re.search(r"PASSWORD: \S|PASSWORD:-|://\w+:[^@/]+@", text)
+    for service in COMPOSE["services"].values():
+        for name, value in (service.get("environment") or {}).items():
+            if "PASSWORD" in name:
+                assert value == "/run/secrets/postgres-password"
+                assert "postgres-password" in str(service["secrets"])

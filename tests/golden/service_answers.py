@@ -23,8 +23,8 @@ HEADERS = (
 )
 FONT = re.compile(r"font-family: [^;]*; ")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-# Of a page's file: it changes with every word in it
-DIGEST = re.compile(r'^"[0-9a-f]{20}"$')
+# Of a page's file, which changes with every word in it, and of an answer, which names its job
+DIGESTS = {"of the file": re.compile(r'^"[0-9a-f]{20}"$'), "of the answer": re.compile(r'^"[0-9a-f]{32}"$')}
 
 
 @dataclass(frozen=True)
@@ -251,8 +251,9 @@ def _answered(service: Service, question: Question) -> dict[str, Any]:
         headers=question.headers,
     )
     headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
-    if DIGEST.match(headers.get("etag", "")):
-        headers["etag"] = "of the file"
+    for of, digest in DIGESTS.items():
+        if digest.match(headers.get("etag", "")):
+            headers["etag"] = of
     told = {"status": answer.status_code, "headers": headers, "body": _body(answer)}
     following = told["body"].get("next_cursor") if isinstance(told["body"], dict) else None
     if following:

@@ -38,7 +38,10 @@ ANSWERED = (
     *("watch {completed}", "watch {cancelled}", "watch {failed}"),
     *("measurements {completed}", "measurements {holes} --view cells", "measurements {running} --csv"),
     *("measurements {queued}", "measurements {holes} --json"),
-    *("project {completed} 1000 5000 100000", "project {completed} 5000 --of training --level 0.8 --metric Accuracy"),
+    *(
+        "project {completed} 1000 5000 100000",
+        "project {completed} 5000 --of one_training --level 0.8 --metric Accuracy",
+    ),
     *("project {running} 5000 --method power_law", "project {completed} 5000 --csv", "project {numbers} 5000 --json"),
     *("inv-project {completed} 0.9 Accuracy:0.99", "inv-project {rival} 0.95 --level 0.5"),
     *("inv-project {completed} 0.99 --method power_law --csv", "inv-project {running} Accuracy:0.95 --json"),

@@ -20,7 +20,7 @@ QUESTIONS = ["project?n=4000", "project?n=4000&format=csv", "inv_project?target=
 def makings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is made of a job's values in this process, in order."""
     made: list[str] = []
-    for name in ("_kept_study", "_measured_study"):
+    for name in ("_kept_study", "_fit"):
         real = getattr(keeping, name)
 
         def noted(*args: Any, _name: str = name, _real: Any = real) -> Any:
@@ -62,7 +62,7 @@ def test_a_running_job_is_fitted_once_for_what_it_has_measured(service: Service,
     questions = ("project?n=4000", "project?n=8000", "verdict", "curves", "inv_project?target=0.95")
     before = {question: service.client.get(f"/jobs/{job_id}/{question}").content for question in questions}
     assert {service.client.get(f"/jobs/{job_id}/{question}").status_code for question in questions} == {200}
-    assert makings == ["_measured_study"]
+    assert makings == ["_fit"]
     service.work_open(job_id)
     after = {question: service.client.get(f"/jobs/{job_id}/{question}").content for question in questions}
     assert all(after[question] != before[question] for question in questions), "each cell counts from then on"

@@ -127,7 +127,7 @@ def test_one_new_training_scatters_more_than_the_mean(service: Service) -> None:
 
     job_id = finished(service, measure)
     widths = []
-    for of in ("mean", "training"):
+    for of in ("mean", "one_training"):
         points = service.client.get(f"/jobs/{job_id}/project?n=1000&n=3000&of={of}").json()["metrics"]["Accuracy"]
         widths.append([point["upper"] - point["lower"] for point in points])
     assert widths[0][0] < widths[1][0]

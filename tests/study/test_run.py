@@ -192,7 +192,7 @@ def test_a_saved_study_is_the_same_study(tmp_path: Path) -> None:
     assert isinstance(loaded, StudyResult)
     assert json.dumps(loaded) == json.dumps(study)
     for ask in (
-        lambda s: s.project(500, np.int64(5000), metric="Accuracy", of="training"),
+        lambda s: s.project(500, np.int64(5000), metric="Accuracy", of="one_training"),
         lambda s: s.inv_project(0.9, "Recall:0.7"),
         lambda s: s.verdict(min_gain="Accuracy:0.01"),
         lambda s: s.measurements(),

@@ -12,6 +12,7 @@ TOGETHER = {
         "tests/system/test_faulty_plugins.py",
         "tests/system/test_growing.py",
         "tests/system/test_notebook.py",
+        "tests/system/test_service_account.py",
     ),
     "the wheel": (
         "tests/packaging/test_wheel.py",

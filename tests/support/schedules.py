@@ -9,11 +9,13 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import psycopg
-from fastapi.testclient import TestClient
+from fastapi import FastAPI
 from kombu.transport import memory
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
@@ -33,7 +35,7 @@ from app.units.lease import (
     renew,
     surrender_unit,
 )
-from tests.support.service import NAMES, PLUGINS, Service
+from tests.support.service import NAMES, PLUGINS, Service, TestClient
 
 LEASE_SECONDS = 10.0
 DIED = {"code": "trainer_killed", "detail": "The trainer was killed by SIGKILL.", "where": {"run": 0, "step": 0}}
@@ -102,7 +104,8 @@ class Asked:
 class World:
     """The service without threads and without time, and a seeded order of what happens in it."""
 
-    def __init__(self, client: TestClient, service: Service, dsn: str) -> None:
+    def __init__(self, client: TestClient, service: Service, dsn: str, clock: SimpleNamespace) -> None:
+        self._clock = clock
         self._service = service
         self.client = client
         self._hand = psycopg.connect(dsn, autocommit=True)
@@ -166,6 +169,7 @@ class World:
             if worker.held is not None and (worker not in heard or seconds >= LEASE_SECONDS):
                 self.jobs[str(worker.held.claim.job_id)].hurt += 1  # its lease may run out
         self._say(f"{seconds:g} s pass")
+        self._clock.seconds += seconds
         self._hand.execute("UPDATE clock.hand SET at = at + make_interval(secs => %s)", [seconds])
 
     def _relay(self) -> None:
@@ -337,6 +341,13 @@ def _drained(messages: Any) -> list[Any]:
     return found
 
 
+def _still(app: FastAPI) -> FastAPI:
+    """Have what would act by itself wait to be told."""
+    for thread in (app.state.relay, app.state.sweeper, app.state.deliverer):
+        thread.start = lambda: None
+    return app
+
+
 @contextmanager
 def world(database_url: str) -> Iterator[World]:
     """Make a world on a database of its own."""
@@ -350,23 +361,21 @@ def world(database_url: str) -> Iterator[World]:
         connection.execute(f"ALTER DATABASE {name} SET search_path = clock, pg_catalog, public".encode())
     settings = Settings(
         database_url=database_url,
-        redis_url="memory://",
         lease_seconds=LEASE_SECONDS,
         heartbeat_seconds=1e-6,  # no time is given after a start: this PostgreSQL is as old as the clock
         resend_seconds=5.0,
         max_attempts=3,
         max_deaths=5,
-    )
-    app = create_app(settings)
-    for thread in (app.state.relay, app.state.sweeper, app.state.deliverer):
-        thread.start = lambda: None
-    with TestClient(app) as client:
+    ).model_copy(update={"redis_url": "memory://"})
+    clock = SimpleNamespace(seconds=0.0)
+    steady = SimpleNamespace(monotonic=lambda: clock.seconds)
+    with patch("app.units.sweeper.time", steady), TestClient(_still(create_app(settings))) as client:
         service = Service(client, Database(database_url), settings)
         with service.database.transaction() as session:
             advertise(session, PLUGINS)
         service.dataset("small")
         memory.Channel.queues.clear()
-        made = World(client, service, url)
+        made = World(client, service, url, clock)
         try:
             yield made
         finally:

@@ -39,15 +39,20 @@ ROOT = Path(__file__).resolve().parents[2]
 TRAIN = SplitSource("blobs", {"size": 60, "seed": 0})
 TEST = SplitSource("blobs", {"size": 30, "seed": 1})
 PLUGINS = (*SPECS, "training:forks=tests.external.broken_plugins:Forks")
+KEPT = {
+    "SUFFICIENCY_DATABASE_URL": "postgresql+psycopg://secret@here/db",
+    "SUFFICIENCY_REDIS_URL": "redis://:secret@here:6379/0",
+    "SUFFICIENCY_API_KEY": "suf_" + "0" * 64,
+    "SUFFICIENCY_BOOTSTRAP_KEY_FILE": "/run/secrets/key",
+}
 
 
 @pytest.fixture(scope="module")
 def slot() -> Iterator[Slot]:
     slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
     with pytest.MonkeyPatch.context() as patch:
-        for name in KEPT_FROM_TRAINERS:
-            scheme = "redis" if "REDIS" in name else "postgresql+psycopg"  # what Settings takes
-            patch.setenv(name, f"{scheme}://secret@here/0")
+        for name, value in KEPT.items():
+            patch.setenv(name, value)
         yield slot
     slot.shut()
     slot.empty()
@@ -116,7 +121,7 @@ def test_it_introduces_itself(slot: Slot) -> None:
 
 
 def test_trainers_learn_neither_where_the_database_is_nor_keys(slot: Slot) -> None:
-    assert {"SUFFICIENCY_DATABASE_URL", "SUFFICIENCY_API_KEY"} < os.environ.keys()
+    assert KEPT.keys() == set(KEPT_FROM_TRAINERS) <= os.environ.keys()
     assert not set(KEPT_FROM_TRAINERS) & psutil.Process(slot.trainer().pid).environ().keys()
 
 
