@@ -116,7 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
     app.add_middleware(Load)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts)
+    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts, methods=operations.methods)
     app.add_middleware(RequestMetrics, registry=app.state.metrics)
     app.add_middleware(RequestId)
     problem.install(app)

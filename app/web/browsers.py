@@ -1,7 +1,7 @@
 """The door: which requests a browser, or the service itself, could be made to send, and must not get in."""
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -38,6 +38,8 @@ class BrowserGuard:
     hosts : collection of str
         Names under which the service is reached, besides this machine's loopback and plain addresses; ``*.example.org``
         stands for every name below, ``*`` for all.
+    methods : callable
+        Which methods an address has: what it has not is refused for that, whatever is sent along.
 
     Notes
     -----
@@ -48,8 +50,9 @@ class BrowserGuard:
     form can do. Programs send neither ``Origin`` nor ``Sec-Fetch-Site``, and notice nothing.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], methods: Callable[[str], Collection[str]]) -> None:
         self.app = app
+        self.methods = methods
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +88,8 @@ class BrowserGuard:
         if headers.get("user-agent", "").startswith(WEBHOOK_AGENT):
             detail = "A webhook may not call a Sufficiency service: register the address of a receiver of yours."
             return problem_response(request, 403, "webhook_to_service", "Forbidden", detail)
-        if request.method in WITH_CONTENT and not _is_json(headers.get("content-type", "")):
+        taken = request.method in WITH_CONTENT and request.method in self.methods(request.url.path)
+        if taken and not _is_json(headers.get("content-type", "")):
             detail = "Send the body as JSON, with the header Content-Type: application/json; also where there is none."
             return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
         return None

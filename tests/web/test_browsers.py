@@ -137,6 +137,12 @@ def test_what_changes_something_is_declared_as_json_with_a_body_or_without(stand
             assert "Content-Type: application/json" in told["detail"]
 
 
+def test_a_method_that_an_address_has_not_is_refused_for_that(standing: Service) -> None:
+    for method, path in (("POST", "/livez"), ("PUT", "/jobs"), ("PATCH", "/compare")):
+        problem(standing.client.request(method, path, headers={"Content-Type": ""}), 405, "method_not_allowed")
+    problem(standing.client.post("/nowhere", headers={"Content-Type": ""}), 404)
+
+
 def test_a_webhook_cannot_be_pointed_at_a_service(standing: Service) -> None:
     agent = {"User-Agent": "Sufficiency-Webhooks/1.0"}
     problem(standing.client.post("/jobs", json={}, headers=agent), 403, "webhook_to_service")
