@@ -11,9 +11,14 @@ from tests.growth.places import SPEC
 from tests.support.service import Service
 
 STEPS = [10, 40, 160, 640, 1000]
-# What is asked of a study beside its id, by the last part of the address.
-ASKED = {"project": "?n=2000&n=5000", "inv_project": "?target=0.5"}
-LEFT_OUT = {"events"}  # a stream, which is held to its own cost
+# What is asked of a study beside its id, by the part of the address that follows it.
+ASKED = {
+    "project": "?n=2000&n=5000",
+    "inv_project": "?target=0.5",
+    "gate": "?target=0.5",
+    "decision": "?metric=Metric%200&price=0.1&value=100",
+}
+LEFT_OUT = {"events", "stream"}  # they go on until their feed turns, and are held to their own cost
 
 
 def questions() -> list[str]:
@@ -22,7 +27,8 @@ def questions() -> list[str]:
     for path, operations in SPEC["paths"].items():
         last = path.rpartition("/")[2]
         if "get" in operations and path.startswith("/jobs/{job_id}") and last not in LEFT_OUT:
-            found.append(path.replace("{kind}", "svg") + ASKED.get(last, ""))
+            asked = path.removeprefix("/jobs/{job_id}").strip("/").partition("/")[0]
+            found.append(path.replace("{kind}", "svg") + ASKED.get(asked, ""))
     return [one for one in found if "{" not in one.replace("{job_id}", "")]
 
 
