@@ -46,7 +46,7 @@ def test_cells_are_served_with_what_their_learner_settled(service: Service) -> N
     address = f"/jobs/{job['id']}/cells"
     page = service.client.get(address, params={"limit": 3}).json()
     assert [(one["run"], one["step"], one["n"]) for one in page["items"]] == [(0, 0, 10), (0, 1, 100), (0, 2, 400)]
-    assert page["items"][0]["details"] == {**details(10), "cut": False}
+    assert page["items"][0]["details"] == {**details(10), "train": {}, "cut": False}
     rest = service.client.get(address, params={"cursor": page["next_cursor"]}).json()
     assert len(rest["items"]) == 5
     assert rest["next_cursor"] is None
@@ -73,6 +73,6 @@ def test_cells_of_earlier_jobs_have_no_details(service: Service) -> None:
     job = service.submit(schedule=[10, 100, 1000])
     service.work(job["id"])
     [first, *_] = service.client.get(f"/jobs/{job['id']}/cells").json()["items"]
-    nothing = {"optimiser_steps": None, "optimiser": None, "settled": None, "warnings": [], "cut": False}
+    nothing = {"optimiser_steps": None, "optimiser": None, "settled": None, "train": {}, "warnings": [], "cut": False}
     assert first["details"] == nothing
     assert service.client.get(f"/jobs/{job['id']}").json()["warnings"] == []

@@ -142,7 +142,8 @@ def test_odd_requests_are_problems(extended: tuple[Service, str]) -> None:
     nobody = "019ab0c4-7d10-7b6e-8a53-5d1c2b3a4f60"
     problem(extend(service, nobody, {"runs": 5}), 404, "job_not_found")
     problem(extend(service, nobody, {"runs": 5}, "?dry_run=true"), 404, "job_not_found")
-    problem(service.client.post(f"/jobs/{job_id}/extend", content=b"{"), 415)
+    undeclared = {"content-type": "text/plain"}
+    problem(service.client.post(f"/jobs/{job_id}/extend", content=b"{", headers=undeclared), 415)
     problem(service.client.post(f"/jobs/{job_id}/extend", content=b"{", headers={"content-type": "application/json"}),
             422)  # fmt: skip
     problem(extend(service, job_id, {"runs": 5}, "?start_anew=perhaps"), 422)

@@ -55,8 +55,8 @@ def test_each_is_told_what_follows_its_own_place(service: Service) -> None:
     job_id = UUID(service.submit()["id"])
     service.work(str(job_id))
     gone = UUID(int=1)
-    told, _ = asyncio.run(looked(service.database, [(job_id, 0), (job_id, 11), (job_id, 12), (gone, 3)]))
-    assert [[event.seq for event in batch.events] for batch in told if batch] == [[*range(1, 13)], [12], [], []]
+    told, _ = asyncio.run(looked(service.database, [(job_id, 0), (job_id, 13), (job_id, 14), (gone, 3)]))
+    assert [[event.seq for event in batch.events] for batch in told if batch] == [[*range(1, 15)], [14], [], []]
     assert all(batch.last for batch in told if batch)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from tests.training.plugins import SPECS
+from tests.training.specs import SPECS
 from worker.deaths import TrainerChanged
 from worker.slot import Slot
 from worker.slots import Slots
