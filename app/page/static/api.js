@@ -75,6 +75,8 @@ export async function get(path, query, signal) {
     try {
       return await read(await send("GET", path, { query, signal }));
     } catch (error) {
+      // Said here, since a view may show what went wrong itself and go on.
+      if (error instanceof Problem && error.status === 401 && !signal?.aborted) document.dispatchEvent(new Event("unknown"));
       if (!(error instanceof Problem) || ![0, 502, 503, 504].includes(error.status)) throw error;
       await pause(wait, signal);
     }

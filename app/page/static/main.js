@@ -45,10 +45,7 @@ async function show() {
     if (!signal.aborted && holder.parentNode !== main) replace(main, holder);
   } catch (error) {
     if (signal.aborted) return;
-    if (error instanceof Problem && error.status === 401) {
-      location.replace(`#/sign-in?${new URLSearchParams({ to: location.hash })}`);
-      return;
-    }
+    if (error instanceof Problem && error.status === 401) return;
     replace(main, h("h1", null, title), problemBox(error instanceof Problem ? error : new Problem(0, { detail: `${error}` })));
     if (!(error instanceof Problem)) throw error;
   }
@@ -89,6 +86,10 @@ window.addEventListener("hashchange", () => {
     main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   });
+});
+// Whoever is not signed in, or no longer, is led to where one signs in, and from there back.
+document.addEventListener("unknown", () => {
+  if (!location.hash.startsWith("#/sign-in")) location.replace(`#/sign-in?${new URLSearchParams({ to: location.hash })}`);
 });
 // Whoever is asked who it is gets a way to that; an open service asks nobody.
 async function nameCaller() {
