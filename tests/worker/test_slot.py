@@ -44,6 +44,8 @@ KEPT = {
     "SUFFICIENCY_REDIS_URL": "redis://:secret@here:6379/0",
     "SUFFICIENCY_API_KEY": "suf_" + "0" * 64,
     "SUFFICIENCY_BOOTSTRAP_KEY_FILE": "/run/secrets/key",
+    "SUFFICIENCY_OIDC_CLIENT_SECRET_FILE": "/run/secrets/oidc",
+    "SUFFICIENCY_DATABASE_PASSWORD_FILE": "/run/secrets/database",
 }
 
 
