@@ -46,7 +46,17 @@ def _prices(
     )
 
 
-@router.get("/jobs/{job_id}/report", response_class=HTMLResponse, responses=documented(409))
+@router.get(
+    "/jobs/{job_id}/report",
+    response_class=HTMLResponse,
+    responses={
+        200: {
+            "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html> …"}},
+            "description": "one page for who pays",
+        },
+        **documented(409),
+    },
+)
 def report_of(
     session: SessionDep, job_id: UUID, terms: Annotated[DecisionTerms | None, Depends(_prices)]
 ) -> HTMLResponse:
