@@ -45,16 +45,18 @@ KEPT = {
     "SUFFICIENCY_API_KEY": "suf_" + "0" * 64,
     "SUFFICIENCY_BOOTSTRAP_KEY_FILE": "/run/secrets/key",
     "SUFFICIENCY_OIDC_CLIENT_SECRET_FILE": "/run/secrets/oidc",
-    "SUFFICIENCY_DATABASE_PASSWORD_FILE": "/run/secrets/database",
+    "SUFFICIENCY_DATABASE_PASSWORD_FILE": "",  # a file that can be read: see below
 }
 
 
 @pytest.fixture(scope="module")
-def slot() -> Iterator[Slot]:
+def slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slot]:
+    password = tmp_path_factory.mktemp("secrets") / "database"
+    password.write_text("hidden")
     slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in KEPT.items():
-            patch.setenv(name, value)
+            patch.setenv(name, value or str(password))
         yield slot
     slot.shut()
     slot.empty()
