@@ -17,6 +17,7 @@ export async function view({ holder, signal }) {
   const projects = await getAll("/projects", {}, signal);
   const made = h("div", { role: "status" });
   const list = h("div");
+  const ring = h("div");
 
   const guarded = (act) => async (event) => {
     event?.preventDefault?.();
@@ -28,15 +29,18 @@ export async function view({ holder, signal }) {
     }
   };
 
+  // The head names the project only once its form stands: what is typed before that would be thrown away.
   async function again() {
-    document.dispatchEvent(new Event("signed"));
+    chooser.disabled = true;
     await view({ holder, signal });
+    document.dispatchEvent(new Event("signed"));
   }
 
   const chooser = h(
     "select",
     { id: "project", onchange: guarded(async () => {
       await put("/session/project", { project: chooser.value });
+      replace(ring);
       await again();
     }) },
     projects.map((project) => h("option", { value: project.name, selected: project.name === caller.project }, project.name)),
@@ -106,7 +110,9 @@ export async function view({ holder, signal }) {
       h("p", null, `You are ${caller.actor}, and may ${caller.scope} in this project.`),
       h("div", { class: "field" }, h("label", { for: "project" }, "Project"), chooser)),
     failed,
-    caller.scope === "admin" && h("section", { class: "panel stack" }, h("h2", null, "Keys"), form, made, list),
+    ring,
   );
-  if (caller.scope === "admin") await load();
+  if (caller.scope !== "admin") return;
+  replace(ring, h("section", { class: "panel stack" }, h("h2", null, "Keys"), form, made, list));
+  await load();
 }
