@@ -1,19 +1,24 @@
 """The tutorial's job, from POST to completed, beside DataEval 1.1.4 in one process: turn by turn, in one run.
 
     python -m bench.job --mnist-dir DIR --turns 3 --json job.json
+    python -m bench.job --mnist-dir DIR --only adaptive --json job.json     # no opaque strategies, no single slot
     python -m bench.job --quick                     # a small one, for a machine that has other things to do
 
 What is measured, each on a service that is up, with its trainers warm:
 
     grid          the tutorial's job with our own training and evaluation, on 2 slots
+    adaptive      the same job with its question, "is 93 % accuracy reached with 5,000 items?", `plan: adaptive`
     one slot      the same on 1
     opaque        the same with the tutorial's own strategies, as a user brings them, on 1 slot
     dataeval 1    DataEval's `Sufficiency` with the tutorial's strategies and 1 thread: evaluate and its fit
     dataeval 2    the same with as many threads as there are cores
 
-Ratios are of turns: `ratio` of DataEval's better thread count to the grid, `slots` of one slot to two, `opaque` of
-DataEval with one thread to the opaque job. The overhead is what of a job's wall its cells' own time over the slots does
-not account for. Without --mnist-dir the images are the digits, padded to MNIST's size.
+Ratios are of turns: `ratio` of DataEval's better thread count to the grid, `ratio_adaptive` to the adaptive job,
+`slots` of one slot to two, `opaque` of DataEval with one thread to the opaque job. Grid and adaptive are done once with
+each of `--seeds` seeds; DataEval, which has no question that ends it, `--turns` times. `error` is what the projection
+of the accuracy at 5,000 was off by, mean over the seeds, of the truth that `python -m bench.truth` has measured with
+models trained on 5,000; null without MNIST. The overhead is what of a job's wall its cells' own time over the slots
+does not account for. Without --mnist-dir the images are the digits, padded to MNIST's size.
 """
 
 import argparse
@@ -24,28 +29,26 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from app.settings import Settings
 from app.standalone.service import Standalone
-from bench.peers import EXTERNAL, built, splits_in, tutorial
+from bench import truth
+from bench.peers import EXTERNAL, OURS, built, splits_in, tutorial
 from bench.spread import ratio, told
 from sufficiency import Client
 
-METRICS = {"metrics": ["accuracy", "auroc", "tpr_at_fpr"]}
-OURS = {
-    "model": {"name": "tutorial-cnn"},
-    "training": {"name": "sgd-classifier"},
-    "evaluation": {"name": "classification", "params": METRICS},
-}
 OPAQUE = {
     "model": {"name": "tutorial-net"},
     "training": {"name": "tutorial-training"},
     "evaluation": {"name": "tutorial-evaluation"},
 }
+# Is the tutorial's second target reached with the size that it projects to? Without MNIST the set is smaller.
+QUESTION = {"metric": "Accuracy", "n": truth.SIZE, "target": 0.93}
 
 
 @contextmanager
@@ -75,8 +78,18 @@ def service(splits: dict[str, Any], root: Path, slots: int) -> Iterator[Client]:
             running.stop()
 
 
-def through(client: Client, spec: dict[str, Any], slots: int) -> tuple[float, float]:
-    """Return the seconds from POST to completed by the service's own clock, and the overhead in it."""
+@dataclass(frozen=True)
+class Done:
+    """A job that is done: seconds from POST to completed by the service's own clock, and the overhead in them."""
+
+    id: str
+    seconds: float
+    overhead: float
+    design: dict[str, Any] | None
+
+
+def through(client: Client, spec: dict[str, Any], slots: int) -> Done:
+    """Have the service do a job."""
     began = time.time()
     ended = client.wait(client.submit(spec)["id"])
     # Not when this client saw it, which looks every now and then.
@@ -84,7 +97,12 @@ def through(client: Client, spec: dict[str, Any], slots: int) -> tuple[float, fl
     assert ended["state"] == "completed", ended
     cells = client.measurements(ended["id"], view="cells")["items"]
     own = sum({(c["run"], c["step"]): c["seconds"] for c in cells}.values())
-    return seconds, 1 - own / slots / seconds
+    return Done(ended["id"], seconds, 1 - own / slots / seconds, ended.get("design"))
+
+
+def projected(client: Client, job_id: str) -> float:
+    """Return the accuracy that a job expects of 5,000 items."""
+    return float(client.project(job_id, [truth.SIZE])["metrics"]["Accuracy"][0]["value"])
 
 
 def through_dataeval(data: tuple[Any, Any], runs: int, substeps: int, threads: int) -> float:
@@ -110,43 +128,70 @@ def through_dataeval(data: tuple[Any, Any], runs: int, substeps: int, threads: i
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return what a turn of each took, and the ratios."""
     size = {"runs": options.runs, "substeps": options.substeps}
-    overheads: list[float] = []
+    kept: dict[str, list[Done]] = {"grid": [], "adaptive": []}
+    expected: dict[str, list[float]] = {"grid": [], "adaptive": []}
     taken: dict[str, list[float]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         splits, root = splits_in(options.mnist_dir, folder)
         os.environ["SUFFICIENCY_DATA_ROOTS"] = str(root)
         data = built(splits)
-        two, one = (stack.enter_context(service(splits, root, slots)) for slots in (2, 1))
+        two = stack.enter_context(service(splits, root, 2))
+        one = stack.enter_context(service(splits, root, 1)) if options.only is None else two
         spec = {"dataset": "data", **size}
 
-        def grid() -> float:
-            seconds, overhead = through(two, {**OURS, **spec}, 2)
-            overheads.append(overhead)
-            return seconds
+        def ours(name: str, seed: int, **question: Any) -> float:
+            done = through(two, {**OURS, **spec, "seed": seed, **question}, 2)
+            kept[name].append(done)
+            expected[name].append(projected(two, done.id))
+            return done.seconds
 
-        ways: dict[str, Callable[[], float]] = {
-            "grid": grid,
-            "dataeval 1": lambda: through_dataeval(data, **size, threads=1),
-            "dataeval 2": lambda: through_dataeval(data, **size, threads=os.cpu_count() or 1),
-            "one slot": lambda: through(one, {**OURS, **spec}, 1)[0],
-            "opaque": lambda: through(one, {**OPAQUE, **spec}, 1)[0],
-        }
-        for _ in range(options.turns):
-            for name, way in ways.items():
+        def turn(number: int) -> dict[str, Callable[[], float]]:
+            ways: dict[str, Callable[[], float]] = {
+                "adaptive": lambda: ours("adaptive", number, plan="adaptive", stop_when=QUESTION),
+                "grid": lambda: ours("grid", number),
+            }
+            if number < options.turns:
+                ways["dataeval 1"] = lambda: through_dataeval(data, **size, threads=1)
+                ways["dataeval 2"] = lambda: through_dataeval(data, **size, threads=os.cpu_count() or 1)
+                if options.only is None:
+                    ways["one slot"] = lambda: through(one, {**OURS, **spec}, 1).seconds
+                    ways["opaque"] = lambda: through(one, {**OPAQUE, **spec}, 1).seconds
+            return ways
+
+        for number in range(max(options.seeds, options.turns)):
+            for name, way in turn(number).items():
                 taken.setdefault(name, []).append(way())
                 print(f"{name:<12} {taken[name][-1]:8.1f} s", flush=True)
-    best = [min(pair) for pair in zip(taken["dataeval 1"], taken["dataeval 2"], strict=True)]
-    return {
+    theirs = [min(pair) for pair in zip(taken["dataeval 1"], taken["dataeval 2"], strict=True)]
+    # A seed that DataEval had no turn with is held to its turns one after the other.
+    best = [theirs[k % len(theirs)] for k in range(len(taken["grid"]))]
+    found = {
         "ratio": ratio(best, taken["grid"])["median"],
+        "ratio_adaptive": ratio(best, taken["adaptive"])["median"],
         "spread": ratio(best, taken["grid"]),
-        "slots": ratio(taken["one slot"], taken["grid"]),
-        "opaque": ratio(taken["dataeval 1"], taken["opaque"]),
-        "overhead": round(median(overheads), 4),
+        "spread_adaptive": ratio(best, taken["adaptive"]),
+        "error": errors(expected, truth.known(options.mnist_dir)),
+        "designs": [done.design for done in kept["adaptive"]],
+        "overhead": round(median(done.overhead for done in kept["grid"]), 4),
+        "overhead_adaptive": round(median(done.overhead for done in kept["adaptive"]), 4),
         "seconds": {name: [round(value, 2) for value in values] for name, values in taken.items()},
-        "size": {**size, "turns": options.turns},
+        "size": {**size, "turns": options.turns, "seeds": options.seeds},
+        "question": QUESTION,
         "load": os.getloadavg()[0],
     }
+    if options.only is None:
+        found["slots"] = ratio(taken["one slot"], taken["grid"][: options.turns])
+        found["opaque"] = ratio(taken["dataeval 1"], taken["opaque"])
+    return found
+
+
+def errors(expected: dict[str, list[float]], known: float | None) -> dict[str, Any] | None:
+    """Return what the projections of each plan were off by; None where nobody knows the truth."""
+    if known is None:
+        return None
+    off = {name: [round(abs(value - known), 4) for value in values] for name, values in expected.items()}
+    return {"truth": known, **{name: {"mean": round(mean(values), 4), "each": values} for name, values in off.items()}}
 
 
 def main() -> None:
@@ -155,18 +200,25 @@ def main() -> None:
     parser.add_argument("--mnist-dir", type=Path, help="folder with the t10k IDX files")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--substeps", type=int, default=10)
-    parser.add_argument("--turns", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="one run of four steps")
+    parser.add_argument("--turns", type=int, default=1, help="of DataEval, of one slot and of opaque strategies")
+    parser.add_argument("--seeds", type=int, default=5, help="of the grid and of the adaptive job")
+    parser.add_argument("--only", choices=["adaptive"], help="leave out one slot and the opaque strategies")
+    parser.add_argument("--quick", action="store_true", help="two runs of four steps, one seed")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     if options.quick:
-        options.runs, options.substeps = 2, 4
+        options.runs, options.substeps, options.seeds = 2, 4, 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = measure(options)
     print(f"against DataEval's better thread count  {told(found['spread'])}")
-    print(f"two slots against one                   {told(found['slots'])}")
-    print(f"opaque strategies against DataEval      {told(found['opaque'])}")
+    print(f"… with the question that ends it        {told(found['spread_adaptive'])}")
+    if (off := found["error"]) is not None:
+        grid, adaptive = (f"{off[name]['mean']:.4f}" for name in ("grid", "adaptive"))
+        print(f"off at {truth.SIZE}, grid and adaptive          {grid} and {adaptive}")
+    if options.only is None:
+        print(f"two slots against one                   {told(found['slots'])}")
+        print(f"opaque strategies against DataEval      {told(found['opaque'])}")
     print(f"overhead                                {found['overhead']:.1%} of the wall")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

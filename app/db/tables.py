@@ -245,6 +245,7 @@ class Job(Owned, Base):
     shapes: Mapped[dict[str, Any] | None]  # metric -> number of classes, -1 where it is one number: in all cells
     error: Mapped[dict[str, Any] | None]
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    engine: Mapped[dict[str, Any] | None]  # how its cells are gone through, as the first has told; null: one by one
     learner: Mapped[dict[str, Any] | None]  # what its model is made of, as the catalog or its first cell told
     # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
     value_warnings: Mapped[list[dict[str, Any]] | None]

@@ -42,13 +42,13 @@ def create_cells(session: Session, job: Job, steps: Sequence[int]) -> None:
 
         add_stage(session, job, spec, list(steps), first_stage(spec, steps))
     else:
-        _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol))
+        _write(session, job, list(steps), plan_units(steps, spec.runs, spec.protocol, stacked=is_stacked(spec)))
 
 
 def add_stage(session: Session, job: Job, spec: JobSpec, steps: list[int], stage: "Stage") -> None:
     """Write the cells of one more stage of an adaptive job, and ask for them to be run; or why it stops."""
     if stage.cells:
-        _write(session, job, steps, group_cells(stage.cells, spec.runs * sum(steps)))
+        _write(session, job, steps, group_cells(stage.cells, spec.runs * sum(steps), stacked=is_stacked(spec)))
     job.design = stage.design.model_dump(mode="json")
     emit(session, job, "design", {**job.design, "cells": len(stage.cells)})
 
@@ -79,11 +79,17 @@ def new_units(session: Session, job: Job, spec: JobSpec, steps: Sequence[int]) -
     """Return the cells that a planned job lacks of every run of `spec` at every one of `steps`, by units."""
     if job.design is None:
         planned = JobSpec.model_validate(job.spec).runs, len(job.steps or [])
-        return plan_units(steps, spec.runs, spec.protocol, planned=planned)
+        return plan_units(steps, spec.runs, spec.protocol, planned=planned, stacked=is_stacked(spec))
     # What an adaptive job has chosen is no rectangle.
     there = {(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))}
     every = (CellPlan(run, step, n) for run in range(spec.runs) for step, n in enumerate(steps))
-    return group_cells([cell for cell in every if (cell.run, cell.step) not in there], spec.runs * sum(steps))
+    lacking = [cell for cell in every if (cell.run, cell.step) not in there]
+    return group_cells(lacking, spec.runs * sum(steps), stacked=is_stacked(spec))
+
+
+def is_stacked(spec: JobSpec) -> bool:
+    """Return whether a job's units hold cells whose models are trained at once."""
+    return spec.engine == "stacked"
 
 
 def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:

@@ -24,7 +24,7 @@ from sufficiency.method.plan import plan_units, work
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
 from sufficiency.schemas.stopping import DesignView
-from sufficiency.schemas.words import NEWEST_SAMPLING, Scope
+from sufficiency.schemas.words import NEWEST_SAMPLING, EngineChoice, Scope
 
 # Up to what priority who has a scope may put a job before the others of its project.
 MOST_URGENT: dict[Scope, int] = {"read": 0, "write": 4, "admin": 9}
@@ -84,7 +84,9 @@ def plan(session: Session, spec: JobSpec, settings: Settings) -> Plan:
     kinks = kinks_of(dumped, prepared.learner, require_ready(prepared.dataset), prepared.steps)
     if prepared.steps is None:
         return Plan(prepared, None, None, None, None, None, waiting, kinks)
-    units = plan_units(prepared.steps, prepared.spec.runs, prepared.spec.protocol)
+    units = plan_units(
+        prepared.steps, prepared.spec.runs, prepared.spec.protocol, stacked=prepared.spec.engine == "stacked"
+    )
     items = sum(work(cells) for cells in units)
     rate = repository.seconds_per_item(session, dumped["model"], dumped["training"], prepared.device)
     return Plan(
@@ -150,6 +152,7 @@ def prepare(session: Session, spec: JobSpec, settings: Settings) -> Prepared:
     metrics = declared_metrics(plugins[f"evaluation:{spec.evaluation.name}"]) | spec.metrics
     device = _device(session, spec, dataset, settings)
     filled: dict[str, Any] = {"device": device, "sampling": spec.sampling or NEWEST_SAMPLING}
+    filled["engine"] = _engine(spec, plugins, device)
     full = spec.model_copy(update={**configured, **filled})
     if faults := faults_of(full, steps, metrics):
         raise invalid([field_error(pointer(*path), detail) for path, detail in faults])
@@ -227,3 +230,16 @@ def _device(session: Session, spec: JobSpec, dataset: Dataset, settings: Setting
     if not live.has_device("cuda") or (not live.able(needed, "cuda") and live.able(needed, "cpu")):
         return "cpu"
     return "cuda"
+
+
+def _engine(spec: JobSpec, plugins: Mapping[str, Plugin], device: str) -> EngineChoice:
+    """Return how the cells are gone through: on a GPU by stacks, where model and training say that they allow it.
+
+    On a CPU stacks are slower, and what was asked for stands as it was.
+    """
+    if spec.engine != "auto" or device == "cpu":
+        return spec.engine
+    parts = plugins[f"model:{spec.model.name}"], plugins[f"training:{spec.training.name}"]
+    allowed = spec.protocol == "independent" and all(part.capabilities.get("stacks") is True for part in parts)
+    allowed &= not spec.model.params.get("dropout")  # what is drawn for several models at once is drawn otherwise
+    return "stacked" if allowed else "sequential"

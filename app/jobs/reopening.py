@@ -333,7 +333,7 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     job.dataset_fingerprint, job.dataset_info = str(prepared.dataset.fingerprint), None
     job.plugin_versions = {key: plugin.version for key, plugin in prepared.plugins.items()}
     job.metrics = {name: metric.model_dump(mode="json") for name, metric in prepared.metrics.items()}
-    job.learner = prepared.learner
+    job.learner, job.engine = prepared.learner, None
     job.device = prepared.device
     dropped = {"cells": job.cells_done, "changed": [vars(one) for one in changed]}
     session.flush()

@@ -22,6 +22,7 @@ from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep, short_transaction
 from sufficiency.schemas.examples import MEASURED_EXAMPLE, SHORT_SPEC_EXAMPLE, SPEC_EXAMPLE
 from sufficiency.schemas.jobs import (
+    EngineView,
     ExtensionPlanView,
     JobView,
     Links,
@@ -65,6 +66,7 @@ def _view(info: service.JobInfo) -> JobView:
         steps=job.steps,
         metrics=job.metrics,
         device=job.device,
+        engine=EngineView.of(job.engine),
         dataset_fingerprint=job.dataset_fingerprint,
         plugin_versions=job.plugin_versions,
         progress=ProgressView(

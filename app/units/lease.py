@@ -160,11 +160,14 @@ def _leased(session: Session, job: Job, unit: Unit, worker_id: UUID, lease_secon
     cells = session.scalars(select(Cell).where(Cell.unit_id == unit.id).order_by(Cell.run, Cell.step)).all()
     dataset = session.get_one(Dataset, job.dataset_id)
     session.flush()
+    spec = JobSpec.model_validate(job.spec)
+    if job.engine is not None:  # what the job was begun by goes through the rest of it, whatever the machine
+        spec = spec.model_copy(update={"engine": job.engine["name"]})
     return ClaimedUnit(
         unit_id=unit.id,
         job_id=job.id,
         attempt=unit.attempt,
-        spec=JobSpec.model_validate(job.spec),
+        spec=spec,
         device=job.device,
         dataset_train=dataset.train,
         dataset_test=dataset.test,
@@ -222,6 +225,8 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
         return _refused(session, job, unit, result, error)
     _write_values(session, job, result)
     _note_learner(session, job, result)
+    if job.engine is None:
+        job.engine = result.details.get("engine")
     unit.failures = 0  # who gets on is not what kills its trainers
     job.deaths = 0
     job.cells_done += 1

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 # Whatever an item's target is, as many outputs as the dataset asks for.
 FOR_ALL_ARRAYS = ("classification", "regression", "multilabel")
 
+# What has `stacks` leaves a GPU idle by itself, and is trained several models at once.
+
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -29,6 +31,7 @@ class TutorialCNN(nn.Module):
     """The CNN of DataEval's tutorial: two 5×5 convolutions and three dense layers, for images from 9×9 on."""
 
     tasks = FOR_ALL_ARRAYS
+    stacks = True
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class MLP(nn.Module):
     """
 
     tasks = FOR_ALL_ARRAYS
+    stacks = True
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class Linear(nn.Module):
     """Multinomial logistic regression on the flattened item."""
 
     tasks = FOR_ALL_ARRAYS
+    stacks = True
 
     def __init__(self, input_shape: tuple[int, ...], num_classes: int) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logit_a_label, expect_task
-from sufficiency.plugins.training import GradientDescent
+from sufficiency.plugins.training import ItemwiseDescent
 
 Metric = Literal["map", "f1_micro", "f1_macro", "exact_match", "ap_per_class", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -21,7 +21,7 @@ _INSTEAD_OF_TRAINING = "sgd-classifier or sgd-regressor"
 _INSTEAD_OF_EVALUATION = "classification or regression"
 
 
-class SGDMultilabel(GradientDescent):
+class SGDMultilabel(ItemwiseDescent):
     """Minimise the binary cross-entropy of each label by SGD (or Adam), where items may have several labels or none.
 
     Parameters
@@ -50,20 +50,25 @@ class SGDMultilabel(GradientDescent):
     """
 
     tasks = ("multilabel",)
+    stacks = True
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one logit a label."""
         expect_task("multilabel", dataset, "sgd-multilabel", _INSTEAD_OF_TRAINING)
         expect_logit_a_label(model, dataset, scale=True)
 
-    def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
-        """Train `model` in place on the items that `indices` names."""
+    def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Look whether the items have labels."""
         expect_task("multilabel", dataset, "sgd-multilabel", _INSTEAD_OF_TRAINING)
-        self.descend(model, dataset, indices)
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the mean binary cross-entropy over labels and items."""
         return nn.functional.binary_cross_entropy_with_logits(output, target.to(output.dtype))
+
+    def item_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the mean binary cross-entropy over the labels of each item."""
+        losses = nn.functional.binary_cross_entropy_with_logits(output, target.to(output.dtype), reduction="none")
+        return losses.mean(dim=1)
 
 
 class Multilabel:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins import standard_errors
 from sufficiency.plugins.outputs import expect_numbers, expect_task
-from sufficiency.plugins.training import GradientDescent
+from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.estimate import Measured
 
 _INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or register it with task=regression"
@@ -19,7 +19,7 @@ _INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or register it with ta
 Metric = Literal["mae", "rmse", "r2"]
 
 
-class SGDRegressor(GradientDescent):
+class SGDRegressor(ItemwiseDescent):
     """Minimise the squared error by SGD (or Adam) on targets of mean 0 and SD 1; the model then answers in their unit.
 
     Parameters
@@ -49,6 +49,7 @@ class SGDRegressor(GradientDescent):
     """
 
     tasks = ("regression",)
+    stacks = True
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one number an item."""
@@ -57,28 +58,39 @@ class SGDRegressor(GradientDescent):
 
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""
-        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
-        _, y = tensors(dataset, device_of(model))
-        unit: TargetUnit | None = getattr(model, "target_unit", None)
-        if unit is None:
-            chosen = y[torch.as_tensor(indices, device=y.device)]
-            # Of the subset alone: what lies outside of it must not help.
-            spread = float(chosen.std(correction=0))
-            unit = TargetUnit(float(chosen.mean()), spread if spread > 0 else 1.0, y.dtype)
-            model.target_unit = unit  # type: ignore[assignment]
-            model.register_forward_hook(unit)
+        self.prepare(model, dataset, indices)
+        unit: Any = model.target_unit
         unit.on = False
         try:
             self.descend(model, dataset, indices)
         finally:
             unit.on = True
 
-    def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
-        """Return the squared error of standardised targets."""
+    def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Look whether the items have numbers, and have the model answer in their unit once it is trained."""
+        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
+        if getattr(model, "target_unit", None) is None:
+            _, y = tensors(dataset, device_of(model))
+            chosen = y[torch.as_tensor(indices, device=y.device)]
+            # Of the subset alone: what lies outside of it must not help.
+            spread = float(chosen.std(correction=0))
+            unit = TargetUnit(float(chosen.mean()), spread if spread > 0 else 1.0, y.dtype)
+            model.target_unit = unit  # type: ignore[assignment]
+            model.register_forward_hook(unit)
+
+    def targets(self, model: nn.Module, y: Tensor) -> Tensor:
+        """Return targets of mean 0 and SD 1."""
         unit: Any = model.target_unit
         # Cast after it was scaled: float32 would not tell large targets apart.
-        scaled = ((target - unit.mean) / unit.sd).to(output.dtype)
-        return nn.functional.mse_loss(output.reshape(len(target)), scaled)
+        return (y - unit.mean) / unit.sd
+
+    def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
+        """Return the squared error of standardised targets."""
+        return nn.functional.mse_loss(output.reshape(len(target)), self.targets(model, target).to(output.dtype))
+
+    def item_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the squared error of each standardised target."""
+        return nn.functional.mse_loss(output.reshape(len(target)), target.to(output.dtype), reduction="none")
 
 
 class TargetUnit:

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.batches import batch_sizes, in_batches, normalising
 from sufficiency.plugins.outputs import expect_logits, expect_task
+from sufficiency.plugins.updates import Updates
 
 
 class GradientDescent(ABC):
@@ -59,8 +60,9 @@ class GradientDescent(ABC):
         normal = normalising(model)
         sizes = batch_sizes(len(chosen), self.batch_size, join_last=bool(normal))
         epochs = max(self.epochs, math.ceil(self.min_steps / len(sizes)))
-        optimizer = self._make_optimizer(model)
+        optimizer = self.make_optimizer([p for p in model.parameters() if p.requires_grad])
         scheduler = CosineAnnealingLR(optimizer, epochs * len(sizes)) if self.schedule == "cosine" else None
+        updates = Updates(optimizer)
         model.train()
         if len(chosen) == 1:
             for module in normal:  # one item has no batch to be normalised by
@@ -69,27 +71,32 @@ class GradientDescent(ABC):
             # Drawn on the CPU: the same batches on every device.
             order = torch.randperm(len(chosen)).to(device)
             for items, targets in in_batches(x, y, order, sizes):
-                optimizer.zero_grad()
+                updates.clear()
                 loss = self.loss(model(items), targets, model)
-                if (weight := self._weight(len(targets), len(sizes))) != 1:
+                if (weight := self.weight(len(targets), len(sizes))) != 1:
                     loss = loss * weight
                 loss.backward()
-                optimizer.step()
+                updates.step()
                 if scheduler is not None:
                     scheduler.step()
         if self.batch_norm == "reestimated" and len(chosen) > 1:
             reestimate(model, x, sizes)
 
-    def _weight(self, items: int, batches: int) -> float:
+    def weight(self, items: int, batches: int) -> float:
         """Return what a batch's mean loss counts for: its items in units of a whole batch, where it is not alone."""
         return items / self.batch_size if self.last_batch == "weighted" and batches > 1 else 1.0
+
+    def length(self, items: int) -> tuple[int, int]:
+        """Return epochs, and batches an epoch, that so many items are trained for, without batch normalisation."""
+        batches = len(batch_sizes(items, self.batch_size, join_last=False))
+        return max(self.epochs, math.ceil(self.min_steps / batches)), batches
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return what is minimised: a scalar, of the model's outputs for a batch and its targets."""
 
-    def _make_optimizer(self, model: nn.Module) -> Optimizer:
-        parameters = [p for p in model.parameters() if p.requires_grad]
+    def make_optimizer(self, parameters: list[Tensor]) -> Optimizer:
+        """Return what makes a step of a gradient of each of the parameters."""
         fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
         if self.optimizer == "sgd":
             return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
@@ -97,7 +104,28 @@ class GradientDescent(ABC):
         return family(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused)
 
 
-class SGDClassifier(GradientDescent):
+class ItemwiseDescent(GradientDescent):
+    """One whose loss is a mean over a batch's items, so that batches of several models can be gone through together."""
+
+    def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Train `model` in place on the items that `indices` names."""
+        self.prepare(model, dataset, indices)
+        self.descend(model, dataset, indices)
+
+    @abstractmethod
+    def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Look whether the dataset is of the kind that it trains on, and have the model answer in the targets' unit."""
+
+    def targets(self, model: nn.Module, y: Tensor) -> Tensor:
+        """Return targets as `item_losses` takes them."""
+        return y
+
+    @abstractmethod
+    def item_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each of N items, shape (N,): `loss` is their mean."""
+
+
+class SGDClassifier(ItemwiseDescent):
     """Minimise the cross-entropy by SGD (or Adam), epoch by epoch over the shuffled subset.
 
     Parameters
@@ -128,20 +156,24 @@ class SGDClassifier(GradientDescent):
     """
 
     tasks = ("classification",)
+    stacks = True
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers logits of the dataset's classes."""
         expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
         expect_logits(model, dataset, scale=True)
 
-    def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
-        """Train `model` in place on the items that `indices` names."""
+    def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
+        """Look whether the items have classes."""
         expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
-        self.descend(model, dataset, indices)
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the cross-entropy."""
         return nn.functional.cross_entropy(output, target)
+
+    def item_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the cross-entropy of each item."""
+        return nn.functional.cross_entropy(output, target, reduction="none")
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from sufficiency.schemas.examples import JOB_ID, SPEC_EXAMPLE, STEPS_EXAMPLE
 from sufficiency.schemas.fields import Name, Size, Strict, Timestamp, Word
 from sufficiency.schemas.limits import STEPS
 from sufficiency.schemas.stopping import Budget, DesignView, StopWhen
-from sufficiency.schemas.words import Device, JobState, Plan
+from sufficiency.schemas.words import Device, Engine, JobState, Plan
 
 
 class ProgressView(BaseModel):
@@ -37,6 +37,18 @@ class Links(BaseModel):
     curves: str
     events: str
     export: str
+
+
+class EngineView(BaseModel):
+    """How a job's cells are gone through, where more than one way was to be had."""
+
+    name: Word[Engine] = Field(description="stacked: the models of several cells are trained at once")
+    why: str | None = Field(None, description="why it is not the stacked one", exclude_if=lambda why: why is None)
+
+    @classmethod
+    def of(cls, told: dict[str, Any] | None) -> "EngineView | None":
+        """Return what is kept of an engine; None where there is nothing."""
+        return cls.model_validate(told) if told is not None else None
 
 
 class JobView(BaseModel):
@@ -119,6 +131,11 @@ class JobView(BaseModel):
         None,
         description="of an adaptive job: how far it has gone, and why it stopped",
         exclude_if=lambda design: design is None,
+    )
+    engine: EngineView | None = Field(
+        None,
+        description="how its cells are gone through; null: one after the other, as on a CPU unless asked otherwise",
+        exclude_if=lambda engine: engine is None,
     )
     measured_elsewhere: bool = Field(
         False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told

@@ -14,6 +14,7 @@ from sufficiency.schemas.words import (
     Bounds,
     DeviceChoice,
     Direction,
+    EngineChoice,
     MetricFamily,
     Plan,
     ProportionOf,
@@ -126,6 +127,12 @@ class JobSpec(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
+    engine: EngineChoice = Field(
+        "auto",
+        description="stacked: the models of several cells are trained at once, where model and training allow it; "
+        "sequential: one after the other; auto: stacked on a GPU, for small models",
+        exclude_if=lambda engine: engine == "auto",
+    )
     priority: int = Field(
         0, ge=0, le=9, description="among the jobs of the project 9 is served first; above 4 it takes scope admin"
     )
@@ -138,6 +145,15 @@ class JobSpec(Strict):
         "completed at once",
         exclude_if=lambda measured: measured is None,
     )
+
+    @model_validator(mode="after")
+    def _cells_can_be_stacked(self) -> "JobSpec":
+        if self.engine == "stacked" and self.protocol == "dataeval":
+            raise ValueError(
+                "engine: stacked trains independent cells at once, and under protocol: dataeval a run is one model "
+                "that is trained on from step to step; take protocol: independent, or leave engine out"
+            )
+        return self
 
     @property
     def is_adaptive(self) -> bool:

@@ -26,6 +26,9 @@ CostUnit = Literal["sgd_steps", "training_items"]
 StopReason = Literal["decided", "budget", "grid"]
 Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+# How a job's cells are gone through: one after the other, or the models of several at once.
+Engine = Literal["sequential", "stacked"]
+EngineChoice = Literal["auto", "sequential", "stacked"]
 Direction = Literal["maximize", "minimize"]
 # The rule by which a run's subsets are drawn; see `sufficiency.method.sampling`.
 Sampling = Literal[1, 2]

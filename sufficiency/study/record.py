@@ -224,8 +224,11 @@ class Record:
 
     def seen(self) -> dict[str, Any]:
         """Return it as the API shows a job."""
-        designed = {"design": self.design} if self.design is not None else {}
-        return designed | {
+        told = {"design": self.design} if self.design is not None else {}
+        engines = (cell.details["engine"] for cell in self.cells.values() if "engine" in cell.details)
+        if (engine := next(engines, None)) is not None:
+            told["engine"] = engine
+        return told | {
             "id": str(self.id),
             "state": self.state,
             "queued_reason": None,

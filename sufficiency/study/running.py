@@ -12,6 +12,7 @@ import torch
 from sufficiency.answers.designing import faults_of
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.hope import is_hopeless
+from sufficiency.method.plan import stacks_of
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.method.shapes import shape_error, shapes_of
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
@@ -28,9 +29,11 @@ from sufficiency.study.result import StudyResult
 from sufficiency.study.stages import measure_by_stages
 from sufficiency.study.surroundings import unchanged
 from sufficiency.training.build import build
+from sufficiency.training.engines.choosing import chosen_engine
 from sufficiency.training.examining import looked_over
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
+from sufficiency.training.models import FreshModels
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
 from sufficiency.training.schedules import named_steps
@@ -40,7 +43,7 @@ from sufficiency.training.study import JobStudy
 if TYPE_CHECKING:
     from sufficiency.data.arrays import Task
     from sufficiency.schemas.problems import BadField
-    from sufficiency.schemas.words import DeviceChoice, Plan, Protocol, Sampling
+    from sufficiency.schemas.words import Device, DeviceChoice, EngineChoice, Plan, Protocol, Sampling
 
 
 def run(
@@ -62,6 +65,7 @@ def run(
     sampling: "Sampling | None" = None,
     seed: int = 0,
     device: "DeviceChoice" = "auto",
+    engine: "EngineChoice" = "auto",
     priority: int = 0,
     dataset: str = "data",
     classes: Sequence[str] | None = None,
@@ -85,7 +89,7 @@ def run(
         ``{"loader": "digits", "params": {"split": "train"}}``.
     reset : str, mapping or callable, optional
         Gives a model fresh parameters; see the guide on plugins.
-    runs, substeps, schedule, plan, stop_when, budget, protocol, metrics, sampling, seed, device, priority
+    runs, substeps, schedule, plan, stop_when, budget, protocol, metrics, sampling, seed, device, engine, priority
         As in a job. With ``stop_when={"target": 0.95, "n": 5000}``, or a `budget`, it measures a run, and then stage by
         stage the cells by which the answer gains most, until the question is decided. A
         schedule may be an object with ``get_steps(size)``. Nothing waits here: the priority is kept.
@@ -153,6 +157,7 @@ def run(
             "sampling": sampling,
             "seed": seed,
             "device": device,
+            "engine": engine,
             "priority": priority,
             "labels": dict(labels or {}),
         },
@@ -192,10 +197,14 @@ def begin(made: Recipe) -> "Begun":
     except TypeError as error:
         raise InvalidStudy([{"pointer": "evaluation", "detail": str(error)}]) from error
     metrics = {name: MetricSpec.model_validate(one) for name, one in declared.items()} | made.spec.metrics
-    device = made.spec.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device(made.spec)
     made.spec = made.spec.model_copy(update={"device": device, "sampling": made.spec.sampling or NEWEST_SAMPLING})
+    if device == "cuda" and made.spec.engine == "auto":
+        # Settled once, so that processes and a study that is resumed go through its cells alike.
+        study = made.study(registry, splits)
+        unit = made.unit([], device)
+        engine = chosen_engine(unit, study, FreshModels(unit, study)).name
+        made.spec = made.spec.model_copy(update={"engine": engine})
     if faults := faults_of(made.spec, steps, metrics):
         raise InvalidStudy([{"pointer": ".".join(path), "detail": detail} for path, detail in faults])
     if made.spec.is_adaptive:
@@ -246,6 +255,7 @@ class Begun:
         differing += ["steps"] if mine.steps != other.steps else []
         differing += ["data"] if mine.fingerprint != other.fingerprint else []
         differing += ["device"] if mine.device != other.device else []
+        differing += ["engine"] if mine.spec.get("engine") != other.spec.get("engine") else []
         differing += [f"version of {name}" for name in _changed(mine.versions, other.versions)]
         if differing:
             detail = (
@@ -298,10 +308,12 @@ class Begun:
         with processes.Crew(self._made, record.device, workers) as crew:
 
             def measure(chosen: list[UnitCell]) -> None:
+                tasks = list(_tasks(spec, chosen))
                 if workers > 1:
-                    crew.measure(list(_tasks(spec, chosen)), recorder)
-                else:
-                    run_cells(self._made.unit(chosen, record.device), self._study, recorder)
+                    crew.measure(tasks, recorder)
+                    return
+                for cells in tasks if spec.engine == "stacked" else [chosen]:
+                    run_cells(self._made.unit(cells, record.device), self._study, recorder)
 
             if spec.is_adaptive:
                 measure_by_stages(spec, record, measure)
@@ -342,8 +354,23 @@ class _Recorder:
         self.tell()
 
 
+def _device(spec: JobSpec) -> "Device":
+    there = torch.cuda.is_available()
+    if spec.device == "cuda" and not there:
+        detail = f"there is no CUDA device here (PyTorch {torch.__version__}): take device cpu, or auto"
+        raise InvalidStudy([{"pointer": "device", "detail": detail}])
+    return spec.device if spec.device != "auto" else "cuda" if there else "cpu"
+
+
 def _tasks(spec: JobSpec, cells: Sequence[UnitCell]) -> Iterable[list[UnitCell]]:
-    """Yield what one process measures at a time: a cell, a run's large ones first; or a run that is one sequence."""
+    """Yield what one process measures at a time: a cell, a run's large ones first; or a run that is one sequence.
+
+    Or a stack of cells, those that are done among them: which are trained together makes a difference to rounding.
+    """
+    if spec.engine == "stacked":
+        stacks = stacks_of(sorted(cells, key=lambda cell: (cell.run, -cell.n)))
+        yield from (list(stack) for stack in stacks if not all(cell.done for cell in stack))
+        return
     for run in range(spec.runs):
         of_run = [cell for cell in cells if cell.run == run]
         if spec.protocol == "independent":

@@ -22,7 +22,8 @@ def declared(kind: str, target: Any) -> dict[str, Any]:
     target : object
         The class, function or instance. Its attribute `tasks` names what it is for; `tasks_by`, in its place, is
         ``{"param": name, "tasks": {value: [task, …]}}`` where a parameter decides. `trains` names the families of
-        models that a training trains; a model's own are seen by its class.
+        models that a training trains; a model's own are seen by its class. Where `stacks` is true, several models may
+        be trained at once, and small ones of a model that says so are, on a GPU.
     """
     if kind not in HAVE_TASKS:
         return {}
@@ -32,6 +33,8 @@ def declared(kind: str, target: Any) -> dict[str, Any]:
     if isinstance(by, dict) and set(by) == {"param", "tasks"}:
         told["tasks_by"] = by
     families = _families_trained(of) if kind == "training" else _families(of) if kind == "model" else []
+    # Its own word: what derives from it may do anything.
+    told |= {"stacks": True} if kind in ("model", "training") and vars(of).get("stacks") is True else {}
     return told | ({"families": families} if families else {})
 
 

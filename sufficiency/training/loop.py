@@ -1,19 +1,11 @@
 """What a unit does, cell by cell: subset → train → evaluate → record."""
 
-import time
-from functools import lru_cache, partial
-
-from sufficiency.method.sampling import cell_seed, nested_order
-from sufficiency.schemas.work import CellResult, UnitCell
-from sufficiency.training.cell import evaluate, result_of, subset_of, train, train_scores
-from sufficiency.training.details import details_of
-from sufficiency.training.faults import Fault
+from sufficiency.training.engines.choosing import chosen_engine
+from sufficiency.training.engines.single import Cells, measure_each
+from sufficiency.training.engines.stacked import measure_together
 from sufficiency.training.fitting import check_model
-from sufficiency.training.learners import known_of
 from sufficiency.training.models import FreshModels
-from sufficiency.training.repeatable import seed_everything
 from sufficiency.training.sequences import run_sequences
-from sufficiency.training.tries import tried
 from sufficiency.training.unit import Recorder, Study, UnitPlan
 
 
@@ -45,31 +37,9 @@ def _independent_cells(unit: UnitPlan, study: Study, recorder: Recorder) -> None
     """Give each cell a model of its own, on a subset that the run's larger ones hold."""
     models = FreshModels(unit, study)
     check_model(unit, study, models)
-    size, labels = len(study.train), study.labels
-    order_of = lru_cache(maxsize=1)(lambda run: nested_order(size, labels, unit.seed, run, unit.sampling, unit.grown))
-
-    told = False
-
-    def measured(cell: UnitCell) -> CellResult:
-        nonlocal told
-        recorder.started(cell)
-        began = time.perf_counter()
-        indices = subset_of(order_of(cell.run), cell)
-        seed_everything(cell_seed(unit.seed, cell.run, cell.step))
-        model = models.model(cell)
-        details = details_of(model, train(study, model, indices, cell))
-        found = evaluate(study, model, cell)
-        if scores := train_scores(study, model, indices, unit.measure_train):
-            details["train"] = scores
-        seconds = time.perf_counter() - began
-        learner, told = (None if told else known_of(model)), True
-        return result_of(cell, indices, found, seconds, unit.device, details, learner)
-
-    for cell in unit.cells:
-        if not cell.is_open:
-            continue
-        ended = tried(partial(measured, cell))
-        if isinstance(ended, Fault):
-            recorder.give_up(cell, ended)
-        else:
-            recorder.record(ended)
+    engine = chosen_engine(unit, study, models)
+    cells = Cells(unit, study, models)
+    if engine.name == "stacked":
+        measure_together(cells, recorder, engine.told)
+    else:
+        measure_each(cells, unit.cells, recorder, engine.told)

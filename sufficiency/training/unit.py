@@ -18,8 +18,9 @@ from sufficiency.training.protocols import Dataset, EvaluationStrategy, ResetStr
 class UnitPlan:
     """The cells of a unit and how they are to be run.
 
-    Models are moved to the device, unless they are not to be `placed`: then they stay where they are. They are
-    evaluated on training items too where `measure_train` says so, or, where it says nothing, by a built-in evaluation.
+    The `engine` is what was asked for; see `training.engines.choosing`. Models are moved to the device, unless they are
+    not to be `placed`: then they stay where they are. They are evaluated on training items too where `measure_train`
+    says so, or, where it says nothing, by a built-in evaluation.
     """
 
     seed: int
@@ -30,6 +31,7 @@ class UnitPlan:
     grown: tuple[int, ...] = ()
     placed: bool = True
     measure_train: bool | None = None
+    engine: words.EngineChoice = "sequential"
 
     @classmethod
     def of(cls, spec: JobSpec, device: str, cells: Iterable[UnitCell]) -> Self:
@@ -41,6 +43,7 @@ class UnitPlan:
             sampling=spec.sampling or 1,
             grown=tuple(spec.grown),
             measure_train=spec.measure_train,
+            engine=spec.engine,
             cells=list(cells),
         )
 

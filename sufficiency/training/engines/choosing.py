@@ -1,0 +1,140 @@
+"""Which engine goes through a unit's cells, and why not the other."""
+
+import copy
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+
+from sufficiency.data.tensors import tensors
+from sufficiency.plugins.batches import normalising
+from sufficiency.plugins.estimators import EstimatorModel
+from sufficiency.plugins.training import ItemwiseDescent
+from sufficiency.schemas.words import Engine
+from sufficiency.training.engines.stack import Stack
+from sufficiency.training.faults import describe
+from sufficiency.training.models import FreshModels
+from sufficiency.training.unit import Study, UnitPlan
+
+# Without being asked, only what leaves a GPU idle is stacked: of a larger model one step keeps it busy.
+MOST_PARAMETERS = 4_000_000
+# Weights, gradients and two moments of all models of a stack are at most twice this, activations beside them.
+STACK_BYTES = 2 * 2**30
+LEAST_MEMORY = 4 * STACK_BYTES
+_ITEMS = 3
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An engine.
+
+    Attributes
+    ----------
+    why : str or None
+        Why it is not the stacked one, where that was asked for or was to be had.
+    """
+
+    name: Engine
+    why: str | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is kept of it with each cell; nothing of the one that goes without saying."""
+        if self.name == "sequential" and self.why is None:
+            return {}
+        return {"engine": {"name": self.name} | ({"why": self.why} if self.why else {})}
+
+
+def chosen_engine(unit: UnitPlan, study: Study, models: FreshModels) -> Chosen:
+    """Return the engine of a unit: the same for all units of a job on one kind of device."""
+    if unit.engine == "sequential" or (unit.engine == "auto" and unit.device == "cpu"):
+        return Chosen("sequential")
+    model = models.specimen()
+    why = _not_ours(study, model) or _not_alike(study, model)
+    if why is None and unit.engine == "auto":
+        why = _not_worth_it(model)
+    return Chosen("sequential", why) if why else Chosen("stacked")
+
+
+def models_at_once(model: nn.Module) -> int:
+    """Return how many models of a kind are stacked at most: by what they are, so that it is so many everywhere."""
+    held = sum(one.numel() * one.element_size() for one in [*model.parameters(), *model.buffers()])
+    return max(1, STACK_BYTES // max(1, 2 * held))
+
+
+def _not_ours(study: Study, model: Any) -> str | None:
+    strategy = study.training
+    if not (isinstance(strategy, ItemwiseDescent) and type(strategy).__module__.startswith("sufficiency.plugins.")):
+        return f"{study.names['training']} has a loop of its own"
+    if model is None:
+        return f"{study.names['model']} cannot be looked at before it is trained"
+    named = study.names["model"]
+    if not isinstance(model, nn.Module) or isinstance(model, EstimatorModel):
+        return f"{named} is no network"
+    if hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None:
+        return f"{named} is compiled"
+    if normalising(model):
+        return f"{named} has batch normalisation, whose running statistics are each model's own"
+    if any(isinstance(one, UninitializedParameter) for one in model.parameters()):
+        return f"{named} makes its weights when it is first called"
+    if not any(one.requires_grad for one in model.parameters()):
+        return f"{named} has nothing to train"
+    return None
+
+
+def _not_alike(study: Study, model: nn.Module) -> str | None:
+    """Return why two of a model do not answer together what each answers alone, found by trying it."""
+    named = study.names["model"]
+    try:
+        device = next(model.parameters()).device
+        x, _ = tensors(study.train, device)
+        rows = torch.arange(min(_ITEMS, len(study.train)), device=device)
+        items = x[rows]
+        with torch.no_grad():
+            return _difference(model.train(), items)
+    except Exception as error:
+        return f"{named} does not let itself be stacked: {describe(error)}"
+
+
+def _difference(model: nn.Module, items: Tensor) -> str | None:
+    before, drawn = copy.deepcopy(dict(model.named_buffers())), _generators()
+    alone = model(items)
+    if drawn != _generators():
+        return "the model draws random numbers in training, such as for dropout"
+    if not all(torch.equal(value, before[name]) for name, value in model.named_buffers()):
+        return "the model changes its buffers in training"
+    if not _close(alone, model(items)):
+        return "the model answers otherwise each time that it is called"
+    if not _close(alone[:1], model(items[:1])):
+        return "what the model answers for an item goes by the others of its batch"
+    if not all(_close(alone, row) for row in Stack([model, model])(torch.stack([items, items]))):
+        return "two of the model answer otherwise together than alone"
+    return None
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True)
+
+
+def _generators() -> list[Any]:
+    """Return the states of the generators, to be compared."""
+    legacy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002  (a model may draw from it)
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_initialized():
+        states += torch.cuda.get_rng_state_all()
+    return [random.getstate(), legacy["key"].tobytes(), legacy["pos"], *(one.numpy().tobytes() for one in states)]
+
+
+def _not_worth_it(model: nn.Module) -> str | None:
+    """Return why a model is not stacked unless that is asked for."""
+    count = sum(one.numel() for one in model.parameters())
+    if count > MOST_PARAMETERS:
+        return f"the model has {count:,} parameters, and one of more than {MOST_PARAMETERS:,} fills a GPU by itself"
+    device = next(model.parameters()).device
+    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < LEAST_MEMORY:
+        return f"the GPU has less than {LEAST_MEMORY / 2**30:.0f} GiB of memory"
+    return None
