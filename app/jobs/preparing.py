@@ -235,11 +235,11 @@ def _device(session: Session, spec: JobSpec, dataset: Dataset, settings: Setting
 def _engine(spec: JobSpec, plugins: Mapping[str, Plugin], device: str) -> EngineChoice:
     """Return how the cells are gone through: on a GPU by stacks, where model and training say that they allow it.
 
-    On a CPU stacks are slower, and what was asked for stands as it was.
+    On a CPU stacks are slower. A choice that is left open all the way to the trainer is the sequential engine.
     """
     if spec.engine != "auto" or device == "cpu":
         return spec.engine
     parts = plugins[f"model:{spec.model.name}"], plugins[f"training:{spec.training.name}"]
     allowed = spec.protocol == "independent" and all(part.capabilities.get("stacks") is True for part in parts)
     allowed &= not spec.model.params.get("dropout")  # what is drawn for several models at once is drawn otherwise
-    return "stacked" if allowed else "sequential"
+    return "stacked" if allowed else "auto"

@@ -29,7 +29,7 @@ from sufficiency.study.result import StudyResult
 from sufficiency.study.stages import measure_by_stages
 from sufficiency.study.surroundings import unchanged
 from sufficiency.training.build import build
-from sufficiency.training.engines.choosing import chosen_engine
+from sufficiency.training.engines.choosing import settled
 from sufficiency.training.examining import looked_over
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
@@ -200,11 +200,9 @@ def begin(made: Recipe) -> "Begun":
     device = _device(made.spec)
     made.spec = made.spec.model_copy(update={"device": device, "sampling": made.spec.sampling or NEWEST_SAMPLING})
     if device == "cuda" and made.spec.engine == "auto":
-        # Settled once, so that processes and a study that is resumed go through its cells alike.
-        study = made.study(registry, splits)
-        unit = made.unit([], device)
-        engine = chosen_engine(unit, study, FreshModels(unit, study)).name
-        made.spec = made.spec.model_copy(update={"engine": engine})
+        # Once, so that processes and a study that is resumed go through its cells alike.
+        study, unit = made.study(registry, splits), made.unit([], device)
+        made.spec = made.spec.model_copy(update={"engine": settled(unit, study, FreshModels(unit, study))})
     if faults := faults_of(made.spec, steps, metrics):
         raise InvalidStudy([{"pointer": ".".join(path), "detail": detail} for path, detail in faults])
     if made.spec.is_adaptive:

@@ -90,9 +90,9 @@ class Log:
         self.failures.append(CellFailure(cell.run, cell.step, fault.error))
 
 
-def measured(parts: Any, engine: Any, cells: Sequence[UnitCell] = CELLS) -> Log:
+def measured(parts: Any, engine: Any, cells: Sequence[UnitCell] = CELLS, device: str = "cpu") -> Log:
     log = Log()
-    run_cells(UnitPlan(seed=3, protocol="independent", device="cpu", cells=list(cells), engine=engine), parts, log)
+    run_cells(UnitPlan(seed=3, protocol="independent", device=device, cells=list(cells), engine=engine), parts, log)
     return log
 
 
@@ -108,9 +108,9 @@ def cnn(task: str = "classification") -> nn.Module:
     return InFloat64(TutorialCNN(SHAPE, 1 if task == "regression" else 3))
 
 
-def assert_equal(parts: Any, stacked: Log) -> None:
+def assert_equal(parts: Any, stacked: Log, device: str = "cpu") -> None:
     """Hold each cell to what the sequential engine measures."""
-    alone, together = by_place(measured(parts, "sequential")), by_place(stacked)
+    alone, together = by_place(measured(parts, "sequential", device=device)), by_place(stacked)
     assert together.keys() == alone.keys() == {(cell.run, cell.step) for cell in CELLS}
     for place, one in alone.items():
         other = together[place]
@@ -265,11 +265,24 @@ def test_what_cannot_be_stacked_is_measured_one_by_one_and_says_why(parts: Any, 
     assert all("engine" not in one.details for one in alone.values())
 
 
-def test_unasked_a_cpu_stacks_nothing_and_a_gpu_small_models_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_left_open_is_stacked_on_a_gpu_for_small_models_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts(cnn)
     assert all("engine" not in one.details for one in measured(parts, "auto").results)
-    unit = UnitPlan(seed=3, protocol="independent", device="cuda", engine="auto", placed=False)
-    models = choosing.FreshModels(unit, parts)
-    assert choosing.chosen_engine(unit, parts, models) == choosing.Chosen("stacked")
+
+    def settled(device: str, engine: Any = "auto", of: Any = parts) -> str:
+        unit = UnitPlan(seed=3, protocol="independent", device=device, engine=engine, placed=False)
+        return choosing.settled(unit, of, choosing.FreshModels(unit, of))
+
+    assert settled("cuda") == "stacked"
+    assert settled("cpu") == "auto"
+    assert settled("cuda", "sequential") == "sequential"
+    assert settled("cuda", of=Parts(lambda: MLP(SHAPE, 3, dropout=0.5))) == "auto"
     monkeypatch.setattr(choosing, "MOST_PARAMETERS", 100)
-    assert "fills a GPU by itself" in (choosing.chosen_engine(unit, parts, models).why or "")
+    assert settled("cuda") == "auto"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_each_cell_measures_on_a_gpu_what_it_measures_alone(task: str) -> None:
+    parts = Parts(lambda: cnn(task), task)
+    assert_equal(parts, measured(parts, "stacked", device="cuda"), "cuda")

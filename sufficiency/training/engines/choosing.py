@@ -14,7 +14,7 @@ from sufficiency.data.tensors import tensors
 from sufficiency.plugins.batches import normalising
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.training import ItemwiseDescent
-from sufficiency.schemas.words import Engine
+from sufficiency.schemas.words import Engine, EngineChoice
 from sufficiency.training.engines.stack import Stack
 from sufficiency.training.faults import describe
 from sufficiency.training.models import FreshModels
@@ -35,7 +35,7 @@ class Chosen:
     Attributes
     ----------
     why : str or None
-        Why it is not the stacked one, where that was asked for or was to be had.
+        Why it is not the stacked one, where a job has settled on that.
     """
 
     name: Engine
@@ -50,14 +50,24 @@ class Chosen:
 
 
 def chosen_engine(unit: UnitPlan, study: Study, models: FreshModels) -> Chosen:
-    """Return the engine of a unit: the same for all units of a job on one kind of device."""
-    if unit.engine == "sequential" or (unit.engine == "auto" and unit.device == "cpu"):
+    """Return the engine of a unit: the stacked one where a job has settled on it, and its model lets itself be stacked.
+
+    That is the same for all units of a job, being a matter of the model and the training alone.
+    """
+    if unit.engine != "stacked":
         return Chosen("sequential")
     model = models.specimen()
     why = _not_ours(study, model) or _not_alike(study, model)
-    if why is None and unit.engine == "auto":
-        why = _not_worth_it(model)
     return Chosen("sequential", why) if why else Chosen("stacked")
+
+
+def settled(unit: UnitPlan, study: Study, models: FreshModels) -> EngineChoice:
+    """Return what a study settles on that leaves the choice open: stacks on a GPU, of small models that allow it."""
+    if unit.engine != "auto" or unit.device == "cpu":
+        return unit.engine
+    model = models.specimen()
+    why = _not_ours(study, model) or _not_alike(study, model) or _not_worth_it(model)
+    return "auto" if why else "stacked"
 
 
 def models_at_once(model: nn.Module) -> int:
