@@ -152,7 +152,7 @@ def test_other_models(make: Any) -> None:
 
 
 def test_cells_that_need_several_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sufficiency.training.engines.stacked.models_at_once", lambda model: 4)
+    monkeypatch.setattr("sufficiency.training.engines.stacked.models_at_once", lambda *_: 4)
     parts = Parts(cnn)
     assert_equal(parts, measured(parts, "stacked"))
 
@@ -202,6 +202,44 @@ def test_a_stack_that_cannot_be_trained_is_measured_cell_by_cell(monkeypatch: py
     for one in log.results:
         assert one.details["engine"]["name"] == "sequential"
         assert "its stack of 6 models failed: AttributeError" in one.details["engine"]["why"]
+
+
+class Scaled(MLP):
+    """Built otherwise each time."""
+
+    def __init__(self) -> None:
+        super().__init__(SHAPE, 3)
+        self.scale = float(torch.rand(()) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.scale
+
+
+LAYER = nn.Linear(3, 3)
+
+
+def sharing() -> nn.Module:
+    return nn.Sequential(MLP(SHAPE, 3), LAYER)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [(Scaled, "differ in more than their weights"), (sharing, "several cells share weights")]
+)
+def test_models_that_only_look_alike_are_measured_one_by_one(make: Any, why: str) -> None:
+    log = measured(Parts(make), "stacked", CELLS[:2])
+    assert [one.details["engine"]["name"] for one in log.results] == ["sequential"] * 2
+    assert why in log.results[0].details["engine"]["why"]
+
+
+def test_how_many_are_stacked_goes_by_what_a_model_and_a_batch_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, model = Parts(cnn), MLP(SHAPE, 3)
+    weights = sum(one.numel() * 4 for one in model.parameters())
+    monkeypatch.setattr(choosing, "STACK_BYTES", 3 * weights)
+    assert choosing.models_at_once(parts, model, 1) == 3
+    # Of each item the flattened 144 numbers, 64 hidden ones before and after the activation, and 3 answers.
+    monkeypatch.setattr(choosing, "STACK_BYTES", 5 * 2 * 50 * 4 * (144 + 64 + 64 + 3))
+    assert choosing.models_at_once(parts, model, 50) == 5
+    assert choosing.models_at_once(parts, model, 10**6) == 4, "a batch is of the split's 60 items at most"
 
 
 class Noisy(MLP):

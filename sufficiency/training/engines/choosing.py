@@ -10,21 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from sufficiency.data.tensors import tensors
+from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.batches import normalising
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.words import Engine, EngineChoice
-from sufficiency.training.engines.stack import Stack
+from sufficiency.training.engines.stack import Stack, close
 from sufficiency.training.faults import describe
 from sufficiency.training.models import FreshModels
 from sufficiency.training.unit import Study, UnitPlan
 
 # Without being asked, only what leaves a GPU idle is stacked: of a larger model one step keeps it busy.
 MOST_PARAMETERS = 4_000_000
-# Weights, gradients and two moments of all models of a stack are at most twice this, activations beside them.
-STACK_BYTES = 2 * 2**30
-LEAST_MEMORY = 4 * STACK_BYTES
+# What the weights of all models of a stack may hold, and what is kept of a batch for its gradients. Beside the weights
+# stand the models' own, gradients and two moments: in all six times this.
+STACK_BYTES = 2**30
+LEAST_MEMORY = 8 * STACK_BYTES
 _ITEMS = 3
 
 
@@ -70,10 +71,33 @@ def settled(unit: UnitPlan, study: Study, models: FreshModels) -> EngineChoice:
     return "auto" if why else "stacked"
 
 
-def models_at_once(model: nn.Module) -> int:
+def models_at_once(study: Study, model: nn.Module, batch: int) -> int:
     """Return how many models of a kind are stacked at most: by what they are, so that it is so many everywhere."""
-    held = sum(one.numel() * one.element_size() for one in [*model.parameters(), *model.buffers()])
-    return max(1, STACK_BYTES // max(1, 2 * held))
+    weights = sum(one.numel() * one.element_size() for one in [*model.parameters(), *model.buffers()])
+    kept = 0
+
+    def note(module: nn.Module, given: Any, answered: Any) -> None:
+        nonlocal kept
+        kept += answered.numel() * answered.element_size() if torch.is_tensor(answered) else 0
+
+    parts = [module for module in model.modules() if not list(module.children())]
+    hooks = [part.register_forward_hook(note) for part in parts]
+    try:
+        with torch.no_grad():
+            model(first_items(study, model)[:1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # Of what stands between two layers, such as an activation by a function, there is about as much again.
+    return max(1, STACK_BYTES // max(weights, 2 * kept * min(batch, len(study.train)), 1))
+
+
+def first_items(study: Study, model: nn.Module) -> Tensor:
+    """Return some items of the training split, where the model is."""
+    device = device_of(model)
+    x, _ = tensors(study.train, device)
+    items: Tensor = x[torch.arange(min(_ITEMS, len(study.train)), device=device)]
+    return items
 
 
 def _not_ours(study: Study, model: Any) -> str | None:
@@ -100,12 +124,8 @@ def _not_alike(study: Study, model: nn.Module) -> str | None:
     """Return why two of a model do not answer together what each answers alone, found by trying it."""
     named = study.names["model"]
     try:
-        device = next(model.parameters()).device
-        x, _ = tensors(study.train, device)
-        rows = torch.arange(min(_ITEMS, len(study.train)), device=device)
-        items = x[rows]
         with torch.no_grad():
-            return _difference(model.train(), items)
+            return _difference(model.train(), first_items(study, model))
     except Exception as error:
         return f"{named} does not let itself be stacked: {describe(error)}"
 
@@ -117,17 +137,13 @@ def _difference(model: nn.Module, items: Tensor) -> str | None:
         return "the model draws random numbers in training, such as for dropout"
     if not all(torch.equal(value, before[name]) for name, value in model.named_buffers()):
         return "the model changes its buffers in training"
-    if not _close(alone, model(items)):
+    if not close(alone, model(items)):
         return "the model answers otherwise each time that it is called"
-    if not _close(alone[:1], model(items[:1])):
+    if not close(alone[:1], model(items[:1])):
         return "what the model answers for an item goes by the others of its batch"
-    if not all(_close(alone, row) for row in Stack([model, model])(torch.stack([items, items]))):
+    if not Stack([model, model]).agrees(items):
         return "two of the model answer otherwise together than alone"
     return None
-
-
-def _close(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
 def _generators() -> list[Any]:

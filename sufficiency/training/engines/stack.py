@@ -55,9 +55,20 @@ class Stack:
         return left
 
     @torch.no_grad()
+    def agrees(self, items: Tensor) -> bool:
+        """Tell whether together the models answer what each answers alone, as they are before they are trained."""
+        together = self(items.expand(len(self), *items.shape))
+        return all(close(model(items), row) for model, row in zip(self._models, together, strict=True))
+
+    @torch.no_grad()
     def unstack(self, number: int) -> nn.Module:
         """Return a model with the weights that it has now."""
         model = self._models[number]
         for name, own in model.named_parameters():
             own.copy_(self._parameters[name][number])
         return model
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two answers are the same but for how sums were rounded."""
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-5, equal_nan=True)

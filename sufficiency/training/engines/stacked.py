@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
@@ -22,13 +22,13 @@ from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.plugins.updates import Updates
 from sufficiency.schemas.work import UnitCell
 from sufficiency.training.details import Watched, details_of, watched
-from sufficiency.training.engines.choosing import models_at_once
+from sufficiency.training.engines.choosing import first_items, models_at_once
 from sufficiency.training.engines.member import Member
 from sufficiency.training.engines.single import Cells, measure_each
 from sufficiency.training.engines.stack import Stack
 from sufficiency.training.faults import Fault, describe
 from sufficiency.training.tries import is_of_a_cell
-from sufficiency.training.unit import Recorder
+from sufficiency.training.unit import Recorder, Study
 
 # Batches are put together for many steps at a time.
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def measure_together(of: Cells, recorder: Recorder, told: dict[str, Any]) -> Non
     """
     training = of.study.training
     assert isinstance(training, ItemwiseDescent)
-    most = models_at_once(of.models.specimen())
+    most = models_at_once(of.study, of.models.specimen(), training.batch_size)
     for cells in _stacks(of.unit.cells, training, most):
         if not any(cell.is_open for cell in cells):
             continue
@@ -106,7 +106,7 @@ class _Together:
         members = self._tried(self._begun)
         self._work = sum(member.steps for member in members)
         width = max(min(self._training.batch_size, member.items) for member in members)
-        descent = self._tried(lambda: _Descent(self._training, self._of.study.train, members, width))
+        descent = self._tried(lambda: _Descent(self._training, self._of.study, members, width))
         while members:
             end = members[-1].steps
             seen = self._tried(partial(descent.go_on, end, self._note))
@@ -169,21 +169,21 @@ class _Descent:
 
     Parameters
     ----------
-    dataset : Dataset
-        The training split.
+    study : Study
     members : list of Member
         The longest first.
     width : int
         Places of a batch; a shorter batch leaves some empty.
     """
 
-    def __init__(self, training: ItemwiseDescent, dataset: Any, members: list[Member], width: int) -> None:
+    def __init__(self, training: ItemwiseDescent, study: Study, members: list[Member], width: int) -> None:
         self._training, self._width = training, width
-        self.stack = Stack([member.model.train() for member in members])
+        models = [member.model.train() for member in members]
+        self.stack = _stack_of(models, first_items(study, models[0]))
         for member in members:  # from here on a model alone answers in its targets' unit, and the stack does not
-            training.prepare(member.model, dataset, member.indices)
+            training.prepare(member.model, study.train, member.indices)
         self._device = self.stack.trainable[0].device
-        self._x, y = tensors(dataset, self._device)
+        self._x, y = tensors(study.train, self._device)
         self._optimizer = training.make_optimizer(self.stack.trainable)
         self._scheduler = None
         if training.schedule == "cosine":
@@ -255,6 +255,23 @@ class _Descent:
         self._updates.step()
         if self._scheduler is not None:
             self._scheduler.step()
+
+
+def _stack_of(models: list[nn.Module], items: Tensor) -> Stack:
+    """Return a stack that answers what its models do.
+
+    Raises
+    ------
+    ValueError
+        When it does not: each model may have been built otherwise, or all may be one.
+    """
+    weights = [id(one) for model in models for one in model.parameters()]
+    if len(set(weights)) < len(weights):
+        raise ValueError("models of several cells share weights")
+    stack = Stack(models)
+    if not stack.agrees(items):
+        raise ValueError("the models differ in more than their weights")
+    return stack
 
 
 def _of_first(optimizer: Optimizer, before: list[Tensor], now: list[Tensor], training: ItemwiseDescent) -> Optimizer:
