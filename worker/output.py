@@ -24,8 +24,8 @@ SETTLE_SECONDS = 0.2
 KEPT_BYTES = (16_000.0, 256_000.0)  # a second, and at once
 LOGGED_LINES = (10.0, 200.0)
 
-NOWHERE: "Place" = (None, None)
-Place = tuple[int, int] | tuple[None, None]  # run and step
+Place = tuple[int | None, int | None]  # run and step
+NOWHERE: Place = (None, None)
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
