@@ -1,4 +1,4 @@
-"""Where byte code is kept for the hundreds of processes that the tests start, where it may not lie beside the source."""
+"""Where byte code is kept for the many processes that the tests start, where it may not lie beside the source."""
 
 import os
 import shutil
