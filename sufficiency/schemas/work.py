@@ -192,7 +192,8 @@ class PluginDescription:
         JSON Schema of its parameters.
     capabilities : dict
         An evaluation's "metrics"; the "tasks" of a model or a strategy, "tasks_by" where they go by a parameter, and
-        the "families" that a model is of or a training trains; of any plugin, what is "missing" where it runs.
+        the "families" that a model is of or a training trains; whether several models may be trained at once
+        ("stacks"); of any plugin, what is "missing" where it runs.
     """
 
     kind: str
