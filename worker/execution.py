@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
@@ -13,10 +13,21 @@ from app.db.engine import Database, is_away
 from app.settings import Settings
 from app.units.giving_up import give_up_cell
 from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, surrender_unit
+from app.units.recognising import recognised
 from sufficiency.schemas.work import CellFailure, CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started, Worn
+from sufficiency.training.messages import (
+    Done,
+    Failed,
+    Identified,
+    Identify,
+    Measured,
+    NotMeasurable,
+    RunUnit,
+    Started,
+    Worn,
+)
 from worker.deaths import TrainerChanged, TrainerLost, timed_out
 from worker.diary import Diary
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
@@ -113,8 +124,9 @@ class Execution:
             # A trainer that is still importing will find the request; the job may be cancelled before that.
             trainer = slot.warm(work.claim.device)
             trainer.output.take()  # what was written before is not the job's
-            trainer.send(_request(work.claim))
-            return self._followed(slot, trainer, work)
+            request = _identify(work.claim) if work.claim.may_be_known else _request(work.claim)
+            trainer.send(request)
+            return self._followed(slot, trainer, work, request)
         except SlotShut:
             return Ending("surrendered")
         except TrainerChanged as changed:
@@ -131,7 +143,7 @@ class Execution:
             detail = f"The worker failed: {describe(error)}. Its log has the whole story."
             return Ending("surrendered", fault("worker_error", detail, work.place, exception=error), counts=True)
 
-    def _followed(self, slot: Slot, trainer: TrainerProcess, work: Work) -> Ending:
+    def _followed(self, slot: Slot, trainer: TrainerProcess, work: Work, request: RunUnit | Identify) -> Ending:
         """Write what the trainer measures until it is done, or must stop."""
         limit = self._settings.cell_timeout_seconds
         deadline = time.monotonic() + limit
@@ -164,7 +176,14 @@ class Execution:
                         results.take(failure)
                     case Worn(why=why):
                         trainer = slot.renewed(why)
-                        trainer.send(_request(work.claim))
+                        trainer.send(request)
+                        deadline = time.monotonic() + limit
+                    case Identified(identity=identity):
+                        self._take_over(work, identity)
+                        if not any(cell.is_open for cell in work.claim.cells):
+                            return Ending("finished")
+                        request = _request(work.claim)
+                        trainer.send(request)
                         deadline = time.monotonic() + limit
                     case Done():
                         return Ending("finished")
@@ -181,6 +200,23 @@ class Execution:
         finally:
             diary.note(trainer.output, work.place)
             diary.write()
+
+    def _take_over(self, work: Work, identity: str | None) -> None:
+        """Have the cells of a unit's job taken over that others have measured, and go on with what is left of it."""
+        claim = work.claim
+        try:
+            with self._database.transaction() as session:
+                cells = recognised(session, claim.unit_id, claim.attempt, identity)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            # Nobody waits for that: the unit is measured, and the next one asks again.
+            logger.warning("unit %s: what others have measured is not looked for: %s", claim.unit_id, brief(error))
+            return
+        if cells is None:
+            work.verdict = "lost"
+        else:
+            work.claim = replace(claim, cells=cells)
 
     def close(self, session: Session, work: Work, ending: Ending) -> None:
         """Write what has not been written of a unit, and how it ended."""
@@ -219,6 +255,17 @@ def log_end(work: Work, ending: Ending, seconds: float) -> None:
     logger.info(
         "unit %s of job %s (attempt %d) %s: %d cells in %.2f s%s",
         *(claim.unit_id, claim.job_id, claim.attempt, way, done, seconds, why),
+    )
+
+
+def _identify(claim: ClaimedUnit) -> Identify:
+    return Identify(
+        subject=claim.unit_id,
+        attempt=claim.attempt,
+        job=claim.job_id,
+        spec=claim.spec,
+        device=claim.device,
+        fingerprint=claim.fingerprint,
     )
 
 

@@ -129,7 +129,8 @@ def learners_table(cells: Sequence[CellView]) -> Table:
     optimiser = ["name", "first_lr", "last_lr"]
     return Table(
         [
-            *("run", "step", "n", "n_unique", "seconds", "device", "attempt", "optimiser_steps"),
+            *("run", "step", "n", "n_unique", "seconds", "device", "attempt", "reused_from"),
+            "optimiser_steps",
             *(f"optimiser.{name}" for name in optimiser),
             *settings,
             "warnings",
@@ -137,6 +138,7 @@ def learners_table(cells: Sequence[CellView]) -> Table:
         (
             [
                 *(cell.run, cell.step, cell.n, cell.n_unique, cell.seconds, cell.device, cell.attempt),
+                cell.reused_from,
                 cell.details.optimiser_steps,
                 *((cell.details.optimiser or {}).get(name) for name in optimiser),
                 *(found.get(name) for name in settings),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 
@@ -25,6 +26,7 @@ class CellValue:
     seconds: float | None
     device: str | None
     attempt: int | None
+    reused_from: UUID | None = None
 
 
 def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
@@ -40,10 +42,11 @@ def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
         seconds=cell.seconds,
         device=cell.device,
         attempt=cell.attempt,
+        reused_from=cell.reused_from,
     )
 
 
-_OF_CELL = ("run", "step", "n", "n_unique", "seconds", "device", "attempt")
+_OF_CELL = ("run", "step", "n", "n_unique", "seconds", "device", "attempt", "reused_from")
 
 
 def cells_table(study: Study, cells: Iterable[CellValue]) -> Table:
