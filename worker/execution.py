@@ -57,6 +57,11 @@ class Work:
     unwritten: deque[CellResult | CellFailure] = field(default_factory=deque)
     recorded: int = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every cell of it has ended, written or not."""
+        return self.recorded + len(self.unwritten) >= sum(cell.is_open for cell in self.claim.cells)
+
 
 class Results:
     """Writes the results of one unit as they come; while the database is away, they wait."""
@@ -159,7 +164,8 @@ class Execution:
                 if work.verdict == "cancelled":
                     slot.empty(self._settings.cancel_grace_seconds)
                     return Ending("surrendered")
-                match trainer.receive():
+                answer = trainer.receive()
+                match answer:
                     case None:
                         if work.place == STARTING and trainer.introduction is not None:
                             work.place = {"phase": "dataset"}
@@ -195,7 +201,9 @@ class Execution:
                 if (excess := memory.error(trainer.family, work.place)) is not None:
                     slot.empty()
                     return Ending("failed", excess)
-                results.write()
+                # The last one is written with the unit's end, which follows at once: one transaction in place of two.
+                if answer is None or not work.is_whole:
+                    results.write()
             return Ending("surrendered")
         finally:
             diary.note(trainer.output, work.place)

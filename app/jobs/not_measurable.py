@@ -62,6 +62,6 @@ def _drop_what_follows(session: Session, job: Job) -> None:
         if reused_from is not None:
             job.cells_reused -= 1
             job.work_reused -= n
-            job.seconds_saved = max(0.0, job.seconds_saved - seconds)
+            job.seconds_saved = max(0.0, job.seconds_saved - (seconds or 0.0))
     job.measured = None
     session.flush()

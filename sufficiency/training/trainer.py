@@ -134,10 +134,10 @@ class Trainer:
         """Whether a unit is measured by this program's own plugins alone, on data that they have read."""
         spec = request.spec
         named = [(kind, getattr(spec, kind)) for kind in ("model", "training", "evaluation", "reset")]
-        of_data = [("dataset", lot) for split in (request.train, request.test) for lot in (split, *split.appended)]
         used = [(kind, ref.name) for kind, ref in named if ref is not None]
-        used += [(kind, lot.loader) for kind, lot in of_data]
-        used += [("model", split.features.model) for split in (request.train, request.test) if split.features]
+        for split in (request.train, request.test):
+            used += [("dataset", name) for name in (split.loader, *(lot.loader for lot in split.appended))]
+            used += [("model", split.features.model)] if split.features else []
         return all(self._registry.is_ours(kind, name) for kind, name in used)
 
     def _identity(self, request: RunUnit | Identify) -> str | None:

@@ -174,6 +174,7 @@ export async function view({ holder, signal, params, query, attach }) {
     if (signal.aborted) return;
     job = await get(`/jobs/${id}`, {}, signal);
     drawHead();
+    replace(about, await setup(job));
     await figures.load(job);
   }
 
