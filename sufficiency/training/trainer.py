@@ -5,6 +5,7 @@ answers one request after the other and dies with its whole process group as soo
 """
 
 import faulthandler
+import gc
 import logging
 import os
 import queue
@@ -217,7 +218,10 @@ def main(argv: Sequence[str]) -> None:
     threading.Thread(target=_read_requests, args=(channel, requests), name="requests", daemon=True).start()
     make_repeatable()
     settings = get_settings()
-    trainer = Trainer(Registry.load(settings.plugins), lambda message: channel.send(message.encoded()))
+    registry = Registry.load(settings.plugins)
+    gc.freeze()  # what has been imported stays
+    gc.enable()
+    trainer = Trainer(registry, lambda message: channel.send(message.encoded()))
     trainer.introduce()
     while True:
         trainer.answer(requests.get())
