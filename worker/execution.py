@@ -128,7 +128,6 @@ class Execution:
         try:
             # A trainer that is still importing will find the request; the job may be cancelled before that.
             trainer = slot.warm(work.claim.device)
-            trainer.output.take()  # what was written before is not the job's
             request = _identify(work.claim) if work.claim.may_be_known else _request(work.claim)
             trainer.send(request)
             return self._followed(slot, trainer, work, request)
@@ -157,7 +156,7 @@ class Execution:
         diary = Diary(self._database, work.claim.job_id, work.claim.attempt, self._settings.job_log_bytes)
         try:
             while not self._drain.has_begun:
-                diary.turn(trainer.output, work.place)
+                diary.turn(trainer.output)
                 if work.verdict == "lost":
                     slot.empty()
                     return Ending("lost")
@@ -173,7 +172,6 @@ class Execution:
                             slot.empty()
                             return Ending("failed", timed_out(limit, work.place))
                     case Started(cell=cell):
-                        diary.note(trainer.output, work.place)
                         work.place = {**cell.place, "phase": "cell"}
                         deadline = time.monotonic() + limit
                     case Measured(result=result):
@@ -206,7 +204,7 @@ class Execution:
                     results.write()
             return Ending("surrendered")
         finally:
-            diary.note(trainer.output, work.place)
+            diary.note(trainer.output)
             diary.write()
 
     def _take_over(self, work: Work, identity: str | None) -> None:
