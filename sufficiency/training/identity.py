@@ -104,7 +104,7 @@ def _files(params: Any) -> Iterator[tuple[str, Path]]:
 def _kind_of(device: str) -> str:
     if device == "cuda" and torch.cuda.is_available():
         return f"cuda {torch.cuda.get_device_name()} {torch.version.cuda}"
-    return device
+    return f"{device} {torch.backends.cpu.get_cpu_capability()}"  # other instructions add up in another order
 
 
 @lru_cache(maxsize=1)
