@@ -65,7 +65,8 @@ COUNTS: Mapping[str, Callable[[UUID], Select[Any]]] = {
     ),
     "values": lambda project: _joined(_measurement, project, func.count()),
     "slot_seconds": lambda project: _joined(_cell, project, func.sum(_cell.c.seconds)).where(
-        _cell.c.finished_at > func.now() - timedelta(days=USAGE_DAYS)
+        _cell.c.finished_at > func.now() - timedelta(days=USAGE_DAYS),
+        _cell.c.reused_from.is_(None),
     ),
 }
 # What workers use up later: once there is none left, no more work is taken on.

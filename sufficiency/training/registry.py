@@ -131,6 +131,11 @@ class Registry:
         plugin = self._plugins.get((kind, name))
         return plugin is not None and any(one.alias == parameter for one in plugin.params_model.model_fields.values())
 
+    def is_ours(self, kind: str, name: str) -> bool:
+        """Return whether a plugin is there and is one of this program's own."""
+        plugin = self._plugins.get((kind, name))
+        return plugin is not None and bool(plugin.attribute) and plugin.module.startswith("sufficiency.")
+
     def version(self, kind: str, name: str) -> str:
         """Return the version of a plugin that is there."""
         return self._plugins[kind, name].description.version
@@ -191,4 +196,4 @@ def _imported(spec: str) -> Plugin:
     target: Any = import_module(match["module"])
     for part in match["attribute"].split("."):
         target = getattr(target, part)
-    return Plugin(match["kind"], match["name"].strip(), target, match["module"])
+    return Plugin(match["kind"], match["name"].strip(), target, match["module"], match["attribute"])
