@@ -84,7 +84,8 @@ def _usable(annotation: Any, default: Any) -> Any:
 def _try(*taken: tuple[Any, Any]) -> bool:
     """Return whether all of these annotations have JSON Schemas and take the defaults that they are given with."""
     try:
-        probe = create_model("Probe", __config__=_STRICT, **{f"p{k}": (one, ...) for k, (one, _) in enumerate(taken)})
+        fields: dict[str, Any] = {f"p{k}": (annotation, ...) for k, (annotation, _) in enumerate(taken)}
+        probe = create_model("Probe", __config__=_STRICT, **fields)
         probe.model_json_schema()
         given = {f"p{k}": default for k, (_, default) in enumerate(taken) if _is_json(default)}
         try:
