@@ -246,7 +246,11 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
         units = None if spec.is_adaptive else new_units(session, job, spec, steps)
         return Extended(spec, dataset, steps, units, changed, False)
     prepared = prepare_anew(session, spec, settings)
-    units_anew = plan_units(prepared.steps, runs, spec.protocol) if prepared.steps is not None else None
+    units_anew = (
+        plan_units(prepared.steps, runs, spec.protocol, stacked=prepared.spec.engine == "stacked")
+        if prepared.steps is not None
+        else None
+    )
     return Extended(spec, dataset, prepared.steps, units_anew, changed, True)
 
 
