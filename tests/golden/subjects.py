@@ -49,8 +49,8 @@ from sufficiency.method.verdict import judge
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.spec import JobSpec, MetricSpec
 from sufficiency.schemas.work import CellResult, SplitSource, UnitCell
-from sufficiency.training.loop import seed_everything
 from sufficiency.training.messages import Answer, Failed, Measured, Request, RunUnit, Verified, VerifyDataset
+from sufficiency.training.repeatable import seed_everything
 from worker.slot import Slot
 
 __all__ = [
