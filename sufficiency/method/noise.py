@@ -21,8 +21,8 @@ _SLOPE_WEIGHT, _SLOPE_PULL = 4.0, -1.0
 # Runs that all have the same items scatter by their training alone. That they do is believed where so little scatter at
 # the whole split would be chance once in twenty times.
 _ALL_SHARED, _BY_CHANCE = 0.999, 0.05
-# Two runs with this share of items in common go together by its power: at .67 of them .2 to .33, at .9 .63 to .77 (nearest
-# neighbours, ridge and Bayes on digits). What depended on single items, not on how they go together, would have 1.
+# Two runs with this share of items in common go together by its power: at .67 of them .2 to .33, at .9 .63 to .77
+# (nearest neighbours, ridge and Bayes on digits). What depended on single items alone would have 1.
 _TOGETHER = 2.5
 
 
