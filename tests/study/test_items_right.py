@@ -33,7 +33,8 @@ def test_studies_are_compared_item_by_item(tmp_path: Path) -> None:
 def test_the_methods_version_can_be_insisted_on() -> None:
     present = METHOD_VERSIONS[DEFAULT_METHOD]
     study = sufficiency.run(**SPEC, **SPLITS, progress=False, method_version=present)
-    assert study.project(500, method_version=present)["method_version"] == present
+    assert {one["method_version"] for one in study.curves(method_version=present)["items"]} == {present}
+    assert study.project(500, method_version=present) == study.project(500)
     with pytest.raises(sufficiency.ApiError, match=f"version {present} of calibrated, and no other") as refused:
         study.project(500, method_version=present + 1)
     assert (refused.value.status, refused.value.code) == (422, "unknown_method_version")
