@@ -132,7 +132,9 @@ def _compared(
 ) -> ComparedMetric:
     """Return one metric (of one class): every study's curve, and each later one beside the first."""
     sizes = _shared_sizes(curves)
-    sides = [_Side(fitted.study, *both) for fitted, *both in zip(studies, curves, marks, strict=True)]
+    sides = [
+        _Side(fitted.study, curve, of_items) for fitted, curve, of_items in zip(studies, curves, marks, strict=True)
+    ]
     return ComparedMetric(
         curves=[
             ComparedCurve(

@@ -107,8 +107,8 @@ class Series:
             return self
         companions = tuple(one.at(np.isin(one.n, self.n[steps])) for one in self.companions)
         test_sd, shared = (None if of is None else of[steps] for of in (self.test_sd, self.shared))
-        parts = {"n": self.n[steps], "values": self.values[:, steps], "test_sd": test_sd, "shared": shared}
-        return replace(self, **parts, companions=companions)
+        kept = replace(self, n=self.n[steps], values=self.values[:, steps], companions=companions)
+        return replace(kept, test_sd=test_sd, shared=shared)
 
     def of_items(self, items: int) -> "Series":
         """Return the series as a proportion of so many test items, whose noise is then known: the binomial's.
@@ -209,7 +209,7 @@ def _at_place(ordered: NDArray[np.float64], place: NDArray[np.float64]) -> NDArr
     share, columns = place - first, np.arange(len(place))
     lower, upper = ordered[first, columns], ordered[np.minimum(first + 1, len(ordered) - 1), columns]
     with np.errstate(invalid="ignore"):  # where no run has a value
-        return np.where(share > 0, lower + share * (upper - lower), lower)
+        return np.asarray(np.where(share > 0, lower + share * (upper - lower), lower))
 
 
 def series_from_rows(

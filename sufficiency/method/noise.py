@@ -102,4 +102,4 @@ def _smooth(x: Array, sd: Array, runs: NDArray[np.int64], several: NDArray[np.bo
     deviation, weight = known - centre, weight * len(known)
     slope = ((weight * deviation) @ (log_sd - level) + _SLOPE_PULL) / (weight * deviation @ deviation + _SLOPE_WEIGHT)
     smooth = np.exp(level + slope * (x - centre))
-    return np.minimum(np.maximum(smooth, _LEAST), _MOST)
+    return np.asarray(np.minimum(np.maximum(smooth, _LEAST), _MOST))
