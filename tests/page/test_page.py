@@ -114,7 +114,9 @@ def test_what_it_reckons_is_what_the_api_answers(page: Any, live: Live, job: str
         const { Curve } = await import(new URL("curve.js", document.baseURI));
         return curves.items.map((item) => {
             const curve = new Curve(item, curves.reading);
-            return [sizes.map((n) => [curve.project(n), curve.interval(n, 0.8, true)]),
+            const unknown = { lower: null, upper: null };
+            const populations = (n) => (curve.knowsPopulation ? curve.interval(n, 0.8, "population") : unknown);
+            return [sizes.map((n) => [curve.project(n), curve.interval(n, 0.8, "one_training"), populations(n)]),
                     targets[item.metric].map((t) => curve.needed(t, 0.9))];
         });
     }"""
@@ -134,11 +136,17 @@ def test_what_it_reckons_is_what_the_api_answers(page: Any, live: Live, job: str
                 f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "one_training"}
             )
         )
-        for (point, training), mean, single in zip(points, means, trainings, strict=True):
+        whole = of(
+            live.service.client.get(f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "population"})
+        )
+        for (point, training, population), mean, single, every in zip(points, means, trainings, whole, strict=True):
             for name in ("value", "lower", "upper"):
                 assert point[name] == pytest.approx(mean[name], rel=1e-9, abs=1e-12)
             for name in ("lower", "upper"):
                 assert training[name] == pytest.approx(single[name], rel=1e-9, abs=1e-12)
+                assert population[name] == (
+                    None if every[name] is None else pytest.approx(every[name], rel=1e-9, abs=1e-12)
+                )
             assert point["measured"] == mean["measured_range"]
             checked += 1
         asked = [f"{item['metric']}:{t}" for t in targets[item["metric"]]]
