@@ -68,4 +68,5 @@ def _shares(counts: NDArray[np.int64], items: int, rng: "np.random.RandomState")
         drawn = rng.choice(nearest, size=min(len(nearest), left), replace=False)
         whole[drawn] += 1
         left -= len(drawn)
-    return whole.astype(np.int64)
+    shares: NDArray[np.int64] = whole.astype(np.int64)
+    return shares
