@@ -81,8 +81,9 @@ class Registry:
         registry = cls()
         for spec in BUILT_IN:
             registry.add(spec)
+        installed = entry_points()  # all of them at once: each look reads what every installed package says of itself
         for group, kind in GROUPS.items():
-            for point in entry_points(group=group):
+            for point in installed.select(group=group):
                 registry.add(f"{kind}:{point.name}={point.module}:{point.attr}")
         for spec in specs:
             registry.add(spec)
