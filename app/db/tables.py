@@ -258,6 +258,12 @@ class Job(Owned, Base):
     turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, as `app.units.turns` counts
     slot_seconds: Mapped[float] = mapped_column(server_default="0")  # that its units are counted with
     design: Mapped[dict[str, Any] | None]  # of an adaptive job: how far it has gone, and why it stopped
+    # By what its cells are known again, as a trainer told; "" where they are not, null until one was asked
+    identity: Mapped[str | None]
+    # Of its cells, those that another job had measured: how many, their training items, what they had taken there
+    cells_reused: Mapped[int] = mapped_column(server_default="0")
+    work_reused: Mapped[int] = mapped_column(server_default="0")
+    seconds_saved: Mapped[float] = mapped_column(server_default="0")
     # How many runs have measured each step; null: to be counted
     measured: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     started_at: Mapped[datetime | None]
@@ -282,6 +288,7 @@ class Job(Owned, Base):
         CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
         CheckConstraint("slot_seconds >= 0", name="slot_seconds"),
+        CheckConstraint("cells_reused >= 0 AND work_reused >= 0 AND seconds_saved >= 0", name="reused"),
         Index(None, "state", "id"),
         Index(None, "project_id", "id"),
         Index(None, "labels", postgresql_using="gin"),
@@ -375,6 +382,9 @@ class Cell(Base):
     finished_at: Mapped[datetime | None]
     error: Mapped[dict[str, Any] | None]
     details: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # what its learner settled by itself
+    # By what the same measurement of another job of the project is known; null of one that is nobody else's
+    key: Mapped[str | None]
+    reused_from: Mapped[UUID | None]  # the job that measured it, which may be gone
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -388,6 +398,7 @@ class Cell(Base):
         CheckConstraint("n_unique BETWEEN 1 AND n", name="n_unique"),
         CheckConstraint("seconds >= 0 AND attempt >= 1", name="finished_values"),
         Index(None, "unit_id"),
+        Index("ix_cell_key", "key", postgresql_where=text("key IS NOT NULL")),
     )
 
 
@@ -409,6 +420,26 @@ class Measurement(Base):
         ),
         CheckConstraint("class_index >= -1", name="class_index"),
         CheckConstraint("value NOT IN ('NaN', 'Infinity', '-Infinity')", name="finite"),
+    )
+
+
+class ItemMarks(Base):
+    """Which items of the test split a metric of a cell counts as right, a bit an item: see `method.items`."""
+
+    __tablename__ = "item_marks"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    items: Mapped[int]
+    bits: Mapped[bytes]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["job_id", "run", "step"], ["cell.job_id", "cell.run", "cell.step"], ondelete="CASCADE", name="fk_cell"
+        ),
+        CheckConstraint("items >= 1 AND octet_length(bits) = (items + 7) / 8", name="bits"),
     )
 
 

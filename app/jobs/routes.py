@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BeforeValidator, TypeAdapter
 
 from app.access.caller import caller_of
+from app.db.tables import Job
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
 from app.jobs.follower import Follower
@@ -28,6 +29,7 @@ from sufficiency.schemas.jobs import (
     NewExtension,
     PlanView,
     ProgressView,
+    ReusedView,
 )
 from sufficiency.schemas.limits import CHOSEN, JOBS_PAGE, KEY_CHARACTERS, LABELS
 from sufficiency.schemas.paging import Page
@@ -82,9 +84,16 @@ def _view(info: service.JobInfo) -> JobView:
         error=job.error,
         warnings=info.warnings,
         design=DesignView.of(job.design),
+        reused=_reused(job),
         measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
     )
+
+
+def _reused(job: Job) -> ReusedView | None:
+    if not job.cells_reused:
+        return None
+    return ReusedView(cells=job.cells_reused, training_items=job.work_reused, seconds_saved=round(job.seconds_saved, 3))
 
 
 @router.post(

@@ -163,8 +163,8 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
 def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
     fraction = 1.0 if job.state == "completed" else job.work_done / job.work_total if job.work_total else 0.0
     eta = None
-    if seconds is not None and job.work_done:
-        eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
+    if seconds is not None and (measured := job.work_done - job.work_reused):
+        eta = seconds / measured * (job.work_total - job.work_done) / max(slots, 1)
     return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
 
 

@@ -40,6 +40,8 @@ class Study:
     class_names : sequence of str
     steps : sequence of int
         Training-set sizes by step number.
+    train_sizes : sequence of int
+        Items in the training split, after those before it grew, where a run's subset is drawn without replacement.
     test_size : int or None
         Items in the test split.
     test_class_counts : sequence of int
@@ -49,6 +51,8 @@ class Study:
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
+    split : hashable
+        By what its test split is known again: where it is the same, the items are, in their order. None: unknown.
     kinks : sequence of Met
         What of its learner changes with the size of the training set.
     primary : str or None
@@ -70,14 +74,17 @@ class Study:
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     steps: Sequence[int] = ()
+    train_sizes: Sequence[int] = ()
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
+    split: Hashable = None
     kinks: Sequence[Met] = ()
     primary: str | None = None
     asked: Sequence[str] = ()
     min_gains: Mapping[str, float] = field(default_factory=dict)
+    cells_reused: int = 0
     doubts: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -239,6 +246,14 @@ def of_one_learner(study: Study, series: Series) -> Series:
     return series.within(low, high)
 
 
+def sizes_drawn_from(spec: Mapping[str, Any], info: Mapping[str, Any]) -> list[int]:
+    """Return the sizes of the training split that a job's subsets are drawn from, without replacement; else none."""
+    size = (info.get("train") or {}).get("size")
+    if not size or spec.get("protocol") != "independent" or spec.get("measured") is not None:
+        return []
+    return [*(one for one in spec.get("grown") or () if one < size), size]
+
+
 def test_items(study: Study, reading: Reading) -> int | None:
     """Return how many test items a metric is a proportion of; None where it is no proportion, or nobody knows."""
     spec = study.metrics.get(reading.metric)
@@ -254,8 +269,10 @@ def test_items(study: Study, reading: Reading) -> int | None:
 
 
 def with_split_noise(study: Study, series: Series) -> Series:
-    """Return a series with what the test split alone adds to its values, where that is known."""
+    """Return a series with what both splits do to its scatter, where that is known."""
     items = test_items(study, series)
+    if study.train_sizes and series.shared is None:
+        series = series.of_split(study.train_sizes)
     return series if items is None or series.test_sd is not None else series.of_items(items)
 
 

@@ -29,6 +29,10 @@ def submit(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The job as JSON; - reads standard input.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
+    no_reuse: Annotated[
+        bool,
+        typer.Option("--no-reuse", help="Measure all of it, also what another job of the project has measured."),
+    ] = False,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it is the same job.")
     ] = None,
@@ -41,6 +45,7 @@ def submit(
     Example:
       sufficiency submit job.json --dry-run
       sufficiency submit job.json --wait
+      sufficiency submit job.json --no-reuse
     with job.json:
       {"model": {"name": "mlp"},
        "training": {"name": "sgd-classifier", "params": {"epochs": 10}},
@@ -51,7 +56,7 @@ def submit(
 
     from sufficiency.cli.terminal import require_completed
 
-    spec = _read_job(file)
+    spec = _read_job(file) | ({"reuse": False} if no_reuse else {})
     with client_of(url) as client:
         if dry_run:
             plan = client.submit(spec, dry_run=True)

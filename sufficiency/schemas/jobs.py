@@ -24,6 +24,14 @@ class ProgressView(BaseModel):
     eta_seconds: float | None = Field(description="what its running slots still need, by the cells so far")
 
 
+class ReusedView(BaseModel):
+    """The cells of a job that other jobs of the project had measured: they were taken over, and cost nothing."""
+
+    cells: int
+    training_items: int = Field(description="over these cells, one epoch")
+    seconds_saved: float = Field(description="of a slot, that they had taken where they were measured")
+
+
 class Links(BaseModel):
     """Where to go from here."""
 
@@ -119,6 +127,11 @@ class JobView(BaseModel):
         None,
         description="of an adaptive job: how far it has gone, and why it stopped",
         exclude_if=lambda design: design is None,
+    )
+    reused: ReusedView | None = Field(
+        None,
+        description="what was taken over from other jobs and not measured again",
+        exclude_if=lambda reused: reused is None,
     )
     measured_elsewhere: bool = Field(
         False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told

@@ -31,6 +31,10 @@ RECKONED_AT_ONCE = 4
 WAITING = 256
 WAIT_SECONDS = 10
 BODY_SECONDS = 30
+# Of what the HTTP server itself reads; of an address the parser below it says how much
+ADDRESS_BYTES = 65_535
+HEAD_BYTES = 131_072
+HEAD_SECONDS = 20
 
 # Files
 COLUMNS = 50_000
@@ -41,6 +45,8 @@ CLASS_NAME_CHARACTERS = 200
 METRICS = 1_000
 CLASSES_MEASURED = 10_000
 VALUES = 100_000
+MARKED_ITEMS = 1_000_000
+MARKED_METRICS = 4
 MESSAGE_BYTES = 64 * 2**20
 
 # Answers
@@ -71,6 +77,9 @@ def _setting(name: str) -> str:
 # A string is the setting that says how many.
 LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a request's body", _setting("max_body_bytes"), "bytes", "413 `body_too_large`"),
+    Limit("requests", "a request's address", ADDRESS_BYTES, "bytes", "400 `malformed_request`"),
+    Limit("requests", "a request's address and headers", HEAD_BYTES, "bytes", "400 `malformed_request`"),
+    Limit("requests", "the coming of a request's address and headers", HEAD_SECONDS, "seconds", "it is closed"),
     Limit("requests", "objects and lists in each other", DEPTH, "deep", "422"),
     Limit("requests", "a whole number", "64", "bits", "422"),
     Limit("requests", "a name", NAME_CHARACTERS, "characters", "422"),
@@ -103,6 +112,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("plugins", "metrics that an evaluation returns", METRICS, "", "the job fails"),
     Limit("plugins", "classes of one metric", CLASSES_MEASURED, "", "the job fails"),
     Limit("plugins", "values of one cell", VALUES, "", "the job fails"),
+    Limit("plugins", "test items of which is kept whether they were right", MARKED_ITEMS, "", "none is kept"),
+    Limit("plugins", "metrics with such items", MARKED_METRICS, "", "the first are kept"),
     Limit("plugins", "the name of a metric", NAME_CHARACTERS, "characters", "the job fails"),
     Limit("plugins", "steps that a schedule plugin names", STEPS, "", "the job fails"),
     Limit("plugins", "a message of a trainer", MESSAGE_BYTES, "bytes", "the trainer is ended"),

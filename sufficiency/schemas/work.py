@@ -40,6 +40,21 @@ class UnitCell:
 
 
 @dataclass(frozen=True)
+class ItemMarks:
+    """Which items of the test split a metric counts as right, in their order.
+
+    Attributes
+    ----------
+    items : int
+    bits : str
+        One bit an item, the first the highest of its byte, as base64: see `method.items`.
+    """
+
+    items: int
+    bits: str
+
+
+@dataclass(frozen=True)
 class CellResult:
     """What one cell measured.
 
@@ -51,6 +66,10 @@ class CellResult:
         What its learner settled by itself, as JSON; see `training.details`.
     learner : dict or None
         What that is made of, as JSON: said with a unit's first cell.
+    identity : str or None
+        Of what it was measured with, on which data; see `training.identity`. None: no other cell is the same.
+    correct : dict of str to ItemMarks
+        By metric, which test items it counts as right, where the evaluation says so.
     """
 
     run: int
@@ -61,6 +80,8 @@ class CellResult:
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     learner: dict[str, Any] | None = None
+    identity: str | None = None
+    correct: dict[str, ItemMarks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
