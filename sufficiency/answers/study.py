@@ -11,7 +11,8 @@ from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownM
 from sufficiency.answers.gaps import Gap
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
-from sufficiency.method.diagnosis import Flag, diagnose
+from sufficiency.method.diagnosis import Drivers, Flag, diagnose, find_drivers
+from sufficiency.method.gain import ADDED
 from sufficiency.method.kinks.between import one_curve
 from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
@@ -146,6 +147,16 @@ class FittedCurve(Generic[R_co]):
     flags: Sequence[Flag]
     stored: bool = False
     whole: Series | None = None
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        """What drove the projection to the farthest size that a verdict speaks of.
+
+        The curve is fitted anew for each step, which is nearly all that a verdict takes; and it is the same whatever
+        gain is asked for, and at whatever level.
+        """
+        assert isinstance(self.reading, Series), "it takes all that was measured"
+        return find_drivers(self.reading, int(self.fit.n_max * (1 + ADDED[-1])))
 
 
 @dataclass(frozen=True)
