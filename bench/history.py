@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy import func, select
 
 from app.catalog.verification import loaders
-from app.catalog.workers import forget_worker, register_worker
+from app.catalog.workers import beat, forget_worker, register_worker
 from app.db.engine import Database
 from app.db.tables import Dataset, Job, Unit
 from app.jobs.ending import cancel
@@ -16,6 +16,8 @@ from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record
 
 # Seconds between the copies' submissions: 10,000 jobs are some four months.
 SPACING = 1000
+# A service that is up takes back what is leased for longer than any worker would: its clock was set back since.
+LEASE_SECONDS = 60.0
 
 # A job's rows, parents first. `copy` names the jobs to copy and their new ids, `unit_copy` their units'; whatever has a
 # time is as much older as its job is.
@@ -54,7 +56,7 @@ def finish_job(database: Database, job_id: UUID, *, seed: int, ending: str = "co
     last = units if ending == "completed" else units // 2
     for place in range(last):
         with database.transaction() as session:
-            claimed = claim_of(session, job_id, worker_id, 600.0)
+            claimed = claim_of(session, job_id, worker_id, LEASE_SECONDS)
         assert claimed is not None
         unit_id = claimed.unit_id
         if ending == "failed" and place == last - 1:
@@ -70,6 +72,7 @@ def finish_job(database: Database, job_id: UUID, *, seed: int, ending: str = "co
             clipped = [(metric, index, min(max(value, 0.0), 1.0)) for metric, index, value in values]
             result = CellResult(cell.run, cell.step, n_unique=cell.n, seconds=0.5, device="cpu", values=list(clipped))
             with database.transaction() as session:
+                beat(session, worker_id, 1)  # a service that is up takes the units of who is silent
                 assert record_cell(session, unit_id, claimed.attempt, result)
         with database.transaction() as session:
             finish_unit(session, unit_id, claimed.attempt)

@@ -127,7 +127,7 @@ def _administrators(session: Session, settings: Settings) -> Iterator[Finding]:
         detail = f"keys that end within a week: {len(ending)} ({', '.join(ending[:3])}{', …' if ending[3:] else ''})"
         yield Finding("keys", "note", detail, "see `sufficiency keys list`, and `sufficiency keys rotate ID`")
     else:
-        detail = f"{sum(keys.values())} keys are taken, {of_service} of them of the service; {members} members"
+        detail = f"taken keys: {sum(keys.values())}, of the service: {of_service}; members: {members}"
         yield Finding("keys", "ok", detail)
 
 

@@ -87,6 +87,7 @@ def verdict(
             level=level,
             void=void_of(fitted.study),
             n_observed=fitted.n_observed,
+            drivers=one.drivers,
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
