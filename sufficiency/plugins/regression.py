@@ -82,7 +82,8 @@ class SGDRegressor(ItemwiseDescent):
         """Return targets of mean 0 and SD 1."""
         unit: Any = model.target_unit
         # Cast after it was scaled: float32 would not tell large targets apart.
-        return (y - unit.mean) / unit.sd
+        standard: Tensor = (y - unit.mean) / unit.sd
+        return standard
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the squared error of standardised targets."""

@@ -67,9 +67,10 @@ class Updates:
     def _sgd(self, momenta: list[Any]) -> Callable[[Sequence[Tensor]], None]:
         group, parameters = self._group, self._parameters
         kept = momenta if group["momentum"] else []
+        kernel: Any = torch._fused_sgd_
 
         def update(gradients: Sequence[Tensor]) -> None:
-            torch._fused_sgd_(  # type: ignore[attr-defined]
+            kernel(
                 parameters,
                 gradients,
                 kept,
