@@ -119,7 +119,7 @@ def test_plugins_of_strangers_are_for_anything(service: Service) -> None:
 
 def test_the_catalog_says_what_a_plugin_is_for(service: Service) -> None:
     told = service.client.get("/plugins/training/sgd-classifier").json()["capabilities"]
-    assert told == {"tasks": ["classification"], "families": ["network"]}
+    assert told == {"tasks": ["classification"], "families": ["network"], "stacks": True}
     told = service.client.get("/plugins/model/sklearn").json()["capabilities"]
     assert told["families"] == ["estimator"]
     assert told["tasks_by"]["tasks"]["SVC"] == ["classification"]
