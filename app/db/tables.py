@@ -234,6 +234,8 @@ class Job(Owned, Base):
     steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     device: Mapped[str]  # the queue that serves it: cpu or cuda
     labels: Mapped[dict[str, Any]]
+    name: Mapped[str] = mapped_column(server_default="")
+    note: Mapped[str] = mapped_column(server_default="")
     priority: Mapped[int]
     cells_total: Mapped[int] = mapped_column(server_default="0")
     cells_done: Mapped[int] = mapped_column(server_default="0")
@@ -249,6 +251,7 @@ class Job(Owned, Base):
     # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
     value_warnings: Mapped[list[dict[str, Any]] | None]
     readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    result: Mapped[dict[str, Any] | None]  # its primary metric and verdict, for lists; empty: there is none
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
@@ -295,6 +298,18 @@ class Job(Owned, Base):
         # For lists by a name that few jobs have
         Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
         Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
+        # For lists in another order, and for a part of a word; the functions are of migration 0035
+        Index("ix_job_title", "project_id", text("job_title(name, spec)"), "id"),
+        Index("ix_job_finished", "project_id", "finished_at", "id", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_job_value",
+            "project_id",
+            text("job_value(result)"),
+            "id",
+            postgresql_where=text("job_value(result) IS NOT NULL"),
+        ),
+        Index("ix_job_grams", text("grams(job_words(id, name, spec))"), postgresql_using="gin"),
+        Index("ix_job_untold", "id", postgresql_where=text("state = 'completed' AND result IS NULL")),
     )
 
 

@@ -9,6 +9,7 @@ from app.curves.keeping import measured_studies
 from app.errors import Invalid, field_error
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Level, Metrics
+from app.results.test_data import other_test_data
 from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.comparison import compare
@@ -42,4 +43,7 @@ def compare_jobs(
     if len(set(job)) < len(job):
         detail = "A job is named twice; name different jobs."
         raise Invalid(detail, errors=[field_error("job", detail)])
-    return compare(measured_studies(session, [get_job(session, job_id) for job_id in job]), metric, level)
+    jobs = [get_job(session, job_id) for job_id in job]
+    doubts = other_test_data(session, jobs)  # before the fits, for which the transaction is ended
+    told = compare(measured_studies(session, jobs), metric, level)
+    return told.model_copy(update={"warnings": [*doubts, *told.warnings]})

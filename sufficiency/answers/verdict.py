@@ -104,13 +104,13 @@ def verdict(
     )
 
 
-_RANK: Mapping[str, int] = {"yes": 0, "unclear": 1, "no": 2}
+RANK: Mapping[str, int] = {"yes": 0, "unclear": 1, "no": 2}
 _BY: Mapping[str, str] = {"yes": "it is worth it", "no": "it is hardly worth it", "unclear": "it cannot be told"}
 
 
 def _deciding(views: Sequence[VerdictView]) -> VerdictView:
     """Of a metric with a value a class the class that more data would bring most: it is worth it if any of them is."""
-    return min(views, key=lambda view: (_RANK[view.worth], -view.more[0].gain))
+    return min(views, key=lambda view: (RANK[view.worth], -view.more[0].gain))
 
 
 def _overall(first: str, metrics: Mapping[str, Sequence[VerdictView]]) -> OverallView:

@@ -271,11 +271,26 @@ class Calls(ABC, Generic[J]):
         limit : int, optional
             At most so many; default all.
         **filters
-            ``state``, ``label``, ``model``, ``dataset``, ``created_after``; a list repeats the filter.
+            ``state``, ``label``, ``model``, ``dataset``, ``created_after``, and ``q``, parts of words in the job's
+            name, model, dataset or id; a list repeats the filter. ``sort`` is another order: ``created``, ``name``,
+            ``finished`` or ``value``, with ``-`` before it the greatest first.
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
         return islice((self._seen(seen) for seen in self._connection.items("/jobs", filters)), limit)
+
+    def rename(self, id: str | UUID, *, name: str | None = None, note: str | None = None) -> J:
+        """Give a job another name or another note; what it measures stays as it is.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        name, note : str, optional
+            What it is to be called, and what is to be remembered of it; empty for none.
+        """
+        body = {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+        return self._seen(self._connection.json("PATCH", _path(id), body=body))
 
     def cancel(self, id: str | UUID) -> J:
         """Ask a job to stop; what it has measured stays."""

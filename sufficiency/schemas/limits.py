@@ -9,6 +9,10 @@ from typing import Literal
 # Requests
 NAME_CHARACTERS = 200
 NOTE_CHARACTERS = 500
+JOB_NAME_CHARACTERS = 100
+JOB_NOTE_CHARACTERS = 2_000
+SEARCH_CHARACTERS = 200
+COUNTED = 1_000
 LABELS = 50
 STEPS = 10_000
 GROWN = 1_000
@@ -75,6 +79,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a whole number", "64", "bits", "422"),
     Limit("requests", "a name", NAME_CHARACTERS, "characters", "422"),
     Limit("requests", "a note: a label's value, a source, a description", NOTE_CHARACTERS, "characters", "422"),
+    Limit("requests", "a job's name", JOB_NAME_CHARACTERS, "characters", "422"),
+    Limit("requests", "a job's note", JOB_NOTE_CHARACTERS, "characters", "422"),
+    Limit("requests", "what jobs are searched by", SEARCH_CHARACTERS, "characters", "422"),
     Limit("requests", "labels of a job", LABELS, "", "422"),
     Limit("requests", "steps of a schedule", STEPS, "", "422"),
     Limit("requests", "times that a job's data grows", GROWN, "", "422"),
@@ -110,6 +117,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "plugins", "a trainer with what it starts", _setting("trainer_memory"), "bytes", "the cell is not measurable"
     ),
+    Limit("answers", "jobs that a list counts", COUNTED, "", "`count_complete` is false"),
     Limit("answers", "bad fields that are listed", ERRORS, "", "`errors_total` has their number"),
     Limit("answers", "a field's place in a refusal", POINTER_CHARACTERS, "characters", "it is shortened"),
     Limit("answers", "a sentence of a refusal", DETAIL_CHARACTERS, "characters", "it is shortened"),

@@ -8,6 +8,8 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 JobState = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
 EndedState = Literal["completed", "failed", "cancelled"]
+# What a list of jobs is by; `value` and `finished` leave out those that have none.
+JobOrder = Literal["-created", "created", "name", "-name", "finished", "-finished", "value", "-value"]
 JOB_STATES: tuple[JobState, ...] = get_args(JobState)
 ENDED: frozenset[str] = frozenset(get_args(EndedState))
 

@@ -89,6 +89,7 @@ ROWS: dict[str, Row] = {
     "cancel_job": Row("write", "job"),
     "retry_job": Row("write", "job", query={"start_anew": "true"}),
     "extend_job": Row("write", "job", query={"dry_run": "true"}, body={"runs": 2}),
+    "change_job": Row("write", "job", body={"note": "mine"}),
     "delete_job": Row("write", "job"),
     "refit_job": Row("write", "job"),
     # Results
