@@ -45,6 +45,7 @@ COUNTS: Mapping[str, Callable[[UUID], Select[Any]]] = {
     "open_jobs": lambda project: _of(_job, project, func.count()).where(_job.c.state.not_in(ENDED)),
     "cells": lambda project: _of(_job, project, func.sum(_job.c.cells_total)),
     "datasets": lambda project: _of(_TABLES["dataset"], project, func.count()),
+    "upload_bytes": lambda project: _of(_TABLES["upload"], project, func.sum(_TABLES["upload"].c.bytes)),
     "webhooks": lambda project: _of(_TABLES["webhook"], project, func.count()),
     "values": lambda project: _joined(_measurement, project, func.count()),
     "slot_seconds": lambda project: _joined(_cell, project, func.sum(_cell.c.seconds)).where(

@@ -217,6 +217,25 @@ class Dataset(Owned, Base):
     )
 
 
+class Upload(Owned, Base):
+    """A file that was sent, in the folder of its id; see `app.catalog.upload_files`."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    bytes: Mapped[int]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        CheckConstraint("kind IN ('npz','parquet','table')", name="kind"),
+        CheckConstraint("bytes >= 0", name="bytes"),
+    )
+
+
 class Job(Owned, Base):
     """One study."""
 

@@ -1,4 +1,4 @@
-"""Give jobs names, notes and a result in a line, and let lists find them by a part of a word"""
+"""Give jobs names, notes and a result, let lists find them by a part of a word, and keep files that are sent"""
 
 from collections.abc import Sequence
 
@@ -56,8 +56,30 @@ def upgrade() -> None:
     op.create_index("ix_job_grams", "job", [sa.text("grams(job_words(id, name, spec))")], postgresql_using="gin")
     op.create_index("ix_job_untold", "job", ["id"], postgresql_where=sa.text("state = 'completed' AND result IS NULL"))
 
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "project_id",
+            sa.Uuid(),
+            server_default=sa.text("'00000000-0000-7000-8000-000000000001'::uuid"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("kind IN ('npz','parquet','table')", name=op.f("ck_upload_kind")),
+        sa.CheckConstraint("bytes >= 0", name=op.f("ck_upload_bytes")),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_upload_project_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_upload")),
+        sa.UniqueConstraint("project_id", "name", name=op.f("uq_upload_project_id_name")),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("upload")
     for index in ("ix_job_untold", "ix_job_grams", "ix_job_value", "ix_job_finished", "ix_job_title"):
         op.drop_index(index, table_name="job")
     for signature, _ in reversed(FUNCTIONS):

@@ -93,6 +93,7 @@ class QuotasView(BaseModel):
         None, description=f"seconds of training and evaluation in the last {USAGE_DAYS} days"
     )
     datasets: Count | None = Field(None, description="registered datasets")
+    upload_bytes: Count | None = Field(None, description="bytes of files that were sent")
     webhooks: Count | None = Field(None, description="registered webhooks")
     streams: Count | None = Field(None, description="event streams that are open at a time, to one API process")
 
@@ -111,6 +112,7 @@ class Usage(BaseModel):
     values: int
     slot_seconds: float
     datasets: int
+    upload_bytes: int = 0
     webhooks: int
 
 

@@ -35,6 +35,8 @@ RECKONED_AT_ONCE = 4
 WAITING = 256
 WAIT_SECONDS = 10
 BODY_SECONDS = 30
+UPLOADS_AT_ONCE = 4
+UPLOAD_SECONDS = 30
 
 # Files
 COLUMNS = 50_000
@@ -103,6 +105,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "requests of either kind that wait in one process", WAITING, "", "503 `overloaded`"),
     Limit("requests", "a request's wait", WAIT_SECONDS, "seconds", "503 `overloaded`"),
     Limit("requests", "the coming of a request's body", BODY_SECONDS, "seconds", "408 `body_too_slow`"),
+    Limit("files", "a file that is sent", _setting("upload_bytes"), "bytes", "413 `upload_too_large`"),
+    Limit("files", "files that are sent to one process at a time", UPLOADS_AT_ONCE, "", "409 `uploads_busy`"),
+    Limit("files", "the coming of more of a file", UPLOAD_SECONDS, "seconds", "408 `body_too_slow`"),
     Limit("files", "columns of a table", COLUMNS, "", "the dataset is invalid"),
     Limit("files", "categories of a column", CATEGORIES, "", "the dataset is invalid"),
     Limit("files", "classes of a dataset", CLASSES, "", "the dataset is invalid"),

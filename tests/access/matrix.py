@@ -81,6 +81,10 @@ ROWS: dict[str, Row] = {
     "delete_dataset": Row("write", "dataset"),
     "list_dataset_versions": Row("read", "dataset"),
     "create_dataset_version": Row("write", "dataset", body={"train": SPLIT}),
+    "list_uploads": Row("read"),
+    # Without a data folder of its own there is no file of anybody's; with one, tests of their own ask
+    "put_upload": Row("write"),
+    "delete_upload": Row("write"),
     # Jobs; that of a dataset which is not there for the caller is a mistake in the body
     "list_jobs": Row("read"),
     "create_job": Row("write", "dataset", body={**SPEC, "dataset": "{own}"}, missing=422),

@@ -74,6 +74,11 @@ export function percent(share) {
   return `${Math.round(share * 100)} %`;
 }
 
+export function size(bytes) {
+  for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) if (bytes >= unit) return `${+(bytes / unit).toPrecision(3)} ${name}`;
+  return `${bytes} bytes`;
+}
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
