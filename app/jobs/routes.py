@@ -34,7 +34,8 @@ from sufficiency.schemas.jobs import (
     RunningCell,
 )
 from sufficiency.schemas.limits import CHOSEN, COUNTED, JOBS_PAGE, KEY_CHARACTERS, LABELS, SEARCH_CHARACTERS
-from sufficiency.schemas.naming import JobChange, NewJob
+from sufficiency.schemas.naming import JobChange
+from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.stopping import DesignView
 from sufficiency.schemas.words import JobOrder, JobState
 
@@ -114,8 +115,8 @@ def create_job(
     request: Request,
     session: SessionDep,
     settings: SettingsDep,
-    new: Annotated[
-        NewJob,
+    spec: Annotated[
+        JobSpec,
         BeforeValidator(plain_json),
         Body(
             openapi_examples={
@@ -136,10 +137,9 @@ def create_job(
     With `measured` in place of model, training, evaluation and dataset nothing is trained: the values that are handed
     in are the job's, and it is completed at once.
     """
-    spec = new.spec
     preparing.require_priority(spec.priority, caller_of(request).scope)
     if dry_run and spec.measured is not None:
-        cells = elsewhere.arrange(spec, settings)
+        cells, spec = elsewhere.arrange(spec, settings), spec.unnamed
         view = PlanView(
             spec=elsewhere.as_kept(spec, cells).model_dump(mode="json"),
             device="cpu",
@@ -154,7 +154,7 @@ def create_job(
         )
         return JSONResponse(view.model_dump(mode="json"))
     if dry_run:
-        plan = preparing.plan(session, spec, settings)
+        plan = preparing.plan(session, spec.unnamed, settings)
         view = PlanView(
             spec=plan.prepared.spec.model_dump(mode="json"),
             device=plan.prepared.device,
@@ -170,7 +170,7 @@ def create_job(
             warnings=plan.warnings,
         )
         return JSONResponse(view.model_dump(mode="json"))
-    job, created = service.submit(session, new, settings, idempotency_key)
+    job, created = service.submit(session, spec, settings, idempotency_key)
     # The worker's lines name the job; this one says which request it is from.
     logger.info("job %s %s", job.id, "submitted" if created else "submitted before")
     answer = _view(service.look(session, [job], settings)[0])

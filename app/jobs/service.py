@@ -25,7 +25,8 @@ from app.jobs.preparing import prepare
 from app.jobs.waiting import Waiting
 from app.settings import Settings
 from sufficiency.answers.warnings import doubts
-from sufficiency.schemas.naming import JobChange, NewJob
+from sufficiency.schemas.naming import JobChange
+from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
 
 
@@ -51,7 +52,7 @@ class JobInfo:
     warnings: list[dict[str, Any]]
 
 
-def submit(session: Session, new: NewJob, settings: Settings, idempotency_key: str | None) -> tuple[Job, bool]:
+def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key: str | None) -> tuple[Job, bool]:
     """Check a job against the catalog and queue it.
 
     Parameters
@@ -65,10 +66,10 @@ def submit(session: Session, new: NewJob, settings: Settings, idempotency_key: s
     created : bool
         False for a replay.
     """
-    body_hash = _hash(new)
+    body_hash = _hash(spec)
     if idempotency_key is not None and (earlier := repository.job_of_key(session, idempotency_key)):
         return _replay(earlier, body_hash), False
-    spec, called = new.spec, {"name": new.name, "note": new.note}
+    spec, called = spec.unnamed, {"name": spec.name, "note": spec.note}
     if spec.measured is not None:
         cells = arrange(spec, settings)
         body = body_hash if idempotency_key is not None else None
@@ -114,7 +115,7 @@ def _of_the_same_moment(session: Session, idempotency_key: str | None, body_hash
     return _replay(earlier, body_hash)
 
 
-def _hash(spec: NewJob) -> str:
+def _hash(spec: JobSpec) -> str:
     # Only what the client wrote: a later version's new defaults must not turn a replay into another body.
     return digest(spec.model_dump(mode="json", exclude_unset=True))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
+from sufficiency.answers.heading import heading
 from sufficiency.answers.study import FittedCurve, FittedStudy, test_items
 from sufficiency.answers.targets import Target, targets_by_metric
 from sufficiency.answers.verdict import void_of
@@ -55,12 +56,7 @@ def gate(
         for target in wanted[one.reading.metric]
     ]
     return GateView(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         n=size,
         probability=probability,
         passed=all(check.passed for check in checks),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
+from sufficiency.answers.heading import heading
 from sufficiency.answers.primary import primary_metric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
@@ -92,12 +93,7 @@ def verdict(
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
         metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis))
     return Verdicts(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         overall=_overall(first, metrics),
         metrics=metrics,
         warnings=[*doubts_of(fitted.study), *warnings_of(fitted, _farthest(metrics), REMEDIES)],

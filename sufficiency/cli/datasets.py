@@ -13,7 +13,8 @@ from sufficiency.exits import MISUSED, CommandError
 from sufficiency.schemas.words import FingerprintOf
 
 commands = typer.Typer(
-    help="Register, list, show, append to, verify and remove datasets, and send files for them.\n\n\b\nExample:\n  sufficiency datasets list",
+    help="Register, list, show, append to, verify and remove datasets, and send files for them.\n\n\b\n"
+    "Example:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.examples import ANSWER_EXAMPLE
 from sufficiency.schemas.fields import ClassField
 from sufficiency.schemas.results import Answer
 
@@ -36,12 +36,7 @@ class GateView(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "job_id": JOB_ID,
-                    "method": "calibrated",
-                    "method_version": 2,
-                    "level": 0.95,
-                    "n_observed": 2500,
-                    "provisional": False,
+                    **ANSWER_EXAMPLE,
                     "n": 2500,
                     "probability": 0.8,
                     "passed": True,

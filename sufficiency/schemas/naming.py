@@ -7,7 +7,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sufficiency.schemas.fields import Strict
 from sufficiency.schemas.limits import JOB_NAME_CHARACTERS, JOB_NOTE_CHARACTERS
-from sufficiency.schemas.spec import JobSpec
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -28,20 +27,6 @@ def _lines(text: str) -> str:
 
 JobName = Annotated[str, Field(max_length=JOB_NAME_CHARACTERS), AfterValidator(_one_line)]
 JobNote = Annotated[str, Field(max_length=JOB_NOTE_CHARACTERS), AfterValidator(_lines)]
-
-
-class NewJob(JobSpec):
-    """A study, and what it is called."""
-
-    name: JobName = Field("", description="what lists and reports call it; empty: its model and its dataset")
-    note: JobNote = Field("", description="what is to be remembered of it")
-
-    @property
-    def spec(self) -> JobSpec:
-        """What is to be measured."""
-        called = {"name", "note"}
-        fields = {name: value for name, value in self if name not in called}
-        return JobSpec.model_construct(self.model_fields_set - called, **fields)
 
 
 class JobChange(Strict):

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.examples import ANSWER_EXAMPLE
 from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer, BacktestView
 from sufficiency.schemas.words import Course, Fitting, GainBasis, Limit, LimitedBy, StatementKind, Worth
@@ -154,12 +154,7 @@ class Verdicts(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "job_id": JOB_ID,
-                    "method": "calibrated",
-                    "method_version": 2,
-                    "level": 0.95,
-                    "n_observed": 2500,
-                    "provisional": False,
+                    **ANSWER_EXAMPLE,
                     "overall": {"metric": "Accuracy", "worth": "yes", "sentence": _VERDICT_EXAMPLE, "statements": []},
                     "metrics": {
                         "Accuracy": [
