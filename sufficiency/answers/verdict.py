@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sufficiency.answers.attainable import label_bound
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
 from sufficiency.answers.heading import heading
@@ -12,6 +13,7 @@ from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import REMEDIES
 from sufficiency.method.fitted_to import TrainScores
+from sufficiency.method.label_bound import LabelBound, with_labels
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
 from sufficiency.schemas.limits import VERDICTS
@@ -20,6 +22,7 @@ from sufficiency.schemas.verdicts import (
     DriversView,
     DrivingCell,
     GainView,
+    LabelBoundView,
     LimitView,
     OverallView,
     StatementView,
@@ -90,8 +93,11 @@ def verdict(
             n_observed=fitted.n_observed,
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
+        bound = label_bound(fitted.study, one.reading)
+        if bound is not None and void_of(fitted.study) is None:
+            judged = with_labels(judged, bound)
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
-        metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis))
+        metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis, bound))
     return Verdicts(
         **heading(fitted, level),
         overall=_overall(first, metrics),
@@ -145,7 +151,9 @@ def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
     return max(gain.n for views in metrics.values() for view in views for gain in view.more)
 
 
-def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis) -> VerdictView:
+def _view(
+    judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis, bound: LabelBound | None
+) -> VerdictView:
     drivers = judged.drivers
     return VerdictView(
         sentence=judged.sentence,
@@ -166,7 +174,12 @@ def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: G
             run_sd=drivers.run_sd,
         ),
         train=None if judged.train is None else TrainView(**vars(judged.train)),
+        label_bound=None if bound is None else _bound_view(bound),
         limited_by=judged.limited_by,
         backtest=backtest_view(one.backtest),
         class_=label,
     )
+
+
+def _bound_view(bound: LabelBound) -> LabelBoundView:
+    return LabelBoundView(best=bound.best, highest=bound.highest(), unavoidable=bound.unavoidable, items=bound.items)

@@ -3,8 +3,20 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.schemas.examples import ANSWER_EXAMPLE
-from sufficiency.schemas.fields import ClassField
+from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer
+from sufficiency.schemas.words import Attainable
+
+
+class AttainableView(BaseModel):
+    """Whether any model can reach a target, and how sure that is."""
+
+    status: Word[Attainable] = Field(
+        description="demonstrated: it was measured to be met; ruled_out: test items that are alike, number by number, "
+        "and of different classes forbid it; undecided"
+    )
+    confidence: float = Field(description="in that; of undecided the larger of the two that do not reach 95 %")
+    detail: str
 
 
 class CheckView(BaseModel):
@@ -20,6 +32,7 @@ class CheckView(BaseModel):
     probability: float = Field(description="that it meets the target at n, on any test split where its noise is known")
     passed: bool
     sentence: str
+    attainable: AttainableView | None = Field(None, description="by any model; null of an older service")
     class_: ClassField = Field(
         None,
         serialization_alias="class",

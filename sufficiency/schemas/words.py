@@ -99,6 +99,8 @@ Course = Literal["better", "worse", "level"]
 LimitedBy = Literal["data", "model", "training", "labels", "test_split"]
 # Most of what is left to the best is missing on other items alone; on the training items too; or neither.
 Fitting = Literal["over", "under", "between"]
+# Whether any model can reach a target.
+Attainable = Literal["demonstrated", "ruled_out", "undecided"]
 # Who said what least gain counts: the question, the job, or nobody.
 GainBasis = Literal["asked", "job", "default"]
 MeasurementsView = Literal["cells", "averages"]
