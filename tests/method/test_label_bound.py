@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from sufficiency.data.arrays import StoredItems
+from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.copies import copies
 from sufficiency.method.label_bound import LabelBound
 
 
-def split(x: list[int], y: list[int]) -> StoredItems:
-    return StoredItems(np.array(x, np.float32)[:, None], np.array(y), class_names=["a", "b", "c"])
+def split(x: list[int], y: list[int]) -> ArrayDataset:
+    return ArrayDataset(np.array(x, np.float32)[:, None], np.array(y), class_names=["a", "b", "c"])
 
 
 def test_no_rule_is_right_about_more_test_items_than_the_count_says() -> None:
