@@ -5,6 +5,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Where the environment forbids byte code beside the source, as images often do, the venv keeps it: otherwise each process
+# would compile PyTorch anew.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/bytecode
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo serve check format test test-slow bench findings
 

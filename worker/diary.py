@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from app.db.engine import Database
@@ -39,16 +37,15 @@ class Diary:
         self._write_at = time.monotonic() + EVERY_SECONDS
         self._failing = False
 
-    def note(self, output: Output, place: Mapping[str, Any]) -> None:
-        """Take over what was written at a place."""
-        if text := output.take():
-            self._waiting.append(Written(self._attempt, place.get("run"), place.get("step"), text))
-            del self._waiting[:-MOST_WAITING]
+    def note(self, output: Output) -> None:
+        """Take over what was written."""
+        self._waiting += [Written(self._attempt, *place, text) for place, text in output.take()]
+        del self._waiting[:-MOST_WAITING]
 
-    def turn(self, output: Output, place: Mapping[str, Any]) -> None:
+    def turn(self, output: Output) -> None:
         """Take over and write, if it is time."""
         if time.monotonic() >= self._write_at:
-            self.note(output, place)
+            self.note(output)
             self.write()
 
     def write(self) -> None:

@@ -112,7 +112,6 @@ class Execution:
         try:
             # A trainer that is still importing will find the request; the job may be cancelled before that.
             trainer = slot.warm(work.claim.device)
-            trainer.output.take()  # what was written before is not the job's
             trainer.send(_request(work.claim))
             return self._followed(slot, trainer, work)
         except SlotShut:
@@ -140,7 +139,7 @@ class Execution:
         diary = Diary(self._database, work.claim.job_id, work.claim.attempt, self._settings.job_log_bytes)
         try:
             while not self._drain.has_begun:
-                diary.turn(trainer.output, work.place)
+                diary.turn(trainer.output)
                 if work.verdict == "lost":
                     slot.empty()
                     return Ending("lost")
@@ -155,7 +154,6 @@ class Execution:
                             slot.empty()
                             return Ending("failed", timed_out(limit, work.place))
                     case Started(cell=cell):
-                        diary.note(trainer.output, work.place)
                         work.place = {**cell.place, "phase": "cell"}
                         deadline = time.monotonic() + limit
                     case Measured(result=result):
@@ -179,7 +177,7 @@ class Execution:
                 results.write()
             return Ending("surrendered")
         finally:
-            diary.note(trainer.output, work.place)
+            diary.note(trainer.output)
             diary.write()
 
     def close(self, session: Session, work: Work, ending: Ending) -> None:

@@ -7,7 +7,12 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import IO
+
+from sufficiency.schemas.plain import plain
 
 logger = logging.getLogger("sufficiency.training.trainer")
 
@@ -18,6 +23,9 @@ SETTLE_SECONDS = 0.2
 # A plugin that prints each batch is read whole; one that prints without end is cut, and keeps the worker from nothing.
 KEPT_BYTES = (16_000.0, 256_000.0)  # a second, and at once
 LOGGED_LINES = (10.0, 200.0)
+
+Place = tuple[int | None, int | None]  # run and step
+NOWHERE: Place = (None, None)
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)")
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code != ord("\t")}
@@ -58,7 +66,9 @@ class Output:
         self._name = name
         self._stream = stream
         self._lock = threading.Lock()
-        self._kept: list[str] = []
+        self._kept: list[tuple[Place, str]] = []
+        self._marks: Mapping[bytes, Place] = {}
+        self._place: Place = NOWHERE
         self._cut_lines = self._cut_bytes = 0
         self._unlogged = 0
         self._keeps, self._logs = Allowance(*KEPT_BYTES), Allowance(*LOGGED_LINES)
@@ -70,13 +80,22 @@ class Output:
         """Wait for its end."""
         self._thread.join(timeout)
 
-    def take(self) -> str:
-        """Return what was written since it was last asked: whole lines, without what is not for a reader's eyes."""
+    def begin(self, marks: Mapping[bytes, Place]) -> None:
+        """Forget what was written before, and be told the lines that say of which cell the following is.
+
+        They are taken out. A plugin that writes one itself has what it writes put down to another cell of its own.
+        """
+        self.take()
+        with self._lock:
+            self._marks, self._place = dict(marks), NOWHERE
+
+    def take(self) -> list[tuple[Place, str]]:
+        """Return what was written since it was last asked, by cell: whole lines, without what is not for a reader."""
         self._settle()
         with self._lock:
             self._say_what_was_cut()
             lines, self._kept = self._kept, []
-        return "\n".join(lines)
+        return [(at, "\n".join(line for _, line in said)) for at, said in groupby(lines, itemgetter(0))]
 
     def _settle(self) -> None:
         """Have what was written before now be read: what a trainer says of a cell comes by another way."""
@@ -113,15 +132,28 @@ class Output:
             skipped = max(0, len(lines) - TAIL_LINES) if self._cut_lines and not self._keeps.has(0) else 0
             self._cut_lines += skipped
             self._cut_bytes += sum(map(len, lines[:skipped])) + skipped
+            for line in lines[:skipped]:
+                self._is_mark(line)
             for line in lines[skipped:]:
+                if self._is_mark(line):
+                    continue
                 for start in range(0, max(1, len(line)), LONGEST_LINE):
                     self._take_line(line[start : start + LONGEST_LINE])
         return rest
 
+    def _is_mark(self, line: bytes) -> bool:
+        """Go to the place that a line says, if it says one."""
+        place = self._marks.get(line)
+        if place is None:
+            return False
+        self._say_what_was_cut()
+        self._place = place
+        return True
+
     def _take_line(self, line: bytes) -> None:
         # A progress bar rewrites its line: only its last state is worth keeping.
         raw = line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]
-        text = _ESCAPE.sub("", raw).translate(_CONTROLS)
+        text = plain(_ESCAPE.sub("", raw).translate(_CONTROLS))
         if not text:
             return
         self.tail.append(text)
@@ -130,7 +162,7 @@ class Output:
             self._cut_bytes += len(line) + 1
             return
         self._say_what_was_cut()
-        self._kept.append(text)
+        self._kept.append((self._place, text))
         if self._logs.has(1):
             if self._unlogged:
                 logger.info("%s: … %d lines more, which are kept with their jobs", self._name, self._unlogged)
@@ -143,6 +175,6 @@ class Output:
         if self._cut_lines:
             cut = f"{self._cut_lines:,} lines ({self._cut_bytes:,} bytes)"
             said = f"… {cut} left out: {KEPT_BYTES[0]:,.0f} bytes a second are kept"
-            self._kept.append(said)
+            self._kept.append((self._place, said))
             logger.info("%s: %s", self._name, said)
             self._cut_lines = self._cut_bytes = 0

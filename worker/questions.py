@@ -162,7 +162,6 @@ class Questions:
         where = {"phase": phase}
         memory = MemoryLimit(self._settings.trainer_memory)
         trainer = slot.warm()
-        trainer.output.take()  # what was written before is not the question's
         trainer.send(request)
         deadline = time.monotonic() + limit
         try:
@@ -192,7 +191,7 @@ class Questions:
         finally:
             if isinstance(request, AskSchedule):
                 diary = Diary(self._database, request.subject, 1, self._settings.job_log_bytes)
-                diary.note(trainer.output, {})
+                diary.note(trainer.output)
                 diary.write()
 
     @contextmanager

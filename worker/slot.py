@@ -15,7 +15,7 @@ import sufficiency.settings
 from app.interpreter import trainer_command, trainer_path
 from app.settings import Settings
 from sufficiency.training.channel import Channel, ChannelClosed, MessageTooLong
-from sufficiency.training.messages import Answer, Introduction, Request, read_answer
+from sufficiency.training.messages import Answer, Introduction, Request, RunUnit, cell_mark, read_answer
 from worker.confinement import Account, account_of, keeper_command
 from worker.deaths import TrainerChanged, TrainerConfused, TrainerDied, TrainerLost
 from worker.output import Output
@@ -111,7 +111,7 @@ class TrainerProcess:
         return self._request is not None
 
     def send(self, request: Request) -> None:
-        """Send a request.
+        """Send a request; what the trainer writes is this one's from now on.
 
         Raises
         ------
@@ -119,6 +119,10 @@ class TrainerProcess:
             When it can take none any more.
         """
         self._request = request
+        if isinstance(request, RunUnit):
+            self.output.begin({cell_mark(request, cell): (cell.run, cell.step) for cell in request.cells})
+        else:
+            self.output.begin({})
         try:
             self._channel.send(request.encoded())
         except ChannelClosed:

@@ -80,7 +80,10 @@ def load_plugins(session: Session, references: Iterable[tuple[str, str]]) -> lis
 def _unknown(session: Session, kind: str, name: str) -> str:
     known = [plugin.name for plugin in find_plugins(session, kind)]
     if not known:
-        return f"No {kind} plugin is called {name!r}: no worker has offered any {kind} plugin yet. Start a worker."
+        return (
+            f"No {kind} plugin is called {name!r}: no worker has offered any {kind} plugin yet. One that was just "
+            "started does so within seconds, and GET /plugins then lists them; else start a worker."
+        )
     if name in known:  # another transaction brought it since it was looked for
         return f"No {kind} plugin was called {name!r} when it was asked for; one is now. Send the request again."
     return f"No {kind} plugin is called {name!r}; {nearest(name, known)}."

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sufficiency.schemas.plain import plain
+
 TRACEBACK_LINES = 20
 LONGEST_TEXT = 2_000
 
@@ -47,9 +49,9 @@ def describe(exception: BaseException) -> str:
 
 
 def storable(text: str) -> str:
-    """Return a text as PostgreSQL and JSON in UTF-8 can hold it, of bounded length."""
-    clean = clean_text(text)
-    return clean if len(clean) <= LONGEST_TEXT else clean[: LONGEST_TEXT - 1] + "…"
+    """Return a text as it is kept: what controls a terminal or the way of reading written out, of bounded length."""
+    said = plain(text[: LONGEST_TEXT + 1])
+    return said if len(said) <= LONGEST_TEXT else said[: LONGEST_TEXT - 1] + "…"
 
 
 def clean_text(text: str) -> str:

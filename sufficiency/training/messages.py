@@ -5,15 +5,21 @@ may fork and let both processes go on; without these names its leftovers would b
 asked next.
 """
 
+import json
+import re
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic_core import PydanticSerializationError
 
+from sufficiency.schemas.plain import plain_answer
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.schemas.work import CellFailure, CellResult, PluginDescription, PluginFailure, SplitSource, UnitCell
 from sufficiency.training.faults import clean_text
+
+# Whatever `plain` may write out, as it stands in a line of JSON: escaped, or in UTF-8.
+_SUSPICIOUS = re.compile(rb"\\[ubfr]|\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 
 
 class Message(BaseModel):
@@ -194,6 +200,14 @@ _from_trainer: TypeAdapter[Introduction | Answer] = TypeAdapter(
 )
 
 
+def cell_mark(about: RunUnit | Started, cell: UnitCell) -> bytes:
+    """Return the line by which a trainer says, in what it writes, that what follows is of a cell.
+
+    It names the try at the unit: no line of another one is taken for it.
+    """
+    return f"\x1e{about.subject}/{about.attempt}: run {cell.run}, step {cell.step}\x1e".encode()
+
+
 def read_request(line: bytes) -> Request:
     """Return the request that a line holds.
 
@@ -206,11 +220,17 @@ def read_request(line: bytes) -> Request:
 
 
 def read_answer(line: bytes) -> Introduction | Answer:
-    """Return what a trainer says in a line.
+    """Return what a trainer says in a line, with whatever is not for a reader's eyes written out.
+
+    All text of plugins comes this way: what is kept, told in events and shown is plain, whoever has put it in. Only an
+    introduction is taken as it is, since a parameter's default is a value and no text.
 
     Raises
     ------
     ValueError
         When that is no message, such as where two processes wrote into each other's.
     """
-    return _from_trainer.validate_json(line)
+    message = _from_trainer.validate_json(line)
+    if isinstance(message, Introduction) or not _SUSPICIOUS.search(line):
+        return message
+    return _from_trainer.validate_json(json.dumps(plain_answer(json.loads(line))))

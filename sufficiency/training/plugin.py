@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sufficiency.schemas.faults import worded
+from sufficiency.schemas.plain import plain
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.work import PluginDescription
 from sufficiency.training.declared import declared
@@ -117,7 +118,7 @@ def _summary(target: Any) -> str:
     documented = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
     # Only its own words: nn.Module's docstring says nothing of somebody's model.
     own = documented.__dict__.get("__doc__") if inspect.isclass(documented) else documented.__doc__
-    return inspect.cleandoc(own or "").split("\n\n")[0].replace("\n", " ")
+    return plain(inspect.cleandoc(own or "").split("\n\n")[0].replace("\n", " "))
 
 
 def _version(module: str) -> str:

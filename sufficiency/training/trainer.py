@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,7 @@ from sufficiency.training.messages import (
     Verified,
     VerifyDataset,
     Worn,
+    cell_mark,
     read_request,
 )
 from sufficiency.training.registry import Registry
@@ -169,6 +171,24 @@ def _signed(request: Request) -> dict[str, Any]:
     return {"subject": request.subject, "attempt": request.attempt, "pid": os.getpid()}
 
 
+class _Voice:
+    """Sends messages, and marks in what is written where a cell begins: that comes to the supervisor by another way."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._output = os.dup(1)  # a plugin may close the stream or turn it elsewhere; what it starts does not get this
+
+    def send(self, message: Introduction | Answer) -> None:
+        """Send a message."""
+        if isinstance(message, Started):
+            with suppress(Exception):  # whatever a plugin has made of them
+                sys.stdout.flush()
+                sys.stderr.flush()
+            with suppress(OSError):
+                os.write(self._output, b"\n" + cell_mark(message, message.cell) + b"\n")
+        self._channel.send(message.encoded())
+
+
 def _read_requests(channel: Channel, requests: "queue.SimpleQueue[Request]") -> None:
     """Pass requests on; when the supervisor is gone, end this process and everything it started."""
     try:
@@ -195,7 +215,7 @@ def main(argv: Sequence[str]) -> None:
     threading.Thread(target=_read_requests, args=(channel, requests), name="requests", daemon=True).start()
     make_repeatable()
     settings = get_settings()
-    trainer = Trainer(Registry.load(settings.plugins), lambda message: channel.send(message.encoded()))
+    trainer = Trainer(Registry.load(settings.plugins), _Voice(channel).send)
     trainer.introduce()
     while True:
         trainer.answer(requests.get())

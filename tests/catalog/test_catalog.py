@@ -1,9 +1,9 @@
 """Plugins, datasets and workers."""
 
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 
 from app.catalog.plugins import advertise
-from app.db.tables import Worker
+from app.db.tables import Plugin, Worker
 from tests.support.service import NAMES, PLUGINS, Service, pointers, problem
 
 
@@ -43,6 +43,14 @@ def test_an_unknown_plugin_is_answered_with_what_is_like_it(service: Service) ->
     )
     problem(service.client.get("/plugins/nonsense/mlp"), 422)
     assert pointers(problem(service.client.get("/plugins?kind=nonsense"), 422)) == ["kind"]
+
+
+def test_before_a_worker_has_offered_any_it_is_said_that_one_soon_may(service: Service) -> None:
+    with service.database.transaction() as session:
+        session.execute(delete(Plugin))
+    said = problem(service.client.post("/datasets", json=BODY | {"name": "early"}), 422)["errors"][0]["detail"]
+    assert "no worker has offered any dataset plugin yet" in said
+    assert "within seconds" in said and "GET /plugins" in said
 
 
 def test_a_plugin_advertised_again_is_updated(service: Service) -> None:

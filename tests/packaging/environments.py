@@ -134,6 +134,7 @@ class Environment:
     def terminal(self, **variables: str | Path) -> dict[str, str]:
         """Return the variables of a terminal in which it is active, and those given."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("SUFFICIENCY_", "PYTHON"))}
+        mine |= {name: os.environ[name] for name in ("PYTHONPYCACHEPREFIX",) if name in os.environ}
         mine |= {"VIRTUAL_ENV": str(self.folder), "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         return mine | {name: str(value) for name, value in variables.items()}
 

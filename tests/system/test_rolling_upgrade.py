@@ -71,12 +71,13 @@ class Mixed(Cluster):
         source = self._before.folder.parent / "source"
         path = f"{source / 'tests' / 'external'}:{source}"
         for name, command in (("api of before", "serve"), ("worker of before", "worker")):
-            program = [str(self._before.python), "-m", "sufficiency.cli", command]
+            program = [str(self._before.python), "-P", "-m", "sufficiency.cli", command]
             self.add(name, program, SUFFICIENCY_PLUGIN_PATH=path)
 
     def _run_before(self, command: str) -> None:
         environment = self._before.terminal(SUFFICIENCY_DATABASE_URL=self.database_url)
-        subprocess.run([self._before.python, "-m", "sufficiency.cli", command], env=environment, check=True)
+        # Not from the folder that the tests run in: there lies this version, under the same names.
+        subprocess.run([self._before.python, "-P", "-m", "sufficiency.cli", command], env=environment, check=True)
 
     def add_ours(self) -> str:
         """Start this version's API and worker beside; return the API's address."""
@@ -128,6 +129,8 @@ def numbers(client: Client, job_id: str) -> list[tuple[int, int, float]]:
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_while_both_versions_run(mixed: Mixed, capsys: pytest.CaptureFixture[str]) -> None:
     wait_until(lambda: answers(mixed.url), 120, "the API of before answers", mixed.last_words)
+    known = set(httpx.get(f"{mixed.url}/openapi.json", trust_env=False).json()["paths"])
+    assert "/keys" not in known, "it is the version before that answers"
     with Client(mixed.url, timeout=60) as theirs:
         theirs.add_dataset(**DIGITS)
         assert theirs.wait_dataset("digits", 120)["status"] == "ready"

@@ -113,6 +113,18 @@ def test_a_value_that_json_cannot_hold_arrives_as_a_missing_one() -> None:
     assert [value for _, _, value in received.result.values] == [None, None]
 
 
+def test_text_of_plugins_arrives_plain_whoever_has_put_it_in() -> None:
+    odd = {"detail": "a\x1b[31m\u202e\x07\r\x85b\n\tc\u00e4\\u", "traceback": ["\x9bx"], "\x1b": {"n": 1.5}}
+    sent = json.dumps({**json.loads(Failed(**SAID, error={}).encoded()), "error": odd})
+    plain = {
+        "detail": "a\\x1b[31m\\u202e\\x07\\r\\x85b\n\tc\u00e4\\u",
+        "traceback": ["\\x9bx"],
+        "\\x1b": {"n": 1.5},
+    }
+    assert read_answer(sent.encode()) == Failed(**SAID, error=plain)
+    assert read_answer(json.dumps(json.loads(sent), ensure_ascii=False).encode()) == Failed(**SAID, error=plain)
+
+
 def test_a_split_is_read_as_the_catalog_keeps_it() -> None:
     part = {"name": "test", "test_fraction": 0.25, "seed": 1, "stratify": False, "group_by": "site"}
     kept = {"loader": "npz", "params": {"path": "x"}, "part": part, "standardise": True}

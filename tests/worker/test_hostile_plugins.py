@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from app.settings import Settings
+from sufficiency.schemas.plain import plain_answer
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.schemas.work import SplitSource, UnitCell
 from sufficiency.training.messages import (
@@ -37,7 +38,15 @@ TEST = SplitSource("blobs", {"size": 30, "seed": 1})
 MOST_CHARACTERS = 20_000
 MOST_MIB = 400
 # One of each kind, tried before every change.
-SOME = ("raises-of-its-own", "raises-endless", "closes-stdout", "prints", "answers-very-many", "plans-very-many")
+SOME = (
+    "raises-of-its-own",
+    "raises-endless",
+    "raises-odd-text",
+    "closes-stdout",
+    "prints",
+    "answers-very-many",
+    "plans-very-many",
+)
 
 
 class Victim:
@@ -72,7 +81,7 @@ class Victim:
             said = json.dumps(error)
             assert len(said) < MOST_CHARACTERS, name
             assert error["detail"], name
-            assert "\\u0000" not in said, name
+            assert plain_answer(error) == error, name  # no escape, no NUL, nothing that turns a text round
         assert self._clean() == self._alone, name
 
     @staticmethod
