@@ -327,7 +327,7 @@ class Job(Owned, Base):
             "id",
             postgresql_where=text("job_value(result) IS NOT NULL"),
         ),
-        Index("ix_job_grams", text("grams(job_words(id, name, spec))"), postgresql_using="gin"),
+        Index("ix_job_grams", text("grams(job_words(id, name, spec), 1)"), postgresql_using="gin"),
         Index("ix_job_untold", "id", postgresql_where=text("state = 'completed' AND result IS NULL")),
     )
 

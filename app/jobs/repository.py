@@ -25,7 +25,7 @@ _dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
 
 _title = func.job_title(Job.name, Job.spec, type_=Text)
 _words = func.job_words(Job.id, Job.name, Job.spec, type_=Text)
-_grams = func.grams(_words, type_=ARRAY(Text))
+_grams = func.grams(_words, literal_column("1"), type_=ARRAY(Text))
 _value = func.job_value(Job.result, type_=Double)
 # What a list is by, and those that have such a thing at all; beside it the id, so that no two are alike
 _ORDERS: Mapping[str, tuple[Any, Any]] = {
@@ -119,9 +119,8 @@ def _like(statement: Select[Any], wanted: JobFilter) -> Select[Any]:
         statement = statement.where(Job.created_at > wanted.created_after, Job.id >= first_id(wanted.created_after))
     for word in wanted.words:
         low = func.lower(word)
-        statement = statement.where(func.strpos(_words, low) > 0)
-        if len(word) >= GRAM:
-            statement = statement.where(_grams.contains(func.grams(low, type_=ARRAY(Text))))
+        parts = func.grams(low, min(len(word), GRAM), type_=ARRAY(Text))
+        statement = statement.where(_grams.contains(parts), func.strpos(_words, low) > 0)
     return statement
 
 

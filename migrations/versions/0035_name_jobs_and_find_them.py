@@ -25,11 +25,11 @@ FUNCTIONS = (
         "job_value(result jsonb) RETURNS double precision",
         "SELECT (result ->> 'value')::double precision",
     ),
-    # Every three characters that follow each other: what holds a part of a word holds all of the part's.
+    # Every run of up to three characters, from `shortest` of them on: what holds a part of a word holds all of the part's.
     (
-        "grams(words text) RETURNS text[]",
-        "SELECT coalesce(array_agg(DISTINCT substr(words, at, 3)), '{}') "
-        "FROM generate_series(1, length(words) - 2) AS at",
+        "grams(words text, shortest integer) RETURNS text[]",
+        "SELECT coalesce(array_agg(DISTINCT substr(words, at, size)), '{}') FROM generate_series(shortest, 3) AS size, "
+        "LATERAL generate_series(1, length(words) + 1 - size) AS at",
     ),
 )
 
@@ -53,7 +53,7 @@ def upgrade() -> None:
         ["project_id", sa.text("job_value(result)"), "id"],
         postgresql_where=sa.text("job_value(result) IS NOT NULL"),
     )
-    op.create_index("ix_job_grams", "job", [sa.text("grams(job_words(id, name, spec))")], postgresql_using="gin")
+    op.create_index("ix_job_grams", "job", [sa.text("grams(job_words(id, name, spec), 1)")], postgresql_using="gin")
     op.create_index("ix_job_untold", "job", ["id"], postgresql_where=sa.text("state = 'completed' AND result IS NULL"))
 
     op.create_table(
