@@ -25,7 +25,7 @@ from tests.support.servers import Servers, new_database
 from tests.support.service import PLUGINS, Service
 
 # What a deletion takes away is not to be asked for by all others; a stream of events ends with its job alone.
-DELETIONS = ("delete_job", "delete_dataset", "delete_webhook")
+DELETIONS = ("delete_job", "delete_dataset", "delete_webhook", "delete_upload")
 STREAMS = ("follow_job", "follow_job_logs")
 CHECKS = (
     "not_a_server_error",
