@@ -50,7 +50,8 @@ def test_before_a_worker_has_offered_any_it_is_said_that_one_soon_may(service: S
         session.execute(delete(Plugin))
     said = problem(service.client.post("/datasets", json=BODY | {"name": "early"}), 422)["errors"][0]["detail"]
     assert "no worker has offered any dataset plugin yet" in said
-    assert "within seconds" in said and "GET /plugins" in said
+    assert "within seconds" in said
+    assert "GET /plugins" in said
 
 
 def test_a_plugin_advertised_again_is_updated(service: Service) -> None:
