@@ -62,7 +62,7 @@ BY_CODE = {
     "quota_exceeded": "see what the project has with `sufficiency projects show NAME`, and delete what is not needed",
     "issuer_unavailable": "try again once the identity provider answers, or ask with a key",
     "project_exists": "see what there is with `sufficiency projects list`",
-    "project_not_empty": "delete its jobs, datasets and webhooks first",
+    "project_not_empty": "delete its jobs, datasets, webhooks and files first",
     "key_not_found": "see what there is with `sufficiency keys list`",
     "member_not_found": "see who is there with `sufficiency members list`",
     "conflict": "look at it, and try again",

@@ -130,6 +130,16 @@ def test_a_project_s_quota_counts_bytes(taking: Service) -> None:
     assert taking.client.get("/projects/default").json()["usage"]["upload_bytes"] == len(TABLE)
 
 
+def test_a_project_with_files_is_not_removed(taking: Service) -> None:
+    assert taking.client.post("/projects", json={"name": "lab"}).status_code == 201
+    there = {"Sufficiency-Project": "lab"}
+    assert send(taking, "a.csv", TABLE, **there).status_code == 201
+    assert "1 upload" in problem(taking.client.delete("/projects/lab"), 409, "project_not_empty")["detail"]
+    assert taking.client.get("/uploads").json()["items"] == [], "it is the other project's"
+    assert taking.client.delete("/uploads/a.csv", headers=there).status_code == 204
+    assert taking.client.delete("/projects/lab").status_code == 204
+
+
 def test_what_another_project_has_sent_is_not_read(taking: Service) -> None:
     assert taking.settings.upload_dir is not None
     foreign = UUID("019ab0c4-5555-7cc2-9d2e-0f6a1b2c3d4e")
