@@ -81,7 +81,7 @@ def heights(page: Any) -> tuple[float, float]:
 
     def at(value: str) -> float:
         page.fill("#t-input", value)
-        expect(page.locator(".chart .label.strong", has_text=f"target {value}")).to_have_count(1)
+        expect(page.locator(".chart .label.strong", has_text=f"target {float(value):.4f}")).to_have_count(1)
         return float(page.locator(".chart .marks .target").first.get_attribute("y1"))
 
     low, middle, high = at("0.5"), at("0.9"), at("0.95")
