@@ -137,6 +137,8 @@ export async function view({ holder, signal, query, attach }) {
     if (!none) replace(said);
     else if (filtered || cursor || !["-created", "created", "name"].includes(filters.sort)) replace(said, h("p", { class: "muted" }, "No job is like that."));
     else if (!said.contains(welcome)) replace(said, welcome);
+    // Where there is nothing there is nothing to look through.
+    narrowing.hidden = said.contains(welcome);
     newer.disabled = cursors.length === 0;
     older.disabled = !page.next_cursor;
     pages.hidden = newer.disabled && older.disabled;
@@ -173,9 +175,10 @@ export async function view({ holder, signal, query, attach }) {
     h("table", { class: "cards jobs" }, h("caption", { class: "away" }, "Jobs"), h("thead", null, h("tr", null, h("th", { scope: "col", class: "choose" }, all), ["Job", "Result", "State", "Created"].map((c) => h("th", { scope: "col" }, c)))), body),
   );
 
+  const narrowing = h("div", { class: "filters" }, filterField("q", "Search", "part of a name, model, dataset or id", "search"), filterField("label", "Label", "team:vision"), h("div", { class: "field" }, h("label", { for: "sort" }, "Order"), sort), states);
   holder.append(
     h("div", { class: "head" }, h("div", { class: "row" }, h("h1", null, "Jobs"), counted), h("a", { class: "button main", href: "#/new" }, "New job")),
-    h("div", { class: "filters" }, filterField("q", "Search", "part of a name, model, dataset or id", "search"), filterField("label", "Label", "team:vision"), h("div", { class: "field" }, h("label", { for: "sort" }, "Order"), sort), states),
+    narrowing,
     narrowed,
     selection.node,
     listed,
