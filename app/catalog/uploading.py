@@ -161,7 +161,7 @@ def _keep(request: Request, folder: Path, incoming: Incoming, name: str) -> tupl
             if known.sha256 == incoming.sha256:
                 return _view(known), False
             raise uploads.taken(name)
-        upload_id: UUID = session.scalar(select(func.uuidv7()))
+        upload_id: UUID = session.execute(select(func.uuidv7())).scalar_one()
     kept = False
     try:
         incoming.keep(upload_id, name)

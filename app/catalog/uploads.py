@@ -53,7 +53,7 @@ def insert_upload(session: Session, upload_id: UUID, name: str, kind: str, size:
         When another one of that name was known first.
     """
     values = {"id": upload_id, "name": name, "kind": kind, "bytes": size, "sha256": sha256}
-    upload = session.scalar(insert(Upload).values(**values).on_conflict_do_nothing().returning(Upload))
+    upload: Upload | None = session.scalar(insert(Upload).values(**values).on_conflict_do_nothing().returning(Upload))
     if upload is None:
         raise taken(name)
     made(session, "upload", name)

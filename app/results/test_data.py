@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +16,8 @@ def other_test_data(session: Session, jobs: Sequence[Job]) -> list[dict[str, Any
     All versions of a dataset have one test split.
     """
     ids = {job.dataset_id for job in jobs if job.dataset_id is not None}
-    tests = dict(session.execute(select(Dataset.id, Dataset.test).where(Dataset.id.in_(ids))).all())
+    found = session.scalars(select(Dataset).where(Dataset.id.in_(ids)))
+    tests: dict[UUID | None, dict[str, Any]] = {dataset.id: dataset.test for dataset in found}
     first = jobs[0]
     return [
         {"code": "other_test_data", "job_id": str(job.id), "detail": detail}
@@ -24,7 +26,7 @@ def other_test_data(session: Session, jobs: Sequence[Job]) -> list[dict[str, Any
     ]
 
 
-def _difference(first: Job, job: Job, tests: dict[Any, Any]) -> str | None:
+def _difference(first: Job, job: Job, tests: dict[UUID | None, dict[str, Any]]) -> str | None:
     if first.dataset_id is None or job.dataset_id is None:
         return (
             f"Of {job.spec['dataset']} and {first.spec['dataset']} one was measured elsewhere: whether on the same "

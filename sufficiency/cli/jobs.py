@@ -111,7 +111,8 @@ def jobs(
     made = table("id", "name", "state", "model", "dataset", "cells", "created", "result", right=["cells"])
     for item in items:
         spec, progress, result = item["spec"], item["progress"], item.get("result") or {}
-        told = WORTH.get(result.get("worth") or "", "")
+        words: Mapping[str, str] = WORTH
+        told = words.get(result.get("worth") or "", "")
         made.add_row(
             *(item["id"], item.get("name", ""), item["state"], spec["model"]["name"], spec["dataset"]),
             cells_text(progress).replace(" cells", "", 1),
