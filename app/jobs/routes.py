@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
@@ -44,10 +44,10 @@ logger = logging.getLogger(__name__)
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
 JOB_KEY = TypeAdapter(UUID)
-_PLACES: dict[str, TypeAdapter[tuple[Any, UUID]]] = {
-    "name": TypeAdapter(tuple[str, UUID]),
-    "finished": TypeAdapter(tuple[AwareDatetime, UUID]),
-    "value": TypeAdapter(tuple[FiniteFloat, UUID]),
+_PLACES: dict[str, TypeAdapter[tuple[str, Any, UUID]]] = {
+    "name": TypeAdapter(tuple[Literal["name"], str, UUID]),
+    "finished": TypeAdapter(tuple[Literal["finished"], AwareDatetime, UUID]),
+    "value": TypeAdapter(tuple[Literal["value"], FiniteFloat, UUID]),
 }
 CHANGE_EXAMPLE = {"name": {"summary": "A name", "value": {"name": "MNIST, first batch"}}}
 LINKS = ("cancel", "retry", "extend", "measurements", "project", "inv_project", "curves", "events", "export")
@@ -227,7 +227,7 @@ def list_jobs(
     wanted = repository.JobFilter(state or (), labels, model, dataset, created_after, (q or "").split())
     after = _place(cursor, sort) if cursor else None
     found = repository.find_jobs(session, wanted, order=sort, after=after, limit=limit + 1)
-    rows, following = page_of(found, limit, lambda row: _cursor_key(*row))
+    rows, following = page_of(found, limit, lambda row: _cursor_key(sort, *row))
     counted = repository.count_jobs(session, wanted, COUNTED) if count else None
     return JobPage(
         items=[_view(info) for info in service.look(session, [job for job, _ in rows], settings)],
@@ -237,18 +237,20 @@ def list_jobs(
     )
 
 
-def _cursor_key(job: Job, value: Any) -> Any:
-    """Return what a cursor names of a job: its id, and before it what the list is by."""
+def _cursor_key(sort: JobOrder, job: Job, value: Any) -> Any:
+    """Return what a cursor names of a job: what the list is by, that of the job, and its id; of the newest the id."""
     if value is None:
         return str(job.id)
-    return [value.isoformat() if isinstance(value, datetime) else value, str(job.id)]
+    told = value.isoformat() if isinstance(value, datetime) else value
+    return [sort.removeprefix("-"), told, str(job.id)]
 
 
 def _place(cursor: str, sort: JobOrder) -> tuple[Any, UUID]:
     by = sort.removeprefix("-")
     if by == "created":
         return None, decode_cursor(cursor, JOB_KEY)
-    return decode_cursor(cursor, _PLACES[by])
+    _, value, job_id = decode_cursor(cursor, _PLACES[by])
+    return value, job_id
 
 
 @router.get("/jobs/{job_id}", responses=documented(404))

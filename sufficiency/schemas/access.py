@@ -157,6 +157,7 @@ class ProjectDetail(ProjectView):
                         "values": None,
                         "slot_seconds": 3.6e6,
                         "datasets": None,
+                        "upload_bytes": None,
                         "webhooks": None,
                         "streams": None,
                     },
@@ -166,6 +167,7 @@ class ProjectDetail(ProjectView):
                         "values": 8750,
                         "slot_seconds": 51234.5,
                         "datasets": 3,
+                        "upload_bytes": 0,
                         "webhooks": 1,
                     },
                 }

@@ -63,6 +63,11 @@ class GateView(Answer):
                             "probability": 0.94,
                             "passed": True,
                             "sentence": "Accuracy is 0.946 at n = 2,500 and meets 0.93 with 94 %; 80 % is asked for.",
+                            "attainable": {
+                                "status": "undecided",
+                                "confidence": 0.94,
+                                "detail": "Neither has it been measured to be met (94 %) nor do the labels rule it out.",
+                            },
                         }
                     ],
                     "warnings": [],

@@ -177,6 +177,7 @@ class Verdicts(Answer):
                                 "min_gain_by": "default",
                                 "now": 0.946,
                                 "left": 0.054,
+                                "label_bound": None,
                                 "limited_by": "data",
                                 "train": None,
                                 "statements": [

@@ -37,7 +37,7 @@ def check(service: Service, job_id: str, target: float) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def torn(standing: Service) -> str:
     """A job whose test labels contradict each other in 40 of 200 items, and whose accuracy nears what they leave."""
-    return measured(standing, "torn", 0.795, 40)
+    return measured(standing, "torn", 0.799, 40)
 
 
 def test_a_target_is_demonstrated_ruled_out_or_undecided(standing: Service, torn: str) -> None:
@@ -47,7 +47,7 @@ def test_a_target_is_demonstrated_ruled_out_or_undecided(standing: Service, torn
     beyond = check(standing, torn, 0.9)
     assert beyond["attainable"]["status"] == "ruled_out"
     assert beyond["attainable"]["confidence"] == 1.0, "on this test split"
-    assert "No model can have more than 0.8 of this test split right: 40 of its 200 items" in beyond["sentence"]
+    assert "No model can have more than 0.800 of this test split right: 40 of its 200 items" in beyond["sentence"]
     assert not beyond["passed"]
     within = check(standing, torn, 0.8)["attainable"]
     assert within["status"] == "undecided"
