@@ -50,6 +50,7 @@ def main() -> None:
                         "training": {"name": "sleepy", "params": {"seconds": options.seconds}},
                         "evaluation": {"name": "size"},
                         "dataset": "first",
+                        "reuse": False,
                         "runs": 1,
                         "schedule": [100],
                     }

@@ -30,6 +30,7 @@ JOB = {
     "training": {"name": "sgd-classifier", "params": {"epochs": 1}},
     "evaluation": {"name": "classification"},
     "dataset": "digits",
+    "reuse": False,
     "schedule": [50],
     "runs": 1,
 }

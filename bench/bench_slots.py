@@ -26,6 +26,7 @@ def job(seed: int, epochs: int) -> dict[str, object]:
         "training": {"name": "sgd-classifier", "params": {"epochs": epochs, "batch_size": 16}},
         "evaluation": {"name": "classification"},
         "dataset": "digits",
+        "reuse": False,
         "runs": 4,
         "substeps": 6,
         "seed": seed,

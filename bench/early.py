@@ -48,6 +48,7 @@ def body(seconds: float, runs: int, schedule: list[int] | None, priority: int = 
         "training": {"name": "sleepy", "params": {"seconds": 0.0, "per_item": seconds}},
         "evaluation": {"name": "size"},
         "dataset": "digits",
+        "reuse": False,
         "runs": runs,
         **({"substeps": STEPS} if schedule is None else {"schedule": schedule}),
         "priority": priority,

@@ -35,6 +35,7 @@ def body(seconds: float, runs: int, steps: int) -> dict[str, Any]:
         "training": {"name": "sleepy", "params": {"seconds": seconds}},
         "evaluation": {"name": "size"},
         "dataset": "digits",
+        "reuse": False,
         "runs": runs,
         "schedule": list(range(1000, 1000 + steps)),
     }

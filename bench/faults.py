@@ -29,6 +29,7 @@ SLEEPY: dict[str, Any] = {
     "training": {"name": "sleepy", "params": {"seconds": 0.5}},
     "evaluation": {"name": "size"},
     "dataset": "digits",
+    "reuse": False,
 }
 ONE_UNIT = SLEEPY | {"runs": 1, "protocol": "dataeval", "schedule": list(range(10, 1210, 10))}
 MANY_UNITS = SLEEPY | {"runs": 10, "schedule": [200, 400, 800, 1400]}

@@ -58,6 +58,7 @@ JOB = {
     "training": {"name": "sgd-classifier"},
     "evaluation": {"name": "classification", "params": {"metrics": ["accuracy", "auroc", "tpr_at_fpr"]}},
     "dataset": "digits",
+    "reuse": False,
     "runs": 5,
     "substeps": 10,
     "labels": {"team": "bench"},

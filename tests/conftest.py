@@ -70,6 +70,14 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
+def catalogued(servers: Servers) -> str:
+    """The name of a database with a catalog and a ready dataset, for each test's own to be copied from."""
+    from tests.support.service import make_catalogued  # the whole application, which few processes need
+
+    return make_catalogued(servers)
+
+
+@pytest.fixture(scope="session")
 def database_url(servers: Servers) -> Iterator[str]:
     """A migrated database, shared by the session's tests."""
     with new_database(servers) as url:

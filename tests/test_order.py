@@ -1,5 +1,6 @@
 """The order in which files of tests are handed out, and what is told of the time that they take."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,8 @@ from tests.support.order import LONG, TOGETHER, group, longest_first
 from tests.support.parts import parts, table
 
 ROOT = Path(__file__).resolve().parents[1]
+# Whatever takes the standing service, or a test that takes its client.
+ASKS = re.compile(r"^def (\w+\([^)]*\bservice: Service|test_\w+\([^)]*\bclient: httpx\.Client)\b", re.MULTILINE)
 
 
 def test_what_is_named_is_there_and_in_one_group() -> None:
@@ -18,11 +21,7 @@ def test_what_is_named_is_there_and_in_one_group() -> None:
 
 
 def test_whoever_talks_to_the_standing_service_is_in_its_group() -> None:
-    asks = [
-        file
-        for file in sorted((ROOT / "tests" / "system").glob("test_*.py"))
-        if "from tests.support.standalone import" in file.read_text()
-    ]
+    asks = [file for file in sorted((ROOT / "tests" / "system").glob("test_*.py")) if ASKS.search(file.read_text())]
     assert [file.relative_to(ROOT).as_posix() for file in asks] == sorted(TOGETHER["the standing service"])
 
 

@@ -4,7 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
@@ -13,10 +13,21 @@ from app.db.engine import Database, is_away
 from app.settings import Settings
 from app.units.giving_up import give_up_cell
 from app.units.lease import ClaimedUnit, fail_unit, finish_unit, record_cell, surrender_unit
+from app.units.recognising import recognised
 from sufficiency.schemas.work import CellFailure, CellResult, SplitSource
 from sufficiency.training.faults import describe, fault
 from sufficiency.training.memory import MemoryLimit
-from sufficiency.training.messages import Done, Failed, Measured, NotMeasurable, RunUnit, Started, Worn
+from sufficiency.training.messages import (
+    Done,
+    Failed,
+    Identified,
+    Identify,
+    Measured,
+    NotMeasurable,
+    RunUnit,
+    Started,
+    Worn,
+)
 from worker.deaths import TrainerChanged, TrainerLost, timed_out
 from worker.diary import Diary
 from worker.patience import AWAY_RETRY_SECONDS, Drain, brief
@@ -45,6 +56,11 @@ class Work:
     place: dict[str, Any] = field(default_factory=lambda: STARTING)
     unwritten: deque[CellResult | CellFailure] = field(default_factory=deque)
     recorded: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every cell of it has ended, written or not."""
+        return self.recorded + len(self.unwritten) >= sum(cell.is_open for cell in self.claim.cells)
 
 
 class Results:
@@ -112,8 +128,9 @@ class Execution:
         try:
             # A trainer that is still importing will find the request; the job may be cancelled before that.
             trainer = slot.warm(work.claim.device)
-            trainer.send(_request(work.claim))
-            return self._followed(slot, trainer, work)
+            request = _identify(work.claim) if work.claim.may_be_known else _request(work.claim)
+            trainer.send(request)
+            return self._followed(slot, trainer, work, request)
         except SlotShut:
             return Ending("surrendered")
         except TrainerChanged as changed:
@@ -130,7 +147,7 @@ class Execution:
             detail = f"The worker failed: {describe(error)}. Its log has the whole story."
             return Ending("surrendered", fault("worker_error", detail, work.place, exception=error), counts=True)
 
-    def _followed(self, slot: Slot, trainer: TrainerProcess, work: Work) -> Ending:
+    def _followed(self, slot: Slot, trainer: TrainerProcess, work: Work, request: RunUnit | Identify) -> Ending:
         """Write what the trainer measures until it is done, or must stop."""
         limit = self._settings.cell_timeout_seconds
         deadline = time.monotonic() + limit
@@ -146,7 +163,8 @@ class Execution:
                 if work.verdict == "cancelled":
                     slot.empty(self._settings.cancel_grace_seconds)
                     return Ending("surrendered")
-                match trainer.receive():
+                answer = trainer.receive()
+                match answer:
                     case None:
                         if work.place == STARTING and trainer.introduction is not None:
                             work.place = {"phase": "dataset"}
@@ -162,7 +180,14 @@ class Execution:
                         results.take(failure)
                     case Worn(why=why):
                         trainer = slot.renewed(why)
-                        trainer.send(_request(work.claim))
+                        trainer.send(request)
+                        deadline = time.monotonic() + limit
+                    case Identified(identity=identity):
+                        self._take_over(work, identity)
+                        if not any(cell.is_open for cell in work.claim.cells):
+                            return Ending("finished")
+                        request = _request(work.claim)
+                        trainer.send(request)
                         deadline = time.monotonic() + limit
                     case Done():
                         return Ending("finished")
@@ -174,11 +199,30 @@ class Execution:
                 if (excess := memory.error(trainer.family, work.place)) is not None:
                     slot.empty()
                     return Ending("failed", excess)
-                results.write()
+                # The last one is written with the unit's end, which follows at once: one transaction in place of two.
+                if answer is None or not work.is_whole:
+                    results.write()
             return Ending("surrendered")
         finally:
             diary.note(trainer.output)
             diary.write()
+
+    def _take_over(self, work: Work, identity: str | None) -> None:
+        """Have the cells of a unit's job taken over that others have measured, and go on with what is left of it."""
+        claim = work.claim
+        try:
+            with self._database.transaction() as session:
+                cells = recognised(session, claim.unit_id, claim.attempt, identity)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            # Nobody waits for that: the unit is measured, and the next one asks again.
+            logger.warning("unit %s: what others have measured is not looked for: %s", claim.unit_id, brief(error))
+            return
+        if cells is None:
+            work.verdict = "lost"
+        else:
+            work.claim = replace(claim, cells=cells)
 
     def close(self, session: Session, work: Work, ending: Ending) -> None:
         """Write what has not been written of a unit, and how it ended."""
@@ -217,6 +261,17 @@ def log_end(work: Work, ending: Ending, seconds: float) -> None:
     logger.info(
         "unit %s of job %s (attempt %d) %s: %d cells in %.2f s%s",
         *(claim.unit_id, claim.job_id, claim.attempt, way, done, seconds, why),
+    )
+
+
+def _identify(claim: ClaimedUnit) -> Identify:
+    return Identify(
+        subject=claim.unit_id,
+        attempt=claim.attempt,
+        job=claim.job_id,
+        spec=claim.spec,
+        device=claim.device,
+        fingerprint=claim.fingerprint,
     )
 
 

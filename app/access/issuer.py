@@ -128,6 +128,22 @@ class Issuer:
             self._about = about
         return self._about
 
+    def look(self) -> int:
+        """Return how many keys it signs with now.
+
+        Raises
+        ------
+        IssuerAway
+        """
+        try:
+            return len(self._fetched())
+        except (KeyError, jwt.PyJWTError) as error:
+            raise self._away(error) from error
+
+    def _fetched(self) -> dict[str, jwt.PyJWK]:
+        found = jwt.PyJWKSet.from_dict(dict(self._asked(str(self.about()["jwks_uri"]))))
+        return {key.key_id or "": key for key in found.keys}
+
     def _key(self, id: str) -> jwt.PyJWK:
         with self._lock:
             now = self._clock()
@@ -136,8 +152,7 @@ class Issuer:
             if age > (KEYS_KEPT_SECONDS if known else LOOKED_AGAIN_AFTER_SECONDS):
                 self._looked_at = now
                 try:
-                    found = jwt.PyJWKSet.from_dict(dict(self._asked(str(self.about()["jwks_uri"]))))
-                    self._keys = {key.key_id or "": key for key in found.keys}
+                    self._keys = self._fetched()
                 except (IssuerAway, KeyError, jwt.PyJWTError) as error:
                     if not self._keys:
                         self._looked_at = float("-inf")

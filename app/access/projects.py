@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.access import shares
 from app.access.caller import Caller, Place
 from app.db.owning import made
 from app.db.tables import DEFAULT_PROJECT_ID, ApiKey, Base, Member, Project
@@ -76,7 +77,7 @@ def listed(session: Session, caller: Caller) -> list[Project]:
 
 
 def change(session: Session, name: str, wanted: ProjectChange) -> Project:
-    """Change what a project is about, or how much it may have."""
+    """Change what a project is about, how much it may have, or its share in the slots."""
     project = session.scalar(select(Project).where(Project.name == name).with_for_update())
     if project is None:
         raise no_such_project(name)
@@ -86,6 +87,8 @@ def change(session: Session, name: str, wanted: ProjectChange) -> Project:
         told = wanted.quotas.model_dump(exclude_unset=True)
         project.quotas = {name: limit for name, limit in {**project.quotas, **told}.items() if limit is not None}
     session.flush()
+    if wanted.weight is not None:
+        shares.weigh(session, project.id, wanted.weight)  # last: who claims a unit locks it last
     return project
 
 

@@ -31,6 +31,7 @@ class QuotaExceeded(ServiceError):
 # The tables themselves: sessions keep mapped classes to the caller's project, and here any may be asked about.
 _TABLES: Mapping[str, Table] = Base.metadata.tables
 _job, _cell, _measurement = _TABLES["job"], _TABLES["cell"], _TABLES["measurement"]
+_dataset, _log = _TABLES["dataset"], _TABLES["job_log"]
 
 
 def _of(table: Table, project: UUID, what: Any) -> Select[Any]:
@@ -41,19 +42,36 @@ def _joined(table: Table, project: UUID, what: Any) -> Select[Any]:
     return select(what).select_from(table.join(_job, _job.c.id == table.c.job_id)).where(_job.c.project_id == project)
 
 
+def _of_the_log(what: Any, order: Any) -> Any:
+    return select(what).where(_log.c.job_id == _job.c.id).order_by(order).limit(1).scalar_subquery()
+
+
+# What is kept of a job's output lies between two of its pieces, each of which knows how much there was up to it.
+_written = _of_the_log(_log.c.total, _log.c.seq.desc()) - _of_the_log(
+    _log.c.total - func.octet_length(_log.c.text), _log.c.seq
+)
+
 COUNTS: Mapping[str, Callable[[UUID], Select[Any]]] = {
     "open_jobs": lambda project: _of(_job, project, func.count()).where(_job.c.state.not_in(ENDED)),
     "cells": lambda project: _of(_job, project, func.sum(_job.c.cells_total)),
-    "datasets": lambda project: _of(_TABLES["dataset"], project, func.count()),
+    "datasets": lambda project: _of(_dataset, project, func.count()),
     "upload_bytes": lambda project: _of(_TABLES["upload"], project, func.sum(_TABLES["upload"].c.bytes)),
     "webhooks": lambda project: _of(_TABLES["webhook"], project, func.count()),
+    "kept_bytes": lambda project: select(
+        select(func.coalesce(func.sum(_written), 0))
+        .select_from(_job)
+        .where(_job.c.project_id == project)
+        .scalar_subquery()
+        + _of(_dataset, project, func.coalesce(func.sum(func.octet_length(_dataset.c.preview)), 0)).scalar_subquery()
+    ),
     "values": lambda project: _joined(_measurement, project, func.count()),
     "slot_seconds": lambda project: _joined(_cell, project, func.sum(_cell.c.seconds)).where(
-        _cell.c.finished_at > func.now() - timedelta(days=USAGE_DAYS)
+        _cell.c.finished_at > func.now() - timedelta(days=USAGE_DAYS),
+        _cell.c.reused_from.is_(None),
     ),
 }
 # What workers use up later: once there is none left, no more work is taken on.
-BUDGETS = frozenset({"values", "slot_seconds"})
+BUDGETS = frozenset({"values", "slot_seconds", "kept_bytes"})
 WORK = ("open_jobs", "cells")
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 from sqlalchemy.orm import Session
 
-from app.access import audit, keys, projects, quotas
+from app.access import audit, keys, projects, quotas, shares
 from app.access.caller import Caller, caller_of
 from app.access.door import Door
 from app.access.errors import Forbidden
@@ -150,12 +150,17 @@ def _seen(caller: Caller, name: str) -> str:
 def _detail(session: Session, project: Project) -> ProjectDetail:
     view = ProjectView.model_validate(project)
     limits = Quotas.model_validate(project.quotas)
-    return ProjectDetail(**view.model_dump(), quotas=limits, usage=quotas.usage(session, project.id))
+    return ProjectDetail(
+        **view.model_dump(),
+        quotas=limits,
+        usage=quotas.usage(session, project.id),
+        weight=shares.weight_of(session, project.id),
+    )
 
 
 @router.get("/projects/{name}", responses=documented(404))
 def get_project(request: Request, session: SessionDep, name: ProjectName) -> ProjectDetail:
-    """Return one project: how much it may have of each, and how much it has."""
+    """Return one project: how much it may have of each, how much it has, and its share in the slots."""
     return _detail(session, projects.get(session, _seen(caller_of(request), name)))
 
 
@@ -169,7 +174,7 @@ def change_project(
     name: ProjectName,
     body: Annotated[ProjectChange, BeforeValidator(plain_json), Body(openapi_examples={"limit": PROJECT_CHANGE})],
 ) -> ProjectDetail:
-    """Change what a project is about, or how much it may have."""
+    """Change what a project is about, how much it may have, or its share in the slots."""
     return _detail(session, projects.change(session, name, body))
 
 

@@ -19,7 +19,7 @@ def cells_of(
     statement = (
         select(
             *(Cell.run, Cell.step, Cell.n, Cell.n_unique, Cell.seconds, Cell.device, Cell.attempt),
-            *(Cell.finished_at, Cell.details),
+            *(Cell.finished_at, Cell.reused_from, Cell.details),
         )
         .where(Cell.job_id == job_id, Cell.finished_at.is_not(None))
         .order_by(Cell.run, Cell.step)

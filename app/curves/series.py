@@ -49,6 +49,7 @@ def study_of(session: Session, job: Job) -> Study:
         dataset=job.spec["dataset"],
         cells_done=job.cells_done,
         cells_total=job.cells_total,
+        cells_reused=job.cells_reused,
         metrics=_metric_specs(job),
         class_names=[str(name) for name in info.get("class_names") or []],
         steps=job.steps or [],
@@ -130,6 +131,7 @@ def cell_values(
             Cell.seconds,
             Cell.device,
             Cell.attempt,
+            Cell.reused_from,
         )
         .join(Measurement, _OF_CELL)
         .where(Measurement.job_id == job_id)

@@ -280,6 +280,12 @@ class Job(Owned, Base):
     turn: Mapped[float] = mapped_column(server_default="0")  # slot-seconds that it has had, as `app.units.turns` counts
     slot_seconds: Mapped[float] = mapped_column(server_default="0")  # that its units are counted with
     design: Mapped[dict[str, Any] | None]  # of an adaptive job: how far it has gone, and why it stopped
+    # By what its cells are known again, as a trainer told; "" where they are not, null until one was asked
+    identity: Mapped[str | None]
+    # Of its cells, those that another job had measured: how many, their training items, what they had taken there
+    cells_reused: Mapped[int] = mapped_column(server_default="0")
+    work_reused: Mapped[int] = mapped_column(server_default="0")
+    seconds_saved: Mapped[float] = mapped_column(server_default="0")
     # How many runs have measured each step; null: to be counted
     measured: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     started_at: Mapped[datetime | None]
@@ -304,6 +310,7 @@ class Job(Owned, Base):
         CheckConstraint("(idempotency_key IS NULL) = (body_hash IS NULL)", name="idempotency"),
         CheckConstraint("event_seq >= 0 AND deaths >= 0", name="counts"),
         CheckConstraint("slot_seconds >= 0", name="slot_seconds"),
+        CheckConstraint("cells_reused >= 0 AND work_reused >= 0 AND seconds_saved >= 0", name="reused"),
         Index(None, "state", "id"),
         Index(None, "project_id", "id"),
         Index(None, "labels", postgresql_using="gin"),
@@ -409,6 +416,9 @@ class Cell(Base):
     finished_at: Mapped[datetime | None]
     error: Mapped[dict[str, Any] | None]
     details: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)  # what its learner settled by itself
+    # By what the same measurement of another job of the project is known; null of one that is nobody else's
+    key: Mapped[str | None]
+    reused_from: Mapped[UUID | None]  # the job that measured it, which may be gone
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -422,6 +432,7 @@ class Cell(Base):
         CheckConstraint("n_unique BETWEEN 1 AND n", name="n_unique"),
         CheckConstraint("seconds >= 0 AND attempt >= 1", name="finished_values"),
         Index(None, "unit_id"),
+        Index("ix_cell_key", "key", postgresql_where=text("key IS NOT NULL")),
     )
 
 

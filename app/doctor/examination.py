@@ -6,15 +6,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.engine import WHEN_AWAY, Database, reason_of
+from app.doctor import access, records, work
 from app.doctor import database as of_database
-from app.doctor import records, work
 from app.doctor.database import schema
 from app.doctor.findings import Check, Finding
 from app.doctor.machine import examine_machine
 from app.doctor.servers import examine_api, examine_broker
 from app.settings import Settings
 
-CHECKS: dict[str, Check] = {**of_database.CHECKS, **work.CHECKS, **records.CHECKS}
+CHECKS: dict[str, Check] = {**of_database.CHECKS, **work.CHECKS, **records.CHECKS, **access.CHECKS}
 
 
 def examine(settings: Settings, disk: Path) -> list[Finding]:
@@ -34,7 +34,7 @@ def examine(settings: Settings, disk: Path) -> list[Finding]:
                 findings += _within(database, settings, name, check)
     finally:
         database.dispose()
-    return [*findings, *examine_broker(settings), *examine_api(settings)]
+    return [*findings, *examine_broker(settings), *examine_api(settings), *access.examine_access(settings)]
 
 
 def _within(database: Database, settings: Settings, name: str, check: Check) -> list[Finding]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job
 from app.jobs.planning import add_stage
+from app.jobs.taking_over import take_over
 from sufficiency.schemas.spec import JobSpec
 
 
@@ -23,9 +24,15 @@ def goes_on(session: Session, job: Job) -> bool:
     from app.curves.series import load_series, study_of
     from sufficiency.answers.designing import next_stage_of
 
-    session.flush()
-    taken = [(run, step) for run, step in session.execute(select(Cell.run, Cell.step).where(Cell.job_id == job.id))]
-    stages = int((job.design or {}).get("stages", 0))
-    stage = next_stage_of(study_of(session, job), load_series(session, job), spec, taken, stages)
-    add_stage(session, job, spec, list(job.steps), stage)
-    return bool(stage.cells)
+    while True:
+        session.flush()
+        cells = session.execute(select(Cell.run, Cell.step, Cell.reused_from).where(Cell.job_id == job.id)).all()
+        taken = {(run, step) for run, step, _ in cells}
+        free = {(run, step) for run, step, reused_from in cells if reused_from is not None}
+        stages = int((job.design or {}).get("stages", 0))
+        stage = next_stage_of(study_of(session, job), load_series(session, job), spec, taken, stages, free=free)
+        add_stage(session, job, spec, list(job.steps), stage)
+        if not stage.cells:
+            return False
+        if take_over(session, job) < len(stage.cells):
+            return True

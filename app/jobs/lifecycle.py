@@ -71,6 +71,11 @@ def emit(session: Session, job: Job, type: JobEventType, data: dict[str, Any]) -
         announce(session, job, data["state"], data.get("error"))
 
 
+def progress(job: Job) -> dict[str, int]:
+    """Return how far a job is, as the events of its cells say it."""
+    return {name: getattr(job, name) for name in ("cells_done", "cells_total", "work_done", "work_total")}
+
+
 def move(
     session: Session, job: Job, state: str, *, error: dict[str, Any] | None = None, data: dict[str, Any] | None = None
 ) -> None:
@@ -89,6 +94,7 @@ def move(
     if state == "queued":
         job.error, job.finished_at, job.started_at, job.deaths = None, None, None, 0
         job.value_warnings, job.readings, job.result = None, None, None
+        job.identity = None  # others may have measured what it lacks, and its plugins may have been written anew
     if state in ENDED:
         job.finished_at = func.now()
         job.error = error

@@ -42,19 +42,26 @@ def _drop_what_follows(session: Session, job: Job) -> None:
             or_(phase.is_(None), phase != "evaluation"),
         ),
     )
-    dropped = session.execute(select(Cell.run, Cell.step, Cell.n).where(follows)).all()
+    dropped = session.execute(select(Cell.run, Cell.step, Cell.n, Cell.seconds, Cell.reused_from).where(follows)).all()
     if not dropped:
         return
-    for run, step, n in dropped:
+    for run, step, n, seconds, reused_from in dropped:
         session.execute(
             delete(Measurement).where(Measurement.job_id == job.id, Measurement.run == run, Measurement.step == step)
         )
         session.execute(
             update(Cell)
             .where(Cell.job_id == job.id, Cell.run == run, Cell.step == step)
-            .values(finished_at=None, attempt=None, seconds=None, device=None, n_unique=None, details=None)
+            .values(
+                **dict.fromkeys(("finished_at", "attempt", "seconds", "device", "n_unique")),
+                **dict.fromkeys(("details", "key", "reused_from")),
+            )
         )
         job.cells_done -= 1
         job.work_done -= n
+        if reused_from is not None:
+            job.cells_reused -= 1
+            job.work_reused -= n
+            job.seconds_saved = max(0.0, job.seconds_saved - (seconds or 0.0))
     job.measured = None
     session.flush()

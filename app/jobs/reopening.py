@@ -328,7 +328,8 @@ def _reopen_units(session: Session, job: Job) -> int:
 def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Changed], settings: Settings) -> None:
     """Drop all that a locked job has measured, and queue it again with the plugins and the data of now."""
     prepared = prepare_anew(session, spec, settings)
-    job.spec = prepared.spec.model_dump(mode="json")
+    # Who starts anew wants it measured.
+    job.spec = prepared.spec.model_copy(update={"reuse": False}).model_dump(mode="json")
     job.dataset_id = prepared.dataset.id
     job.dataset_fingerprint, job.dataset_info = str(prepared.dataset.fingerprint), None
     job.plugin_versions = {key: plugin.version for key, plugin in prepared.plugins.items()}
@@ -341,6 +342,8 @@ def _start_anew(session: Session, job: Job, spec: JobSpec, changed: Sequence[Cha
     for table in (Cell, Unit, Curve):
         session.execute(delete(table).where(table.job_id == job.id))
     job.cells_done = job.cells_total = job.cells_not_measurable = job.work_done = job.work_total = 0
+    job.cells_reused = job.work_reused = 0
+    job.seconds_saved = 0.0
     job.steps = job.shapes = job.measured = job.design = None
     move(session, job, "queued")
     emit(session, job, "discarded", dropped)

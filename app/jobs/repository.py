@@ -178,10 +178,10 @@ def spreads(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[Spread
 
 
 def slot_seconds(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, float]:
-    """Return the seconds that the measured cells of each job took, on whichever slot."""
+    """Return the seconds that the cells of each job took that were measured for it, on whichever slot."""
     statement = (
         select(Cell.job_id, func.sum(Cell.seconds))
-        .where(Cell.job_id.in_(job_ids), Cell.finished_at.is_not(None))
+        .where(Cell.job_id.in_(job_ids), Cell.finished_at.is_not(None), Cell.reused_from.is_(None))
         .group_by(Cell.job_id)
     )
     return {job_id: float(seconds or 0.0) for job_id, seconds in session.execute(statement)}

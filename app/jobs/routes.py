@@ -31,6 +31,7 @@ from sufficiency.schemas.jobs import (
     PlanView,
     ProgressView,
     ResultView,
+    ReusedView,
     RunningCell,
 )
 from sufficiency.schemas.limits import CHOSEN, COUNTED, JOBS_PAGE, KEY_CHARACTERS, LABELS, SEARCH_CHARACTERS
@@ -96,9 +97,16 @@ def _view(info: service.JobInfo) -> JobView:
         warnings=info.warnings,
         design=DesignView.of(job.design),
         result=ResultView.model_validate(job.result) if job.result else None,
+        reused=_reused(job),
         measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
     )
+
+
+def _reused(job: Job) -> ReusedView | None:
+    if not job.cells_reused:
+        return None
+    return ReusedView(cells=job.cells_reused, training_items=job.work_reused, seconds_saved=round(job.seconds_saved, 3))
 
 
 @router.post(

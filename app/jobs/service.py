@@ -182,8 +182,8 @@ def _progress(
 ) -> Progress:
     fraction = 1.0 if job.state == "completed" else job.work_done / job.work_total if job.work_total else 0.0
     eta = None
-    if seconds is not None and job.work_done:
-        eta = seconds / job.work_done * (job.work_total - job.work_done) / max(slots, 1)
+    if seconds is not None and (measured := job.work_done - job.work_reused):
+        eta = seconds / measured * (job.work_total - job.work_done) / max(slots, 1)
     return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta, at_work)
 
 

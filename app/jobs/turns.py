@@ -57,8 +57,9 @@ def arrive(session: Session, job: Job) -> None:
 def charge(session: Session, job: Job, unit: Unit) -> None:
     """Count a unit that has been claimed as taking what it is thought to."""
     seconds = UNKNOWN_SECONDS
-    if job.slot_seconds and job.work_done and unit.work:
-        seconds = job.slot_seconds / job.work_done * unit.work
+    measured = job.work_done - job.work_reused
+    if job.slot_seconds and measured and unit.work:
+        seconds = job.slot_seconds / measured * unit.work
     clock = session.scalar(
         select(Share.clocks[job.priority + 1]).where(Share.project_id == job.project_id, Share.device == job.device)
     )

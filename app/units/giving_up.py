@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import Cell, Job, Unit
 from app.jobs.ending import fail
-from app.jobs.lifecycle import emit
-from app.units.holding import end_lease, held, progress
+from app.jobs.lifecycle import emit, progress
+from app.units.holding import end_lease, held
 from sufficiency.method.hope import is_hopeless
 from sufficiency.schemas.work import CellFailure
 

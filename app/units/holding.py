@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db.tables import Job, Unit
+from app.db.tables import Cell, Job, Unit
 from app.jobs.lifecycle import lock_job
+from sufficiency.schemas.work import UnitCell
 
 
 def held(session: Session, unit_id: UUID, attempt: int) -> tuple[Job, Unit] | None:
@@ -25,6 +26,8 @@ def end_lease(unit: Unit, state: str, error: dict[str, Any] | None) -> None:
     unit.state, unit.error, unit.lease_expires_at, unit.worker_id = state, error, None, None
 
 
-def progress(job: Job) -> dict[str, int]:
-    """Return how far a job is, as the events of its cells say it."""
-    return {name: getattr(job, name) for name in ("cells_done", "cells_total", "work_done", "work_total")}
+def cell_of(cell: Cell) -> UnitCell:
+    """Return a cell as whoever is to measure it is told of it."""
+    done = cell.finished_at is not None
+    given_up = (cell.error or {}).get("where", {}).get("phase", "cell") if cell.error is not None else None
+    return UnitCell(cell.run, cell.step, cell.n, done, None if done else given_up)

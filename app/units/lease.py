@@ -20,13 +20,14 @@ from sqlalchemy.orm import Session
 from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
-from app.jobs.lifecycle import emit, lock_job, move
+from app.jobs.lifecycle import emit, lock_job, move, progress
+from app.jobs.reaching import reach
+from app.jobs.taking_over import key_of
 from app.jobs.turns import charge, settle
 from app.queue.outbox import enqueue
 from app.units.giving_up import leave_out
-from app.units.holding import end_lease, held, progress
+from app.units.holding import cell_of, end_lease, held
 from app.units.picking import jobs_in_turn, next_unit
-from app.units.reaching import reach
 from app.units.shapes import wrong_shape
 from sufficiency.pauses import doubling
 from sufficiency.schemas.spec import JobSpec
@@ -53,6 +54,7 @@ class ClaimedUnit:
     dataset_test: dict[str, Any]
     fingerprint: str
     cells: list[UnitCell]
+    may_be_known: bool = False  # nobody has looked yet which of the job's cells others have measured
 
 
 def backoff(failures: int) -> float:
@@ -160,23 +162,19 @@ def _leased(session: Session, job: Job, unit: Unit, worker_id: UUID, lease_secon
     cells = session.scalars(select(Cell).where(Cell.unit_id == unit.id).order_by(Cell.run, Cell.step)).all()
     dataset = session.get_one(Dataset, job.dataset_id)
     session.flush()
+    spec = JobSpec.model_validate(job.spec)
     return ClaimedUnit(
         unit_id=unit.id,
         job_id=job.id,
         attempt=unit.attempt,
-        spec=JobSpec.model_validate(job.spec),
+        spec=spec,
         device=job.device,
         dataset_train=dataset.train,
         dataset_test=dataset.test,
         fingerprint=job.dataset_fingerprint,
-        cells=[_cell_of(cell) for cell in cells],
+        cells=[cell_of(cell) for cell in cells],
+        may_be_known=spec.reuse and job.identity is None,
     )
-
-
-def _cell_of(cell: Cell) -> UnitCell:
-    done = cell.finished_at is not None
-    given_up = (cell.error or {}).get("where", {}).get("phase", "cell") if cell.error is not None else None
-    return UnitCell(cell.run, cell.step, cell.n, done, None if done else given_up)
 
 
 def _agree_on_versions(session: Session, job: Job, worker: Worker) -> None:
@@ -215,7 +213,7 @@ def record_cell(session: Session, unit_id: UUID, attempt: int, result: CellResul
     if found is None:
         return False
     job, unit = found
-    n = _closed_cell(session, unit, result)
+    n = _closed_cell(session, job, unit, result)
     if n is None:
         return True
     if error := wrong_shape(session, job, result, n):
@@ -239,7 +237,7 @@ def _refused(session: Session, job: Job, unit: Unit, result: CellResult, error: 
     session.execute(
         update(Cell)
         .where(Cell.job_id == job.id, Cell.run == result.run, Cell.step == result.step)
-        .values(n_unique=None, seconds=None, device=None, attempt=None, finished_at=None, details=None)
+        .values(n_unique=None, seconds=None, device=None, attempt=None, finished_at=None, details=None, key=None)
     )
     plugin = f"evaluation:{job.spec['evaluation']['name']}"
     error["where"] = {**error["where"], "plugin": plugin}
@@ -249,7 +247,7 @@ def _refused(session: Session, job: Job, unit: Unit, result: CellResult, error: 
     return False
 
 
-def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None:
+def _closed_cell(session: Session, job: Job, unit: Unit, result: CellResult) -> int | None:
     """Mark a cell of a unit as measured; return its size, or None where it was measured before."""
     return session.scalar(
         update(Cell)
@@ -268,6 +266,7 @@ def _closed_cell(session: Session, unit: Unit, result: CellResult) -> int | None
             attempt=unit.attempt,
             finished_at=func.clock_timestamp(),
             details=result.details or None,
+            key=key_of(job, result.identity, result.run, result.step) if result.identity else None,
         )
         .returning(Cell.n)
     )

@@ -52,7 +52,7 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 schemas.pop(unused, None)
             for path in document["paths"].values():
                 for method, operation in path.items():
-                    for status, response in documented(*refusals(method)).items():
+                    for status, response in documented(400, *refusals(method)).items():
                         operation["responses"].setdefault(str(status), response)
                     operation["responses"].setdefault(
                         "default",
@@ -62,6 +62,8 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
                         },
                     )
                     _answer_errors_as_problems_only(operation)
+                    if method == "get":
+                        _describe_what_is_known_already(operation)
                     _describe_streams_as_text(operation)
                     _describe_parameters_as_sent(operation)
             for path in document.get("webhooks", {}).values():
@@ -78,6 +80,14 @@ def _answer_errors_as_problems_only(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if status.startswith(("4", "5")) and MEDIA_TYPE in response.get("content", {}):
             response["content"] = {MEDIA_TYPE: response["content"][MEDIA_TYPE]}
+
+
+def _describe_what_is_known_already(operation: dict[str, Any]) -> None:
+    # As `app.web.reading` has it of every operation that reads; a stream has no whole answer to be known by.
+    answer = operation["responses"].get("200", {})
+    if "text/event-stream" not in answer.get("content", {}):
+        known = "Not modified: it is the answer whose `ETag` the client has sent as `If-None-Match`"
+        operation["responses"].setdefault("304", {"description": known})
 
 
 def _describe_streams_as_text(operation: dict[str, Any]) -> None:

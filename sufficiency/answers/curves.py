@@ -14,6 +14,7 @@ def curves(fitted: FittedStudy[Reading]) -> Curves:
         job_id=fitted.study.id,
         n_observed=fitted.n_observed,
         provisional=fitted.study.provisional,
+        cells_reused=fitted.study.cells_reused,
         reading=ReadingView(
             horizon=HORIZON, reliable=RELIABLE, least_probability=LEAST_PROBABILITY, assurance=ASSURANCE
         ),

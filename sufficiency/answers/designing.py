@@ -45,7 +45,13 @@ def first_stage(spec: JobSpec, steps: Sequence[int]) -> Stage:
 
 
 def next_stage_of(
-    study: Study, series: Sequence[Series], spec: JobSpec, taken: Collection[tuple[int, int]], stages: int
+    study: Study,
+    series: Sequence[Series],
+    spec: JobSpec,
+    taken: Collection[tuple[int, int]],
+    stages: int,
+    *,
+    free: Collection[tuple[int, int]] = (),
 ) -> Stage:
     """Return what a study measures next, having measured all that it was to.
 
@@ -59,11 +65,13 @@ def next_stage_of(
         The cells that have ended, measured or not.
     stages : int
         How many have been planned.
+    free : collection of (run, step)
+        Those of them that another study had measured, and that cost this one nothing.
     """
     steps = study.steps
     grid, unit = grid_of(spec, steps)
     there = set(taken)
-    spent = grid.cost_of(sorted(there))
+    spent = grid.cost_of(sorted(there - set(free)))
     most = allowed(spec.budget, unit) if spec.budget is not None else None
     left = float("inf") if most is None else most - spent
     lacking = [cell for cell in grid.first() if (cell.run, cell.step) not in there]

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sufficiency.answers.measured import OF_CELL, told_of_cells
 from sufficiency.answers.tables import Table
 from sufficiency.method.kinks.rules import ENOUGH_STEPS
 from sufficiency.schemas.results import CellView
@@ -127,16 +128,17 @@ def learners_table(cells: Sequence[CellView]) -> Table:
         settings |= dict.fromkeys(found)
         rows.append((cell, found))
     optimiser = ["name", "first_lr", "last_lr"]
+    told = told_of_cells(OF_CELL, cells)
     return Table(
         [
-            *("run", "step", "n", "n_unique", "seconds", "device", "attempt", "optimiser_steps"),
+            *(*told, "optimiser_steps"),
             *(f"optimiser.{name}" for name in optimiser),
             *settings,
             "warnings",
         ],
         (
             [
-                *(cell.run, cell.step, cell.n, cell.n_unique, cell.seconds, cell.device, cell.attempt),
+                *(getattr(cell, name) for name in told),
                 cell.details.optimiser_steps,
                 *((cell.details.optimiser or {}).get(name) for name in optimiser),
                 *(found.get(name) for name in settings),

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 
 from sufficiency.answers.study import Study
 from sufficiency.answers.tables import Table, column, unused
 from sufficiency.method.measurements import Series
-from sufficiency.schemas.results import AverageMeasurement, CellMeasurement
+from sufficiency.schemas.results import AverageMeasurement, CellMeasurement, CellView
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class CellValue:
     seconds: float | None
     device: str | None
     attempt: int | None
+    reused_from: UUID | None = None
 
 
 def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
@@ -40,27 +42,40 @@ def cell_measurement(study: Study, cell: CellValue) -> CellMeasurement:
         seconds=cell.seconds,
         device=cell.device,
         attempt=cell.attempt,
+        reused_from=cell.reused_from,
     )
 
 
-_OF_CELL = ("run", "step", "n", "n_unique", "seconds", "device", "attempt")
+REUSED_FROM = "reused_from"
+OF_CELL = ("run", "step", "n", "n_unique", "seconds", "device", "attempt")
 
 
 def cells_table(study: Study, cells: Iterable[CellValue]) -> Table:
-    """Return measurements as one row a cell and one column a metric (of a class)."""
+    """Return measurements as one row a cell and one column a metric (of a class).
+
+    Where cells were taken over from other jobs, a column says of each from which.
+    """
     columns: dict[tuple[str, int], str] = {}
     rows: dict[tuple[int, int], tuple[CellValue, dict[tuple[str, int], float | None]]] = {}
     for cell in cells:
         of = cell.metric, cell.class_index
         if of not in columns:
             # A metric may be called "seconds", or as a class of another one is.
-            columns[of] = unused(column(cell.metric, study.label(cell.class_index)), {*_OF_CELL, *columns.values()})
+            columns[of] = unused(
+                column(cell.metric, study.label(cell.class_index)), {*OF_CELL, REUSED_FROM, *columns.values()}
+            )
         _, values = rows.setdefault((cell.run, cell.step), (cell, {}))
         values[of] = cell.value
+    told = told_of_cells(OF_CELL, [cell for cell, _ in rows.values()])
     return Table(
-        [*_OF_CELL, *columns.values()],
-        ([*(getattr(c, name) for name in _OF_CELL), *map(values.get, columns)] for c, values in rows.values()),
+        [*told, *columns.values()],
+        ([*(getattr(c, name) for name in told), *map(values.get, columns)] for c, values in rows.values()),
     )
+
+
+def told_of_cells(names: Sequence[str], cells: Sequence[CellValue | CellView]) -> list[str]:
+    """Return the columns of a table of cells: those that are named, and where they come from, if any was taken over."""
+    return [*names, REUSED_FROM] if any(cell.reused_from for cell in cells) else [*names]
 
 
 def averages(study: Study, series: Sequence[Series]) -> list[AverageMeasurement]:

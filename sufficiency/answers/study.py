@@ -81,6 +81,7 @@ class Study:
     primary: str | None = None
     asked: Sequence[str] = ()
     min_gains: Mapping[str, float] = field(default_factory=dict)
+    cells_reused: int = 0
     doubts: Sequence[Mapping[str, Any]] = ()
 
     @property

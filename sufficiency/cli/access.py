@@ -18,7 +18,7 @@ keys = typer.Typer(
     rich_markup_mode=None,
 )
 projects = typer.Typer(
-    help="Make, list and remove projects.\n\n\b\nExample:\n  sufficiency projects list",
+    help="Make, list, limit, weigh and remove projects.\n\n\b\nExample:\n  sufficiency projects list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -220,6 +220,8 @@ def _show_project(project: Any, as_json: bool) -> None:
         has = project["usage"].get(name)
         made.add_row(name, "" if has is None else f"{has:,.0f}", "" if limit is None else f"{limit:,.0f}")
     print_table(made)
+    if (weight := project["weight"]) != 1:
+        typer.echo(f"While several projects want the slots, it is owed {weight:g} times what one of weight 1 is.")
     return None
 
 
@@ -249,6 +251,28 @@ def _quota(text: str) -> tuple[str, float | None]:
         return of, None if number == "none" else float(number) if "." in number else int(number)
     except ValueError:
         raise CommandError(f"{text!r} is no quota", "--quota", "write it like open_jobs=20", MISUSED) from None
+
+
+@projects.command("share")
+def share_project(
+    name: ProjectName,
+    weight: Annotated[
+        float,
+        typer.Argument(
+            metavar="WEIGHT", min=0.01, max=100, help="Of its share in the slots; of all others 1.", show_default=False
+        ),
+    ],
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Give a project a larger or a smaller share in the slots; takes a key of the service.
+
+    \b
+    Example:
+      sufficiency projects share radiology 2
+    """
+    with client_of(url) as client:
+        _show_project(client.change_project(name, weight=weight), as_json)
 
 
 @projects.command("remove")

@@ -31,6 +31,10 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
     name: Annotated[str | None, typer.Option("--name", help="What lists and reports call it.")] = None,
     note: Annotated[str | None, typer.Option("--note", help="What is to be remembered of it.")] = None,
+    no_reuse: Annotated[
+        bool,
+        typer.Option("--no-reuse", help="Measure all of it, also what another job of the project has measured."),
+    ] = False,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="Sent again with the same key, it is the same job.")
     ] = None,
@@ -43,6 +47,7 @@ def submit(
     Example:
       sufficiency submit job.json --dry-run
       sufficiency submit job.json --wait --name 'Digits, first batch'
+      sufficiency submit job.json --no-reuse
     with job.json:
       {"model": {"name": "mlp"},
        "training": {"name": "sgd-classifier", "params": {"epochs": 10}},
@@ -53,7 +58,8 @@ def submit(
 
     from sufficiency.cli.terminal import require_completed
 
-    spec = _read_job(file) | {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+    named = {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+    spec = _read_job(file) | named | ({"reuse": False} if no_reuse else {})
     with client_of(url) as client:
         if dry_run:
             plan = client.submit(spec, dry_run=True)

@@ -374,7 +374,8 @@ def _not_measurable(data: Mapping[str, Any]) -> str:
 
 def _measured(data: Mapping[str, Any]) -> str:
     values = [f"{name} {number(value)}" for name, value in data["metrics"].items() if isinstance(value, (int, float))]
-    return f"n {data['n']}: " + ", ".join(values[:3])
+    taken_over = " (taken over)" if data.get("reused_from") else ""
+    return f"n {data['n']}: {', '.join(values[:3])}{taken_over}"
 
 
 def _design(data: Mapping[str, Any]) -> str:

@@ -106,21 +106,28 @@ class AccessCalls:
         return Reply(self._connection.json("GET", f"/projects/{segment(name)}"), ProjectDetail)
 
     def change_project(
-        self, name: str, *, description: str | None = None, quotas: Mapping[str, float | None] | None = None
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        quotas: Mapping[str, float | None] | None = None,
+        weight: float | None = None,
     ) -> "Reply[ProjectDetail]":
-        """Change what a project is about, or how much it may have; it takes a key of the service.
+        """Change what a project is about, how much it may have, or its share; it takes a key of the service.
 
         Parameters
         ----------
         name : str
         description : str, optional
         quotas : mapping from str to float or None, optional
-            ``open_jobs``, ``cells``, ``values``, ``slot_seconds``, ``datasets``, ``webhooks``, ``streams``: those that
-            are named are set, and None takes one away.
+            ``open_jobs``, ``cells``, ``values``, ``slot_seconds``, ``datasets``, ``webhooks``, ``kept_bytes``,
+            ``streams``: those that are named are set, and None takes one away.
+        weight : float, optional
+            While several projects want the slots, it is owed so many times what one of weight 1 is.
         """
         from sufficiency.schemas.access import ProjectDetail
 
-        told = {"description": description, "quotas": quotas}
+        told = {"description": description, "quotas": quotas, "weight": weight}
         body = {key: value for key, value in told.items() if value is not None}
         return Reply(self._connection.json("PATCH", f"/projects/{segment(name)}", body=body), ProjectDetail)
 

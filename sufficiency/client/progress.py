@@ -17,6 +17,8 @@ def summary(job: "Reply[JobView]") -> str:
     done = job.get("progress") or {}
     cells = cells_text(done)
     why = job.get("queued_reason") or (job.get("error") or {}).get("detail")
+    if reused := (job.get("reused") or {}).get("cells"):
+        cells += f", {reused} of them taken over"
     return f"{job['state']}, {cells}" + (f": {why}" if why else "")
 
 

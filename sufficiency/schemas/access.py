@@ -79,6 +79,7 @@ class NewProject(Strict):
 
 
 USAGE_DAYS = 30  # for which slot seconds are counted
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -95,6 +96,9 @@ class QuotasView(BaseModel):
     datasets: Count | None = Field(None, description="registered datasets")
     upload_bytes: Count | None = Field(None, description="bytes of files that were sent")
     webhooks: Count | None = Field(None, description="registered webhooks")
+    kept_bytes: Count | None = Field(
+        None, description="bytes of what plugins have written for its jobs, and of pictures of its datasets"
+    )
     streams: Count | None = Field(None, description="event streams that are open at a time, to one API process")
 
 
@@ -114,6 +118,7 @@ class Usage(BaseModel):
     datasets: int
     upload_bytes: int = 0
     webhooks: int
+    kept_bytes: int
 
 
 class ProjectView(BaseModel):
@@ -159,6 +164,7 @@ class ProjectDetail(ProjectView):
                         "datasets": None,
                         "upload_bytes": None,
                         "webhooks": None,
+                        "kept_bytes": None,
                         "streams": None,
                     },
                     "usage": {
@@ -169,7 +175,9 @@ class ProjectDetail(ProjectView):
                         "datasets": 3,
                         "upload_bytes": 0,
                         "webhooks": 1,
+                        "kept_bytes": 412300,
                     },
+                    "weight": 1.0,
                 }
             ]
         },
@@ -177,15 +185,21 @@ class ProjectDetail(ProjectView):
 
     quotas: QuotasView
     usage: Usage
+    weight: float = Field(
+        description="while several projects want the slots, it is owed so many times what one of weight 1 is"
+    )
 
 
 class ProjectChange(Strict):
     """What to change of a project; what is left out stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"quotas": {"open_jobs": 20}}, {"weight": 2}]})
 
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
     quotas: Quotas | None = Field(None, description="only those that are named; null takes one away")
+    weight: float | None = Field(
+        None, ge=LEAST_WEIGHT, le=MOST_WEIGHT, description="of its share in the slots; 1 where nobody has said so"
+    )
 
 
 class Membership(Strict):

@@ -66,7 +66,8 @@ class GateView(Answer):
                             "attainable": {
                                 "status": "undecided",
                                 "confidence": 0.94,
-                                "detail": "Neither has it been measured to be met (94 %) nor do the labels rule it out.",
+                                "detail": "Neither has it been measured to be met (94 %) nor do the labels rule it "
+                                "out.",
                             },
                         }
                     ],

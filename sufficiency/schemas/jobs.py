@@ -54,6 +54,14 @@ class ResultView(BaseModel):
     worth: Word[Worth] | None = Field(description="as the verdict has it; null: of too many curves to be told at once")
 
 
+class ReusedView(BaseModel):
+    """The cells of a job that other jobs of the project had measured: they were taken over, and cost nothing."""
+
+    cells: int
+    training_items: int = Field(description="over these cells, one epoch")
+    seconds_saved: float = Field(description="of a slot, that they had taken where they were measured")
+
+
 class Links(BaseModel):
     """Where to go from here."""
 
@@ -156,6 +164,11 @@ class JobView(BaseModel):
     )
     result: ResultView | None = Field(
         None, description="what came of it, kept when it completed; null until then, and where nothing can be fitted"
+    )
+    reused: ReusedView | None = Field(
+        None,
+        description="what was taken over from other jobs and not measured again",
+        exclude_if=lambda reused: reused is None,
     )
     measured_elsewhere: bool = Field(
         False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told

@@ -37,6 +37,10 @@ WAIT_SECONDS = 10
 BODY_SECONDS = 30
 UPLOADS_AT_ONCE = 4
 UPLOAD_SECONDS = 30
+# Of what the HTTP server itself reads; of an address the parser below it says how much
+ADDRESS_BYTES = 65_535
+HEAD_BYTES = 131_072
+HEAD_SECONDS = 20
 
 # Files
 COLUMNS = 50_000
@@ -77,6 +81,9 @@ def _setting(name: str) -> str:
 # A string is the setting that says how many.
 LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a request's body", _setting("max_body_bytes"), "bytes", "413 `body_too_large`"),
+    Limit("requests", "a request's address", ADDRESS_BYTES, "bytes", "400 `malformed_request`"),
+    Limit("requests", "a request's address and headers", HEAD_BYTES, "bytes", "400 `malformed_request`"),
+    Limit("requests", "the coming of a request's address and headers", HEAD_SECONDS, "seconds", "it is closed"),
     Limit("requests", "objects and lists in each other", DEPTH, "deep", "422"),
     Limit("requests", "a whole number", "64", "bits", "422"),
     Limit("requests", "a name", NAME_CHARACTERS, "characters", "422"),

@@ -42,6 +42,11 @@ class CellMeasurement(BaseModel):
     seconds: float | None
     device: str | None
     attempt: int | None
+    reused_from: UUID | None = Field(
+        None,
+        description="the job that measured it, where it was taken over and not measured again",
+        exclude_if=lambda job: job is None,
+    )
 
 
 class TrainingWarning(BaseModel):
@@ -106,6 +111,11 @@ class CellView(BaseModel):
     device: str | None
     attempt: int | None
     finished_at: Timestamp | None = None
+    reused_from: UUID | None = Field(
+        None,
+        description="the job that measured it, where it was taken over and not measured again",
+        exclude_if=lambda job: job is None,
+    )
     details: CellDetails
 
 
@@ -346,6 +356,11 @@ class Curves(BaseModel):
     n_observed: int
     provisional: bool
     reading: ReadingView
+    cells_reused: int = Field(
+        0,
+        description="of the measured cells those that were taken over from other jobs of the project",
+        exclude_if=lambda cells: not cells,
+    )
     items: list[CurveView]
     warnings: list[dict[str, Any]]
 

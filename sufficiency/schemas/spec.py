@@ -125,6 +125,12 @@ class JobSpec(Strict):
         "over- from underfitting; null: by a built-in evaluation",
         exclude_if=lambda measure_train: measure_train is None,
     )
+    reuse: bool = Field(
+        True,
+        description="whether cells that another job of the project has measured are taken over, where all that decides "
+        "their values is the same; false: all are measured",
+        exclude_if=lambda reuse: reuse,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
     device: DeviceChoice = "auto"
     priority: int = Field(

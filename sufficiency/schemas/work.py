@@ -51,6 +51,8 @@ class CellResult:
         What its learner settled by itself, as JSON; see `training.details`.
     learner : dict or None
         What that is made of, as JSON: said with a unit's first cell.
+    identity : str or None
+        Of what it was measured with, on which data; see `training.identity`. None: no other cell is the same.
     """
 
     run: int
@@ -61,6 +63,7 @@ class CellResult:
     values: list[tuple[str, int, float | None]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     learner: dict[str, Any] | None = None
+    identity: str | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ METRIC = ("metric", "measure", "score_name", "name")
 VALUE = ("value", "score", "test_score", "mean")
 CLASS = ("class", "label", "class_name")
 # What this product's own tables have beside the values.
-BESIDE = ("step", "n_unique", "seconds", "device", "attempt", "index", "unnamed:_0", "")
+BESIDE = ("step", "n_unique", "seconds", "device", "attempt", "reused_from", "index", "unnamed:_0", "")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–"}
 

@@ -77,6 +77,16 @@ class RunUnit(_Request):
     cells: tuple[UnitCell, ...]
 
 
+class Identify(_Request):
+    """Say by what the cells of a job are known again; answered by `Identified` or `Failed`."""
+
+    type: Literal["identify"] = "identify"
+    job: UUID
+    spec: JobSpec
+    device: str
+    fingerprint: str
+
+
 class VerifyDataset(_Request):
     """Read both splits of a dataset as they are now; answered by `Verified` or `Failed`."""
 
@@ -154,6 +164,13 @@ class Failed(_Answer):
     error: dict[str, Any]
 
 
+class Identified(_Answer):
+    """By what the cells of a job are known again; None: there are no others that are the same."""
+
+    type: Literal["identified"] = "identified"
+    identity: str | None
+
+
 class Worn(_Answer):
     """Nothing has been done about the request: a new process must be asked.
 
@@ -191,8 +208,8 @@ class Steps(_Answer):
     steps: list[int]
 
 
-Request = RunUnit | VerifyDataset | AskSchedule
-Answer = Started | Measured | NotMeasurable | Done | Failed | Worn | Verified | Steps
+Request = RunUnit | Identify | VerifyDataset | AskSchedule
+Answer = Started | Measured | NotMeasurable | Done | Failed | Identified | Worn | Verified | Steps
 
 _request: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
 _from_trainer: TypeAdapter[Introduction | Answer] = TypeAdapter(

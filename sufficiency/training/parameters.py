@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Optional
 
 from docstring_parser import numpydoc
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 INJECTED = ("input_shape", "num_classes")
 _STRICT = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
@@ -24,15 +24,18 @@ def params_model(target: Callable[..., Any]) -> type[BaseModel]:
     """Derive a model of the parameters from the constructor's signature; what JSON cannot say becomes Any."""
     hints = _hints(target)
     described = _param_docs(target)
+    taken = {
+        name: (hints.get(name, Any), parameter.default)
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name not in INJECTED and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    if not _try(*taken.values()):  # which of them it is takes a look at each
+        taken = {name: (_usable(annotation, default), default) for name, (annotation, default) in taken.items()}
     fields: dict[str, Any] = {}
-    for position, (name, parameter) in enumerate(inspect.signature(target).parameters.items()):
-        if name in INJECTED or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
+    for position, (name, (annotation, default)) in enumerate(taken.items()):
         # Under an alias, since a parameter may be called what pydantic keeps for itself: copy, schema, _private.
         about: dict[str, Any] = {"alias": name, "description": described.get(name)}
-        default = parameter.default
-        annotation = _usable(hints.get(name, Any), default)
-        if default is parameter.empty:
+        if default is inspect.Parameter.empty:
             about["default"] = ...
         elif _is_json(default):
             about["default"] = default
@@ -75,16 +78,23 @@ def _usable(annotation: Any, default: Any) -> Any:
     candidates: list[Any] = [annotation]
     if default is None:
         candidates.append(Optional[annotation])  # noqa: UP045  (an annotation need not know the operator)
-    for candidate in candidates:
+    return next((candidate for candidate in candidates if _try((candidate, default))), Any)
+
+
+def _try(*taken: tuple[Any, Any]) -> bool:
+    """Return whether all of these annotations have JSON Schemas and take the defaults that they are given with."""
+    try:
+        fields: dict[str, Any] = {f"p{k}": (annotation, ...) for k, (annotation, _) in enumerate(taken)}
+        probe = create_model("Probe", __config__=_STRICT, **fields)
+        probe.model_json_schema()
+        given = {f"p{k}": default for k, (_, default) in enumerate(taken) if _is_json(default)}
         try:
-            probe = create_model("Probe", __config__=_STRICT, x=(candidate, ...))
-            probe.model_json_schema()
-            if _is_json(default):
-                probe.model_validate({"x": default})
-        except Exception:
-            continue
-        return candidate
-    return Any
+            probe.model_validate(given)
+        except ValidationError as error:
+            return all(one["type"] == "missing" and one["loc"][0] not in given for one in error.errors())
+    except Exception:  # whatever somebody's annotation raises
+        return False
+    return True
 
 
 def _is_json(value: Any) -> bool:

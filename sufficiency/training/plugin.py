@@ -32,12 +32,15 @@ class Plugin:
         The class, function or instance that it is.
     module : str
         Where that was imported from.
+    attribute : str
+        By what name it stands there; empty of an object at hand.
     """
 
     kind: str
     name: str
     target: Any
     module: str
+    attribute: str = ""
 
     @property
     def is_ready_made(self) -> bool:

@@ -81,8 +81,9 @@ class Registry:
         registry = cls()
         for spec in BUILT_IN:
             registry.add(spec)
+        installed = entry_points()  # all of them at once: each look reads what every installed package says of itself
         for group, kind in GROUPS.items():
-            for point in entry_points(group=group):
+            for point in installed.select(group=group):
                 registry.add(f"{kind}:{point.name}={point.module}:{point.attr}")
         for spec in specs:
             registry.add(spec)
@@ -130,6 +131,11 @@ class Registry:
         """Return whether a plugin is there and has a parameter."""
         plugin = self._plugins.get((kind, name))
         return plugin is not None and any(one.alias == parameter for one in plugin.params_model.model_fields.values())
+
+    def is_ours(self, kind: str, name: str) -> bool:
+        """Return whether a plugin is there and is one of this program's own."""
+        plugin = self._plugins.get((kind, name))
+        return plugin is not None and bool(plugin.attribute) and plugin.module.startswith("sufficiency.")
 
     def version(self, kind: str, name: str) -> str:
         """Return the version of a plugin that is there."""
@@ -191,4 +197,4 @@ def _imported(spec: str) -> Plugin:
     target: Any = import_module(match["module"])
     for part in match["attribute"].split("."):
         target = getattr(target, part)
-    return Plugin(match["kind"], match["name"].strip(), target, match["module"])
+    return Plugin(match["kind"], match["name"].strip(), target, match["module"], match["attribute"])

@@ -5,6 +5,7 @@ answers one request after the other and dies with its whole process group as soo
 """
 
 import faulthandler
+import gc
 import logging
 import os
 import queue
@@ -14,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,12 +28,15 @@ from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
 from sufficiency.training.examining import examined
 from sufficiency.training.faults import Fault, storable
+from sufficiency.training.identity import identity_of
 from sufficiency.training.loop import run_cells
 from sufficiency.training.messages import (
     Answer,
     AskSchedule,
     Done,
     Failed,
+    Identified,
+    Identify,
     Introduction,
     Measured,
     NotMeasurable,
@@ -91,20 +96,23 @@ class Trainer:
 
     def answer(self, request: Request) -> None:
         """Carry out a request, unless what another has left would touch it; a fault in it becomes the answer."""
-        job = request.job if isinstance(request, RunUnit) else request.subject
+        job = request.job if isinstance(request, RunUnit | Identify) else request.subject
         if (why := self._guard.unfit_for(job)) is not None:
             self._send(Worn(**_signed(request), why=storable(why)))
             return
         if self._job != job:
             self._splits.forget_strangers()
             self._job = job
-        self._guard.watched(lambda: self._carry_out(request))
+        is_ours = isinstance(request, Identify) or (isinstance(request, RunUnit) and self._is_ours(request))
+        self._guard.watched(lambda: self._carry_out(request), is_ours=is_ours)
 
     def _carry_out(self, request: Request) -> None:
         try:
             match request:
                 case RunUnit():
                     self._run_unit(request)
+                case Identify():
+                    self._send(Identified(**_signed(request), identity=self._identity(request)))
                 case VerifyDataset():
                     self._verify(request)
                 case AskSchedule():
@@ -117,12 +125,26 @@ class Trainer:
         spec = request.spec
         splits = self._splits.verified(request.train, request.test, request.fingerprint, spec.dataset)
         unit = UnitPlan.of(spec, request.device, request.cells)
-        reporter = _Reporter(request, self._send, partial(self._check_unwritten, splits, request))
+        check = partial(self._check_unwritten, splits, request)
+        reporter = _Reporter(request, self._send, check, self._identity(request))
         try:
             run_cells(unit, JobStudy(self._registry, spec, splits), reporter)
         finally:
             self._splits.mend(splits, spec.dataset)
         self._send(Done(**_signed(request)))
+
+    def _is_ours(self, request: RunUnit) -> bool:
+        """Whether a unit is measured by this program's own plugins alone, on data that they have read."""
+        spec = request.spec
+        named = [(kind, getattr(spec, kind)) for kind in ("model", "training", "evaluation", "reset")]
+        used = [(kind, ref.name) for kind, ref in named if ref is not None]
+        for split in (request.train, request.test):
+            used += [("dataset", name) for name in (split.loader, *(lot.loader for lot in split.appended))]
+            used += [("model", split.features.model)] if split.features else []
+        return all(self._registry.is_ours(kind, name) for kind, name in used)
+
+    def _identity(self, request: RunUnit | Identify) -> str | None:
+        return identity_of(self._registry, request.spec, request.device, request.fingerprint)
 
     def _check_unwritten(self, splits: Splits, request: RunUnit) -> None:
         self._splits.check_unwritten(splits, request.train, request.test, request.spec.dataset)
@@ -146,10 +168,11 @@ class Trainer:
 class _Reporter:
     """Says of each cell that it is in hand, and what it measured."""
 
-    def __init__(self, request: RunUnit, send: Send, check: Callable[[], None]) -> None:
+    def __init__(self, request: RunUnit, send: Send, check: Callable[[], None], identity: str | None) -> None:
         self._request = request
         self._send = send
         self._check = check
+        self._identity = identity
 
     def started(self, cell: UnitCell) -> None:
         """Say that a cell is in hand."""
@@ -158,7 +181,7 @@ class _Reporter:
     def record(self, result: CellResult) -> None:
         """Say what a cell measured, unless it was on something else than what was verified."""
         self._check()
-        self._send(Measured(**_signed(self._request), result=result))
+        self._send(Measured(**_signed(self._request), result=replace(result, identity=self._identity)))
 
     def give_up(self, cell: UnitCell, fault: Fault) -> None:
         """Say that a cell cannot be measured; whether the rest is worth a try is the supervisor's to say."""
@@ -215,7 +238,10 @@ def main(argv: Sequence[str]) -> None:
     threading.Thread(target=_read_requests, args=(channel, requests), name="requests", daemon=True).start()
     make_repeatable()
     settings = get_settings()
-    trainer = Trainer(Registry.load(settings.plugins), _Voice(channel).send)
+    registry = Registry.load(settings.plugins)
+    gc.freeze()  # what has been imported stays
+    gc.enable()
+    trainer = Trainer(registry, _Voice(channel).send)
     trainer.introduce()
     while True:
         trainer.answer(requests.get())

@@ -4,10 +4,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select, update
 
 from app.access.limits import Buckets
+from app.db.tables import Dataset, Project, Share
+from app.units.output import Written, keep_output
 from tests.access.conftest import Guarded, guard
 from tests.support.service import problem
 
@@ -150,3 +154,50 @@ def test_streams_are_counted_while_they_are_open(guarded: Guarded) -> None:
         assert "event: state" in ended.text, "an ended stream is no longer counted"
     limit(guarded, "default", streams=0)
     problem(guarded.ask(key, "GET", f"/jobs/{job}/events"), 429, "quota_exceeded")
+
+
+def test_a_project_is_given_another_share_of_the_slots(guarded: Guarded) -> None:
+    guarded.project("other")
+    keys = {name: guarded.key("write", name)["key"] for name in ("default", "other")}
+
+    def weigh(name: str, weight: Any, key: str = guarded.bootstrap) -> Any:
+        return guarded.ask(key, "PATCH", f"/projects/{name}", json={"weight": weight})
+
+    assert guarded.ask(keys["other"], "GET", "/projects/other").json()["weight"] == 1.0
+    # With and without a job before it: the weight is there when the first one comes.
+    assert guarded.ask(keys["default"], "POST", "/jobs", json=guarded.service.spec()).status_code == 201
+    assert {weigh("default", 4).json()["weight"], weigh("other", 0.5).json()["weight"]} == {4.0, 0.5}
+    with guarded.service.database.transaction() as session:
+        shares = session.execute(select(Project.name, Share.device, Share.weight).join(Project)).all()
+    assert {tuple(one) for one in shares} == {
+        (name, device, weight) for name, weight in (("default", 4.0), ("other", 0.5)) for device in ("cpu", "cuda")
+    }
+    for weight in (0, -1, 0.001, 1000, "2", True, None):
+        answer = weigh("default", weight)
+        assert answer.status_code == (200 if weight is None else 422), (weight, answer.text)
+    assert guarded.ask(guarded.bootstrap, "GET", "/projects/default").json()["weight"] == 4.0
+    problem(weigh("other", 50, guarded.key("admin", "other")["key"]), 403)
+    assert guarded.ask(guarded.bootstrap, "GET", "/projects/other").json()["weight"] == 0.5
+
+
+def test_what_is_kept_of_output_and_pictures_is_counted_in_bytes(guarded: Guarded) -> None:
+    key = guarded.key("write")["key"]
+
+    def used() -> int:
+        return int(guarded.ask(key, "GET", "/projects/default").json()["usage"]["kept_bytes"])
+
+    job = guarded.ask(key, "POST", "/jobs", json=guarded.service.spec()).json()["id"]
+    before = used()
+    written = [Written(1, 0, 0, "a" * 1000), Written(1, 0, 1, "\u00e4" * 500), Written(1, 0, 2, "b" * 100)]
+    for kept, most in ((2100, 10_000), (3200, 3200)):  # the oldest piece makes way for the newest
+        with guarded.service.database.transaction() as session:
+            keep_output(session, UUID(job), written, most)
+        assert used() - before == kept
+    with guarded.service.database.transaction() as session:
+        session.execute(update(Dataset).values(preview=bytes(5000)))
+    assert used() >= 5000 + 3200
+    limit(guarded, "default", kept_bytes=4000)
+    refused = guarded.ask(key, "POST", "/jobs", json=guarded.service.spec())
+    assert "kept_bytes" in problem(refused, 429, "quota_exceeded")["detail"]
+    limit(guarded, "default", kept_bytes=100_000)
+    assert guarded.ask(key, "POST", "/jobs", json=guarded.service.spec()).status_code == 201

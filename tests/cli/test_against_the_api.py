@@ -69,7 +69,11 @@ def test_a_failed_job_says_why_and_can_be_retried(
     file = tmp_path / "job.json"
     file.write_text(json.dumps(SPEC | {"labels": {"from": "test"}}))
     assert "2 runs of 5 steps" in sufficiency("submit", str(file), "--dry-run", "--url", url).out
+    refusing = sufficiency("submit", str(file), "--no-reuse", "--url", url).out.strip()
+    assert client.job(refusing)["spec"]["reuse"] is False
+    client.cancel(refusing)
     id = sufficiency("submit", str(file), "--url", url).out.strip()
+    assert "reuse" not in client.job(id)["spec"]
     worker.fail(id)
     outcome = sufficiency("watch", id, "--url", url)
     assert outcome.code == 1

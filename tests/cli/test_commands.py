@@ -84,6 +84,7 @@ ASKING = [
     ["projects", "list"],
     ["projects", "show", "lab"],
     ["projects", "limit", "lab", "--quota", "cells=5"],
+    ["projects", "share", "lab", "2"],
     ["projects", "remove", "lab"],
     ["members", "list"],
     ["members", "put", "ada"],

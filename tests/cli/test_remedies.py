@@ -1,5 +1,6 @@
 """What to do about a no speaks of what was asked about, in commands that there are."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 import typer.main
 
 from app.standalone.errors import StandaloneError
+from app.web.limits import TOO_LARGE
+from app.web.problem import CODES
 from sufficiency.cli import commands as cli
 from sufficiency.cli.remedies import BY_CODE, explain, remedy
 from sufficiency.client.errors import ApiError
@@ -46,15 +49,45 @@ def test_it_speaks_of_what_was_asked_about(status: int, code: str, request_line:
     assert "the job" not in said or "/jobs" in path
 
 
-def test_every_conflict_of_the_service_has_a_remedy_of_its_own_kind() -> None:
-    source = "\n".join(file.read_text() for file in (ROOT / "app").rglob("*.py"))
-    conflicts = set(re.findall(r'Conflict\([^()]*(?:\([^()]*\)[^()]*)*code="(\w+)"', source))
-    assert {"dataset_exists", "dataset_in_use", "job_not_ended"} <= conflicts
-    # Webhooks are asked about over HTTP alone, and that of an outdated job names its fields.
-    assert {code for code in conflicts if not code.startswith("webhook_")} - {"job_outdated"} <= set(BY_CODE)
-    for code in conflicts:
+def codes() -> set[str]:
+    """Return the code of every problem that the service has, as its source names them."""
+    found = set(CODES.values()) | {TOO_LARGE[0]}
+    for part in ("app", "sufficiency/answers"):
+        for file in (ROOT / part).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                match node:
+                    case ast.Call(func=ast.Name(id="problem_response"), args=[_, _, ast.Constant(value=code), *_]):
+                        found.add(code)
+                    case ast.Call(
+                        func=ast.Name(id="BadQuestion" | "Unanswerable" | "UnknownSubject"), args=[_, code, *_]
+                    ):
+                        found |= texts(code)
+                    case ast.Call(func=ast.Attribute(attr="__init__"), args=[_, code, *_]) if part != "app":
+                        found |= texts(code)
+                    case ast.keyword(arg="code", value=value):
+                        found |= texts(value)
+                    case ast.Assign(targets=[ast.Name(id="code")], value=value) if part == "app":
+                        found |= texts(value)
+    return found
+
+
+def texts(node: ast.AST) -> set[str]:
+    """Return the texts of an expression, those of formatted ones left out."""
+    if isinstance(node, ast.JoinedStr):
+        return set()
+    mine = {node.value} if isinstance(node, ast.Constant) and isinstance(node.value, str) else set()
+    return mine.union(*map(texts, ast.iter_child_nodes(node)))
+
+
+def test_every_problem_of_the_service_has_a_remedy() -> None:
+    found = codes()
+    assert {"dataset_exists", "body_too_slow", "too_much_asked", "webhook_to_service", "unknown_class"} <= found
+    assert found - set(BY_CODE) == set()
+    assert set(BY_CODE) - found == set(), "there is no such problem any more"
+    for code in found:
         subject = code.split("_")[0]
         said = remedy(refused(409, code, f"POST {URL}/{subject}s/x", "'x' is not possible"))
+        assert said
         assert subject != "dataset" or "job's" not in said
 
 

@@ -88,6 +88,8 @@ def test_keys_projects_members_and_the_audit(guarded: Callable[..., Client]) -> 
         assert (detail.view.quotas.open_jobs, detail.view.usage.cells) == (3, 0)
         assert boss.change_project("lab", quotas={"cells": None}).view.quotas.cells is None
         assert boss.project_detail("lab")["quotas"]["open_jobs"] == 3
+        assert (detail.view.weight, boss.change_project("lab", weight=2.5).view.weight) == (1.0, 2.5)
+        assert boss.project_detail("lab")["quotas"]["open_jobs"] == 3, "what is left out stays"
         assert [one["name"] for one in boss.projects()] == ["default", "lab"]
         key = in_lab.add_key("ci", "write", expires_in_days=5)
         assert key.view.key.startswith("suf_")

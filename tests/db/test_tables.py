@@ -35,6 +35,7 @@ FORBIDDEN = [
     ("job_counts", "UPDATE job SET deaths = -1"),
     ("job_device", "UPDATE job SET device = 'tpu'"),
     ("job_slot_seconds", "UPDATE job SET slot_seconds = -1"),
+    ("job_reused", "UPDATE job SET work_reused = -1"),
     ("unit_work", "UPDATE unit SET work = -1"),
     ("share_weight", "UPDATE share SET weight = 0"),
     ("share_clocks", "UPDATE share SET clocks = '{1}'"),

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import text
 
+from app.access.keys import new_secret
 from app.catalog.workers import register_worker
 from app.db.engine import Database
 from app.db.migrate import newest_revision
@@ -19,6 +20,7 @@ from app.doctor.findings import Finding
 from app.settings import Settings, get_settings
 from app.units.lease import claim_of, fail_unit
 from tests.support.command_line import Outcome
+from tests.support.issuer import tiny_issuer
 from tests.support.jobs import add_job, take, units, work_through
 from tests.support.script import Script
 from tests.support.servers import Servers, new_database
@@ -92,7 +94,8 @@ def wrong(findings: list[Finding]) -> dict[str, Finding]:
 def test_a_healthy_service_is_found_healthy(patient: Patient) -> None:
     findings = patient.findings()
     assert [finding for finding in findings if finding.level != "ok"] == []
-    assert {"settings", "disk", "database", "redis", "api", "leases", *CHECKS} - {"jobs"} <= {f.check for f in findings}
+    always = {"settings", "disk", "database", "redis", "api", "access", *CHECKS}
+    assert always - {"jobs", "keys"} <= {finding.check for finding in findings}
     assert all(finding.detail for finding in findings)
     assert not any(finding.remedy for finding in findings)
 
@@ -306,6 +309,64 @@ def test_an_api_that_is_not_ready(patient: Patient) -> None:
     found = wrong(examine(patient.settings, Path("/")))
     assert set(found) == {"api"}
     assert "The broker cannot be reached" in found["api"].detail
+
+
+def test_who_is_let_in(patient: Patient, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(new_secret())
+    file.chmod(0o600)
+    refused = (401, {}, "{}")
+
+    def told(*answers: tuple[int, dict[str, str], str], **settings: Any) -> dict[str, Finding]:
+        patient.script.answers = [READY, *answers]
+        return {one.check: one for one in examine(patient.settings.model_copy(update=settings), Path("/"))}
+
+    exposed = told(host="0.0.0.0")["access"]
+    assert (exposed.level, "asks nobody for a key" in exposed.detail) == ("wrong", True)
+    assert "SUFFICIENCY_ACCESS=keys" in exposed.remedy
+
+    well = told(refused, access="keys", bootstrap_key_file=file, host="0.0.0.0")
+    assert {well[check].level for check in ("access", "bootstrap_key", "door", "keys")} == {"ok"}
+    file.chmod(0o644)
+    seen = told(refused, access="keys", bootstrap_key_file=file)["bootstrap_key"]
+    assert (seen.level, "mode 644" in seen.detail, "chmod 600" in seen.remedy) == ("note", True, True)
+    file.write_text("secret")
+    none = told(refused, access="keys", bootstrap_key_file=file)["bootstrap_key"]
+    assert none.level == "wrong"
+    assert "secret" not in none.detail.replace("secret file", "")
+
+    locked = told((200, {}, "{}"), access="keys")
+    assert {locked["keys"].level, locked["door"].level} == {"wrong"}
+    assert "nobody can make a project" in locked["keys"].detail
+    assert "lets in who sends no key" in locked["door"].detail
+    patient.sql(
+        "INSERT INTO api_key (name, hash, hint, scope, created_by, expires_at) "
+        "VALUES ('ops', 'h', '…', 'admin', 'me', now() + interval '1 day')"
+    )
+    try:
+        ending = told(refused, access="keys")["keys"]
+        assert (ending.level, "within a week: 1 (ops)" in ending.detail) == ("note", True)
+    finally:
+        patient.sql("DELETE FROM api_key")
+
+    trusted = told(refused, access="proxy", bootstrap_key_file=file, proxy_addresses="10.0.0.0/8,0.0.0.0/0")["access"]
+    assert (trusted.level, "that is everybody" in trusted.detail) == ("wrong", True)
+    assert told(refused, access="proxy")["access"].level == "ok"
+
+
+def test_an_identity_provider_that_does_not_answer(patient: Patient, nobody: str) -> None:
+    def told(url: str) -> Finding:
+        patient.script.answers = [READY, (401, {}, "{}")]
+        settings = patient.settings.model_copy(update={"access": "keys", "oidc_issuer": url})
+        return next(one for one in examine(settings, Path("/")) if one.check == "issuer")
+
+    with tiny_issuer() as provider:
+        assert (told(provider.url).level, "signs with 1 key" in told(provider.url).detail) == ("ok", True)
+        provider.away = True
+        assert told(provider.url).level == "wrong"
+    assert told(nobody).level == "wrong"
+    untrusted = told("http://id.example.org")
+    assert (untrusted.level, "not an address of https" in untrusted.detail) == ("wrong", True)
 
 
 def test_the_command(

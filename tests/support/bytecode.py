@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-PLACE = Path(__file__).resolve().parents[2] / ".pytest_cache" / "bytecode"
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / ".pytest_cache" / "bytecode"
 
 
 def keep() -> None:
@@ -14,9 +15,17 @@ def keep() -> None:
 
     Without it each process compiles all that it imports, PyTorch among it: most of what the tests take would be that.
     """
-    if not os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-        return
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(PLACE)
-    sys.dont_write_bytecode = False
-    # What earlier sessions made in temporary folders is nowhere any more.
-    shutil.rmtree(PLACE / Path(tempfile.gettempdir()).relative_to("/"), ignore_errors=True)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(PLACE)
+        sys.dont_write_bytecode = False
+    if sys.pycache_prefix and "PYTEST_XDIST_WORKER" not in os.environ:
+        _forget_temporary(Path(sys.pycache_prefix))
+
+
+def _forget_temporary(kept: Path) -> None:
+    """Drop what a cache of the checkout's own has of temporary folders, which are nowhere any more."""
+    temporary = Path(tempfile.gettempdir())
+    if kept.is_relative_to(ROOT):
+        for folder in (kept / temporary.relative_to("/")).glob("*"):
+            if temporary / folder.name not in (ROOT, *ROOT.parents):
+                shutil.rmtree(folder, ignore_errors=True)

@@ -32,10 +32,10 @@ def run_sql(servers: Servers, statement: str) -> None:
 
 
 @contextmanager
-def new_database(servers: Servers) -> Iterator[str]:
-    """Yield the URL of a migrated database of one's own, and drop it in the end."""
+def new_database(servers: Servers, template: str = TEMPLATE) -> Iterator[str]:
+    """Yield the URL of a database of one's own, a copy of a migrated one, and drop it in the end."""
     name = f"test_{uuid4().hex}"
-    run_sql(servers, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    run_sql(servers, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
         yield url_of(servers, name)
     finally:

@@ -1,5 +1,6 @@
 """The API as it is shipped, on a database of its own with a catalog, a ready dataset and ways to play the worker."""
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ from app.catalog.plugins import advertise
 from app.catalog.verification import dataset_invalid, dataset_ready
 from app.catalog.workers import register_worker
 from app.db.engine import Database
-from app.db.tables import Unit
+from app.db.tables import Outbox, Unit
 from app.main import create_app
 from app.settings import Settings
 from app.units.giving_up import give_up_cell
 from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record_cell
 from sufficiency.schemas.work import CellFailure, UnitCell
-from tests.support.servers import Servers, new_database
+from tests.support.servers import TEMPLATE, Servers, new_database, run_sql, url_of
 
 with warnings.catch_warnings():
     # Starlette's test client asks for httpx2, which this project does not use.
@@ -211,6 +212,16 @@ class Service:
             elif status == "invalid":
                 dataset_invalid(session, dataset_id, {"code": "dataset_invalid", "detail": "test.npz is not there."})
 
+    def wait_sent(self, seconds: float = 60) -> None:
+        """Wait until the relay has sent all messages that there are."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self.database.transaction() as session:
+                if session.scalar(select(Outbox.id).limit(1)) is None:
+                    return
+            assert time.monotonic() < deadline, "the relay does not send"
+            time.sleep(0.02)
+
 
 def problem(answer: Any, status: int, code: str | None = None) -> dict[str, Any]:
     """Check that an answer is a whole problem document, and return it."""
@@ -233,32 +244,48 @@ def pointers(body: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def running(
-    database_url: str, redis_url: str, *, headers: Mapping[str, str] | None = None, **changes: Any
+    database_url: str,
+    redis_url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    has_catalog: bool = False,
+    **changes: Any,
 ) -> Iterator[Service]:
     """Run the API with a catalog and a ready dataset `small` of 1000 items; no worker lives.
 
-    `headers` are sent with every request, and `changes` are of its settings.
+    `headers` are sent with every request, and `changes` are of its settings. What a database copied from that of
+    `make_catalogued` holds already need not be written again.
     """
     usual = {"max_cells": 100, "max_body_bytes": 20_000, "sweep_seconds": 3600.0}
     settings = Settings(database_url=database_url, redis_url=redis_url, **{**usual, **changes})
     with TestClient(create_app(settings), raise_server_exceptions=False, headers=headers) as client:
         service = Service(client, Database(database_url), settings)
-        with service.database.transaction() as session:
-            advertise(session, PLUGINS)
-        service.dataset("small")
+        if not has_catalog:
+            with service.database.transaction() as session:
+                advertise(session, PLUGINS)
+            service.dataset("small")
         yield service
         service.database.dispose()
 
 
+def make_catalogued(servers: Servers) -> str:
+    """Make a database with a catalog and a dataset, to be copied by `new_database`; return its name."""
+    name = "catalogued"
+    run_sql(servers, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    with running(url_of(servers, name), servers.redis_url) as service:
+        service.wait_sent()
+    return name
+
+
 @pytest.fixture
-def service(fresh_database: str, redis_url: str) -> Iterator[Service]:
+def service(servers: Servers, catalogued: str) -> Iterator[Service]:
     """The running API, on a database of the test's own."""
-    with running(fresh_database, redis_url) as service:
+    with new_database(servers, catalogued) as url, running(url, servers.redis_url, has_catalog=True) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def standing(servers: Servers) -> Iterator[Service]:
+def standing(servers: Servers, catalogued: str) -> Iterator[Service]:
     """The running API for tests that change nothing."""
-    with new_database(servers) as url, running(url, servers.redis_url) as service:
+    with new_database(servers, catalogued) as url, running(url, servers.redis_url, has_catalog=True) as service:
         yield service

@@ -35,6 +35,7 @@ RUN: dict[str, Any] = {
     "runs": 1,
     "schedule": [10, 20, 40, 80, 160, 320],
     "protocol": "dataeval",  # one unit
+    "reuse": False,
 }
 
 

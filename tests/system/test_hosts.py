@@ -25,6 +25,7 @@ JOB: dict[str, Any] = {
     "runs": 2,
     "schedule": [10, 20, 40, 80, 160, 320, 640, 1000],
     "protocol": "dataeval",  # a unit a run: one on each host
+    "reuse": False,
 }
 
 

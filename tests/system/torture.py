@@ -46,6 +46,7 @@ STUDY: dict[str, Any] = {
     "dataset": "digits",
     "runs": 2,
     "substeps": 5,
+    "reuse": False,
 }
 # Each with the outcome that its customer is told. "cancelled" is what its customer asks for in mid-job.
 STUDIES: dict[str, tuple[dict[str, Any], Outcome]] = {

@@ -86,3 +86,13 @@ def test_the_built_in_cnn_is_the_tutorials(registry: Registry) -> None:
     ours = registry.build("model", "tutorial-cnn", {}, context=CONTEXT)
     theirs = registry.build("model", "tutorial-net", {})
     assert {k: v.shape for k, v in ours.state_dict().items()} == {k: v.shape for k, v in theirs.state_dict().items()}
+
+
+def test_only_this_program_s_own_plugins_are_ours(registry: Registry) -> None:
+    assert registry.is_ours("model", "mlp")
+    assert registry.is_ours("dataset", "npz")
+    assert not registry.is_ours("training", "raises")
+    assert not registry.is_ours("training", "no-such")
+    held = Registry.load()
+    held.hold("model", "mlp", registry.target("model", "mlp"))
+    assert not held.is_ours("model", "mlp"), "it may be anything under that name"

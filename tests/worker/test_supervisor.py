@@ -77,6 +77,7 @@ def add_job(
             "evaluation": {"name": "size"},
             "dataset": dataset.name,
             "runs": 1,
+            "reuse": False,
             **more,
         }
     )

@@ -63,18 +63,25 @@ class Guard:
         self._job = job
         return None
 
-    def watched(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, in a context of its own, and have the process as it was before."""
+    def watched(self, work: Callable[[], T], *, is_ours: bool = False) -> T:
+        """Return what `work` returns, in a context of its own, and have the process as it was before.
+
+        Parameters
+        ----------
+        is_ours : bool
+            Nothing but this program's own plugins takes part in it: they put nothing in the place of what libraries
+            hold, and to look at all of that takes as long as a small cell.
+        """
         try:
             return copy_context().run(work)
         finally:
-            self.put_back()
+            self.put_back(is_ours=is_ours)
 
-    def put_back(self) -> None:
+    def put_back(self, *, is_ours: bool = False) -> None:
         """Have the process as it was; what cannot be makes it unfit."""
         _silence_timers()
         later = self._namespaces.new_modules()
-        patched = self._namespaces.put_back()
+        patched = [] if is_ours and not later else self._namespaces.put_back()
         found = self._settings.put_back()
         strange = self._namespaces.foreign_bodies() if later else []
         if later:

@@ -127,7 +127,7 @@ export async function view({ holder, signal, params, query, attach }) {
     progress.hidden = job.state === "completed";
     const { cells_done: done, cells_not_measurable: lost, cells_total: total, fraction, eta_seconds: eta } = job.progress;
     bar.style.transform = `scaleX(${fraction})`;
-    replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured${lost ? `, ${count(lost)} not measurable` : ""}, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
+    replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured${lost ? `, ${count(lost)} not measurable` : ""}${job.reused ? `, ${count(job.reused.cells)} of them taken over` : ""}, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
     grid.plan(job.spec.runs, job.steps ?? []);
     grid.work(job.progress.running ?? []);
     tick();
@@ -199,6 +199,7 @@ export async function view({ holder, signal, params, query, attach }) {
     if (signal.aborted) return;
     job = await get(`/jobs/${id}`, {}, signal);
     drawHead();
+    replace(about, await setup(job));
     await figures.load(job);
   }
 

@@ -33,6 +33,7 @@ export async function view({ holder, signal, query, attach }) {
     seed: field("seed", { type: "integer", minimum: 0, default: 0, description: "The same seed gives the same subsets and weights." }, { value: like.seed, label: "Seed" }),
     device: field("device", { enum: ["auto", "cpu", "cuda"], default: "auto" }, { value: like.device, label: "Device" }),
     priority: field("priority", { type: "integer", minimum: 0, maximum: 9, default: 0, description: "9 is served first." }, { value: like.priority, label: "Priority" }),
+    reuse: field("reuse", { type: "boolean", default: true, description: "Cells that another job of the project has measured alike are taken over." }, { value: like.reuse, label: "Reuse" }),
     labels: field("labels", { type: "array", items: { type: "string" }, default: [], description: "name:value, separated by commas." }, { value: Object.entries(like.labels ?? {}).map(([k, v]) => `${k}:${v}`), label: "Labels" }),
   };
   // The question that the job is to answer: with one it measures no more than that takes.
@@ -165,7 +166,7 @@ export async function view({ holder, signal, query, attach }) {
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "On what, and how it is judged"), dataset.node, h("hr"), evaluation.node),
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "How it is measured"), h("div", { class: "fields" }, [numbers.runs, numbers.substeps, numbers.seed, numbers.labels, numbers.name, numbers.note].map((one) => one.node)),
         h("details", { open: Boolean(like.stop_when || like.budget) }, h("summary", null, "Stop when the answer is good enough"), h("div", { class: "fields" }, [...Object.values(question), steps].map((one) => one.node))),
-        h("details", null, h("summary", null, "More"), h("div", { class: "stack" }, h("div", { class: "fields" }, [numbers.schedule, numbers.protocol, numbers.device, numbers.priority].map((one) => one.node)), reset.node))),
+        h("details", null, h("summary", null, "More"), h("div", { class: "stack" }, h("div", { class: "fields" }, [numbers.schedule, numbers.protocol, numbers.device, numbers.priority, numbers.reuse].map((one) => one.node)), reset.node))),
     ),
     h("aside", { class: "panel stack", "aria-label": "Plan" }, h("h2", null, "Plan"), plan, submit, failed),
   );

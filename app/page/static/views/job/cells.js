@@ -33,13 +33,17 @@ export class CellGrid {
     );
   }
 
-  land({ run, step, error }) {
+  land({ run, step, error, reused_from: from }) {
     const name = error ? "lost" : "done";
     this.landed.set(`${run}/${step}`, name);
     const cell = this.cells?.get(`${run}/${step}`);
     if (!cell || cell.classList.contains(name)) return;
     cell.classList.remove("done", "lost", "now");
     cell.classList.add(name, "new");
+    if (from) {
+      cell.classList.add("reused");
+      cell.title += `: taken over from job ${from}`;
+    }
     if (error) cell.title += `: not measurable, ${error.exception ?? error.detail}`;
   }
 

@@ -16,7 +16,7 @@ def reach(session: Session, job: Job, step: int) -> dict[str, Any] | None:
     not of the last cell, with which the job completes.
     """
     assert job.steps is not None, "a cell of a step was measured"
-    counts = list(job.measured) if job.measured is not None else _counted(session, job, but_for=step)
+    counts = list(job.measured) if job.measured is not None else counted(session, job, but_for=step)
     counts += [0] * (len(job.steps) - len(counts))
     before = _standing(counts)
     counts[step] += 1
@@ -35,8 +35,8 @@ def _standing(counts: list[int]) -> tuple[bool, int]:
     return enough, min(counts) if enough else 0
 
 
-def _counted(session: Session, job: Job, but_for: int) -> list[int]:
-    """Return how many runs have measured each step, without the cell that has just been measured."""
+def counted(session: Session, job: Job, but_for: int | None = None) -> list[int]:
+    """Return how many runs have measured each step, without the cell of one of them that has just been measured."""
     assert job.steps is not None, "only planned jobs are measured"
     rows = session.execute(
         select(Cell.step, func.count()).where(Cell.job_id == job.id, Cell.finished_at.is_not(None)).group_by(Cell.step)
