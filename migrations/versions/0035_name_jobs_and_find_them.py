@@ -25,7 +25,7 @@ FUNCTIONS = (
         "job_value(result jsonb) RETURNS double precision",
         "SELECT (result ->> 'value')::double precision",
     ),
-    # Every run of up to three characters, from `shortest` of them on: what holds a part of a word holds all of the part's.
+    # Every run of up to three characters, from `shortest` on: what holds a part of a word holds all runs of the part.
     (
         "grams(words text, shortest integer) RETURNS text[]",
         "SELECT coalesce(array_agg(DISTINCT substr(words, at, size)), '{}') FROM generate_series(shortest, 3) AS size, "
