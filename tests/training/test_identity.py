@@ -1,6 +1,7 @@
 """Cells are known again by all that decides their values, and by nothing where that cannot be told."""
 
 import itertools
+import os
 import py_compile
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ import pytest
 
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.training.identity import identity_of
+from sufficiency.training.plugin import distributions
 from sufficiency.training.registry import Registry
+from sufficiency.training.state.reading import _noted
 
 NET = """
 from .layers import width
@@ -132,6 +135,36 @@ def test_what_has_no_source_is_nobody_else_s(write: Write, tmp_path: Path) -> No
     py_compile.compile(str(source), str(source.with_suffix(".pyc")), doraise=True)
     source.unlink()
     assert identity(package) is None
+
+
+def test_an_installed_package_is_known_by_what_its_installation_has_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its version stays; what has been installed since this process began is not what runs in it."""
+    name = f"package_of_test_{next(NUMBERS)}"
+    site = tmp_path / "site-packages"
+    about = site / f"{name}-1.0.dist-info"
+    for folder in (site / name, about):
+        folder.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    source = site / name / "net.py"
+    for file, text in ((source, "class Net:\n    pass\n"), (site / name / "__init__.py", "")):
+        file.write_text(text)
+        os.utime(file, (1e9, 1e9))
+    monkeypatch.syspath_prepend(site)
+
+    def installed(hashed: str) -> str | None:
+        (about / "RECORD").write_text(f"{name}/__init__.py,sha256=a,0\n{name}/net.py,sha256={hashed},1\n")
+        for kept in (distributions, _noted):
+            kept.cache_clear()
+        return identity(name)
+
+    first = installed("b")
+    assert first is not None
+    assert installed("c") not in (None, first)
+    assert installed("b") == first
+    os.utime(source)
+    assert installed("b") is None
 
 
 def test_an_object_at_hand_is_nobody_else_s(write: Write) -> None:

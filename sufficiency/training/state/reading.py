@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
+from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+from sufficiency.training.plugin import distributions
 from sufficiency.training.state.owners import owner_of
 
 # A plugin that loads code by these is made of more than its imports tell.
@@ -26,7 +28,8 @@ class Unreadable(Exception):
 def source_digest(module: str) -> str:
     """Return a digest of the source of a module and of all that it imports, also within its functions.
 
-    What libraries are made of is not in it, but where they hold the module itself.
+    What libraries are made of is not in it, but where one holds the module itself: then what its installation has noted
+    of its files is.
 
     Raises
     ------
@@ -47,6 +50,8 @@ def source_digest(module: str) -> str:
                 raise Unreadable(f"{module} imports more than {MOST_FILES} modules")
             digest, imported = _read(spec, is_plugins)
             found[spec.name] = digest
+            if not is_plugins and (noted := _noted(whose)) is not None:
+                found["RECORD"] = noted
             todo += [name for name in imported if name not in seen]
             seen |= imported
     if not found:
@@ -102,12 +107,23 @@ def _read(spec: ModuleSpec, is_plugins: bool) -> tuple[str, set[str]]:
         raise Unreadable(f"{spec.name} has no readable source: {origin}")
     digest = file_digest(origin)
     # The guard looks after the plugins' own files; one of a library may have been written anew since it was imported.
-    if not is_plugins and Path(origin).stat().st_mtime > _started():
-        raise Unreadable(f"{origin} has changed since it was imported")
+    if not is_plugins:
+        if Path(origin).stat().st_mtime > _started():
+            raise Unreadable(f"{origin} has changed since it was imported")
+        if _noted(spec.name.split(".", maxsplit=1)[0]) is not None:
+            return digest, set()
     imported, loads = _imported(origin, digest, spec.name, spec.submodule_search_locations is not None)
     if loads is not None and is_plugins:
         raise Unreadable(f"{spec.name} loads code by {loads}")
     return digest, set(imported)
+
+
+@lru_cache(maxsize=64)
+def _noted(package: str) -> str | None:
+    """Return a digest of the files that a package was installed with, each with its hash; None where it was not."""
+    records = [metadata.distribution(name).read_text("RECORD") for name in distributions().get(package, ())]
+    texts = [text for text in records if text and f"\n{package}" in f"\n{text}"]
+    return sha256("".join(texts).encode()).hexdigest() if texts else None
 
 
 @lru_cache(maxsize=4096)
