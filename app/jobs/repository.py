@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Double, Select, Text, func, literal, literal_column, select, tuple_
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.orm import Session
 
 from app.db.owning import made
@@ -214,7 +214,7 @@ def cells_at_work(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[
             Cell.error.is_(None),
         )
         .order_by(Unit.id, Cell.run, Cell.step)
-        .distinct(Unit.id)
+        .ext(distinct_on(Unit.id))
     )
     found: dict[UUID, list[tuple[int, int, int, datetime]]] = {}
     for job_id, run, step, n, since in rows:

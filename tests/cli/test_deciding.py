@@ -18,7 +18,7 @@ def test_a_gate_that_is_passed_ends_with_0_and_one_that_is_not_with_1(
 ) -> None:
     passed = sufficiency("gate", measured, "--target", MET, "--url", url)
     assert passed.code == 0
-    assert passed.out.startswith("passed: Accuracy is 0.890 at n = 400 and meets 0.500 with ")
+    assert passed.out.startswith("passed: Accuracy is 0.891 at n = 400 and meets 0.500 with ")
     failed = sufficiency("gate", measured, "--target", MET, "--target", MISSED, "--url", url)
     assert failed.code == 1
     assert [line.split(":")[0] for line in failed.out.splitlines()] == ["passed", "not passed"]
