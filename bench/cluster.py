@@ -18,11 +18,13 @@ import psutil
 import psycopg
 from sqlalchemy import make_url
 
+from app.access.keys import new_secret
 from app.db.migrate import upgrade
 from app.settings import Settings
 from app.standalone.children import Child
 from app.standalone.servers import EmbeddedServers
 from app.standalone.service import free_port
+from sufficiency import Client
 
 MARK = "TEST_CLUSTER_OF_SUFFICIENCY"  # in the environment of every process of a cluster, however deep
 
@@ -48,6 +50,7 @@ class Cluster:
         self.mark = uuid4().hex
         self.database_url = ""
         self.url = ""
+        self.key: str | None = None  # with which it is asked, where it asks for one
         self._down_since: dict[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -80,6 +83,11 @@ class Cluster:
                 "device": "cpu",
             }
         )
+        if settings.access == "keys":
+            self.key = new_secret()
+            file = self.directory / "bootstrap-key"
+            file.write_text(self.key)
+            settings = settings.model_copy(update={"bootstrap_key_file": file})
         self.settings = settings
         redis, postgres = self.servers.children
         self.programs = {"redis": redis, "postgres": postgres}
@@ -160,13 +168,22 @@ class Cluster:
             return connection.recv(16).startswith(b"+OK")
         return False
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request says of who asks."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+
+    def client(self, timeout: float = 30.0) -> Client:
+        """Return the shipped client, for who asks."""
+        return Client(self.url, timeout, key=self.key)
+
     def wait_ready(self, seconds: float = 120) -> None:
         """Wait until the API answers and knows every worker that runs; start what does not."""
 
         def ready() -> bool:
             self.tend()
             with suppress(httpx.HTTPError):
-                answer = httpx.get(f"{self.url}/workers", timeout=5, trust_env=False)
+                answer = httpx.get(f"{self.url}/workers", headers=self.headers, timeout=5, trust_env=False)
                 if answer.status_code == 200:
                     live = {worker["pid"] for worker in answer.json()["items"] if worker["live"]}
                     return {self.pid(name) for name in self.programs if name.startswith("worker")} <= live

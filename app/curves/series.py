@@ -1,5 +1,6 @@
 """What a job has measured, read from the database for the answers."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,13 @@ from sqlalchemy import and_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.curves.kinks import dataset_info, met_on
-from app.db.tables import Cell, Job, Measurement
+from app.db.tables import Cell, ItemMarks, Job, Measurement
 from sufficiency.answers.gaps import Gap
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.primary import asked_of
-from sufficiency.answers.study import Study
+from sufficiency.answers.study import Study, sizes_drawn_from
 from sufficiency.method.measurements import Row, Series, series_from_rows
+from sufficiency.schemas import work
 from sufficiency.schemas.spec import MetricSpec
 
 # Run, step, metric and class index: the order of measurements.
@@ -53,6 +55,7 @@ def study_of(session: Session, job: Job) -> Study:
         metrics=_metric_specs(job),
         class_names=[str(name) for name in info.get("class_names") or []],
         steps=job.steps or [],
+        train_sizes=sizes_drawn_from(job.spec, info),
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
         test_unavoidable=info.get("test_unavoidable"),
@@ -61,6 +64,7 @@ def study_of(session: Session, job: Job) -> Study:
         **asked_of(job.spec),
         doubts=info.get("warnings") or [],
         kinks=met_on(job.spec, job.learner, info),
+        split=None if job.dataset_id is None else job.dataset_fingerprint,
     )
 
 
@@ -93,6 +97,19 @@ def load_series(session: Session, job: Job) -> list[Series]:
         select(Cell.step, Cell.details["test_sd"]).where(Cell.job_id == job.id, Cell.details.has_key("test_sd"))
     )
     return series_from_rows(measured, specs, [(step, errors) for step, errors in told])
+
+
+def marks_of(session: Session, job_id: UUID) -> dict[str, dict[tuple[int, int], work.ItemMarks]]:
+    """Return by metric which test items each training of a job was right about, by run and size."""
+    rows = session.execute(
+        select(ItemMarks.metric, ItemMarks.run, Cell.n, ItemMarks.items, ItemMarks.bits)
+        .join(Cell, (ItemMarks.job_id == Cell.job_id) & (ItemMarks.run == Cell.run) & (ItemMarks.step == Cell.step))
+        .where(ItemMarks.job_id == job_id)
+    )
+    found: dict[str, dict[tuple[int, int], work.ItemMarks]] = {}
+    for metric, run, n, items, bits in rows:
+        found.setdefault(metric, {})[run, n] = work.ItemMarks(items, b64encode(bits).decode("ascii"))
+    return found
 
 
 def _kept_specs(session: Session, job: Job, measured: Sequence[Row]) -> dict[str, MetricSpec]:

@@ -457,6 +457,26 @@ class Measurement(Base):
     )
 
 
+class ItemMarks(Base):
+    """Which items of the test split a metric of a cell counts as right, a bit an item: see `method.items`."""
+
+    __tablename__ = "item_marks"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    items: Mapped[int]
+    bits: Mapped[bytes]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["job_id", "run", "step"], ["cell.job_id", "cell.run", "cell.step"], ondelete="CASCADE", name="fk_cell"
+        ),
+        CheckConstraint("items >= 1 AND octet_length(bits) = (items + 7) / 8", name="bits"),
+    )
+
+
 class Curve(Base):
     """The fit of one metric (of one class), kept so that an answer does not change under its reader."""
 

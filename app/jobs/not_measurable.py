@@ -4,7 +4,7 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.curves.series import GIVEN_UP
-from app.db.tables import Cell, Job, Measurement, Unit
+from app.db.tables import Cell, ItemMarks, Job, Measurement, Unit
 from sufficiency.schemas.spec import JobSpec
 
 
@@ -46,9 +46,8 @@ def _drop_what_follows(session: Session, job: Job) -> None:
     if not dropped:
         return
     for run, step, n, seconds, reused_from in dropped:
-        session.execute(
-            delete(Measurement).where(Measurement.job_id == job.id, Measurement.run == run, Measurement.step == step)
-        )
+        for table in (Measurement, ItemMarks):
+            session.execute(delete(table).where(table.job_id == job.id, table.run == run, table.step == step))
         session.execute(
             update(Cell)
             .where(Cell.job_id == job.id, Cell.run == run, Cell.step == step)

@@ -50,6 +50,14 @@ _COPY_VALUES = text(
     JOIN measurement AS theirs USING (job_id, run, step)
     """
 )
+_COPY_MARKS = text(
+    """
+    INSERT INTO item_marks (job_id, run, step, metric, items, bits)
+    SELECT :job_id, run, step, theirs.metric, theirs.items, theirs.bits
+    FROM unnest(CAST(:jobs AS uuid[]), CAST(:runs AS bigint[]), CAST(:steps AS bigint[])) AS found (job_id, run, step)
+    JOIN item_marks AS theirs USING (job_id, run, step)
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ def take_over(session: Session, job: Job, unit_id: UUID | None = None) -> int:
         }
         session.execute(_COPY_CELLS, rows)
         session.execute(_COPY_VALUES, rows)
+        session.execute(_COPY_MARKS, rows)
     if found:
         _note_what_they_are_of(session, job, found[0].job_id)
         _count(session, job, found)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.curves.keeping import measured_studies
+from app.curves.series import marks_of
 from app.errors import Invalid, field_error
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Level, Metrics
@@ -36,7 +37,8 @@ def compare_jobs(
     metric: Metrics = None,
     level: Level = DEFAULT_LEVEL,
 ) -> ComparisonView:
-    """Compare jobs' curves: where they cross, how many times the data one needs for the other's level, paired runs.
+    """Compare jobs' curves: where they cross, how many times the data one needs for the other's level, and what
+    runs on the same subsets, and answers to the same test items, say of their difference.
 
     Metrics with a value a class are compared where `metric` names them.
     """
@@ -45,5 +47,6 @@ def compare_jobs(
         raise Invalid(detail, errors=[field_error("job", detail)])
     jobs = [get_job(session, job_id) for job_id in job]
     doubts = other_test_data(session, jobs)  # before the fits, for which the transaction is ended
-    told = compare(measured_studies(session, jobs), metric, level)
+    marks = [marks_of(session, one.id) for one in jobs]
+    told = compare(measured_studies(session, jobs), metric, level, marks)
     return told.model_copy(update={"warnings": [*doubts, *told.warnings]})

@@ -5,6 +5,7 @@ made. Each function locks the job first (see `app.jobs.lifecycle.lock_job`) and 
 times are the database's clock.
 """
 
+from base64 import b64decode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.curves.kinks import note_kinks
-from app.db.tables import Cell, Dataset, Job, Measurement, Unit, Worker
+from app.db.tables import Cell, Dataset, ItemMarks, Job, Measurement, Unit, Worker
 from app.jobs.ending import complete, fail, settle_cancel
 from app.jobs.lifecycle import emit, lock_job, move, progress
 from app.jobs.reaching import reach
@@ -294,6 +295,13 @@ def _write_values(session: Session, job: Job, result: CellResult) -> None:
     ]
     if rows:
         session.execute(insert(Measurement), rows)
+    place = {"job_id": job.id, "run": result.run, "step": result.step}
+    marked = [
+        {**place, "metric": metric, "items": marks.items, "bits": b64decode(marks.bits)}
+        for metric, marks in result.correct.items()
+    ]
+    if marked:
+        session.execute(insert(ItemMarks), marked)
 
 
 def _by_metric(result: CellResult) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
 from sufficiency.method.calibration import KINDS, Calibration
 from sufficiency.method.course import CONTEXT
 from sufficiency.method.mixture import Prior, condition, posterior, shape_function
-from sufficiency.method.observed import Observed, observe
+from sufficiency.method.observed import Observed, observe, views
 from sufficiency.method.summary import summarise
 from sufficiency.schemas.words import METRIC_FAMILIES
 
@@ -208,17 +208,18 @@ def _scaled(z: Tensor, kind: Tensor) -> Tensor:
 def to_rows(pairs: Sequence[tuple[Task, Observed]], several: Prior, single: Prior) -> Rows:
     """Return the rows of all tasks."""
     parts: dict[str, list[Any]] = {name: [] for name in Rows.__dataclass_fields__}
-    for task, seen in pairs:
+    looked = [(task, whole, *view) for task, whole in pairs for view in views(whole)]
+    for task, whole, seen, offset in looked:
         mixture = posterior(seen.x, seen.z, seen.noise.mean, several if seen.noise.known else single)
-        inputs, mean, sd = summarise(seen, mixture, task.ahead)
-        count = len(task.ahead)
+        inputs, mean, sd = summarise(seen, mixture, task.ahead + offset)
+        count, weight = len(task.ahead), task.weight / len(views(whole))
         found = {
             "inputs": inputs.astype(np.float32),
             "mean": mean,
             "sd": sd,
             "truth": seen.link.z(task.truth),
             "kind": np.full(count, KINDS.index(seen.link.kind)),
-            "weight": np.full(count, task.weight / count),
+            "weight": np.full(count, weight / count),
             "single": np.full(count, not seen.noise.known),
             "group": np.full(count, task.group),
             "source": np.full(count, task.source),

@@ -1,6 +1,7 @@
 """Several studies' curves beside those of the first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,17 @@ from sufficiency.answers.errors import Unanswerable, UnknownMetric
 from sufficiency.answers.projection import projected_value
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study
 from sufficiency.answers.warnings import left_out
-from sufficiency.method.comparison import Crossing, Efficiency, efficiency, find_crossing, paired_differences
+from sufficiency.method.comparison import (
+    Crossing,
+    Efficiency,
+    Paired,
+    Side,
+    efficiency,
+    find_crossing,
+    paired_differences,
+)
 from sufficiency.method.curve import DEFAULT_LEVEL
+from sufficiency.method.items import ItemsPaired, Place, paired_on_items
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import project
 from sufficiency.schemas.results import (
@@ -19,22 +29,29 @@ from sufficiency.schemas.results import (
     ComparisonView,
     CrossingView,
     EfficiencyView,
+    ItemsPairedView,
     PairedView,
     PairView,
 )
-from sufficiency.schemas.words import ClassLabel
+from sufficiency.schemas.words import ClassLabel, Told
+from sufficiency.schemas.work import ItemMarks
 
 # A metric, and the class that the curve is of.
 _Key = tuple[str, ClassLabel]
 _Curves = Mapping[_Key, FittedCurve[Series]]
+# Of one study, by metric: which test items each of its trainings was right about.
+Marks = Mapping[str, Mapping[Place, ItemMarks]]
 # How far ahead curves are shown beside each other, in doublings of the largest measured size.
 _DOUBLINGS = 4
 
 
 def compare(
-    studies: Sequence[FittedStudy[Series]], metrics: Sequence[str] | None = None, level: float = DEFAULT_LEVEL
+    studies: Sequence[FittedStudy[Series]],
+    metrics: Sequence[str] | None = None,
+    level: float = DEFAULT_LEVEL,
+    marks: Sequence[Marks] = (),
 ) -> ComparisonView:
-    """Compare studies' curves: where they cross, how many times the data one needs for the other's level, paired runs.
+    """Compare studies' curves: where they cross, how many times the data one needs for the other's level.
 
     Parameters
     ----------
@@ -42,6 +59,8 @@ def compare(
         The first is what the others are compared with. By a method that gives intervals.
     metrics : sequence of str, optional
         Only these; default every metric with one value that all have. Those with a value a class have to be named.
+    marks : sequence of mapping
+        Of each study, by metric, which test items its trainings were right about; none: nobody knows.
 
     Raises
     ------
@@ -58,7 +77,8 @@ def compare(
         if len({one.reading.direction for one in curves}) > 1:
             warnings.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
             continue
-        compared.setdefault(metric, []).append(_compared(studies, curves, label, level))
+        of_metric = [one.get(metric, {}) if label is None else {} for one in marks] or [{}] * len(studies)
+        compared.setdefault(metric, []).append(_compared(studies, curves, label, level, of_metric))
     if not compared:
         detail = "The jobs have no curve in common: " + "; ".join(map(_has, studies, by_study)) + "."
         raise Unanswerable(detail, "nothing_in_common")
@@ -104,11 +124,17 @@ def _share_subsets(one: Study, other: Study) -> bool:
 
 
 def _compared(
-    studies: Sequence[FittedStudy[Series]], curves: Sequence[FittedCurve[Series]], label: ClassLabel, level: float
+    studies: Sequence[FittedStudy[Series]],
+    curves: Sequence[FittedCurve[Series]],
+    label: ClassLabel,
+    level: float,
+    marks: Sequence[Mapping[Place, ItemMarks]],
 ) -> ComparedMetric:
     """Return one metric (of one class): every study's curve, and each later one beside the first."""
     sizes = _shared_sizes(curves)
-    first = studies[0].study
+    sides = [
+        _Side(fitted.study, curve, of_items) for fitted, curve, of_items in zip(studies, curves, marks, strict=True)
+    ]
     return ComparedMetric(
         curves=[
             ComparedCurve(
@@ -117,10 +143,7 @@ def _compared(
             )
             for fitted, one in zip(studies, curves, strict=True)
         ],
-        pairs=[
-            _pair(first, curves[0], fitted.study, one, level)
-            for fitted, one in zip(studies[1:], curves[1:], strict=True)
-        ],
+        pairs=[_pair(sides[0], other, level) for other in sides[1:]],
         class_=label,
     )
 
@@ -133,23 +156,52 @@ def _shared_sizes(curves: Sequence[FittedCurve[Series]]) -> list[float]:
     return sorted(measured | {most * 2**k for k in range(1, _DOUBLINGS + 1)})
 
 
-def _pair(
-    first: Study, first_curve: FittedCurve[Series], other: Study, curve: FittedCurve[Series], level: float
-) -> PairView:
-    curves = (first_curve.reading, first_curve.fit, curve.reading, curve.fit)
-    paired = paired_differences(first_curve.reading, curve.reading, level) if _share_subsets(first, other) else []
+@dataclass(frozen=True)
+class _Side:
+    """One of two studies that are put beside each other: its curve, and which test items it was right about."""
+
+    study: Study
+    curve: FittedCurve[Series]
+    marks: Mapping[Place, ItemMarks]
+
+
+def _pair(first: _Side, other: _Side, level: float) -> PairView:
+    curves = (first.curve.reading, first.curve.fit, other.curve.reading, other.curve.fit)
+    share = _share_subsets(first.study, other.study)
+    paired = paired_differences(curves[0], curves[2], level) if share else []
+    same_split = first.study.split is not None and first.study.split == other.study.split
+    marks = (first.marks, other.marks) if same_split else ({}, {})
+    on_items = paired_on_items(*marks, level, share_subsets=share)
+    crossing = find_crossing(*curves, level)
+    # So many looks at the same two models: each must be that much surer.
+    strict = 1.0 - (1.0 - level) / max(len(paired) + len(on_items), 1)
+    sign = 1.0 if curves[0].direction == "maximize" else -1.0
+    seen = [
+        *_seen(paired_differences(curves[0], curves[2], strict) if share else [], sign),
+        *_seen(paired_on_items(*marks, strict, share_subsets=share), sign),
+    ]
     return PairView(
-        job_id=other.id,
-        crossing=_crossing(find_crossing(*curves, level), first.id, other.id),
+        job_id=other.study.id,
+        crossing=_crossing(crossing, first.study.id, other.study.id, crossing.told(level, seen)),
         efficiency=[_efficiency(one) for one in efficiency(*curves, level)],
         paired=[PairedView(**vars(one)) for one in paired],
+        on_items=[ItemsPairedView(**vars(one)) for one in on_items],
     )
 
 
-def _crossing(found: Crossing, first: UUID, second: UUID) -> CrossingView:
+def _seen(paired: Sequence[Paired | ItemsPaired], sign: float) -> list[tuple[int, Side]]:
+    """Return the sizes at which an interval leaves no doubt which of the two is ahead."""
+    return [
+        (one.n, "second" if sign * one.lower > 0 else "first")
+        for one in paired
+        if one.lower is not None and one.upper is not None and one.lower * one.upper > 0
+    ]
+
+
+def _crossing(found: Crossing, first: UUID, second: UUID, told: Told) -> CrossingView:
     sides: dict[str | None, UUID | None] = {"first": first, "second": second, None: None}
     ahead = {"ahead_before": sides[found.ahead_before], "ahead_after": sides[found.ahead_after]}
-    return CrossingView(**{**vars(found), **ahead})
+    return CrossingView(**{**vars(found), **ahead}, told=told)
 
 
 def _efficiency(found: Efficiency) -> EfficiencyView:

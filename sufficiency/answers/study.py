@@ -11,7 +11,8 @@ from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownM
 from sufficiency.answers.gaps import Gap
 from sufficiency.method.backtest import Backtest, backtest
 from sufficiency.method.curve import Fit, NotEnoughData
-from sufficiency.method.diagnosis import Flag, diagnose
+from sufficiency.method.diagnosis import Drivers, Flag, diagnose, find_drivers
+from sufficiency.method.gain import ADDED
 from sufficiency.method.kinks.between import one_curve
 from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
@@ -40,6 +41,8 @@ class Study:
     class_names : sequence of str
     steps : sequence of int
         Training-set sizes by step number.
+    train_sizes : sequence of int
+        Items in the training split, after those before it grew, where a run's subset is drawn without replacement.
     test_size : int or None
         Items in the test split.
     test_class_counts : sequence of int
@@ -51,6 +54,8 @@ class Study:
     subsets : hashable
         What determines which items a run trained on: where it is the same, runs of the same number share their subsets.
         None: nothing is known of it.
+    split : hashable
+        By what its test split is known again: where it is the same, the items are, in their order. None: unknown.
     kinks : sequence of Met
         What of its learner changes with the size of the training set.
     primary : str or None
@@ -72,11 +77,13 @@ class Study:
     metrics: Mapping[str, MetricSpec] = field(default_factory=dict)
     class_names: Sequence[str] = ()
     steps: Sequence[int] = ()
+    train_sizes: Sequence[int] = ()
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
     test_unavoidable: int | None = None
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
+    split: Hashable = None
     kinks: Sequence[Met] = ()
     primary: str | None = None
     asked: Sequence[str] = ()
@@ -143,6 +150,16 @@ class FittedCurve(Generic[R_co]):
     flags: Sequence[Flag]
     stored: bool = False
     whole: Series | None = None
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        """What drove the projection to the farthest size that a verdict speaks of.
+
+        The curve is fitted anew for each step, which is nearly all that a verdict takes; and it is the same whatever
+        gain is asked for, and at whatever level.
+        """
+        assert isinstance(self.reading, Series), "it takes all that was measured"
+        return find_drivers(self.reading, int(self.fit.n_max * (1 + ADDED[-1])))
 
 
 @dataclass(frozen=True)
@@ -243,6 +260,14 @@ def of_one_learner(study: Study, series: Series) -> Series:
     return series.within(low, high)
 
 
+def sizes_drawn_from(spec: Mapping[str, Any], info: Mapping[str, Any]) -> list[int]:
+    """Return the sizes of the training split that a job's subsets are drawn from, without replacement; else none."""
+    size = (info.get("train") or {}).get("size")
+    if not size or spec.get("protocol") != "independent" or spec.get("measured") is not None:
+        return []
+    return [*(one for one in spec.get("grown") or () if one < size), size]
+
+
 def test_items(study: Study, reading: Reading) -> int | None:
     """Return how many test items a metric is a proportion of; None where it is no proportion, or nobody knows."""
     spec = study.metrics.get(reading.metric)
@@ -258,8 +283,10 @@ def test_items(study: Study, reading: Reading) -> int | None:
 
 
 def with_split_noise(study: Study, series: Series) -> Series:
-    """Return a series with what the test split alone adds to its values, where that is known."""
+    """Return a series with what both splits do to its scatter, where that is known."""
     items = test_items(study, series)
+    if study.train_sizes and series.shared is None:
+        series = series.of_split(study.train_sizes)
     return series if items is None or series.test_sd is not None else series.of_items(items)
 
 

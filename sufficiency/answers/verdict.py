@@ -91,6 +91,7 @@ def verdict(
             level=level,
             void=void_of(fitted.study),
             n_observed=fitted.n_observed,
+            drivers=one.drivers,
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
         bound = label_bound(fitted.study, one.reading)

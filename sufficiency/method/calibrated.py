@@ -1,6 +1,7 @@
 """The calibrated method: a learned Bayesian mixture beyond what was measured, the measurements themselves within."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Arra
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
-from sufficiency.method.observed import Observed, observe, pool
+from sufficiency.method.observed import Observed, observe, views
 from sufficiency.method.summary import summarise
 from sufficiency.method.trend import find_fall
 from sufficiency.schemas.words import Direction, Of, TargetStatus
@@ -29,7 +30,9 @@ _TAIL_AT, _KEPT_AT = 2.0, float(ndtri(0.975))
 # The standard deviations of few runs are themselves uncertain: a little heavier than normal tails.
 _MEASURED_TAIL = 0.5
 # How much of the law's misfit a single run's scatter is; of one class, of few test items, it is more.
-_SINGLE_SHARE, _SINGLE_SHARE_OF_CLASS = 0.6, 1.05
+_SINGLE_SHARE, _SINGLE_SHARE_OF_CLASS = 0.7, 1.225
+# That share is itself a guess: heavier tails than where the scatter is measured.
+_SINGLE_TAIL = 1.1
 # A doubling before the first step, on the link's scale: most that the curve may have fallen by, and how unsure that is.
 _STEEPEST_BEFORE, _UNSURE_BEFORE = 2.0, 0.5
 _KNOTS = ("log2_n", "z", "below", "above", "tail", "run")
@@ -190,14 +193,18 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     """
     seen, learned = observe(series), calibration()
     known = seen.noise.known
-    few, offset = pool(seen)
-    mixture = posterior(few.x, few.z, few.noise.mean, learned.several if known else learned.single)
-    run = seen.noise.run if known else single_scatter(seen, mixture, offset, of_class=series.class_index is not None)
+    said, scatter = [], []
+    for few, offset in views(seen):
+        mixture = posterior(few.x, few.z, few.noise.mean, learned.several if known else learned.single)
+        inputs, mean, sd = summarise(few, mixture, _AHEAD + offset)
+        said.append(learned.correct(inputs, seen.context, mean, sd, seen.link.kind, series.family, single=not known))
+        if not known:
+            scatter.append(single_scatter(seen, mixture, offset, of_class=series.class_index is not None))
+    corrected = said[0] if len(said) == 1 else _mean_of(said)
+    run = seen.noise.run if known else np.mean(scatter, axis=0)
     error = np.sqrt(seen.noise.mean) if known else run
-    inputs, mean, sd = summarise(few, mixture, _AHEAD + offset)
-    corrected = learned.correct(inputs, seen.context, mean, sd, seen.link.kind, series.family, single=not known)
     # One weight of the tails at every distance, so that between two knots the quantiles are those of one distribution.
-    tail = float(np.interp(_TAIL_AT, _AHEAD, corrected.tail))
+    tail = max(float(np.interp(_TAIL_AT, _AHEAD, corrected.tail)), 0.0 if known else _SINGLE_TAIL)
     error = error * _stretch(_MEASURED_TAIL, tail)
     parts = (
         _before(seen, float(error[0]), run[0], tail),
@@ -213,6 +220,11 @@ def fit_calibrated(series: Series) -> CalibratedFit:
         n_max=float(seen.n[-1]),
         steps=len(seen.n),
     )
+
+
+def _mean_of(said: Sequence[Predictive]) -> Predictive:
+    """Return what lies in the middle of several predictions of one curve."""
+    return Predictive(**{name: np.mean([getattr(one, name) for one in said], axis=0) for name in vars(said[0])})
 
 
 @dataclass(frozen=True)
@@ -234,7 +246,7 @@ def _before(seen: Observed, error: float, run: float, tail: float) -> _Part:
     log2_n = log2_n[log2_n < first]
     short_of = first - log2_n
     fall = float(np.clip((seen.z[0] - seen.z[1]) / (seen.x[1] - seen.x[0]), 0.0, _STEEPEST_BEFORE))
-    width = np.hypot(_UNSURE_BEFORE * short_of, error)
+    width = np.hypot(_UNSURE_BEFORE * _stretch(_MEASURED_TAIL, tail) * short_of, error)
     same = np.ones_like(log2_n)
     return _Part(log2_n, seen.z[0] + fall * short_of, width, width, tail * same, run * same)
 

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from sufficiency.method.curve import DEFAULT_LEVEL, HORIZON, RELIABLE, Array, Fit
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import inv_project
-from sufficiency.schemas.words import TargetStatus
+from sufficiency.schemas.words import TargetStatus, Told
 
 Side = Literal["first", "second"]
 
@@ -47,6 +47,26 @@ class Crossing:
     ahead_after: Side | None
     sure_before: float
     sure_after: float
+
+    def told(self, level: float, seen: Sequence[tuple[int, Side]] = ()) -> Told:
+        """Return what may be said of it: differences that may be chance are not called overtaking.
+
+        Parameters
+        ----------
+        level : float
+            As of `find_crossing`.
+        seen : sequence of (int, {"first", "second"})
+            Sizes at which one was measured to be ahead, on the same subsets or the same test items, and which: what the
+            curves, taken as independent, cannot tell.
+        """
+        if self.n is None:
+            sure = self.sure_after >= 0.5 + level / 2 or any(side == self.ahead_after for _, side in seen)
+            return "ahead" if sure and self.ahead_after is not None else "within_noise"
+        before = self.lower is not None or any(n < self.n and side == self.ahead_before for n, side in seen)
+        after = self.upper is not None or any(n >= self.n and side == self.ahead_after for n, side in seen)
+        if before and after:
+            return "overtakes"
+        return "ahead_after" if after else "ahead_before" if before else "within_noise"
 
 
 @dataclass(frozen=True)

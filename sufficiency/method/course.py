@@ -19,7 +19,7 @@ CONTEXT = len(METRIC_FAMILIES) + COURSE * len(SLOTS)
 def slope(x: Array, z: Array, window: float) -> float:
     """Return the slope of z over the last `window` doublings, or the last three steps where there are fewer in it."""
     count = max(int((x >= x[-1] - window - 1e-9).sum()), min(3, len(x)))
-    deviation = x[-count:] - x[-count:].mean()
+    deviation = x[-count:] - x[-count:].sum() / count
     return float(deviation @ z[-count:] / max(deviation @ deviation, 1e-9))
 
 

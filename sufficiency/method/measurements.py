@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import SCALAR, Bounds, Direction, MetricFamily
 
 Row = tuple[int, int, int, str, int, float | None]
+# Runs that the method was learned from.
+FEW_RUNS = 5
 # Metric and class index: the place of a series among those of its study.
 Key = tuple[str, int]
 
@@ -76,6 +79,9 @@ class Series:
     test_sd : ndarray, shape (K,), or None
         Standard deviation that a value has because the test split holds only so many items; None: nobody knows. All
         cells share the test split, so that more runs do not make it smaller.
+    shared : ndarray, shape (K,), or None
+        Share of its items that a run's subset has in common with another run's: at the whole training split all of
+        them. None: none, or nobody knows.
     companions : tuple of Series
         Other metrics of the same study, one number each, whose trends tell of this one's; see `companions_of`.
     """
@@ -88,6 +94,7 @@ class Series:
     bounds: Bounds
     family: MetricFamily = "accuracy"
     test_sd: NDArray[np.float64] | None = None
+    shared: NDArray[np.float64] | None = None
     companions: tuple["Series", ...] = ()
 
     def within(self, low: float, high: float) -> "Series":
@@ -99,8 +106,9 @@ class Series:
         if steps.all():
             return self
         companions = tuple(one.at(np.isin(one.n, self.n[steps])) for one in self.companions)
-        test_sd = None if self.test_sd is None else self.test_sd[steps]
-        return replace(self, n=self.n[steps], values=self.values[:, steps], test_sd=test_sd, companions=companions)
+        test_sd, shared = (None if of is None else of[steps] for of in (self.test_sd, self.shared))
+        kept = replace(self, n=self.n[steps], values=self.values[:, steps], companions=companions)
+        return replace(kept, test_sd=test_sd, shared=shared)
 
     def of_items(self, items: int) -> "Series":
         """Return the series as a proportion of so many test items, whose noise is then known: the binomial's.
@@ -113,19 +121,42 @@ class Series:
         shares = (np.clip(share, 0.0, 1.0) * items + 1.0) / (items + 2.0)
         return replace(self, test_sd=np.array([sampling_sd(one, items) for one in shares.tolist()]))
 
+    def of_split(self, sizes: Sequence[int]) -> "Series":
+        """Return the series as one of subsets of a training split of a size, after those that it had before it grew.
+
+        Notes
+        -----
+        Up to a size that it had, all runs draw from the same items; beyond, each has all of those, and draws from what
+        was added.
+        """
+        shared = np.zeros_like(self.n)
+        for before, size in pairwise((0, *sizes)):
+            here = (self.n > before) & (self.n <= size)
+            n = self.n[here]
+            shared[here] = (before + (n - before) ** 2 / (size - before)) / n
+        return replace(self, shared=shared)
+
     def runs(self) -> NDArray[np.int64]:
         """Return the number of values at each step, shape (K,)."""
-        counts: NDArray[np.int64] = np.isfinite(self.values).sum(axis=0)
-        return counts
+        return self._counts
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        return _fixed(np.isfinite(self.values).sum(axis=0))
 
     def mean(self) -> NDArray[np.float64]:
         """Return the mean over runs at each step, shape (K,); NaN where no run has a value."""
-        runs, (present, power) = self.runs(), self._without_holes()
-        low = np.where(np.isfinite(self.values), present, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(np.isfinite(self.values), present, -np.inf).max(axis=0, initial=-np.inf)
+        return self._means
+
+    @cached_property
+    def _means(self) -> NDArray[np.float64]:
+        runs, (present, power) = self.runs(), self._without_holes
+        finite = np.isfinite(self.values)
+        low = np.where(finite, present, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(finite, present, -np.inf).max(axis=0, initial=-np.inf)
         # Rounding must not take the mean of equal values off them: a flat curve meets its own value.
-        mean = np.clip(present.sum(axis=0) / np.maximum(runs, 1), low, np.maximum(low, high))
-        return np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan)
+        mean = np.minimum(np.maximum(present.sum(axis=0) / np.maximum(runs, 1), low), np.maximum(low, high))
+        return _fixed(np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan))
 
     @cached_property
     def course(self) -> NDArray[np.float64]:
@@ -133,20 +164,29 @@ class Series:
         return course(self.n, self.mean(), self.direction, self.bounds)
 
     def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one."""
+        """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one.
+
+        Of more than five runs what the smallest and the largest of five of them are like: a sixth of the way in. More
+        runs reach ever farther apart, and scatter no more for it.
+        """
         finite = np.isfinite(self.values)
-        low = np.where(finite, self.values, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(finite, self.values, -np.inf).max(axis=0, initial=-np.inf)
-        return low, high
+        low = np.where(finite, self.values, np.inf)
+        high = np.where(finite, self.values, -np.inf)
+        runs = self.runs()
+        if len(low) <= FEW_RUNS or not (runs > FEW_RUNS).any():
+            return low.min(axis=0, initial=np.inf), high.max(axis=0, initial=-np.inf)
+        place = np.maximum((runs + 1.0) / (FEW_RUNS + 1.0) - 1.0, 0.0)
+        return _at_place(np.sort(low, axis=0), place), -_at_place(np.sort(-high, axis=0), place)
 
     def sd(self) -> NDArray[np.float64]:
         """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
-        runs, (present, power) = self.runs(), self._without_holes()
+        runs, (present, power) = self.runs(), self._without_holes
         mean = np.ldexp(np.where(runs > 0, self.mean(), 0.0), -power)
         squares = np.where(np.isfinite(self.values), (present - mean) ** 2, 0.0).sum(axis=0)
         with np.errstate(over="ignore"):
             return np.where(runs > 1, np.ldexp(np.sqrt(squares / np.maximum(runs - 1, 1)), power), np.nan)
 
+    @cached_property
     def _without_holes(self) -> tuple[NDArray[np.float64], int]:
         """Values within ±1 with 0 where one is missing, and the power of two that they were divided by.
 
@@ -155,6 +195,21 @@ class Series:
         present = np.where(np.isfinite(self.values), self.values, 0.0)
         power = int(np.frexp(np.abs(present).max(initial=0.0))[1])
         return np.ldexp(present, -power), power
+
+
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that is asked for again and again, so that nobody may write into it."""
+    array.flags.writeable = False
+    return array
+
+
+def _at_place(ordered: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return of each column what stands at a place, between two values on the line between them."""
+    first = np.minimum(place.astype(int), len(ordered) - 1)
+    share, columns = place - first, np.arange(len(place))
+    lower, upper = ordered[first, columns], ordered[np.minimum(first + 1, len(ordered) - 1), columns]
+    with np.errstate(invalid="ignore"):  # where no run has a value
+        return np.asarray(np.where(share > 0, lower + share * (upper - lower), lower))
 
 
 def series_from_rows(

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from sufficiency.method.course import context
 from sufficiency.method.curve import LARGEST_VALUE, LEAST_STEPS, Array, NotEnoughData
 from sufficiency.method.links import Link
-from sufficiency.method.measurements import Series
+from sufficiency.method.measurements import FEW_RUNS, Series
 from sufficiency.method.noise import Noise, estimate_noise
 
 SMALLEST_VALUE = 1e-200
-# More steps tell no more of a curve's shape.
-MOST_STEPS = 12
+# More steps are made so many, in either of two ways: by the means of neighbours, and by leaving out all but a few.
+MOST_STEPS, _THINNED = 18, 10
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,11 @@ class Observed:
     noise : Noise
     runs : float
         Mean number of runs a step.
+    runs_lately : float
+        As many runs a step as make as much scatter of the later means as there is; equal to `runs` where all steps have
+        the same number.
     spread : ndarray, shape (2, K)
-        How far the best run is below and the worst run above the mean, on the link's scale.
+        How far the best run is below and the worst run above the mean, on the link's scale, of at most five runs.
     context : ndarray, shape (course.CONTEXT,)
         The metric's family, and how its companions went.
     test_sd : ndarray, shape (K,), or None
@@ -48,6 +51,7 @@ class Observed:
     link: Link
     noise: Noise
     runs: float
+    runs_lately: float
     spread: Array
     context: Array
     test_sd: Array | None
@@ -78,25 +82,51 @@ def observe(series: Series) -> Observed:
     if np.abs(mean).max() > LARGEST_VALUE:
         raise NotEnoughData(f"{series.metric} reaches {np.abs(mean).max():.3g}: too large for a curve")
     least, most = (ends[order] for ends in series.extremes())
-    test_sd = None if series.test_sd is None else series.test_sd[order]
+    test_sd, shared = (None if of is None else of[order] for of in (series.test_sd, series.shared))
     if distinct < len(n):
         first = np.unique(n, return_index=True)[1]
         least, most = np.minimum.reduceat(least, first), np.maximum.reduceat(most, first)
         n, mean, runs, sd = _merge(n, mean, runs, sd)
-        test_sd = None if test_sd is None else test_sd[first]
+        test_sd, shared = (None if of is None else of[first] for of in (test_sd, shared))
     link = Link.of(mean, sd, series.direction, series.bounds)
     x, z = np.log2(n / n[-1]), link.z(mean)
-    noise = estimate_noise(x, mean, sd, runs, link)
-    spread = np.sort(link.z(np.stack([least, most])), axis=0) - z
+    noise = estimate_noise(x, mean, sd, runs, link, shared)
+    # More runs than the method was learned from are as good as five whose mean is as precise.
+    spread = (np.sort(link.z(np.stack([least, most])), axis=0) - z) * np.sqrt(FEW_RUNS / np.maximum(runs, FEW_RUNS))
     company = {one.family: one.course for one in series.companions}
-    return Observed(n, x, mean, z, link, noise, float(runs.mean()), spread, context(series.family, company), test_sd)
+    told = context(series.family, company)
+    return Observed(n, x, mean, z, link, noise, float(runs.mean()), _lately(x, runs, noise), spread, told, test_sd)
+
+
+def _lately(x: Array, runs: NDArray[np.int64], noise: Noise) -> float:
+    """Return the harmonic mean of the numbers of runs, weighted by size; 2 or more where a step has that many."""
+    weight = np.exp2(x)
+    worth = runs / noise.inflated if noise.known else runs
+    found = float(weight.sum() / (weight / worth).sum())
+    return max(found, min(2.0, float(runs.max())))
+
+
+def views(seen: Observed) -> list[tuple[Observed, float]]:
+    """Return a curve as one or two of at most `MOST_STEPS` steps, and how far the last one is before the true last.
+
+    A law learned of ten steps takes forty, one by one, for forty times the evidence; what they are is less scatter. The
+    one has neighbouring steps made one, which scatter less; the other has ten of the steps as they are, with the first
+    and the last. They err in different ways: in the mean of what they say the larger part of both is gone.
+    """
+    pooled = pool(seen)
+    if pooled[0] is seen:
+        return [pooled]
+    at = np.linspace(seen.x[0], 0.0, _THINNED)
+    kept = np.unique(np.abs(seen.x[:, None] - at).argmin(axis=0))
+    noise = replace(seen.noise, run=seen.noise.run[kept], mean=seen.noise.mean[kept])
+    parts = {name: getattr(seen, name)[kept] for name in ("n", "x", "mean", "z")}
+    return [pooled, (replace(seen, **parts, noise=noise, spread=seen.spread[:, kept]), 0.0)]
 
 
 def pool(seen: Observed) -> tuple[Observed, float]:
     """Return a curve of at most `MOST_STEPS` steps, and by how many doublings its last one is before the true last.
 
-    Neighbouring steps are made one, evenly on the scale of log n. A law learned of ten steps takes forty, one by one,
-    for forty times the evidence; what they are is less scatter.
+    Neighbouring steps are made one, evenly on the scale of log n.
 
     Notes
     -----

@@ -20,6 +20,7 @@ from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
+from sufficiency.plugins.digits import read_digits, stratified
 
 Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]
@@ -50,13 +51,10 @@ def load_digits(
     start, limit : int
         Take `limit` items from `start` on.
     """
-    from sklearn.datasets import load_digits as load
-    from sklearn.model_selection import train_test_split
-
-    x, y = load(return_X_y=True)
-    parts = train_test_split(x, y, test_size=test_fraction or DIGITS_TEST_ITEMS, random_state=0, stratify=y)
-    x, y = (parts[0], parts[2]) if split == "train" else (parts[1], parts[3])
-    x, y = select(x.reshape(-1, 1, 8, 8) / 16.0, y, start, limit)
+    x, y = read_digits()
+    train, test = stratified(y, test_fraction or DIGITS_TEST_ITEMS)
+    part = train if split == "train" else test
+    x, y = select(x[part].reshape(-1, 1, 8, 8) / 16.0, y[part], start, limit)
     return ArrayDataset(x, y, [str(digit) for digit in range(10)], "digits")
 
 

@@ -87,7 +87,8 @@ class Classification:
         classes = answers.classes
         match metric:
             case "accuracy":
-                return [("Accuracy", float((answers.labels == target).double().mean()))]
+                right = answers.labels == target
+                return [("Accuracy", Measured(right.double().mean(), correct=right.numpy()))]
             case "auroc":
                 if answers.scores is None:
                     return [("AUROC", math.nan)]

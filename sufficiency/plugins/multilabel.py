@@ -14,6 +14,7 @@ from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logit_a_label, expect_task
 from sufficiency.plugins.training import GradientDescent
+from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["map", "f1_micro", "f1_macro", "exact_match", "ap_per_class", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
@@ -151,7 +152,8 @@ def _measure(
                 by_label = (2 * hits / (told + there))[told + there > 0]
                 return [("F1 (macro)", float(by_label.mean()) if by_label.size else math.nan)]
             case "exact_match":
-                return [("ExactMatch", float((given == target).all(axis=1).mean()))]
+                right = (given == target).all(axis=1)
+                return [("ExactMatch", Measured(right.mean(), correct=right))]
             case "ap_per_class":
                 return [("AP", _average_precisions(scores, target))]
             case _:

@@ -51,6 +51,8 @@ CLASS_NAME_CHARACTERS = 200
 METRICS = 1_000
 CLASSES_MEASURED = 10_000
 VALUES = 100_000
+MARKED_ITEMS = 1_000_000
+MARKED_METRICS = 4
 MESSAGE_BYTES = 64 * 2**20
 
 # Answers
@@ -122,6 +124,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit("plugins", "metrics that an evaluation returns", METRICS, "", "the job fails"),
     Limit("plugins", "classes of one metric", CLASSES_MEASURED, "", "the job fails"),
     Limit("plugins", "values of one cell", VALUES, "", "the job fails"),
+    Limit("plugins", "test items of which is kept whether they were right", MARKED_ITEMS, "", "none is kept"),
+    Limit("plugins", "metrics with such items", MARKED_METRICS, "", "the first are kept"),
     Limit("plugins", "the name of a metric", NAME_CHARACTERS, "characters", "the job fails"),
     Limit("plugins", "steps that a schedule plugin names", STEPS, "", "the job fails"),
     Limit("plugins", "a message of a trainer", MESSAGE_BYTES, "bytes", "the trainer is ended"),

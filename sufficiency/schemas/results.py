@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sufficiency.schemas.examples import JOB_ID
 from sufficiency.schemas.fields import ClassField, Timestamp, Word
-from sufficiency.schemas.words import Bounds, Direction, Method, Of, TargetStatus
+from sufficiency.schemas.words import Bounds, Direction, Method, Of, TargetStatus, Told
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -421,6 +421,11 @@ class CrossingView(BaseModel):
     ahead_after: UUID | None = Field(description="the job that is ahead from n on; without a crossing, throughout")
     sure_before: float = Field(description="greatest probability that it is, over the sizes below n")
     sure_after: float
+    told: Word[Told] = Field(
+        description="what may be said at this level, by the curves or by what is paired: overtakes (one is surely "
+        "ahead below n, and the other above), ahead (throughout), ahead_before, ahead_after (surely, on that side of n "
+        "alone), within_noise (differences are no larger than chance may make them)"
+    )
 
 
 class EfficiencyView(BaseModel):
@@ -448,6 +453,19 @@ class PairedView(BaseModel):
     upper: float | None
 
 
+class ItemsPairedView(BaseModel):
+    """This job minus the first, item by item of the test split that both were measured on."""
+
+    n: int
+    runs: int = Field(description="of each job; with 1, how trainings scatter is not in the interval")
+    items: int = Field(description="of the test split")
+    difference: float = Field(description="of the shares of items that were right")
+    lower: float = Field(description="of the difference on all data that the test split was drawn from")
+    upper: float
+    only_first: float = Field(description="items that the first job alone had right, mean over the runs")
+    only_second: float = Field(description="items that this job alone had right, mean over the runs")
+
+
 class PairView(BaseModel):
     """A job beside the first one."""
 
@@ -455,6 +473,10 @@ class PairView(BaseModel):
     crossing: CrossingView
     efficiency: list[EfficiencyView]
     paired: list[PairedView] = Field(description="empty where the jobs do not share their subsets")
+    on_items: list[ItemsPairedView] = Field(
+        description="empty where the jobs do not share their test split, or the metric's evaluation did not say which "
+        "items were right"
+    )
 
 
 class ComparedMetric(BaseModel):
@@ -514,6 +536,7 @@ class ComparisonView(BaseModel):
                                     "ahead_after": JOB_ID,
                                     "sure_before": 0.99,
                                     "sure_after": 0.99,
+                                    "told": "overtakes",
                                 },
                                 "efficiency": [
                                     {
@@ -536,6 +559,18 @@ class ComparisonView(BaseModel):
                                         "sd": 0.008,
                                         "lower": -0.041,
                                         "upper": -0.021,
+                                    }
+                                ],
+                                "on_items": [
+                                    {
+                                        "n": 2500,
+                                        "runs": 5,
+                                        "items": 1000,
+                                        "difference": -0.031,
+                                        "lower": -0.045,
+                                        "upper": -0.017,
+                                        "only_first": 44.2,
+                                        "only_second": 13.2,
                                     }
                                 ],
                             }

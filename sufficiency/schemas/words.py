@@ -67,6 +67,9 @@ LEAST_STEPS = 3
 HORIZON = 1024  # how far targets are looked for, in units of the largest measured size
 TargetStatus = Literal["reached", "needs", "beyond_horizon", "unreachable", "undetermined"]
 Worth = Literal["yes", "no", "unclear"]
+# Of two curves: one surely comes from behind; one is surely ahead, throughout or on one side of where they cross; or
+# all differences may be chance.
+Told = Literal["overtakes", "ahead", "ahead_before", "ahead_after", "within_noise"]
 Limit = Literal[
     "data",
     "steps",

@@ -40,6 +40,21 @@ class UnitCell:
 
 
 @dataclass(frozen=True)
+class ItemMarks:
+    """Which items of the test split a metric counts as right, in their order.
+
+    Attributes
+    ----------
+    items : int
+    bits : str
+        One bit an item, the first the highest of its byte, as base64: see `method.items`.
+    """
+
+    items: int
+    bits: str
+
+
+@dataclass(frozen=True)
 class CellResult:
     """What one cell measured.
 
@@ -53,6 +68,8 @@ class CellResult:
         What that is made of, as JSON: said with a unit's first cell.
     identity : str or None
         Of what it was measured with, on which data; see `training.identity`. None: no other cell is the same.
+    correct : dict of str to ItemMarks
+        By metric, which test items it counts as right, where the evaluation says so.
     """
 
     run: int
@@ -64,6 +81,7 @@ class CellResult:
     details: dict[str, Any] = field(default_factory=dict)
     learner: dict[str, Any] | None = None
     identity: str | None = None
+    correct: dict[str, ItemMarks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

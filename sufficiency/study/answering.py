@@ -32,6 +32,7 @@ from sufficiency.client.replies import Reply
 from sufficiency.method.curve import ASSURANCE, DEFAULT_LEVEL
 from sufficiency.method.fitted_to import TrainScores, train_scores
 from sufficiency.method.measurements import Series
+from sufficiency.method.methods import METHOD_VERSIONS
 from sufficiency.schemas.decisions import DecisionTerms, DecisionView, contradictions
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.fields import Strict
@@ -70,6 +71,7 @@ class Question(Strict):
     class_: Names = Field(None, alias="class")
     level: float = Field(DEFAULT_LEVEL, ge=1e-6, le=1 - 1e-6)
     method: Method = DEFAULT_METHOD
+    method_version: int | None = Field(None, ge=1)
 
 
 class _Sizes(Question):
@@ -240,7 +242,8 @@ class OwnAnswers:
         with _refusing("compare"):
             asked = _asked(Question, options)
             studies = [one._fitted(Question()) for one in (self, *others)]
-            return _reply(compare(studies, _names(asked.metric) or None, asked.level))
+            marks = [one._record.marks() for one in (self, *others)]
+            return _reply(compare(studies, _names(asked.metric) or None, asked.level, marks))
 
     def _decision(self, price: float, options: dict[str, Any]) -> DecisionView:
         asked = _asked(_Decided, {name: options.pop(name, None) for name in ("metric", "class", "level")})
@@ -286,6 +289,13 @@ class OwnAnswers:
 
     def _fitted(self, asked: Question) -> FittedStudy[Series]:
         """Return the curves that are asked for; those that were fitted stay so until more is measured."""
+        present = METHOD_VERSIONS[asked.method]
+        if asked.method_version not in (None, present):
+            detail = (
+                f"This library has version {present} of {asked.method}, and no other; what version "
+                f"{asked.method_version} says is kept by the service that was asked, or by a library of its time."
+            )
+            raise BadQuestion(detail, "unknown_method_version", "method_version")
         place = (
             len(self._record.cells),
             len(self._record.gaps),

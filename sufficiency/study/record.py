@@ -12,7 +12,7 @@ from sufficiency.answers.gaps import Gap, gaps_warning
 from sufficiency.answers.learner import learner_warnings
 from sufficiency.answers.measured import CellValue
 from sufficiency.answers.primary import asked_of
-from sufficiency.answers.study import Study
+from sufficiency.answers.study import Study, sizes_drawn_from
 from sufficiency.answers.values import spread_of, value_warnings
 from sufficiency.answers.warnings import doubts
 from sufficiency.method.kinks.between import warnings_between
@@ -22,7 +22,7 @@ from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.schemas.jobs import Links
 from sufficiency.schemas.results import CellDetails, CellView
 from sufficiency.schemas.spec import MetricSpec
-from sufficiency.schemas.work import CellResult
+from sufficiency.schemas.work import CellResult, ItemMarks
 from sufficiency.study.errors import InvalidStudy
 
 FORMAT, VERSION = "sufficiency.study", 1
@@ -139,6 +139,14 @@ class Record:
         errors = [(step, cell.details.get("test_sd") or {}) for (_, step), cell in self.cells.items()]
         return series_from_rows(self.rows(), self.specs(), errors)
 
+    def marks(self) -> dict[str, dict[tuple[int, int], ItemMarks]]:
+        """Return by metric which test items each training was right about, by run and size."""
+        found: dict[str, dict[tuple[int, int], ItemMarks]] = {}
+        for (run, step), cell in self.cells.items():
+            for metric, marks in cell.correct.items():
+                found.setdefault(metric, {})[run, self.steps[step]] = marks
+        return found
+
     def values(self) -> list[CellValue]:
         """Return every measurement with its cell."""
         return [
@@ -179,6 +187,7 @@ class Record:
             class_names=[str(name) for name in self.info.get("class_names") or []],
             steps=self.steps,
             gaps=self.missing(),
+            train_sizes=sizes_drawn_from(self.spec, self.info),
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
             test_unavoidable=self.info.get("test_unavoidable"),
@@ -186,6 +195,7 @@ class Record:
             **asked_of(self.spec),
             doubts=self.info.get("warnings") or [],
             kinks=self.kinks(),
+            split=self.fingerprint or None,
         )
 
     def kinks(self) -> list[Met]:
@@ -264,7 +274,10 @@ class Record:
 
     def line(self, cell: CellResult) -> str:
         """Return a cell's line of the file."""
-        return json.dumps({"cell": asdict(cell)}, allow_nan=False) + "\n"
+        told = asdict(cell)
+        if not cell.correct:
+            del told["correct"]
+        return json.dumps({"cell": told}, allow_nan=False) + "\n"
 
     def gap_line(self, cell: tuple[int, int]) -> str:
         """Return the line of a cell that could not be measured."""
@@ -335,7 +348,8 @@ class Record:
     def _take(self, entry: Mapping[str, Any]) -> None:
         if (cell := entry.get("cell")) is not None:
             values = [(str(metric), int(index), value) for metric, index, value in cell["values"]]
-            result = CellResult(**{**cell, "values": values})
+            marked = {str(metric): ItemMarks(**one) for metric, one in cell.get("correct", {}).items()}
+            result = CellResult(**{**cell, "values": values, "correct": marked})
             if not 0 <= result.step < len(self.steps):
                 raise ValueError(f"there is no step {result.step}")
             self.cells[result.run, result.step] = result

@@ -12,10 +12,11 @@ import torch
 from sufficiency.answers.designing import faults_of
 from sufficiency.client.progress import progress_bar
 from sufficiency.method.hope import is_hopeless
+from sufficiency.method.methods import METHOD_VERSIONS
 from sufficiency.method.schedule import ScheduleError, check_steps, geometric_steps
 from sufficiency.method.shapes import shape_error, shapes_of
 from sufficiency.schemas.spec import JobSpec, MetricSpec, PluginRef
-from sufficiency.schemas.words import NEWEST_SAMPLING
+from sufficiency.schemas.words import DEFAULT_METHOD, NEWEST_SAMPLING
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.study import processes
 from sufficiency.study.errors import Interrupted, InvalidStudy, StudyFailed
@@ -70,6 +71,7 @@ def run(
     workers: int = 1,
     resume: "str | os.PathLike[str] | StudyResult | None" = None,
     progress: bool | None = None,
+    method_version: int | None = None,
 ) -> StudyResult:
     """Measure a learning curve in this process, as a job of the service would: the same numbers, without a service.
 
@@ -104,6 +106,9 @@ def run(
         that was interrupted.
     progress : bool, optional
         Show a bar; default in a notebook and on a terminal.
+    method_version : int, optional
+        Version of the calibrated method that the answers are to be by. A library with another one refuses before
+        anything is measured, so that what is written down once is not compared with what another version says.
 
     Returns
     -------
@@ -161,6 +166,12 @@ def run(
     )
     if not isinstance(workers, int) or workers < 1:
         raise InvalidStudy([{"pointer": "workers", "detail": f"{workers!r} is no number of processes; take 1 or more"}])
+    if method_version not in (None, METHOD_VERSIONS[DEFAULT_METHOD]):
+        detail = (
+            f"this library answers by version {METHOD_VERSIONS[DEFAULT_METHOD]} of the method {DEFAULT_METHOD}, not by "
+            f"{method_version!r}; leave it out, or install the release that has it"
+        )
+        raise InvalidStudy([{"pointer": "method_version", "detail": detail}])
     with unchanged():
         make_repeatable()
         begun = begin(made)

@@ -10,10 +10,10 @@ from torch.utils.data import Subset
 
 from sufficiency.data.foreign import materialise
 from sufficiency.schemas.words import SCALAR
-from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.schemas.work import CellResult, ItemMarks, UnitCell
 from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
-from sufficiency.training.metrics import InvalidMetrics, normalise, standard_errors
+from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise, standard_errors
 from sufficiency.training.unit import Study
 
 # A score of so many items is sure enough to tell over- from underfitting, and cheap beside the training.
@@ -51,10 +51,11 @@ def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watch
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation measured, and by metric what the test split's own chance adds, where it says so."""
+    """What an evaluation measured; by metric what the test split's own chance adds, and which items were right."""
 
     values: Values
     test_sd: dict[str, float]
+    correct: dict[str, ItemMarks]
 
 
 def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
@@ -69,7 +70,7 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
     with blamed_on(plugin, "evaluation", cell.place):
         try:
             found = study.evaluation.evaluate(model, study.test)
-            return Evaluated(normalise(found, study.class_names), standard_errors(found))
+            return Evaluated(normalise(found, study.class_names), standard_errors(found), item_marks(found))
         except InvalidMetrics as error:
             detail = (
                 f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
@@ -115,4 +116,5 @@ def result_of(
         values=found.values,
         details=details | ({"test_sd": found.test_sd} if found.test_sd else {}),
         learner=learner or None,
+        correct=found.correct,
     )

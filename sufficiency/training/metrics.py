@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.method.items import pack
 from sufficiency.schemas.estimate import Measured
-from sufficiency.schemas.limits import CLASSES_MEASURED, METRICS, NAME_CHARACTERS, VALUES
+from sufficiency.schemas.limits import (
+    CLASSES_MEASURED,
+    MARKED_ITEMS,
+    MARKED_METRICS,
+    METRICS,
+    NAME_CHARACTERS,
+    VALUES,
+)
 from sufficiency.schemas.words import SCALAR
+from sufficiency.schemas.work import ItemMarks
 from sufficiency.training.by_class import InvalidClasses, by_class, vector_problem
 
 # Metrics whose standard errors are kept with a cell.
@@ -76,6 +85,37 @@ def standard_errors(metrics: object) -> dict[str, float]:
         if error < 0:
             raise InvalidMetrics(f"{name!r} has the standard error {error:g}; give one of at least 0, or NaN")
     return {name: error for name, error in list(found.items())[:MOST_ERRORS] if math.isfinite(error)}
+
+
+def item_marks(metrics: object) -> dict[str, ItemMarks]:
+    """Return by metric which test items it counts as right, where an evaluation says so.
+
+    Raises
+    ------
+    InvalidMetrics
+        For what is not one truth value an item.
+    """
+    if not isinstance(metrics, Mapping):
+        return {}
+    told = {
+        name: value.correct
+        for name, value in metrics.items()
+        if isinstance(value, Measured) and value.correct is not None
+    }
+    found = {name: _marks(name, correct) for name, correct in list(told.items())[:MARKED_METRICS]}
+    return {name: pack(marks) for name, marks in found.items() if marks.size <= MARKED_ITEMS}
+
+
+def _marks(name: str, correct: object) -> NDArray[np.bool_]:
+    try:
+        array = np.asarray(on_host(correct))
+    except Exception as error:
+        raise InvalidMetrics(f"`correct` of {name!r} is {_kind(correct)}, which cannot be read: {error}") from error
+    if array.ndim != 1 or not array.size:
+        raise InvalidMetrics(f"`correct` of {name!r} has shape {array.shape}; give one truth value for each test item")
+    if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
+        raise InvalidMetrics(f"`correct` of {name!r} holds other values than true and false")
+    return array.astype(np.bool_)
 
 
 def _of_metric(name: str, value: object, class_names: Sequence[str]) -> Values:

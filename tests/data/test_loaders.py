@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
+from sklearn.datasets import load_digits as sklearn_digits
+from sklearn.model_selection import train_test_split
 
 from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.errors import DatasetError
@@ -18,6 +20,7 @@ from sufficiency.data.foreign import materialise
 from sufficiency.data.pairing import verify_splits
 from sufficiency.plugins import idx
 from sufficiency.plugins.datasets import load_digits, load_npz
+from sufficiency.plugins.digits import read_digits, stratified
 from sufficiency.plugins.idx import load_idx
 from sufficiency.plugins.image_folder import load_image_folder
 from sufficiency.plugins.tabular import load_tabular
@@ -362,3 +365,14 @@ def test_nothing_is_downloaded_out_of_the_roots(root: Path, mirror: dict[str, by
 def test_the_sums_are_those_of_the_real_files() -> None:
     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         assert hashlib.md5((MNIST / f"{name}.gz").read_bytes()).hexdigest() == idx._MD5[name]
+
+
+@pytest.mark.parametrize("test", [297, 10, 1787, 0.01, 0.2, 0.25, 1 / 3, 0.5, 0.773, 0.99])
+def test_the_digits_are_scikit_learn_s_in_its_split(test: float) -> None:
+    x, y = read_digits()
+    assert (x.dtype, y.dtype) == (np.float64, np.int64)
+    for ours, given in zip((x, y), sklearn_digits(return_X_y=True), strict=True):
+        np.testing.assert_array_equal(ours, given)
+    expected = train_test_split(np.arange(len(y)), test_size=test, random_state=0, stratify=y)
+    for ours, given in zip(stratified(y, test), expected, strict=True):
+        np.testing.assert_array_equal(ours, given)

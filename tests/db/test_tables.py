@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from app.db.engine import Database
 from app.db.tables import Webhook
 from app.units.lease import CellResult, claim_of, finish_unit, record_cell
+from sufficiency.schemas.work import ItemMarks
 from tests.support.jobs import add_job, add_worker
 from tests.support.servers import Servers, new_database
 
@@ -66,6 +67,9 @@ FORBIDDEN = [
     ("forecast_intervals", "UPDATE forecast SET lower = '{0.1}'"),
     ("job_log_counts", "UPDATE job_log SET total = -1"),
     ("earlier_curve_values", "UPDATE earlier_curve SET method_version = 0"),
+    ("item_marks_bits", "UPDATE item_marks SET items = items + 8"),
+    ("item_marks", "INSERT INTO item_marks SELECT * FROM item_marks LIMIT 1"),
+    ("fk_cell", "INSERT INTO item_marks SELECT job_id, run, 99, metric, items, bits FROM item_marks LIMIT 1"),
     ("measurement_class_index", "UPDATE measurement SET class_index = -2"),
     ("fk_cell", "INSERT INTO measurement SELECT job_id, run, 99, metric, class_index, value FROM measurement LIMIT 1"),
     ("event", "INSERT INTO event SELECT * FROM event LIMIT 1"),
@@ -117,7 +121,10 @@ def populated(servers: Servers) -> Iterator[Database]:
                             session,
                             claim.unit_id,
                             1,
-                            CellResult(cell.run, cell.step, cell.n, 0.1, "cpu", [("A", -1, value)]),
+                            CellResult(
+                                *(cell.run, cell.step, cell.n, 0.1, "cpu", [("A", -1, value)]),
+                                correct={"A": ItemMarks(3, "oA==")},
+                            ),
                         )
                     finish_unit(session, claim.unit_id, 1)
         with database.transaction() as session:
@@ -184,6 +191,6 @@ def test_a_measured_cell_outlives_its_unit(populated: Database) -> None:
 def test_a_job_s_end_takes_all_that_is_its_own(populated: Database) -> None:
     with populated.transaction() as session:
         session.execute(text("DELETE FROM job"))
-        for table in ("unit", "cell", "measurement", "event", "curve", "extension"):
+        for table in ("unit", "cell", "measurement", "item_marks", "event", "curve", "extension"):
             assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
         session.rollback()

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, func, select, update
 
 from app.access.quotas import usage
+from app.curves.series import marks_of
 from app.db.engine import Database
 from app.db.tables import DEFAULT_PROJECT_ID, Cell, Event, Job, Measurement, Project, Unit
 from app.jobs.ending import cancel
@@ -15,6 +17,7 @@ from app.jobs.reopening import extend, retry
 from app.settings import Settings
 from app.units.lease import ClaimedUnit, finish_unit, record_cell
 from app.units.recognising import recognised
+from sufficiency.method.items import pack
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.work import UnitCell
 from tests.support.jobs import add_job, result, state, take
@@ -32,7 +35,9 @@ def finish(database: Database, claimed: ClaimedUnit, cells: list[UnitCell], iden
     """Record what is open of a unit, as measured with what `identity` says, and finish it."""
     for cell in cells:
         if cell.is_open:
-            told = replace(result(cell.run, cell.step, 1 - cell.n**-0.5 + cell.run / 1000), identity=identity)
+            marks = pack(np.random.default_rng([cell.run, cell.step]).random(20) < 0.8)
+            told = result(cell.run, cell.step, 1 - cell.n**-0.5 + cell.run / 1000)
+            told = replace(told, identity=identity, correct={"Accuracy": marks})
             with database.transaction() as session:
                 assert record_cell(session, claimed.unit_id, claimed.attempt, told)
     with database.transaction() as session:
@@ -83,6 +88,10 @@ def test_the_same_is_not_measured_twice(database: Database, worker_id: UUID, mea
     assert work(database, again, worker_id) == 0
     assert (state(database, again), values(database, again)) == ("completed", values(database, measured))
     assert set(origins(database, again).values()) == {measured}
+    with database.transaction() as session:
+        kept = marks_of(session, measured)
+        assert len(kept["Accuracy"]) == 8
+        assert marks_of(session, again) == kept
     job = job_of(database, again)
     assert (job.cells_done, job.cells_reused, job.work_done, job.work_reused) == (8, 8, 260, 260)
     assert job.seconds_saved == pytest.approx(0.8)

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from app.db.tables import Dataset
 from tests.page.conftest import Live
+from tests.results.test_compared_on_items import ITEMS, measured
 from tests.support.service import Measure
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -113,7 +114,9 @@ def test_what_it_reckons_is_what_the_api_answers(page: Any, live: Live, job: str
         const { Curve } = await import(new URL("curve.js", document.baseURI));
         return curves.items.map((item) => {
             const curve = new Curve(item, curves.reading);
-            return [sizes.map((n) => [curve.project(n), curve.interval(n, 0.8, true)]),
+            const unknown = { lower: null, upper: null };
+            const populations = (n) => (curve.knowsPopulation ? curve.interval(n, 0.8, "population") : unknown);
+            return [sizes.map((n) => [curve.project(n), curve.interval(n, 0.8, "one_training"), populations(n)]),
                     targets[item.metric].map((t) => curve.needed(t, 0.9))];
         });
     }"""
@@ -133,11 +136,17 @@ def test_what_it_reckons_is_what_the_api_answers(page: Any, live: Live, job: str
                 f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "one_training"}
             )
         )
-        for (point, training), mean, single in zip(points, means, trainings, strict=True):
+        whole = of(
+            live.service.client.get(f"{address}/project", params={**here, "n": sizes, "level": 0.8, "of": "population"})
+        )
+        for (point, training, population), mean, single, every in zip(points, means, trainings, whole, strict=True):
             for name in ("value", "lower", "upper"):
                 assert point[name] == pytest.approx(mean[name], rel=1e-9, abs=1e-12)
             for name in ("lower", "upper"):
                 assert training[name] == pytest.approx(single[name], rel=1e-9, abs=1e-12)
+                assert population[name] == (
+                    None if every[name] is None else pytest.approx(every[name], rel=1e-9, abs=1e-12)
+                )
             assert point["measured"] == mean["measured_range"]
             checked += 1
         asked = [f"{item['metric']}:{t}" for t in targets[item["metric"]]]
@@ -305,6 +314,23 @@ def test_jobs_are_compared_in_one_picture(page: Any, live: Live, job: str) -> No
     assert len(pair["paired"]) == len(STEPS)
     page.get_by_role("button", name="First").click()
     expect(page.locator("h2").first).to_contain_text(f"({job[-6:]}), beside")
+
+
+def test_jobs_are_compared_item_by_item_and_noise_is_called_noise(page: Any, live: Live) -> None:
+    first, better, same = (measured(live.service, ease) for ease in (0.0, 0.25, 0.002))
+    go(page, live, f"/compare?job={first}&job={better}")
+    expect(page.get_by_role("heading", name=f"On the same {ITEMS} test items")).to_be_visible()
+    expect(page.get_by_role("table", name="Differences item by item").locator("tbody tr")).to_have_count(len(STEPS))
+    expect(page.locator(".sentence")).to_contain_text("is ahead throughout")
+    go(page, live, f"/compare?job={first}&job={same}")
+    expect(page.locator(".sentence")).to_contain_text("neither can be said to be better")
+
+
+def test_it_says_whose_interval_it_is(page: Any, live: Live, job: str) -> None:
+    go(page, live, f"/jobs/{job}")
+    said = page.get_by_text("95 % interval of the mean over runs, on this test split")
+    expect(said.first).to_contain_text("of one new training")
+    expect(said.first).to_contain_text("on all data that the test split was drawn from")
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import torch
 from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
 
 from sufficiency import Measured
+from sufficiency.method.items import unpack
 from sufficiency.method.measurements import series_from_rows
 from sufficiency.plugins import standard_errors
-from sufficiency.training.metrics import InvalidMetrics, normalise
+from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise
 from sufficiency.training.metrics import standard_errors as told_by
 
 ITEMS = 400
@@ -82,3 +83,25 @@ def test_a_series_has_the_mean_over_its_cells() -> None:
     [series] = series_from_rows(rows, {}, errors)
     assert series.test_sd == pytest.approx([0.03, 0.02, 0.01, 0.01])
     assert series_from_rows(rows, {})[0].test_sd is None
+
+
+def test_which_items_were_right_is_told_by_metric() -> None:
+    right = np.array([True, False, True])
+    found = item_marks({"A": Measured(2 / 3, correct=right), "B": Measured(0.5, 0.1), "C": 0.5})
+    assert {metric: unpack(one).tolist() for metric, one in found.items()} == {"A": right.tolist()}
+    assert item_marks({"A": Measured(1.0, correct=torch.tensor([1, 0, 1]))}) == found
+    again = pickle.loads(pickle.dumps(Measured(2 / 3, correct=right)))
+    assert np.array_equal(again.correct, right)
+    assert repr(again) == f"Measured({2 / 3!r}, se=nan, correct=3 items)"
+
+
+@pytest.mark.parametrize("correct", [[[True]], [], [0.5, 1], [float("nan")], ["yes"], 3, object()])
+def test_what_is_no_truth_value_an_item_is_refused(correct: object) -> None:
+    with pytest.raises(InvalidMetrics, match="`correct` of 'A'"):
+        item_marks({"A": Measured(0.5, correct=correct)})
+
+
+def test_too_many_items_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sufficiency.training.metrics.MARKED_ITEMS", 2)
+    marked = {name: Measured(0.5, correct=[True] * (2 + (name == "A"))) for name in "ABCDE"}
+    assert list(item_marks(marked)) == ["B", "C", "D"]

@@ -43,16 +43,19 @@ RUN: dict[str, Any] = {
 def cluster() -> Iterator[Cluster]:
     with Cluster(workers=2, settings=SETTINGS) as cluster:
         cluster.wait_ready()
-        with Client(cluster.url) as client:
+        with cluster.client() as client:
             client.add_dataset(**DIGITS)
             client.wait_dataset("digits", 60)
+            # One that is looked up in the database, as those of users are;
+            # the first one needs none. Priority 9 takes an admin.
+            cluster.key = client.add_key("customers", "admin")["key"]
         yield cluster
 
 
 @pytest.fixture
 def client(cluster: Cluster) -> Iterator[Client]:
     cluster.wait_ready()
-    with Client(cluster.url, timeout=60) as client:
+    with cluster.client(60) as client:
         yield client
 
 
@@ -219,7 +222,7 @@ def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: 
             answer = httpx.request(
                 method,
                 f"{cluster.url}{path}",
-                headers={"Content-Type": "application/json"},
+                headers={**cluster.headers, "Content-Type": "application/json"},
                 timeout=10,
                 trust_env=False,
             )
@@ -280,7 +283,7 @@ def test_nothing_is_lost_doubled_or_different(
     cluster: Cluster, client: Client, seed: int, faults: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = undisturbed(client)
-    observer, prober = Observer(cluster.dsn), Prober(cluster.url)
+    observer, prober = Observer(cluster.dsn), Prober(cluster)
     observer.start()
     prober.start()
     tormentor = Tormentor(cluster, seed, observer)

@@ -19,7 +19,8 @@ def write_stripes(service: Service, count: int = 300) -> None:
     np.savez(service.data / "stripes.npz", x=x, y=y)
 
 
-@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+# That the other protocol works from outside is proved by test_main_job.py each time.
+@pytest.mark.parametrize("protocol", ["independent", pytest.param("dataeval", marks=pytest.mark.slow)])
 def test_the_tutorials_classes_from_registration_to_projection(service: Service, protocol: str) -> None:
     """The tutorial's model, strategies and reset, unchanged, from a module that knows nothing of this project."""
     write_stripes(service)

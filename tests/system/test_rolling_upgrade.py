@@ -55,7 +55,7 @@ class Mixed(Cluster):
     """
 
     def __init__(self, before: Environment) -> None:
-        super().__init__(workers=0, settings=SETTINGS.model_copy(update={"sweep_seconds": 0.5}))
+        super().__init__(workers=0, settings=SETTINGS.model_copy(update={"access": "open", "sweep_seconds": 0.5}))
         self._before = before
 
     def _start(self) -> None:

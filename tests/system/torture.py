@@ -22,6 +22,7 @@ from sufficiency import ApiError, Client, ClientError
 from tests.support.external import EXTERNAL, ROOT, external_plugins
 
 SETTINGS = Settings(
+    access="keys",
     lease_seconds=4.0,
     heartbeat_seconds=0.5,
     sweep_seconds=0.5,
@@ -100,15 +101,15 @@ class Observer(threading.Thread):
 class Prober(threading.Thread):
     """Asks the API all the time; an answer is 200, or 503 with Retry-After, or the connection breaks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         super().__init__(name="prober", daemon=True)
         self.answers: Counter[str] = Counter()
         self.wrong: list[str] = []
-        self._url = url
+        self._url, self._headers = cluster.url, cluster.headers
         self._ended = threading.Event()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=10, trust_env=False) as client:
             while not self._ended.wait(0.1):
                 for path in ("/jobs", "/workers"):
                     try:
@@ -140,11 +141,11 @@ class Order:
 class Customer(threading.Thread):
     """Posts studies one after the other with the shipped client, and follows each to its end."""
 
-    def __init__(self, url: str, name: str, studies: Iterator[str]) -> None:
+    def __init__(self, client: Client, name: str, studies: Iterator[str]) -> None:
         super().__init__(name=name, daemon=True)
         self.orders: list[Order] = []
         self.wrong: list[str] = []
-        self._client = Client(url, timeout=10)
+        self._client = client
         self._studies = studies
         self._enough = threading.Event()
 
@@ -381,7 +382,7 @@ def customers(cluster: Cluster, seed: int, count: int) -> Iterator[list[Customer
         while True:
             yield from order.sample(sorted(STUDIES), len(STUDIES))
 
-    crowd = [Customer(cluster.url, f"customer-{index}", studies(index)) for index in range(count)]
+    crowd = [Customer(cluster.client(10), f"customer-{index}", studies(index)) for index in range(count)]
     for customer in crowd:
         customer.start()
     try:
@@ -414,7 +415,7 @@ def violations(cluster: Cluster, crowd: list[Customer], expected: dict[str, Tabl
     """Return everything that is not as it must be, a line each."""
     wrong = [line for customer in crowd for line in customer.wrong]
     orders = [order for customer in crowd for order in customer.orders]
-    with Client(cluster.url) as client, psycopg.connect(cluster.dsn) as connection:
+    with cluster.client() as client, psycopg.connect(cluster.dsn) as connection:
         for order in orders:
             about = f"job {order.job_id} ({order.study})"
             wrong += [f"{about}: {line}" for line in _job_violations(connection, UUID(order.job_id), order)]

@@ -123,17 +123,16 @@ def test_a_job_that_is_cancelled_while_its_schedule_is_asked_is_let_go(
 
 
 def test_what_takes_too_long_is_ended_and_says_which_limit(
-    settings: Settings, database: Database, tmp_path: Path
+    settings: Settings, supervisor: Supervisor, database: Database, tmp_path: Path
 ) -> None:
     short = settings.model_copy(update={"dataset_timeout_seconds": 0.5, "schedule_timeout_seconds": 0.5})
     dataset_id = waiting_dataset(database, "too long", tmp_path / "begun")
-    with started(settings, database) as patient:
-        blobs = registered(patient, database, "blobs again", BLOBS)
+    blobs = registered(supervisor, database, "blobs again", BLOBS)
     schedule = {"name": "waits", "params": {"marker": str(tmp_path / "begun")}}
     job_id = add_job(database, blobs, None, schedule=schedule)
-    with started(short, database) as supervisor:
-        supervisor.verify_dataset(dataset_id)
-        supervisor.plan_job(job_id)
+    with started(short, database) as hurried:
+        hurried.verify_dataset(dataset_id)
+        hurried.plan_job(job_id)
     with database.transaction() as session:
         dataset, job = session.get_one(Dataset, dataset_id), session.get_one(Job, job_id)
         assert dataset.error is not None

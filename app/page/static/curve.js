@@ -134,15 +134,16 @@ export class Curve {
     this.quantiles = new Map();
   }
 
-  quantileZ(q, training = false) {
-    const key = `${q}/${training}`;
+  quantileZ(q, of = "mean") {
+    const key = `${q}/${of}`;
     if (!this.quantiles.has(key)) {
       const u = normalQuantile(q);
-      const { z, below, above, tail, run } = this.fit;
+      const { z, below, above, tail } = this.fit;
       const width = u < 0 ? below : above;
+      const noise = { one_training: this.fit.run, population: this.fit.test }[of];
       this.quantiles.set(
         key,
-        z.map((centre, k) => centre + ((training ? hypot(width[k], run[k]) : width[k]) * sinh(tail[k] * u)) / tail[k]),
+        z.map((centre, k) => centre + ((noise ? hypot(width[k], noise[k]) : width[k]) * sinh(tail[k] * u)) / tail[k]),
       );
     }
     return this.quantiles.get(key);
@@ -157,15 +158,21 @@ export class Curve {
     return this.read(n, this.fit.z);
   }
 
-  // The ends of the interval: of the mean over as many runs as were measured, or of one new training.
-  interval(n, level = 0.95, training = false) {
+  // Whether it is known what the test split's own chance adds.
+  get knowsPopulation() {
+    return Boolean(this.fit.test);
+  }
+
+  // The ends of the interval: of the `mean` over as many runs as were measured, of `one_training`, or of the mean on the
+  // `population` that the test split was drawn from.
+  interval(n, level = 0.95, of = "mean") {
     const tail = 0.5 - level / 2;
-    const ends = [tail, 1 - tail].map((q) => this.read(n, this.quantileZ(this.link.sign === 1 ? q : 1 - q, training)));
+    const ends = [tail, 1 - tail].map((q) => this.read(n, this.quantileZ(this.link.sign === 1 ? q : 1 - q, of)));
     return { lower: ends[0], upper: ends[1] };
   }
 
-  project(n, level = 0.95, training = false) {
-    return { n, value: this.value(n), ...this.interval(n, level, training), measured: this.nMin <= n && n <= this.nMax };
+  project(n, level = 0.95, of = "mean") {
+    return { n, value: this.value(n), ...this.interval(n, level, of), measured: this.nMin <= n && n <= this.nMax };
   }
 
   probabilityAtMost(goal) {
@@ -191,12 +198,12 @@ export class Curve {
     const only = (values) => values.filter((_, k) => within[k]);
     const log2n = only(all);
     const probability = max(...only(this.probabilityAtMost(goal)));
-    const crossing = (q, training) => firstCrossing(log2n, only(this.quantileZ(q, training)), goal);
-    const n = crossing(0.5, false);
+    const crossing = (q, of = "mean") => firstCrossing(log2n, only(this.quantileZ(q, of)), goal);
+    const n = crossing(0.5);
     let status = "unreachable";
     if (n !== null) status = n <= this.nMax ? "reached" : "needs";
     else if (probability >= this.reading.least_probability) status = "beyond_horizon";
-    let lower = crossing(0.5 - level / 2, false);
+    let lower = crossing(0.5 - level / 2);
     // At the largest measured size it was measured not to be.
     if (status !== "reached" && lower !== null) lower = max(lower, Math.floor(this.nMax) + 1);
     return {
@@ -204,9 +211,9 @@ export class Curve {
       status,
       n,
       lower,
-      upper: crossing(0.5 + level / 2, false),
+      upper: crossing(0.5 + level / 2),
       probability,
-      n_assured: crossing(this.reading.assurance, true),
+      n_assured: crossing(this.reading.assurance, "one_training"),
     };
   }
 

@@ -149,7 +149,14 @@ export async function view({ holder, signal, query, attach }) {
           ["Samples", "Difference", "95 % interval", "SD", "Runs"],
           pair.paired.map((p) => [count(p.n), signed(p.difference), p.lower === null ? "–" : `${signed(p.lower)} to ${signed(p.upper)}`, p.sd === null ? "–" : number(p.sd), String(p.runs)]),
           { caption: "Paired differences", numeric: [0, 1, 2, 3, 4] },
-        ))),
+        )),
+        pair.on_items.length > 0 && h("div", { class: "stack" }, h("h3", null, `On the same ${count(pair.on_items[0].items)} test items, one by one`),
+        table(
+          ["Samples", "Difference", "95 % interval", `Only ${name(first)} right`, `Only ${name(pair.job_id)} right`, "Runs"],
+          pair.on_items.map((p) => [count(p.n), signed(p.difference), `${signed(p.lower)} to ${signed(p.upper)}`, number(p.only_first), number(p.only_second), String(p.runs)]),
+          { caption: "Differences item by item", numeric: [0, 1, 2, 3, 4, 5] },
+        ),
+        h("p", { class: "muted small" }, "The interval is of the difference on all data that the test split was drawn from: what both have right, or both wrong, is no noise of it."))),
       !answer.jobs.find((job) => job.job_id === pair.job_id)?.shares_subsets && h("p", { class: "muted small" }, "The two do not share their subsets (dataset, seed and protocol): runs cannot be paired."),
     );
   }
@@ -158,9 +165,14 @@ export async function view({ holder, signal, query, attach }) {
     const who = (job) => name(job);
     if (c.n === null) {
       if (c.ahead_after === null) return "Neither is ahead.";
+      if (c.told === "within_noise") return `${who(c.ahead_after)} lies ahead, but by no more than noise may make (at best ${percent(c.sure_after)} sure): neither can be said to be better.`;
       return `${who(c.ahead_after)} is ahead throughout, as far as the curves can be relied on (at best ${percent(c.sure_after)} sure).`;
     }
     const sure = c.lower !== null && c.upper !== null ? `The crossing lies between ${count(c.lower)} and ${count(c.upper)} samples, at 95 %.` : `Where exactly cannot be told at 95 %: ${c.lower === null ? `that ${who(c.ahead_before)} is ahead before is ${percent(c.sure_before)} sure at best` : `${who(c.ahead_before)} is surely ahead up to ${count(c.lower)}`}, ${c.upper === null ? `that ${who(c.ahead_after)} is ahead after is ${percent(c.sure_after)} sure at best` : `and ${who(c.ahead_after)} surely from ${count(c.upper)}`}.`;
+    const crossing = `The curves cross at about ${count(c.n)} samples`;
+    if (c.told === "within_noise") return `${crossing}, but on neither side do they differ by more than noise may make: neither can be said to be better.`;
+    if (c.told === "ahead_before") return `${crossing}: ${who(c.ahead_before)} is ahead below, but that ${who(c.ahead_after)} overtakes may be noise (at best ${percent(c.sure_after)} sure).`;
+    if (c.told === "ahead_after") return `${crossing}: ${who(c.ahead_after)} is ahead from there on, but that it ever was behind may be noise (at best ${percent(c.sure_before)} sure).`;
     return `${who(c.ahead_after)} overtakes at about ${count(c.n)} samples. ${sure}`;
   }
 

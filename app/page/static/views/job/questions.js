@@ -91,14 +91,18 @@ export class Questions {
     if (from !== this.tInput) this.tInput.value = chosen.target;
 
     const point = curve.project(chosen.n);
-    const one = curve.interval(chosen.n, 0.95, true);
+    const range = (of) => {
+      const ends = curve.interval(chosen.n, 0.95, of);
+      return `${number(ends.lower)} to ${number(ends.upper)}`;
+    };
     const far = chosen.n > curve.reliable ? "; so far out, this is a guess" : "";
     const where = point.measured ? "within what was measured" : chosen.n > curve.nMax ? `projected, ${times(chosen.n / curve.nMax)} what was measured${far}` : "below what was measured";
     replace(
       this.nOut,
       h("b", null, `${this.metric} ${number(point.value)}`),
       h("br"),
-      `95 % interval ${number(point.lower)} to ${number(point.upper)}; one new training ${number(one.lower)} to ${number(one.upper)}`,
+      `95 % interval of the mean over runs, on this test split: ${range("mean")}; of one new training: ${range("one_training")}`,
+      curve.knowsPopulation && [h("br"), `of the mean on all data that the test split was drawn from: ${range("population")}`],
       h("br"),
       h("span", { class: "muted" }, where),
     );
