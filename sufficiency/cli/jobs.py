@@ -117,8 +117,7 @@ def jobs(
     made = table("id", "name", "state", "model", "dataset", "cells", "created", "result", right=["cells"])
     for item in items:
         spec, progress, result = item["spec"], item["progress"], item.get("result") or {}
-        words: Mapping[str, str] = WORTH
-        told = words.get(result.get("worth") or "", "")
+        told = next((text for worth, text in WORTH.items() if worth == result.get("worth")), "")
         made.add_row(
             *(item["id"], item.get("name", ""), item["state"], spec["model"]["name"], spec["dataset"]),
             cells_text(progress).replace(" cells", "", 1),
