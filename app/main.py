@@ -5,11 +5,12 @@ import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import DBAPIError
 
 from app.access.door import Door, Gate, by_the_route
 from app.access.limits import buckets_of
@@ -18,6 +19,8 @@ from app.access.routes import router as access_router
 from app.access.sign_in import router as sign_in_router
 from app.access.specification import with_access
 from app.catalog.routes import router as catalog_router
+from app.catalog.uploading import router as uploading_router
+from app.catalog.uploads import tidy
 from app.catalog.workers import live_window
 from app.db.engine import Database
 from app.jobs.following import events_after, output_after
@@ -56,6 +59,7 @@ from app.web.session import SESSIONS
 from app.webhooks.deliverer import Deliverer
 from app.webhooks.routes import router as webhooks_router
 from app.webhooks.routes import sent
+from sufficiency.schemas.limits import UPLOADS_AT_ONCE
 
 DESCRIPTION = (
     "Will more labelled data help? A job trains a model on growing subsets of a dataset and measures it; "
@@ -94,6 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.database_url, pool_size=SESSIONS + SPARE_CONNECTIONS, silence_seconds=2 * settings.lease_seconds
     )
     app.state.celery = make_celery(settings)
+    app.state.uploads_at_once = asyncio.Semaphore(UPLOADS_AT_ONCE)
     app.state.relay = Relay(app.state.database, app.state.celery)
     app.state.sweeper = Sweeper(app.state.database, app.state.celery, settings)
     app.state.deliverer = Deliverer(app.state.database, settings)
@@ -107,7 +112,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     asked_for = (measured, cells, asked, decided, exported, pictured, reported, compared, foreseen, refitted)
     results = (part.router for part in asked_for)
-    slices = (catalog_router, jobs_router, output_router, *results, webhooks_router, access_router, sign_in_router)
+    slices = (
+        catalog_router,
+        uploading_router,
+        jobs_router,
+        output_router,
+        *results,
+        webhooks_router,
+        access_router,
+        sign_in_router,
+    )
     routers = (*slices, page_router, health.router, version.router)
     operations = Operations(routers)
     app.state.methods_at = operations.methods
@@ -144,6 +158,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for thread in threads:
         thread.start()
     app.state.versions.open()
+    if (folder := app.state.settings.upload_dir) is not None:
+        with suppress(DBAPIError, OSError):  # the next start tidies up
+            await asyncio.to_thread(tidy, app.state.database, folder)
     loop = asyncio.get_running_loop()
     try:
         with _on_stop_signal(lambda: [loop.call_soon_threadsafe(feed.close) for feed in feeds]):

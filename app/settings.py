@@ -45,6 +45,10 @@ class Settings(sufficiency.settings.Settings):
         "for all below a name",
     )
     max_cells: int = Field(10_000, ge=1, description="largest runs × steps of one job")
+    upload_dir: Path | None = Field(
+        None, description="folder inside a data root for files that are sent; a standalone's own, else none are taken"
+    )
+    upload_bytes: ByteSize = Field(ByteSize(2_000_000_000), ge=1, description="largest file that may be sent")
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="largest request body")
 
     # Who may do what

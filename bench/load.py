@@ -125,6 +125,13 @@ Make = Callable[[Target, random.Random], Request]
 ENDPOINTS: dict[str, Make] = {
     "submit": lambda target, draw: Request("POST", "/jobs", 201, json.dumps(JOB).encode()),
     "list": lambda target, draw: Request("GET", "/jobs", 200),
+    # As the page asks for it, with one word that few jobs have a part of, and with one that all have
+    "list-page": lambda target, draw: Request("GET", "/jobs?count=true&limit=25", 200),
+    "list-value": lambda target, draw: Request("GET", "/jobs?count=true&limit=25&sort=-value", 200),
+    "list-search": lambda target, draw: Request(
+        "GET", f"/jobs?count=true&limit=25&q={draw.choice(target.completed)[-6:]}", 200
+    ),
+    "list-search-all": lambda target, draw: Request("GET", f"/jobs?count=true&limit=25&q={JOB['dataset'][:2]}", 200),
     "look": lambda target, draw: Request("GET", f"/jobs/{draw.choice(target.completed)}", 200),
     "project": lambda target, draw: Request("GET", f"/jobs/{draw.choice(target.completed)}/project?n=5000", 200),
     # A question that nobody has asked before

@@ -18,6 +18,8 @@ from sufficiency.schemas.words import SCOPES, Scope
 
 # What was unique in the whole database, when there was one project: the version before still names these constraints.
 OF_ONE_PROJECT = {"job": "uq_job_idempotency_key", "dataset": "uq_dataset_name", "webhook": "uq_webhook_url"}
+# A project that has any of these is not removed.
+LEFT_BEHIND = {*OF_ONE_PROJECT, "upload"}
 
 
 def add(session: Session, name: str, description: str) -> Project:
@@ -100,7 +102,7 @@ def remove(session: Session, name: str) -> None:
     left = {
         table.name: session.scalar(select(func.count()).select_from(table).where(table.c.project_id == project.id)) or 0
         for table in Base.metadata.sorted_tables
-        if table.name in OF_ONE_PROJECT
+        if table.name in LEFT_BEHIND
     }
     if any(left.values()):
         told = ", ".join(f"{count} {table}{'s' if count > 1 else ''}" for table, count in sorted(left.items()) if count)

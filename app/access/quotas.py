@@ -55,6 +55,7 @@ COUNTS: Mapping[str, Callable[[UUID], Select[Any]]] = {
     "open_jobs": lambda project: _of(_job, project, func.count()).where(_job.c.state.not_in(ENDED)),
     "cells": lambda project: _of(_job, project, func.sum(_job.c.cells_total)),
     "datasets": lambda project: _of(_dataset, project, func.count()),
+    "upload_bytes": lambda project: _of(_TABLES["upload"], project, func.sum(_TABLES["upload"].c.bytes)),
     "webhooks": lambda project: _of(_TABLES["webhook"], project, func.count()),
     "kept_bytes": lambda project: select(
         select(func.coalesce(func.sum(_written), 0))

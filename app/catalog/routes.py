@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BeforeValidator, TypeAdapter
 
-from app.catalog import datasets, plugins, verification, versions, workers
+from app.catalog import datasets, plugins, uploads, verification, versions, workers
 from app.catalog.workers import LiveWorkers
 from app.db.tables import Dataset, Plugin
 from app.web.limits import plain_json
@@ -123,6 +123,7 @@ def create_dataset(
     body: Annotated[NewDataset, BeforeValidator(plain_json), Body(openapi_examples=DATASET_EXAMPLES)],
 ) -> DatasetView:
     """Register a named pair of splits. A worker verifies it: `status` goes from verifying to ready or invalid."""
+    uploads.require_own(session, settings.upload_dir, body)
     dataset, created = datasets.register_dataset(session, body)
     response.status_code = 201 if created else 200
     response.headers["Location"] = request.url_for("get_dataset", name=dataset.name).path
@@ -169,6 +170,7 @@ def create_dataset_version(
     A worker verifies it, the old items included. `POST /jobs/{id}/extend` with its name has a job go on with it: what
     is measured stays, and only larger sizes are measured.
     """
+    uploads.require_own(session, settings.upload_dir, body)
     version, created = versions.add_version(session, name, body)
     response.status_code = 201 if created else 200
     response.headers["Location"] = request.url_for("get_dataset", name=version.name).path

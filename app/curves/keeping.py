@@ -17,6 +17,7 @@ from app.curves.versions import version_of
 from app.db.engine import reads_no_more
 from app.db.tables import Curve, EarlierCurve, Job
 from sufficiency.answers.errors import BadQuestion
+from sufficiency.answers.headline import headline
 from sufficiency.answers.study import (
     FittedCurve,
     FittedStudy,
@@ -89,6 +90,7 @@ def store_curves(session: Session, job: Job) -> None:
     study = study_of(session, job)
     measured = load_series(session, job)
     rows, readings = [], []
+    curves: list[FittedCurve[Series]] = []
     for series in (of_one_learner(study, with_split_noise(study, whole)) for whole in measured):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
@@ -98,6 +100,9 @@ def store_curves(session: Session, job: Job) -> None:
             except NotEnoughData as error:
                 skipped[method] = str(error)
                 continue
+            test = backtest(series, method)
+            if method == DEFAULT_METHOD:
+                curves.append(FittedCurve(series, fit, test, flags_of(series)))
             rows.append(
                 {
                     "job_id": job.id,
@@ -106,7 +111,7 @@ def store_curves(session: Session, job: Job) -> None:
                     "method": method,
                     "method_version": version,
                     "fit": fit.to_dict(),
-                    "backtest": backtest(series, method).to_dict(),
+                    "backtest": test.to_dict(),
                 }
             )
         readings.append(asdict(KeptReading.of(series, skipped)))
@@ -115,6 +120,7 @@ def store_curves(session: Session, job: Job) -> None:
         *value_warnings(job, map(spread_of, measured), gaps_of(session, job)),
         *warnings_of_learner(session, job),
     ]
+    job.result = result_of(FittedStudy(study, DEFAULT_METHOD, largest_size(measured), curves)) if curves else {}
     if not rows:
         return
     statement = insert(Curve)
@@ -126,6 +132,11 @@ def store_curves(session: Session, job: Job) -> None:
         ),
         rows,
     )
+
+
+def result_of(fitted: FittedStudy[Series]) -> dict[str, Any]:
+    """Return what came of a job in a line, as it is kept for lists."""
+    return headline(fitted).model_dump(mode="json")
 
 
 def refit(session: Session, job: Job) -> dict[Method, int]:

@@ -58,6 +58,7 @@ def study_of(session: Session, job: Job) -> Study:
         train_sizes=sizes_drawn_from(job.spec, info),
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
+        test_unavoidable=info.get("test_unavoidable"),
         gaps=gaps_of(session, job),
         subsets=_subsets(job),
         **asked_of(job.spec),

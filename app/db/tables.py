@@ -217,6 +217,25 @@ class Dataset(Owned, Base):
     )
 
 
+class Upload(Owned, Base):
+    """A file that was sent, in the folder of its id; see `app.catalog.upload_files`."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    bytes: Mapped[int]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        CheckConstraint("kind IN ('npz','parquet','table')", name="kind"),
+        CheckConstraint("bytes >= 0", name="bytes"),
+    )
+
+
 class Job(Owned, Base):
     """One study."""
 
@@ -234,6 +253,8 @@ class Job(Owned, Base):
     steps: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     device: Mapped[str]  # the queue that serves it: cpu or cuda
     labels: Mapped[dict[str, Any]]
+    name: Mapped[str] = mapped_column(server_default="")
+    note: Mapped[str] = mapped_column(server_default="")
     priority: Mapped[int]
     cells_total: Mapped[int] = mapped_column(server_default="0")
     cells_done: Mapped[int] = mapped_column(server_default="0")
@@ -250,6 +271,7 @@ class Job(Owned, Base):
     # Kept at completion, so that reading a job does not read all that it measured; null: tell from the measurements
     value_warnings: Mapped[list[dict[str, Any]] | None]
     readings: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    result: Mapped[dict[str, Any] | None]  # its primary metric and verdict, for lists; empty: there is none
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     body_hash: Mapped[str | None]
     plan_sent_at: Mapped[datetime | None] = mapped_column(server_default=NOW)
@@ -303,6 +325,18 @@ class Job(Owned, Base):
         # For lists by a name that few jobs have
         Index("ix_job_model", text("((spec -> 'model') ->> 'name')"), "id"),
         Index("ix_job_dataset", text("(spec ->> 'dataset')"), "id"),
+        # For lists in another order, and for a part of a word; the functions are of migration 0035
+        Index("ix_job_title", "project_id", text("job_title(name, spec)"), "id"),
+        Index("ix_job_finished", "project_id", "finished_at", "id", postgresql_where=text("finished_at IS NOT NULL")),
+        Index(
+            "ix_job_value",
+            "project_id",
+            text("job_value(result)"),
+            "id",
+            postgresql_where=text("job_value(result) IS NOT NULL"),
+        ),
+        Index("ix_job_grams", text("grams(job_words(id, name, spec), 1)"), postgresql_using="gin"),
+        Index("ix_job_untold", "id", postgresql_where=text("state = 'completed' AND result IS NULL")),
     )
 
 

@@ -1,6 +1,6 @@
 """Jobs whose values were measured elsewhere and are handed in: they are completed when they are made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert
@@ -49,7 +49,12 @@ def as_kept(spec: JobSpec, cells: Arranged) -> JobSpec:
 
 
 def insert_measured(
-    session: Session, spec: JobSpec, cells: Arranged, idempotency_key: str | None, body_hash: str | None
+    session: Session,
+    spec: JobSpec,
+    cells: Arranged,
+    called: Mapping[str, str],
+    idempotency_key: str | None,
+    body_hash: str | None,
 ) -> Job | None:
     """Write a job with its values, and complete it; None when its idempotency key is taken."""
     assert spec.measured is not None
@@ -74,6 +79,7 @@ def insert_measured(
             "metrics": {name: metric.model_dump(mode="json") for name, metric in spec.metrics.items()},
             "device": "cpu",
             "labels": spec.labels,
+            **called,
             "priority": spec.priority,
             "idempotency_key": idempotency_key,
             "body_hash": body_hash,

@@ -93,7 +93,7 @@ def move(
         job.started_at = func.now()
     if state == "queued":
         job.error, job.finished_at, job.started_at, job.deaths = None, None, None, 0
-        job.value_warnings, job.readings = None, None
+        job.value_warnings, job.readings, job.result = None, None, None
         job.identity = None  # others may have measured what it lacks, and its plugins may have been written anew
     if state in ENDED:
         job.finished_at = func.now()

@@ -7,19 +7,34 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, func, literal_column, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Double, Select, Text, func, literal, literal_column, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.orm import Session
 
 from app.db.owning import made
 from app.db.tables import Cell, Dataset, Extension, Job, Measurement, Unit
 from sufficiency.answers.values import Spread
+from sufficiency.schemas.words import JobOrder
 
 NEWEST = 500
 _DATASETS = "datasets"
 # As their indices have them
 _model_name = literal_column("((job.spec -> 'model') ->> 'name')", Text)
 _dataset_name = literal_column("(job.spec ->> 'dataset')", Text)
+
+
+_title = func.job_title(Job.name, Job.spec, type_=Text)
+_words = func.job_words(Job.id, Job.name, Job.spec, type_=Text)
+_grams = func.grams(_words, literal_column("1"), type_=ARRAY(Text))
+_value = func.job_value(Job.result, type_=Double)
+# What a list is by, and those that have such a thing at all; beside it the id, so that no two are alike
+_ORDERS: Mapping[str, tuple[Any, Any]] = {
+    "created": (None, None),
+    "name": (_title, None),
+    "finished": (Job.finished_at, Job.finished_at.is_not(None)),
+    "value": (_value, _value.is_not(None)),
+}
+GRAM = 3  # characters; see `grams` of migration 0035
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class JobFilter:
     model: str | None = None
     dataset: str | None = None
     created_after: datetime | None = None
+    words: Sequence[str] = ()  # each a part of a name or of the id
 
 
 def insert_job(session: Session, values: dict[str, Any]) -> Job | None:
@@ -57,9 +73,39 @@ def extension(session: Session, job_id: UUID, key: str) -> Extension | None:
     return session.get(Extension, (job_id, key))
 
 
-def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit: int) -> list[Job]:
-    """Return jobs, the newest first."""
-    statement = select(Job).order_by(Job.id.desc()).limit(limit)
+def find_jobs(
+    session: Session, wanted: JobFilter, *, order: JobOrder, after: tuple[Any, UUID] | None, limit: int
+) -> list[tuple[Job, Any]]:
+    """Return jobs, each with what it is listed by.
+
+    Parameters
+    ----------
+    order : JobOrder
+        What the list is by.
+    after : tuple of what the list is by, and UUID, optional
+        Those of the last job of the page before.
+    """
+    by, exists = _ORDERS[order.removeprefix("-")]
+    keys = [Job.id] if by is None else [by, Job.id]
+    falls = order.startswith("-")
+    statement = _like(select(Job, literal(None) if by is None else by), wanted)
+    if exists is not None:
+        statement = statement.where(exists)
+    if after is not None:
+        seen = [after[1]] if by is None else list(after)
+        row, last = tuple_(*keys), tuple_(*(literal(one, key.type) for one, key in zip(seen, keys, strict=True)))
+        statement = statement.where(row < last if falls else row > last)
+    statement = statement.order_by(*(key.desc() if falls else key for key in keys)).limit(limit)
+    return [(job, value) for job, value in session.execute(statement)]
+
+
+def count_jobs(session: Session, wanted: JobFilter, most: int) -> int:
+    """Return how many jobs are like that; beyond `most` one more, however many there are."""
+    some = _like(select(Job.id), wanted).limit(most + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _like(statement: Select[Any], wanted: JobFilter) -> Select[Any]:
     if wanted.states:
         statement = statement.where(Job.state.in_(wanted.states))
     if wanted.labels:
@@ -71,9 +117,11 @@ def find_jobs(session: Session, wanted: JobFilter, *, before: UUID | None, limit
     if wanted.created_after is not None:
         # A job's id is made after its `created_at`, and begins with the milliseconds: where to stop looking.
         statement = statement.where(Job.created_at > wanted.created_after, Job.id >= first_id(wanted.created_after))
-    if before is not None:
-        statement = statement.where(Job.id < before)
-    return list(session.scalars(statement))
+    for word in wanted.words:
+        low = func.lower(word)
+        parts = func.grams(low, min(len(word), GRAM), type_=ARRAY(Text))
+        statement = statement.where(_grams.contains(parts), func.strpos(_words, low) > 0)
+    return statement
 
 
 def first_id(moment: datetime) -> UUID:
@@ -145,6 +193,33 @@ def slots_held(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, int]:
         select(Unit.job_id, func.count()).where(Unit.job_id.in_(job_ids), Unit.state == "leased").group_by(Unit.job_id)
     )
     return dict(session.execute(statement).all())
+
+
+def cells_at_work(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[tuple[int, int, int, datetime]]]:
+    """Return by job the cells that slots work on: of each unit that is held the first that is not measured yet.
+
+    Each as run, step, size, and since when: since the unit was taken, or its cell before was measured.
+    """
+    done = (
+        select(func.max(Cell.finished_at)).where(Cell.unit_id == Unit.id).correlate(Unit).scalar_subquery()
+    )  # null: none yet
+    rows = session.execute(
+        select(Unit.job_id, Cell.run, Cell.step, Cell.n, func.greatest(Unit.claimed_at, done))
+        .join(Cell, Cell.unit_id == Unit.id)
+        .where(
+            Unit.job_id.in_(job_ids),
+            Unit.state == "leased",
+            Unit.claimed_at.is_not(None),
+            Cell.finished_at.is_(None),
+            Cell.error.is_(None),
+        )
+        .order_by(Unit.id, Cell.run, Cell.step)
+        .ext(distinct_on(Unit.id))
+    )
+    found: dict[UUID, list[tuple[int, int, int, datetime]]] = {}
+    for job_id, run, step, n, since in rows:
+        found.setdefault(job_id, []).append((run, step, n, since))
+    return found
 
 
 def seconds_per_item(session: Session, model: dict[str, Any], training: dict[str, Any], device: str) -> float | None:

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import AwareDatetime, BeforeValidator, FiniteFloat, TypeAdapter
 
 from app.access.caller import caller_of
 from app.db.tables import Job
@@ -25,24 +25,33 @@ from sufficiency.schemas.examples import MEASURED_EXAMPLE, SHORT_SPEC_EXAMPLE, S
 from sufficiency.schemas.jobs import (
     EngineView,
     ExtensionPlanView,
+    JobPage,
     JobView,
     Links,
     NewExtension,
     PlanView,
     ProgressView,
+    ResultView,
     ReusedView,
+    RunningCell,
 )
-from sufficiency.schemas.limits import CHOSEN, JOBS_PAGE, KEY_CHARACTERS, LABELS
-from sufficiency.schemas.paging import Page
+from sufficiency.schemas.limits import CHOSEN, COUNTED, JOBS_PAGE, KEY_CHARACTERS, LABELS, SEARCH_CHARACTERS
+from sufficiency.schemas.naming import JobChange
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.stopping import DesignView
-from sufficiency.schemas.words import JobState
+from sufficiency.schemas.words import JobOrder, JobState
 
 logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["jobs"], responses=documented(422, 503))
 
 JOB_KEY = TypeAdapter(UUID)
+_PLACES: dict[str, TypeAdapter[tuple[str, Any, UUID]]] = {
+    "name": TypeAdapter(tuple[Literal["name"], str, UUID]),
+    "finished": TypeAdapter(tuple[Literal["finished"], AwareDatetime, UUID]),
+    "value": TypeAdapter(tuple[Literal["value"], FiniteFloat, UUID]),
+}
+CHANGE_EXAMPLE = {"name": {"summary": "A name", "value": {"name": "MNIST, first batch"}}}
 LINKS = ("cancel", "retry", "extend", "measurements", "project", "inv_project", "curves", "events", "export")
 
 DryRun = Annotated[bool, Query(description="validate, answer the plan, store nothing")]
@@ -62,6 +71,8 @@ def _view(info: service.JobInfo) -> JobView:
     address = f"/jobs/{job.id}"
     return JobView(
         id=job.id,
+        name=job.name,
+        note=job.note,
         state=job.state,
         queued_reason=info.queued_reason,
         spec=job.spec,
@@ -77,6 +88,7 @@ def _view(info: service.JobInfo) -> JobView:
             cells_total=progress.cells_total,
             fraction=progress.fraction,
             eta_seconds=progress.eta_seconds,
+            running=[RunningCell(run=run, step=step, n=n, since=since) for run, step, n, since in progress.at_work],
         ),
         labels=job.labels,
         priority=job.priority,
@@ -86,6 +98,7 @@ def _view(info: service.JobInfo) -> JobView:
         error=job.error,
         warnings=info.warnings,
         design=DesignView.of(job.design),
+        result=ResultView.model_validate(job.result) if job.result else None,
         reused=_reused(job),
         measured_elsewhere=job.dataset_id is None,
         links=Links(self=address, **{name: f"{address}/{name}" for name in LINKS}),
@@ -136,7 +149,7 @@ def create_job(
     """
     preparing.require_priority(spec.priority, caller_of(request).scope)
     if dry_run and spec.measured is not None:
-        cells = elsewhere.arrange(spec, settings)
+        cells, spec = elsewhere.arrange(spec, settings), spec.unnamed
         view = PlanView(
             spec=elsewhere.as_kept(spec, cells).model_dump(mode="json"),
             device="cpu",
@@ -151,7 +164,7 @@ def create_job(
         )
         return JSONResponse(view.model_dump(mode="json"))
     if dry_run:
-        plan = preparing.plan(session, spec, settings)
+        plan = preparing.plan(session, spec.unnamed, settings)
         view = PlanView(
             spec=plan.prepared.spec.model_dump(mode="json"),
             device=plan.prepared.device,
@@ -199,25 +212,72 @@ def list_jobs(
     state: Annotated[list[JobState] | None, Query(max_length=CHOSEN, description="repeatable: any of these")] = None,
     model: Annotated[str | None, Query(description="name of the model plugin")] = None,
     dataset: Annotated[str | None, Query(description="name of the dataset")] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=SEARCH_CHARACTERS,
+            description="parts of words, all of which must be in the job's name, model, dataset or id",
+        ),
+    ] = None,
     created_after: Annotated[datetime | None, Query(description="RFC 3339; UTC if it names no zone")] = None,
+    sort: Annotated[
+        JobOrder,
+        Query(
+            description="what the list is by, with - from the greatest down; by `finished` and `value`, that of the "
+            "result, only jobs that have one"
+        ),
+    ] = "-created",
+    count: Annotated[bool, Query(description="say how many there are in all")] = False,
     limit: Annotated[int, Query(ge=1, le=JOBS_PAGE, description="size of a page")] = 20,
     cursor: Cursor = None,
-) -> Page[JobView]:
-    """List jobs, the newest first."""
+) -> JobPage:
+    """List jobs, the newest first unless another order is asked for."""
     if created_after is not None and created_after.tzinfo is None:
         created_after = created_after.replace(tzinfo=UTC)
-    wanted = repository.JobFilter(state or (), labels, model, dataset, created_after)
-    before = decode_cursor(cursor, JOB_KEY) if cursor else None
-    rows, following = page_of(
-        repository.find_jobs(session, wanted, before=before, limit=limit + 1), limit, lambda job: str(job.id)
+    wanted = repository.JobFilter(state or (), labels, model, dataset, created_after, (q or "").split())
+    after = _place(cursor, sort) if cursor else None
+    found = repository.find_jobs(session, wanted, order=sort, after=after, limit=limit + 1)
+    rows, following = page_of(found, limit, lambda row: _cursor_key(sort, *row))
+    counted = repository.count_jobs(session, wanted, COUNTED) if count else None
+    return JobPage(
+        items=[_view(info) for info in service.look(session, [job for job, _ in rows], settings)],
+        next_cursor=following,
+        count=None if counted is None else min(counted, COUNTED),
+        count_complete=counted is None or counted <= COUNTED,
     )
-    return Page(items=[_view(info) for info in service.look(session, rows, settings)], next_cursor=following)
+
+
+def _cursor_key(sort: JobOrder, job: Job, value: Any) -> Any:
+    """Return what a cursor names of a job: what the list is by, that of the job, and its id; of the newest the id."""
+    if value is None:
+        return str(job.id)
+    told = value.isoformat() if isinstance(value, datetime) else value
+    return [sort.removeprefix("-"), told, str(job.id)]
+
+
+def _place(cursor: str, sort: JobOrder) -> tuple[Any, UUID]:
+    by = sort.removeprefix("-")
+    if by == "created":
+        return None, decode_cursor(cursor, JOB_KEY)
+    _, value, job_id = decode_cursor(cursor, _PLACES[by])
+    return value, job_id
 
 
 @router.get("/jobs/{job_id}", responses=documented(404))
 def get_job(session: SessionDep, settings: SettingsDep, job_id: UUID) -> JobView:
     """Return one job: its state, what it waits for, its progress, warnings and error."""
     return _view(service.look(session, [service.get_job(session, job_id)], settings)[0])
+
+
+@router.patch("/jobs/{job_id}", responses=documented(400, 404, 413))
+def change_job(
+    session: SessionDep,
+    settings: SettingsDep,
+    job_id: UUID,
+    wanted: Annotated[JobChange, BeforeValidator(plain_json), Body(openapi_examples=CHANGE_EXAMPLE)],
+) -> JobView:
+    """Give a job another name or another note, in whatever state it is; what it measures stays as it is."""
+    return _view(service.look(session, [service.change(session, job_id, wanted)], settings)[0])
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=documented(404, 409))

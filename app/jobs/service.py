@@ -5,6 +5,7 @@ How it ends is in `app.jobs.ending`, and how an ended one is taken up again in `
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from app.jobs.preparing import prepare
 from app.jobs.waiting import Waiting
 from app.settings import Settings
 from sufficiency.answers.warnings import doubts
+from sufficiency.schemas.naming import JobChange
 from sufficiency.schemas.spec import JobSpec
 from sufficiency.schemas.words import ENDED
 
@@ -37,6 +39,7 @@ class Progress:
     cells_total: int
     fraction: float
     eta_seconds: float | None
+    at_work: Sequence[tuple[int, int, int, datetime]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,11 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
     body_hash = _hash(spec)
     if idempotency_key is not None and (earlier := repository.job_of_key(session, idempotency_key)):
         return _replay(earlier, body_hash), False
+    spec, called = spec.unnamed, {"name": spec.name, "note": spec.note}
     if spec.measured is not None:
         cells = arrange(spec, settings)
         body = body_hash if idempotency_key is not None else None
-        job = insert_measured(session, spec, cells, idempotency_key, body)
+        job = insert_measured(session, spec, cells, called, idempotency_key, body)
         return (job, True) if job is not None else (_of_the_same_moment(session, idempotency_key, body_hash), False)
     prepared = prepare(session, spec, settings)
     job = repository.insert_job(
@@ -83,6 +87,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
             "learner": prepared.learner,
             "device": prepared.device,
             "labels": prepared.spec.labels,
+            **called,
             "priority": prepared.spec.priority,
             "idempotency_key": idempotency_key,
             "body_hash": body_hash if idempotency_key is not None else None,
@@ -130,6 +135,17 @@ def get_job(session: Session, job_id: UUID) -> Job:
     return job
 
 
+def change(session: Session, job_id: UUID, wanted: JobChange) -> Job:
+    """Call a job something else, or write something else beside it; in whatever state it is."""
+    job = locked(session, job_id)
+    for name in ("name", "note"):
+        text = getattr(wanted, name)
+        if text is not None:
+            setattr(job, name, text)
+    session.flush()
+    return job
+
+
 def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobInfo]:
     """Return jobs with their progress, their warnings, and what the queued ones wait for."""
     # What a completed job's values give reason to doubt was kept with it.
@@ -139,13 +155,14 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
     running = [job.id for job in jobs if job.state == "running"]
     seconds = repository.slot_seconds(session, running) if running else {}
     slots = repository.slots_held(session, running) if running else {}
+    at_work = repository.cells_at_work(session, running) if running else {}
     waiting = [job for job in jobs if job.state == "queued" or (job.state == "running" and not slots.get(job.id))]
     queue = Waiting.of(session, waiting, settings) if waiting else None
     return [
         JobInfo(
             job=job,
             queued_reason=queue.reason(job) if queue and job in waiting else None,
-            progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0)),
+            progress=_progress(job, seconds.get(job.id), slots.get(job.id, 0), at_work.get(job.id, ())),
             warnings=[
                 *job.warnings,
                 *doubts(job.spec["dataset"], found[job.id]),
@@ -160,12 +177,14 @@ def look(session: Session, jobs: Sequence[Job], settings: Settings) -> list[JobI
     ]
 
 
-def _progress(job: Job, seconds: float | None, slots: int) -> Progress:
+def _progress(
+    job: Job, seconds: float | None, slots: int, at_work: Sequence[tuple[int, int, int, datetime]]
+) -> Progress:
     fraction = 1.0 if job.state == "completed" else job.work_done / job.work_total if job.work_total else 0.0
     eta = None
     if seconds is not None and (measured := job.work_done - job.work_reused):
         eta = seconds / measured * (job.work_total - job.work_done) / max(slots, 1)
-    return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta)
+    return Progress(job.cells_done, job.cells_not_measurable, job.cells_total, fraction, eta, at_work)
 
 
 def delete(session: Session, job_id: UUID) -> None:

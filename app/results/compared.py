@@ -10,6 +10,7 @@ from app.curves.series import marks_of
 from app.errors import Invalid, field_error
 from app.jobs.service import get_job
 from app.results.parameters import REFUSALS, Level, Metrics
+from app.results.test_data import other_test_data
 from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.comparison import compare
@@ -45,5 +46,7 @@ def compare_jobs(
         detail = "A job is named twice; name different jobs."
         raise Invalid(detail, errors=[field_error("job", detail)])
     jobs = [get_job(session, job_id) for job_id in job]
+    doubts = other_test_data(session, jobs)  # before the fits, for which the transaction is ended
     marks = [marks_of(session, one.id) for one in jobs]
-    return compare(measured_studies(session, jobs), metric, level, marks)
+    told = compare(measured_studies(session, jobs), metric, level, marks)
+    return told.model_copy(update={"warnings": [*doubts, *told.warnings]})

@@ -63,6 +63,7 @@ def report_of(
     """Return the job on one page of HTML that prints on a sheet of A4: question, answer, picture, price, how sure."""
     job = get_job(session, job_id)
     measured_at, trained = job.finished_at, trained_of(session, job_id)
-    page = report(measured_study(session, job), terms, measured_at=measured_at, trained=trained)
+    called, note = job.name, job.note
+    page = report(measured_study(session, job), terms, measured_at=measured_at, trained=trained, name=called, note=note)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return HTMLResponse(page, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})

@@ -163,6 +163,8 @@ class Standalone:
     def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
         data = self.data_dir / "data"
         data.mkdir(exist_ok=True)
+        sent = self._settings.upload_dir or self.data_dir / "uploads"
+        sent.mkdir(parents=True, exist_ok=True)
         settings = self._settings.model_copy(
             update={
                 "database_url": database_url,
@@ -170,7 +172,8 @@ class Standalone:
                 "host": self.host,
                 "port": self.port,
                 "url": self.url,
-                "data_roots": self._settings.data_roots or (data,),
+                "data_roots": (*(self._settings.data_roots or (data,)), sent),
+                "upload_dir": sent,
                 "webhook_addresses": webhook_addresses(self._settings, self.host),
             }
         )

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.catalog.workers import is_silent, live_workers
+from app.curves.untold import tell_untold
 from app.db.engine import Database, is_away
 from app.db.tables import Dataset, Job, Outbox, Unit, Worker
 from app.jobs.ending import expire_job
@@ -60,6 +61,7 @@ class Sweeper(Background):
         if now >= self._trust_after:
             self._free_expired()
         self._end_overdue()
+        tell_untold(self._database)
         waiting = self._waiting()
         with self._database.transaction() as session:
             if session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=ADVISORY_LOCK)):

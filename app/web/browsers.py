@@ -10,12 +10,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.headers import guard
+from app.web.limits import is_upload
 from app.web.problem import problem_response
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What a form of a foreign page can send without a browser asking first. (DELETE is always asked about first.)
 WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 # They say nothing that is worth a fence, and are asked by whatever name a balancer has for the process.
+# No form can send it, no more than JSON.
+OCTETS = "application/octet-stream"
 UNFENCED = frozenset({"/livez", "/readyz"})
 SETTING = "SUFFICIENCY_ALLOWED_HOSTS"
 # How the service's own webhooks say who they are, and how they are known at the door.
@@ -89,7 +92,13 @@ class BrowserGuard:
             detail = "A webhook may not call a Sufficiency service: register the address of a receiver of yours."
             return problem_response(request, 403, "webhook_to_service", "Forbidden", detail)
         taken = request.method in WITH_CONTENT and request.method in self.methods(request.url.path)
-        if taken and not _is_json(headers.get("content-type", "")):
+        kind = headers.get("content-type", "")
+        if taken and is_upload(request.scope):
+            if kind.partition(";")[0].strip().lower() == OCTETS:
+                return None
+            detail = f"Send the file as it is, with the header Content-Type: {OCTETS}."
+            return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
+        if taken and not _is_json(kind):
             detail = "Send the body as JSON, with the header Content-Type: application/json; also where there is none."
             return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
         return None

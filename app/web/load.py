@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.limits import TOO_LARGE
+from app.web.limits import TOO_LARGE, is_upload
 from app.web.problem import problem_response
 from app.web.session import SESSIONS
 from sufficiency.schemas.limits import BODY_SECONDS, RECKONED_AT_ONCE, WAIT_SECONDS, WAITING
@@ -124,7 +124,7 @@ class Load:
         if scope["type"] != "http":
             return None
         path: str = scope["path"]
-        if path in UNCOUNTED or path.startswith("/ui/") or path.endswith("/events"):
+        if path in UNCOUNTED or path.startswith("/ui/") or path.endswith("/events") or is_upload(scope):
             return None
         parts = path.strip("/").split("/")
         about_a_job = len(parts) > 2 and parts[0] in ("jobs", "forecasts") and parts[-1] not in READ_OFF

@@ -43,6 +43,16 @@ def short_transaction(request: Request) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def changing(request: Request) -> Iterator[Session]:
+    """Yield a session that changes something of the caller's: within what it may have, and written down."""
+    caller = acting(request)
+    with request.app.state.database.transaction(caller.project_id) as session:
+        before = caller.begin(session)
+        yield session
+        caller.end(session, request, before)
+
+
 def _session(request: Request) -> Iterator[Session]:
     database, caller = request.app.state.database, acting(request)
     if request.method in READS:
@@ -50,10 +60,8 @@ def _session(request: Request) -> Iterator[Session]:
         with database.snapshot(caller.project_id) as session:
             yield session
         return
-    with database.transaction(caller.project_id) as session:
-        before = caller.begin(session)
+    with changing(request) as session:
         yield session
-        caller.end(session, request, before)
     request.app.state.relay.wake()
     request.app.state.deliverer.wake()
     if after := getattr(request.state, "after_commit", None):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 
 from sufficiency.answers.errors import BadQuestion, UnknownMetric
+from sufficiency.answers.heading import heading
 from sufficiency.answers.primary import primary_metric
 from sufficiency.answers.study import FittedCurve, FittedStudy, test_items
 from sufficiency.answers.targets import parse_targets, require_admitted
@@ -88,12 +89,7 @@ def decision(
     made = decide(prospect, asked)
     label = fitted.label(one)
     return DecisionView(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         metric=name,
         class_=label,
         now=prospect.now,

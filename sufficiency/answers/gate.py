@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import ndtr
 
+from sufficiency.answers.attainable import attainable
+from sufficiency.answers.heading import heading
 from sufficiency.answers.study import FittedCurve, FittedStudy, test_items
 from sufficiency.answers.targets import Target, targets_by_metric
 from sufficiency.answers.verdict import void_of
@@ -55,12 +57,7 @@ def gate(
         for target in wanted[one.reading.metric]
     ]
     return GateView(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         n=size,
         probability=probability,
         passed=all(check.passed for check in checks),
@@ -83,11 +80,16 @@ def _check(
     assert point.lower is not None
     assert point.upper is not None
     chance = _chance(fitted, one, target, n, point.value)
+    measured = int(one.fit.n_max)
+    known = chance if n == measured else _chance(fitted, one, target, measured, float(one.fit.value(measured)))
+    reach = attainable(fitted.study, series, target, known if void is None else 0.0)
     passed = chance >= probability and void is None
     label = fitted.label(one)
     name = series.metric if label is None else f"{series.metric} of {label}"
     verb = "is" if point.measured_range else "should be"
     said = f"{name} {verb} {value_text(point.value)} at n = {n:,} and meets {value_text(target)} with {percent(chance)}"
+    if reach.status == "ruled_out" and void is None:
+        said += f". {reach.detail[:-1]}"
     said += f"; {percent(probability)} is asked for." if void is None else f", which says nothing: {void}."
     return CheckView(
         metric=series.metric,
@@ -98,6 +100,7 @@ def _check(
         probability=chance,
         passed=passed,
         sentence=said,
+        attainable=reach,
         class_=label,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sufficiency.answers.errors import require_few
+from sufficiency.answers.heading import heading
 from sufficiency.answers.study import FittedStudy
 from sufficiency.answers.targets import Target, targets_by_metric
 from sufficiency.answers.warnings import warnings_of
@@ -42,13 +43,8 @@ def project(
         label = fitted.label(one)
         metrics.setdefault(one.reading.metric, []).extend(projected_value(point, label) for point in points)
     return Projection(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
+        **heading(fitted, level),
         of=of,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
         metrics=metrics,
         trust=_trust(fitted),
         warnings=[*warnings_of(fitted, max(n)), *(_unknown_split_noise(fitted) if of == "population" else [])],
@@ -109,12 +105,7 @@ def inv_project(
             metrics.setdefault(one.reading.metric, []).append(TargetAnswer(**vars(answer), class_=label))
     answered = [answer.n or 0 for answers in metrics.values() for answer in answers]
     return InverseProjection(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         metrics=metrics,
         warnings=warnings_of(fitted, max(answered, default=0)),
     )

@@ -43,6 +43,8 @@ def report(
     *,
     measured_at: datetime | None = None,
     trained: Mapping[int, TrainScores] | None = None,
+    name: str = "",
+    note: str = "",
     lang: str = "en",
 ) -> str:
     """Return the page as HTML that needs nothing else.
@@ -57,32 +59,36 @@ def report(
         When the last of it was.
     trained : mapping of int to TrainScores, optional
         What the cells tell of their training, by size.
+    name, note : str
+        What the job is called, and what is written beside it.
     lang : str
         Of the page, for screen readers.
     """
     told = verdict(fitted, trained=trained)
-    name = told.overall.metric
-    main = next(view for view in told.metrics[name] if view.class_ == told.overall.class_)
-    curve = next(one for one in fitted.curves if one.reading.metric == name and fitted.label(one) == main.class_)
+    metric = told.overall.metric
+    main = next(view for view in told.metrics[metric] if view.class_ == told.overall.class_)
+    curve = next(one for one in fitted.curves if one.reading.metric == metric and fitted.label(one) == main.class_)
     alone = FittedStudy(fitted.study, fitted.method, fitted.n_observed, [curve])
-    price = decision(fitted, terms, None if terms.target else name) if terms is not None else None
+    price = decision(fitted, terms, None if terms.target else metric) if terms is not None else None
     picture = b64encode(draw(figure(alone), "svg")).decode()
     study = fitted.study
     subject = f"{shortened(study.model, 60)} on {shortened(study.dataset, 60)}"
     day = "" if measured_at is None else f", measured up to {measured_at:%d %B %Y}"
     so_far = " So far: the job has not completed." if told.provisional else ""
     body = [
-        f"<h1>Is more data worth it? {escape(subject)}</h1>",
-        f'<p class="muted">Job {study.id}{escape(day)}.{so_far}</p>',
+        f"<h1>Is more data worth it? {escape(name or subject)}</h1>",
+        f'<p class="muted">{f"{escape(subject)}. " if name else ""}Job {study.id}{escape(day)}.{so_far}</p>',
+        # On one sheet there is room for its beginning.
+        *([f'<p class="muted">{escape(shortened(note, _LONGEST))}</p>'] if note else []),
         f'<p class="answer">{escape(WORTH[told.overall.worth][:1].upper() + WORTH[told.overall.worth][1:])}.</p>',
         f"<p>{escape(told.overall.sentence)}</p>",
-        f'<img alt="{escape(f"Learning curve of {name}")}" src="data:image/svg+xml;base64,{picture}">',
-        _more(name, main),
+        f'<img alt="{escape(f"Learning curve of {metric}")}" src="data:image/svg+xml;base64,{picture}">',
+        _more(metric, main),
         *([_money(price)] if price is not None else []),
         _rests_on(fitted, curve, told),
         _how_sure(curve, main, told),
     ]
-    title = escape(f"Sufficiency report: {subject}")
+    title = escape(f"Sufficiency report: {name or subject}")
     return (
         f'<!doctype html>\n<html lang="{escape(lang)}"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'

@@ -47,6 +47,8 @@ class Study:
         Items in the test split.
     test_class_counts : sequence of int
         Of them, by class.
+    test_unavoidable : int or None
+        Of them those that no model is right about, as their labels contradict each other. None: not known.
     gaps : sequence of Gap
         The cells that could not be measured.
     subsets : hashable
@@ -78,6 +80,7 @@ class Study:
     train_sizes: Sequence[int] = ()
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
+    test_unavoidable: int | None = None
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
     split: Hashable = None

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from sufficiency.answers.attainable import label_bound
 from sufficiency.answers.curves import backtest_view
 from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
+from sufficiency.answers.heading import heading
 from sufficiency.answers.primary import primary_metric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
@@ -11,6 +13,7 @@ from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import REMEDIES
 from sufficiency.method.fitted_to import TrainScores
+from sufficiency.method.label_bound import LabelBound, with_labels
 from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
 from sufficiency.schemas.limits import VERDICTS
@@ -19,6 +22,7 @@ from sufficiency.schemas.verdicts import (
     DriversView,
     DrivingCell,
     GainView,
+    LabelBoundView,
     LimitView,
     OverallView,
     StatementView,
@@ -90,28 +94,26 @@ def verdict(
             drivers=one.drivers,
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
+        bound = label_bound(fitted.study, one.reading)
+        if bound is not None and void_of(fitted.study) is None:
+            judged = with_labels(judged, bound)
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
-        metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis))
+        metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis, bound))
     return Verdicts(
-        job_id=fitted.study.id,
-        method=fitted.method,
-        method_version=fitted.method_version,
-        level=level,
-        n_observed=fitted.n_observed,
-        provisional=fitted.study.provisional,
+        **heading(fitted, level),
         overall=_overall(first, metrics),
         metrics=metrics,
         warnings=[*doubts_of(fitted.study), *warnings_of(fitted, _farthest(metrics), REMEDIES)],
     )
 
 
-_RANK: Mapping[str, int] = {"yes": 0, "unclear": 1, "no": 2}
+RANK: Mapping[str, int] = {"yes": 0, "unclear": 1, "no": 2}
 _BY: Mapping[str, str] = {"yes": "it is worth it", "no": "it is hardly worth it", "unclear": "it cannot be told"}
 
 
 def _deciding(views: Sequence[VerdictView]) -> VerdictView:
     """Of a metric with a value a class the class that more data would bring most: it is worth it if any of them is."""
-    return min(views, key=lambda view: (_RANK[view.worth], -view.more[0].gain))
+    return min(views, key=lambda view: (RANK[view.worth], -view.more[0].gain))
 
 
 def _overall(first: str, metrics: Mapping[str, Sequence[VerdictView]]) -> OverallView:
@@ -150,7 +152,9 @@ def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
     return max(gain.n for views in metrics.values() for view in views for gain in view.more)
 
 
-def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis) -> VerdictView:
+def _view(
+    judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis, bound: LabelBound | None
+) -> VerdictView:
     drivers = judged.drivers
     return VerdictView(
         sentence=judged.sentence,
@@ -171,7 +175,12 @@ def _view(judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: G
             run_sd=drivers.run_sd,
         ),
         train=None if judged.train is None else TrainView(**vars(judged.train)),
+        label_bound=None if bound is None else _bound_view(bound),
         limited_by=judged.limited_by,
         backtest=backtest_view(one.backtest),
         class_=label,
     )
+
+
+def _bound_view(bound: LabelBound) -> LabelBoundView:
+    return LabelBoundView(best=bound.best, highest=bound.highest(), unavoidable=bound.unavoidable, items=bound.items)

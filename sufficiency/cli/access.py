@@ -1,5 +1,6 @@
 """`sufficiency keys …`, `projects …`, `members …`, `audit`, `whoami`: who may do what, and what was done."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -34,6 +35,25 @@ Subject = Annotated[
     typer.Argument(metavar="SUBJECT", help="The person, as the identity provider names them.", show_default=False),
 ]
 Role = Annotated[Scope, typer.Option("--role", help="What the person may do; each has what is before it.")]
+
+
+def _list(
+    items: Sequence[Mapping[str, Any]],
+    as_json: bool,
+    columns: Sequence[str],
+    row: Callable[[Mapping[str, Any]], Sequence[str]],
+    none: str,
+) -> None:
+    """Print what there is as JSON or as a table, or say that there is nothing."""
+    from sufficiency.cli.terminal import table
+
+    if as_json:
+        return print_json({"items": items})
+    made = table(*columns)
+    for one in items:
+        made.add_row(*row(one))
+    print_table(made) if items else typer.echo(none)
+    return None
 
 
 @keys.command("new")
@@ -91,20 +111,15 @@ def list_keys(url: Url = None, as_json: Json = False) -> None:
     Example:
       sufficiency keys list
     """
-    from sufficiency.cli.terminal import table
-
     with client_of(url) as client:
         items = client.keys()
-    if as_json:
-        return print_json({"items": items})
-    made = table("id", "name", "ends in", "scope", "project", "last used", "state")
-    for one in items:
-        made.add_row(
-            *(one["id"], one["name"], one["hint"], one["scope"], one["project"] or "(all)"),
-            *(time_text(one["last_used_at"]), _state(one)),
-        )
-    print_table(made) if items else typer.echo("There is no key yet: see `sufficiency keys add --help`.")
-    return None
+
+    def row(one: Mapping[str, Any]) -> Sequence[str]:
+        named = (one["id"], one["name"], one["hint"], one["scope"], one["project"] or "(all)")
+        return [*named, time_text(one["last_used_at"]), _state(one)]
+
+    columns = ("id", "name", "ends in", "scope", "project", "last used", "state")
+    _list(items, as_json, columns, row, "There is no key yet: see `sufficiency keys add --help`.")
 
 
 def _state(key: Any) -> str:
@@ -174,17 +189,13 @@ def list_projects(url: Url = None, as_json: Json = False) -> None:
     Example:
       sufficiency projects list
     """
-    from sufficiency.cli.terminal import table
-
     with client_of(url) as client:
         items = client.projects()
-    if as_json:
-        return print_json({"items": items})
-    made = table("name", "description", "made")
-    for one in items:
-        made.add_row(one["name"], one["description"], time_text(one["created_at"]))
-    print_table(made)
-    return None
+
+    def row(one: Mapping[str, Any]) -> Sequence[str]:
+        return [one["name"], one["description"], time_text(one["created_at"])]
+
+    _list(items, as_json, ("name", "description", "made"), row, "There is no project in which you may do something.")
 
 
 @projects.command("show")
@@ -285,17 +296,14 @@ def list_members(url: Url = None, as_json: Json = False) -> None:
     Example:
       sufficiency members list
     """
-    from sufficiency.cli.terminal import table
-
     with client_of(url) as client:
         items = client.members()
-    if as_json:
-        return print_json({"items": items})
-    made = table("subject", "role", "since")
-    for one in items:
-        made.add_row(one["subject"], one["role"], time_text(one["created_at"]))
-    print_table(made) if items else typer.echo("Nobody is in it by name: see `sufficiency members put --help`.")
-    return None
+
+    def row(one: Mapping[str, Any]) -> Sequence[str]:
+        return [one["subject"], one["role"], time_text(one["created_at"])]
+
+    none = "Nobody is in it by name: see `sufficiency members put --help`."
+    _list(items, as_json, ("subject", "role", "since"), row, none)
 
 
 @members.command("put")
@@ -338,18 +346,14 @@ def audit(
     Example:
       sufficiency audit --limit 20
     """
-    from sufficiency.cli.terminal import table
-
     with client_of(url) as client:
         items = client.audit(limit=limit, everything=everything)
-    if as_json:
-        return print_json({"items": items})
-    made = table("at", "project", "who", "what", "to what")
-    for one in items:
+
+    def row(one: Mapping[str, Any]) -> Sequence[str]:
         target = ", ".join(f"{kind} {name}" for kind, name in one["target"].items())
-        made.add_row(time_text(one["at"]), one["project"] or "", one["actor"], one["action"], target)
-    print_table(made) if items else typer.echo("Nothing has been changed yet.")
-    return None
+        return [time_text(one["at"]), one["project"] or "", one["actor"], one["action"], target]
+
+    _list(items, as_json, ("at", "project", "who", "what", "to what"), row, "Nothing has been changed yet.")
 
 
 @commands.command()

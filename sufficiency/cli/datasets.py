@@ -1,7 +1,8 @@
-"""`sufficiency datasets …`: register, list, show, append to, verify and remove datasets."""
+"""`sufficiency datasets …`: register, list, show, append to, verify and remove datasets, and send files for them."""
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +13,67 @@ from sufficiency.exits import MISUSED, CommandError
 from sufficiency.schemas.words import FingerprintOf
 
 commands = typer.Typer(
-    help="Register, list, show, append to, verify and remove datasets.\n\n\b\nExample:\n  sufficiency datasets list",
+    help="Register, list, show, append to, verify and remove datasets, and send files for them.\n\n\b\n"
+    "Example:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+@commands.command("upload")
+def upload(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .npz, .csv, .tsv, .txt or .parquet.")],
+    name: Annotated[str | None, typer.Option("--name", help="What it is called there; default its own name.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Send a file to a service with a data folder of its own, such as a standalone.
+
+    Answers the path that a loader takes. The same file sent again is the one that is there; another one under the same
+    name is refused. `sufficiency datasets uploads` lists what was sent.
+
+    \b
+    Example:
+      sufficiency datasets upload stays.csv
+      sufficiency datasets add stays --source tabular:path=PATH,target=kind
+    """
+    if not file.is_file():
+        raise CommandError("there is no such file", str(file), code=MISUSED)
+    with client_of(url) as client:
+        sent = client.upload(file, name)
+    if as_json:
+        return print_json(sent)
+    typer.echo(sent["path"])
+    return None
+
+
+@commands.command("uploads")
+def uploads(
+    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Delete this one.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the files that were sent, or delete one that no dataset is read from.
+
+    \b
+    Example:
+      sufficiency datasets uploads
+      sufficiency datasets uploads --delete stays.csv
+    """
+    from sufficiency.cli.terminal import stdout, table
+    from sufficiency.schemas.text import count
+
+    with client_of(url) as client:
+        if delete is not None:
+            return client.delete_upload(delete)
+        sent = client.uploads()
+    if as_json:
+        return print_json({"items": sent})
+    made = table("name", "kind", "bytes", "path", right=["bytes"])
+    for one in sent:
+        made.add_row(one["name"], one["kind"], count(one["bytes"]), one["path"])
+    stdout().print(made if sent else "No file was sent: send one with `sufficiency datasets upload`.")
+    return None
 
 
 @commands.command("add")

@@ -29,6 +29,8 @@ def submit(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The job as JSON; - reads standard input.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it and show the plan; store nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
+    name: Annotated[str | None, typer.Option("--name", help="What lists and reports call it.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="What is to be remembered of it.")] = None,
     no_reuse: Annotated[
         bool,
         typer.Option("--no-reuse", help="Measure all of it, also what another job of the project has measured."),
@@ -44,7 +46,7 @@ def submit(
     \b
     Example:
       sufficiency submit job.json --dry-run
-      sufficiency submit job.json --wait
+      sufficiency submit job.json --wait --name 'Digits, first batch'
       sufficiency submit job.json --no-reuse
     with job.json:
       {"model": {"name": "mlp"},
@@ -56,7 +58,8 @@ def submit(
 
     from sufficiency.cli.terminal import require_completed
 
-    spec = _read_job(file) | ({"reuse": False} if no_reuse else {})
+    named = {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+    spec = _read_job(file) | named | ({"reuse": False} if no_reuse else {})
     with client_of(url) as client:
         if dry_run:
             plan = client.submit(spec, dry_run=True)
@@ -86,31 +89,66 @@ def jobs(
     model: Annotated[str | None, typer.Option("--model", help="Only jobs of this model.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Only jobs on this dataset.")] = None,
     label: Annotated[list[str] | None, typer.Option("--label", help="Only jobs with this label (key:value).")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Only jobs with these parts of words in name, model, dataset or id.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", help="created, name, finished or value; with - the greatest first.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List jobs, the newest first.
+    """List jobs, the newest first, with what came of them.
 
     \b
     Example:
       sufficiency jobs --state running
+      sufficiency jobs --search 'first batch' --sort -value
     """
     from sufficiency.cli.terminal import stdout, table
+    from sufficiency.schemas.text import WORTH, number
 
+    wanted = {"state": state, "model": model, "dataset": dataset, "label": label or None, "q": search, "sort": sort}
     with client_of(url) as client:
-        items = list(client.jobs(limit=limit, state=state, model=model, dataset=dataset, label=label or None))
+        items = list(client.jobs(limit=limit, **wanted))
     if as_json:
         return print_json({"items": items})
-    made = table("id", "state", "model", "dataset", "cells", "created", right=["cells"])
+    made = table("id", "name", "state", "model", "dataset", "cells", "created", "result", right=["cells"])
     for item in items:
-        spec, progress = item["spec"], item["progress"]
+        spec, progress, result = item["spec"], item["progress"], item.get("result") or {}
+        told = next((text for worth, text in WORTH.items() if worth == result.get("worth")), "")
         made.add_row(
-            *(item["id"], item["state"], spec["model"]["name"], spec["dataset"]),
+            *(item["id"], item.get("name", ""), item["state"], spec["model"]["name"], spec["dataset"]),
             cells_text(progress).replace(" cells", "", 1),
             time_text(item["created_at"]),
+            f"{result['metric']} {number(result['value'])}{told and f': {told}'}" if result else "",
         )
     stdout().print(made if items else "No such job: submit one with `sufficiency submit`.")
+    return None
+
+
+@commands.command()
+def rename(
+    id: JobId,
+    name: Annotated[str | None, typer.Option("--name", help="What lists and reports call it; '' for none.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="What is to be remembered of it; '' for none.")] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Give a job another name or note; what it measures stays as it is.
+
+    \b
+    Example:
+      sufficiency rename 019a0000-0000-7000-8000-000000000000 --name 'Digits, first batch'
+    """
+    if name is None and note is None:
+        raise CommandError("say what to change: --name or --note", code=MISUSED)
+    with client_of(url) as client:
+        job = client.rename(id, name=name, note=note)
+    if as_json:
+        return print_json(job)
+    typer.echo(f"Job {id} is called {job['name']!r}." if job["name"] else f"Job {id} has no name.")
     return None
 
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Refitted,
     )
     from sufficiency.schemas.spec import JobSpec
+    from sufficiency.schemas.uploads import UploadView
     from sufficiency.schemas.verdicts import Verdicts
     from sufficiency.schemas.words import Plan
     from sufficiency.schemas.workers import WorkerView
@@ -108,6 +110,43 @@ class Calls(ABC, Generic[J]):
     def dataset(self, name: str) -> "Reply[DatasetView]":
         """Return one dataset."""
         return self._dataset(self._connection.json("GET", f"/datasets/{segment(name)}"))
+
+    def uploads(self) -> "list[Reply[UploadView]]":
+        """Return the files that were sent to the service."""
+        from sufficiency.schemas.uploads import UploadView
+
+        return [Reply(one, UploadView) for one in self._connection.items("/uploads")]
+
+    def upload(self, file: "str | Path", name: str | None = None) -> "Reply[UploadView]":
+        """Send a file to a service with a data folder of its own, such as a standalone, for datasets to be read from.
+
+        Parameters
+        ----------
+        file : path
+            Ends in .npz, .csv, .tsv, .txt or .parquet; it is sent as it is, and read here a part at a time.
+        name : str, optional
+            What it is called there; default its own name.
+
+        Returns
+        -------
+        Reply of UploadView
+            Its ``path`` is what a loader takes. The same file sent again is the one that is there.
+        """
+        from sufficiency.schemas.uploads import UploadView
+
+        place = Path(file)
+        with place.open("rb") as content:
+            answer = self._connection.json(
+                "PUT",
+                f"/uploads/{segment(name or place.name)}",
+                headers={"Content-Type": "application/octet-stream", "Content-Length": str(place.stat().st_size)},
+                content=content,
+            )
+        return Reply(answer, UploadView)
+
+    def delete_upload(self, name: str) -> None:
+        """Delete a file that was sent; refused while a dataset is read from it."""
+        self._connection.request("DELETE", f"/uploads/{segment(name)}")
 
     def add_dataset(
         self,
@@ -271,11 +310,26 @@ class Calls(ABC, Generic[J]):
         limit : int, optional
             At most so many; default all.
         **filters
-            ``state``, ``label``, ``model``, ``dataset``, ``created_after``; a list repeats the filter.
+            ``state``, ``label``, ``model``, ``dataset``, ``created_after``, and ``q``, parts of words in the job's
+            name, model, dataset or id; a list repeats the filter. ``sort`` is another order: ``created``, ``name``,
+            ``finished`` or ``value``, with ``-`` before it the greatest first.
         """
         if limit is not None:
             filters["limit"] = min(limit, 100)
         return islice((self._seen(seen) for seen in self._connection.items("/jobs", filters)), limit)
+
+    def rename(self, id: str | UUID, *, name: str | None = None, note: str | None = None) -> J:
+        """Give a job another name or another note; what it measures stays as it is.
+
+        Parameters
+        ----------
+        id : str or UUID
+            The job.
+        name, note : str, optional
+            What it is to be called, and what is to be remembered of it; empty for none.
+        """
+        body = {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+        return self._seen(self._connection.json("PATCH", _path(id), body=body))
 
     def cancel(self, id: str | UUID) -> J:
         """Ask a job to stop; what it has measured stays."""

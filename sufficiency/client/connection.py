@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 from sufficiency.client.errors import ApiError, BadUrl, ServiceUnreachable
@@ -97,9 +97,10 @@ class Connection:
         *,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        content: BinaryIO | None = None,
     ) -> dict[str, Any]:
         """Return the JSON object that answers a request; see `request`."""
-        response = self.request(method, path, params, body=body, headers=headers)
+        response = self.request(method, path, params, body=body, headers=headers, content=content)
         try:
             answer = self.read(response.json())
         except ValueError:
@@ -126,6 +127,7 @@ class Connection:
         *,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        content: BinaryIO | None = None,
     ) -> "httpx.Response":
         """Return the answer to a request.
 
@@ -146,7 +148,9 @@ class Connection:
         for attempt in range(1, RETRIES + 2):
             last = attempt > RETRIES
             try:
-                response = http.request(method, path, params=asked, json=body, headers=headers)
+                if content is not None:
+                    content.seek(0)
+                response = http.request(method, path, params=asked, json=body, headers=headers, content=content)
             except TransportError as error:
                 # A request whose connection was refused never arrived, so that even a POST may be sent again.
                 if last or not (repeatable or isinstance(error, ConnectError)):

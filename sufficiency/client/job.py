@@ -82,6 +82,10 @@ class Job(Handle):
         """Iterate over what its plugins write until it has ended; see `Client.follow_logs`."""
         return self._client.follow_logs(self.id, last_id)
 
+    def rename(self, name: str | None = None, note: str | None = None) -> Self:
+        """Give the job another name or another note; empty for none."""
+        return self._see(self._client.rename(self.id, name=name, note=note))
+
     def cancel(self) -> Self:
         """Ask the job to stop; what it has measured stays."""
         return self._see(self._client.cancel(self.id))

@@ -1,6 +1,7 @@
 """Items that are others' copies, number by number: in both splits, within the training split, under another label."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ class Copies:
         Items of which there is one more, in either split, of another class.
     train, test : int
         All items.
+    unavoidable : int or None
+        Test items that no model is right about: of those that are alike it can be right about one class alone. None
+        where items have no class.
     """
 
     shared: int
@@ -38,6 +42,7 @@ class Copies:
     contradicting: int
     train: int
     test: int
+    unavoidable: int | None = None
 
     def doubts(self) -> list[Remark]:
         """Return what is to be said of them, beside those in both splits."""
@@ -79,7 +84,16 @@ def copies(train: Any, test: Any, labels: tuple[NDArray[Any] | None, NDArray[Any
     first = dict(zip(reversed(everything), reversed(classes), strict=True))
     torn = {digest for digest, label in zip(everything, classes, strict=True) if first[digest] != label}
     contradicting = sum(digest in torn for digest in everything)
-    return Copies(shared, len(ours) - len(known), contradicting, len(ours), len(theirs))
+    unavoidable = _unavoidable(theirs, labels[1].tolist())
+    return Copies(shared, len(ours) - len(known), contradicting, len(ours), len(theirs), unavoidable)
+
+
+def _unavoidable(digests: Sequence[bytes], classes: Sequence[int]) -> int:
+    often = Counter(zip(digests, classes, strict=True))
+    most: dict[bytes, int] = {}
+    for (digest, _), count in often.items():
+        most[digest] = max(count, most.get(digest, 0))
+    return len(digests) - sum(most.values())
 
 
 def _digests(train: Any, test: Any) -> tuple[Sequence[bytes], Sequence[bytes]]:

@@ -56,6 +56,8 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
         _check_features(first, second)
         found = copies(train, test, (labels_of(train), labels_of(test)))
         info["test_items_in_train"], doubts = found.shared, found.doubts()
+        if found.unavoidable is not None:
+            info["test_unavoidable"] = found.unavoidable
         if first.feature_names:
             info["feature_names"] = list(first.feature_names[:MOST_FEATURES_NAMED])
     elif isinstance(first, StoredItems) or isinstance(second, StoredItems):

@@ -94,6 +94,7 @@ class QuotasView(BaseModel):
         None, description=f"seconds of training and evaluation in the last {USAGE_DAYS} days"
     )
     datasets: Count | None = Field(None, description="registered datasets")
+    upload_bytes: Count | None = Field(None, description="bytes of files that were sent")
     webhooks: Count | None = Field(None, description="registered webhooks")
     kept_bytes: Count | None = Field(
         None, description="bytes of what plugins have written for its jobs, and of pictures of its datasets"
@@ -115,6 +116,7 @@ class Usage(BaseModel):
     values: int
     slot_seconds: float
     datasets: int
+    upload_bytes: int = 0
     webhooks: int
     kept_bytes: int
 
@@ -160,6 +162,7 @@ class ProjectDetail(ProjectView):
                         "values": None,
                         "slot_seconds": 3.6e6,
                         "datasets": None,
+                        "upload_bytes": None,
                         "webhooks": None,
                         "kept_bytes": None,
                         "streams": None,
@@ -170,6 +173,7 @@ class ProjectDetail(ProjectView):
                         "values": 8750,
                         "slot_seconds": 51234.5,
                         "datasets": 3,
+                        "upload_bytes": 0,
                         "webhooks": 1,
                         "kept_bytes": 412300,
                     },

@@ -152,6 +152,13 @@ class DatasetInfo(TypedDict, total=False):
     input_shape: Annotated[list[int], Field(description="of an item")]
     class_names: list[str]
     test_items_in_train: Annotated[int, Field(description="test items that are training items too")]
+    test_unavoidable: Annotated[
+        int,
+        Field(
+            description="test items that no model is right about: of items that are alike, number by number, it can be "
+            "right about one class alone"
+        ),
+    ]
     feature_names: Annotated[list[str], Field(description="what each number of an item is, at most a hundred of them")]
     features: Annotated[list[FoundFeature], Field(description="of a table, at most a hundred of them")]
     notes: Annotated[list[FoundRemark], Field(description="what was done to the items")]

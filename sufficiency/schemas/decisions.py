@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.examples import ANSWER_EXAMPLE
 from sufficiency.schemas.fields import ClassField, Strict
 from sufficiency.schemas.results import Answer
 
@@ -108,12 +108,7 @@ class DecisionView(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "job_id": JOB_ID,
-                    "method": "calibrated",
-                    "method_version": 2,
-                    "level": 0.95,
-                    "n_observed": 2500,
-                    "provisional": False,
+                    **ANSWER_EXAMPLE,
                     "metric": "Accuracy",
                     "now": 0.946,
                     "terms": {

@@ -40,4 +40,13 @@ MEASURED_EXAMPLE = {
         ],
     }
 }
+# What every answer from the curves says of itself.
+ANSWER_EXAMPLE: dict[str, Any] = {
+    "job_id": JOB_ID,
+    "method": "calibrated",
+    "method_version": 2,
+    "level": 0.95,
+    "n_observed": 2500,
+    "provisional": False,
+}
 STEPS_EXAMPLE: list[Any] = [25, 41, 69, 116, 193, 322, 538, 898, 1498, 2500]

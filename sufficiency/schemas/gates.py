@@ -2,9 +2,21 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sufficiency.schemas.examples import JOB_ID
-from sufficiency.schemas.fields import ClassField
+from sufficiency.schemas.examples import ANSWER_EXAMPLE
+from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer
+from sufficiency.schemas.words import Attainable
+
+
+class AttainableView(BaseModel):
+    """Whether any model can reach a target, and how sure that is."""
+
+    status: Word[Attainable] = Field(
+        description="demonstrated: it was measured to be met; ruled_out: test items that are alike, number by number, "
+        "and of different classes forbid it; undecided"
+    )
+    confidence: float = Field(description="in that; of undecided the larger of the two that do not reach 95 %")
+    detail: str
 
 
 class CheckView(BaseModel):
@@ -20,6 +32,7 @@ class CheckView(BaseModel):
     probability: float = Field(description="that it meets the target at n, on any test split where its noise is known")
     passed: bool
     sentence: str
+    attainable: AttainableView | None = Field(None, description="by any model; null of an older service")
     class_: ClassField = Field(
         None,
         serialization_alias="class",
@@ -36,12 +49,7 @@ class GateView(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "job_id": JOB_ID,
-                    "method": "calibrated",
-                    "method_version": 2,
-                    "level": 0.95,
-                    "n_observed": 2500,
-                    "provisional": False,
+                    **ANSWER_EXAMPLE,
                     "n": 2500,
                     "probability": 0.8,
                     "passed": True,
@@ -55,6 +63,12 @@ class GateView(Answer):
                             "probability": 0.94,
                             "passed": True,
                             "sentence": "Accuracy is 0.946 at n = 2,500 and meets 0.93 with 94 %; 80 % is asked for.",
+                            "attainable": {
+                                "status": "undecided",
+                                "confidence": 0.94,
+                                "detail": "Neither has it been measured to be met (94 %) nor do the labels rule it "
+                                "out.",
+                            },
                         }
                     ],
                     "warnings": [],

@@ -6,10 +6,20 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sufficiency.schemas.examples import JOB_ID, SPEC_EXAMPLE, STEPS_EXAMPLE
-from sufficiency.schemas.fields import Name, Size, Strict, Timestamp, Word
+from sufficiency.schemas.fields import ClassField, Name, Size, Strict, Timestamp, Word
 from sufficiency.schemas.limits import STEPS
+from sufficiency.schemas.paging import Page
 from sufficiency.schemas.stopping import Budget, DesignView, StopWhen
-from sufficiency.schemas.words import Device, Engine, JobState, Plan
+from sufficiency.schemas.words import Device, Engine, JobState, Plan, Worth
+
+
+class RunningCell(BaseModel):
+    """A cell that a slot works on."""
+
+    run: int
+    step: int
+    n: int = Field(description="its training-set size")
+    since: Timestamp = Field(description="when its slot came to it")
 
 
 class ProgressView(BaseModel):
@@ -21,7 +31,27 @@ class ProgressView(BaseModel):
     )
     cells_total: int = Field(description="0 until the steps are known")
     fraction: float = Field(description="of the training items over all cells")
+    running: list[RunningCell] = Field(
+        default_factory=list, description="what its slots work on", exclude_if=lambda cells: not cells
+    )
     eta_seconds: float | None = Field(description="what its running slots still need, by the cells so far")
+
+
+class ResultView(BaseModel):
+    """What came of a job in a line: its primary metric at the largest size, and whether more data is worth it."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    metric: str
+    class_: ClassField = Field(
+        None,
+        serialization_alias="class",
+        description="of a metric with a value a class the one that more data would bring most",
+        exclude_if=lambda label: label is None,
+    )
+    value: float = Field(description="the curve at the largest measured size")
+    n: int = Field(description="that size")
+    worth: Word[Worth] | None = Field(description="as the verdict has it; null: of too many curves to be told at once")
 
 
 class ReusedView(BaseModel):
@@ -67,6 +97,8 @@ class JobView(BaseModel):
             "examples": [
                 {
                     "id": JOB_ID,
+                    "name": "MNIST, first batch",
+                    "note": "Labelled in March.",
                     "state": "running",
                     "queued_reason": None,
                     "spec": {**SPEC_EXAMPLE, "device": "cpu"},
@@ -112,6 +144,8 @@ class JobView(BaseModel):
     )
 
     id: UUID
+    name: str = Field("", description="what it is called; empty: its model and its dataset")
+    note: str = Field("", description="what somebody has written beside it")
     state: Word[JobState]
     queued_reason: str | None = Field(
         description="what a queued job waits for; and a running one, where no worker could take its next unit"
@@ -145,6 +179,9 @@ class JobView(BaseModel):
         description="how its cells are gone through; null: one after the other, as on a CPU unless asked otherwise",
         exclude_if=lambda engine: engine is None,
     )
+    result: ResultView | None = Field(
+        None, description="what came of it, kept when it completed; null until then, and where nothing can be fitted"
+    )
     reused: ReusedView | None = Field(
         None,
         description="what was taken over from other jobs and not measured again",
@@ -154,6 +191,13 @@ class JobView(BaseModel):
         False, description="its values were handed in, and nothing was measured here", exclude_if=lambda told: not told
     )
     links: Links
+
+
+class JobPage(Page[JobView]):
+    """One page of jobs."""
+
+    count: int | None = Field(None, description="how many jobs are like this in all; null unless it was asked for")
+    count_complete: bool = Field(True, description="false: there are more of them than are counted")
 
 
 class PlanView(BaseModel):

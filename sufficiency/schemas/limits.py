@@ -9,6 +9,10 @@ from typing import Literal
 # Requests
 NAME_CHARACTERS = 200
 NOTE_CHARACTERS = 500
+JOB_NAME_CHARACTERS = 100
+JOB_NOTE_CHARACTERS = 2_000
+SEARCH_CHARACTERS = 200
+COUNTED = 1_000
 LABELS = 50
 STEPS = 10_000
 GROWN = 1_000
@@ -31,6 +35,8 @@ RECKONED_AT_ONCE = 4
 WAITING = 256
 WAIT_SECONDS = 10
 BODY_SECONDS = 30
+UPLOADS_AT_ONCE = 4
+UPLOAD_SECONDS = 30
 # Of what the HTTP server itself reads; of an address the parser below it says how much
 ADDRESS_BYTES = 65_535
 HEAD_BYTES = 131_072
@@ -84,6 +90,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "a whole number", "64", "bits", "422"),
     Limit("requests", "a name", NAME_CHARACTERS, "characters", "422"),
     Limit("requests", "a note: a label's value, a source, a description", NOTE_CHARACTERS, "characters", "422"),
+    Limit("requests", "a job's name", JOB_NAME_CHARACTERS, "characters", "422"),
+    Limit("requests", "a job's note", JOB_NOTE_CHARACTERS, "characters", "422"),
+    Limit("requests", "what jobs are searched by", SEARCH_CHARACTERS, "characters", "422"),
     Limit("requests", "labels of a job", LABELS, "", "422"),
     Limit("requests", "steps of a schedule", STEPS, "", "422"),
     Limit("requests", "times that a job's data grows", GROWN, "", "422"),
@@ -105,6 +114,9 @@ LIMITS: tuple[Limit, ...] = (
     Limit("requests", "requests of either kind that wait in one process", WAITING, "", "503 `overloaded`"),
     Limit("requests", "a request's wait", WAIT_SECONDS, "seconds", "503 `overloaded`"),
     Limit("requests", "the coming of a request's body", BODY_SECONDS, "seconds", "408 `body_too_slow`"),
+    Limit("files", "a file that is sent", _setting("upload_bytes"), "bytes", "413 `upload_too_large`"),
+    Limit("files", "files that are sent to one process at a time", UPLOADS_AT_ONCE, "", "409 `uploads_busy`"),
+    Limit("files", "the coming of more of a file", UPLOAD_SECONDS, "seconds", "408 `body_too_slow`"),
     Limit("files", "columns of a table", COLUMNS, "", "the dataset is invalid"),
     Limit("files", "categories of a column", CATEGORIES, "", "the dataset is invalid"),
     Limit("files", "classes of a dataset", CLASSES, "", "the dataset is invalid"),
@@ -121,6 +133,7 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         "plugins", "a trainer with what it starts", _setting("trainer_memory"), "bytes", "the cell is not measurable"
     ),
+    Limit("answers", "jobs that a list counts", COUNTED, "", "`count_complete` is false"),
     Limit("answers", "bad fields that are listed", ERRORS, "", "`errors_total` has their number"),
     Limit("answers", "a field's place in a refusal", POINTER_CHARACTERS, "characters", "it is shortened"),
     Limit("answers", "a sentence of a refusal", DETAIL_CHARACTERS, "characters", "it is shortened"),

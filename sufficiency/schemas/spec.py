@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from sufficiency.schemas.fields import Name, Size, Strict
 from sufficiency.schemas.limits import DECLARED_METRICS, GROWN, LABELS, NAME_CHARACTERS, NOTE_CHARACTERS, STEPS
 from sufficiency.schemas.measured import ELSEWHERE, Measured
+from sufficiency.schemas.naming import JobName, JobNote
 from sufficiency.schemas.stopping import Budget, StopWhen
 from sufficiency.schemas.words import (
     Bounds,
@@ -145,6 +146,12 @@ class JobSpec(Strict):
     labels: dict[Name, Annotated[str, Field(max_length=NOTE_CHARACTERS)]] = Field(
         default_factory=dict, max_length=LABELS
     )
+    name: JobName = Field(
+        "",
+        description="what lists and reports call it; empty: its model and its dataset",
+        exclude_if=lambda name: not name,
+    )
+    note: JobNote = Field("", description="what is to be remembered of it", exclude_if=lambda note: not note)
     measured: Measured | None = Field(
         None,
         description="what was measured elsewhere, in place of model, training, evaluation and dataset: the job is "
@@ -160,6 +167,11 @@ class JobSpec(Strict):
                 "that is trained on from step to step; take protocol: independent, or leave engine out"
             )
         return self
+
+    @property
+    def unnamed(self) -> "JobSpec":
+        """What is measured, without what it is called: that may change, and is kept apart."""
+        return self.model_copy(update={"name": "", "note": ""})
 
     @property
     def is_adaptive(self) -> bool:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sufficiency.schemas.examples import JOB_ID
+from sufficiency.schemas.examples import ANSWER_EXAMPLE
 from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer, BacktestView
 from sufficiency.schemas.words import Course, Fitting, GainBasis, Limit, LimitedBy, StatementKind, Worth
@@ -76,6 +76,15 @@ class TrainView(BaseModel):
     )
 
 
+class LabelBoundView(BaseModel):
+    """What the test split's labels leave to be reached: items that are alike, number by number, and of two classes."""
+
+    best: float = Field(description="no model has more on this test split, whatever it is and learned from")
+    highest: float = Field(description="nor, with 95 % confidence, more than this on other data of the kind")
+    unavoidable: int = Field(description="test items that no model is right about")
+    items: int = Field(description="in the test split")
+
+
 class StatementView(BaseModel):
     """A sentence of a verdict, and what it claims."""
 
@@ -127,6 +136,9 @@ class VerdictView(BaseModel):
     test_sd: float | None = Field(description="the test split's own noise; null: not known for this metric")
     drivers: DriversView
     train: TrainView | None = Field(None, description="null: nobody looked; see the job's measure_train")
+    label_bound: LabelBoundView | None = Field(
+        None, description="null: no labels contradict each other, or it is not known what that means for the metric"
+    )
     limited_by: Word[LimitedBy] | None = Field(
         None, description="what keeps the metric where it is; null: it cannot be told, or nothing is left to gain"
     )
@@ -154,12 +166,7 @@ class Verdicts(Answer):
         json_schema_extra={
             "examples": [
                 {
-                    "job_id": JOB_ID,
-                    "method": "calibrated",
-                    "method_version": 2,
-                    "level": 0.95,
-                    "n_observed": 2500,
-                    "provisional": False,
+                    **ANSWER_EXAMPLE,
                     "overall": {"metric": "Accuracy", "worth": "yes", "sentence": _VERDICT_EXAMPLE, "statements": []},
                     "metrics": {
                         "Accuracy": [
@@ -170,6 +177,7 @@ class Verdicts(Answer):
                                 "min_gain_by": "default",
                                 "now": 0.946,
                                 "left": 0.054,
+                                "label_bound": None,
                                 "limited_by": "data",
                                 "train": None,
                                 "statements": [

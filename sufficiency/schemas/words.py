@@ -8,6 +8,8 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 
 JobState = Literal["queued", "running", "completed", "failed", "cancelling", "cancelled"]
 EndedState = Literal["completed", "failed", "cancelled"]
+# What a list of jobs is by; `value` and `finished` leave out those that have none.
+JobOrder = Literal["-created", "created", "name", "-name", "finished", "-finished", "value", "-value"]
 JOB_STATES: tuple[JobState, ...] = get_args(JobState)
 ENDED: frozenset[str] = frozenset(get_args(EndedState))
 
@@ -103,6 +105,8 @@ Course = Literal["better", "worse", "level"]
 LimitedBy = Literal["data", "model", "training", "labels", "test_split"]
 # Most of what is left to the best is missing on other items alone; on the training items too; or neither.
 Fitting = Literal["over", "under", "between"]
+# Whether any model can reach a target.
+Attainable = Literal["demonstrated", "ruled_out", "undecided"]
 # Who said what least gain counts: the question, the job, or nobody.
 GainBasis = Literal["asked", "job", "default"]
 MeasurementsView = Literal["cells", "averages"]

@@ -190,6 +190,7 @@ class Record:
             train_sizes=sizes_drawn_from(self.spec, self.info),
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
+            test_unavoidable=self.info.get("test_unavoidable"),
             subsets=self._subsets(),
             **asked_of(self.spec),
             doubts=self.info.get("warnings") or [],

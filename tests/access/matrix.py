@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 Scope = Literal["read", "write", "admin"]
 # What an operation is about: an object of a project, or nothing in particular
-Subject = Literal["job", "dataset", "webhook", "delivery", "key", "member", "project", ""]
+Subject = Literal["job", "dataset", "webhook", "delivery", "key", "member", "project", "upload", ""]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Row:
         What to send; `{own}` stands for the subject.
     missing : int
         What is answered where the subject is not there for the caller.
+    content : bytes or None
+        A file to send, in place of a body.
     public : frozenset of int
         What is answered to anybody who asks as no page does.
     """
@@ -38,6 +40,7 @@ class Row:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     missing: int = 404
+    content: bytes | None = None
     public: frozenset[int] = frozenset({200, 303, 307})
 
 
@@ -50,6 +53,7 @@ SPEC = {
     "substeps": 3,
 }
 SPLIT = {"loader": "npz", "params": {"path": "a.npz"}}
+TABLE = b"age,kind\n41,a\n52,b\n"
 NEW_HOOK = {"url": "https://hooks.example.org/{new}", "events": ["job.failed"]}
 
 ROWS: dict[str, Row] = {
@@ -81,6 +85,9 @@ ROWS: dict[str, Row] = {
     "delete_dataset": Row("write", "dataset"),
     "list_dataset_versions": Row("read", "dataset"),
     "create_dataset_version": Row("write", "dataset", body={"train": SPLIT}),
+    "list_uploads": Row("read"),
+    "put_upload": Row("write", content=TABLE),
+    "delete_upload": Row("write", "upload"),
     # Jobs; that of a dataset which is not there for the caller is a mistake in the body
     "list_jobs": Row("read"),
     "create_job": Row("write", "dataset", body={**SPEC, "dataset": "{own}"}, missing=422),
@@ -89,6 +96,7 @@ ROWS: dict[str, Row] = {
     "cancel_job": Row("write", "job"),
     "retry_job": Row("write", "job", query={"start_anew": "true"}),
     "extend_job": Row("write", "job", query={"dry_run": "true"}, body={"runs": 2}),
+    "change_job": Row("write", "job", body={"note": "mine"}),
     "delete_job": Row("write", "job"),
     "refit_job": Row("write", "job"),
     # Results

@@ -20,13 +20,14 @@ from app.main import create_app
 from app.openapi import specification
 from app.settings import Settings
 from tests.access.conftest import Guarded, guard
-from tests.access.matrix import ROWS, SPLIT, Row, filled
+from tests.access.matrix import ROWS, SPLIT, TABLE, Row, filled
 from tests.support.servers import Servers, new_database
 from tests.support.service import INFO, problem
 
 SCOPES = ("read", "write", "admin")
 NOBODY = ("none", "unknown", "expired", "revoked")
 PROJECTS = ("default", "hidden")
+OCTETS = {"Content-Type": "application/octet-stream"}
 MARK = "swordfish"  # in all that is the other project's
 MEASURED = {
     "measured": {
@@ -97,6 +98,11 @@ class Matrix:
                     return f"{made.json()['id']}/{delivery.id}"
         elif kind == "key":
             made = ask(boss, "POST", "/keys", project, json={"name": f"{mark}-{number}"})
+        elif kind == "upload":
+            name = f"{mark}-{number}.csv"
+            made = self.guarded.ask(boss, "PUT", f"/uploads/{name}", project, content=TABLE, headers=OCTETS)
+            assert made.status_code == 201, made.text
+            return name
         elif kind == "member":
             subject = f"{mark}-{number}@example.org"
             made = ask(boss, "PUT", f"/members/{subject}", project, json={"role": "read"})
@@ -110,9 +116,13 @@ class Matrix:
 
     def never(self, kind: str) -> str:
         """Return a subject that never was."""
-        return {"dataset": "nothing", "member": "nobody", "project": "nothing", "delivery": f"{uuid4()}/{uuid4()}"}.get(
-            kind, str(uuid4())
-        )
+        return {
+            "dataset": "nothing",
+            "member": "nobody",
+            "project": "nothing",
+            "upload": "nothing.csv",
+            "delivery": f"{uuid4()}/{uuid4()}",
+        }.get(kind, str(uuid4()))
 
     def ask(self, name: str, key: str | None, subject: str = "") -> Response:
         """Ask an operation."""
@@ -124,11 +134,15 @@ class Matrix:
         if name == "get_plugin":
             parts["kind"] = "model"
         parts |= dict.fromkeys(("job_id", "webhook_id", "key_id"), first) | {"subject": first or names["new"]}
-        if row.about in ("dataset", "project"):
+        if row.about in ("dataset", "project", "upload"):
             parts["name"] = first
+        if row.content is not None:
+            parts["name"] = f"{names['new']}.csv"
         address = path.format_map(parts)
         body = None if row.body is None else filled(row.body, names)
-        more = {} if body is None else {"json": body}
+        more: dict[str, Any] = {} if body is None else {"json": body}
+        if row.content is not None:
+            more = {"content": row.content, "headers": OCTETS}
         return self.guarded.ask(key, method, address, params=filled(row.query, names), **more, follow_redirects=False)
 
 
@@ -139,7 +153,9 @@ def matrix(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def _made(url: str, redis_url: str, folder: Path) -> Iterator[Matrix]:
-    for guarded in guard(url, redis_url, folder, webhook_addresses="public"):
+    files = folder / "uploads"
+    files.mkdir()
+    for guarded in guard(url, redis_url, folder, webhook_addresses="public", upload_dir=files):
         guarded.project("hidden")
         keys: dict[str, str | None] = {scope: guarded.key(scope)["key"] for scope in SCOPES}
         ended = {kind: guarded.key("admin") for kind in ("expired", "revoked")}
@@ -151,7 +167,7 @@ def _made(url: str, redis_url: str, folder: Path) -> Iterator[Matrix]:
         service_keys = {scope: guarded.key(scope, service=True)["key"] for scope in SCOPES}
         matrix = Matrix(guarded, keys, service_keys, {}, itertools.count())
         for project in PROJECTS:
-            kinds = ("job", "dataset", "webhook", "delivery", "key", "member")
+            kinds = ("job", "dataset", "webhook", "delivery", "key", "member", "upload")
             matrix.subjects[project] = {kind: matrix.make(kind, project) for kind in kinds} | {"project": project}
         matrix.subjects["default"]["mine"] = matrix.make("job", "default")
         yield matrix

@@ -58,7 +58,9 @@ def test_all_questions_to_a_completed_job_read_its_curves_once(service: Service,
 def test_a_running_job_is_fitted_once_for_what_it_has_measured(service: Service, makings: list[str]) -> None:
     job_id = str(service.submit(schedule=[10, 40, 160, 640, 1000], runs=2)["id"])
     service.work(job_id, units=-1)  # all but the last
-    assert service.client.get(f"/jobs/{job_id}").json()["state"] == "running"
+    answer = service.client.get(f"/jobs/{job_id}")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "running"
     questions = ("project?n=4000", "project?n=8000", "verdict", "curves", "inv_project?target=0.95")
     before = {question: service.client.get(f"/jobs/{job_id}/{question}").content for question in questions}
     assert {service.client.get(f"/jobs/{job_id}/{question}").status_code for question in questions} == {200}

@@ -1,6 +1,6 @@
 // Talks to the service. Reading goes on by itself when the service was away; changing says so at once.
 
-import { ENDED } from "./dom.js";
+import { clock, ENDED } from "./dom.js";
 
 // The page lies at <anything>/ui/, the service at <anything>/.
 export const ROOT = new URL("../", new URL(".", import.meta.url));
@@ -59,6 +59,7 @@ async function send(method, path, { body, query, signal, headers } = {}) {
     connected(false);
     throw new Problem(0, { title: "No answer", detail: "The service cannot be reached; nothing was changed." });
   }
+  clock.hear(answer.headers.get("date"));
   const away = [502, 503, 504].includes(answer.status);
   connected(!away);
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({ title: answer.statusText })));

@@ -1,9 +1,11 @@
 // The learning curve as SVG: sizes on a log axis, values on an even one, or on the curve's own scale.
 
-import { h, number, replace, s, shortCount } from "./dom.js";
+import { count, h, number, plural, replace, s, shortCount, signed, times } from "./dom.js";
 
 const TOP = 30;
 const BOTTOM = 46;
+// So many pixels from a measured size it is the one that is meant.
+const SNAP = 7;
 const { log2, min, max, abs, floor, ceil } = Math;
 
 function niceTicks(low, high, most) {
@@ -131,7 +133,7 @@ export class Chart {
     const share = ends ? (v) => (this.link.z(v) - ends[0]) / (ends[1] - ends[0]) : (v) => (v - yLow) / (yHigh - yLow);
     const y = (v) => TOP + (1 - min(max(share(v), -1), 2)) * plotHeight;
     const n = (px) => 2 ** (log2(xLow) + ((px - left) / plotWidth) * (log2(xHigh) - log2(xLow)));
-    return { x, y, n, left, right, width, height, plotWidth, plotHeight, xLow, xHigh, yLow, yHigh, yTicks, texts, narrow, sizes };
+    return { x, y, n, left, right, width, height, plotWidth, plotHeight, xLow, xHigh, yLow, yHigh, yTicks, texts, narrow, sizes: [...new Set(sizes)] };
   }
 
   draw() {
@@ -178,7 +180,7 @@ export class Chart {
     frame.append(
       s("line", { class: "axis", x1: k.left, x2: right, y1: bottom, y2: bottom }),
       s("text", { class: "axis-name", x: right, y: bottom + 38, "text-anchor": "end" }, "training samples (log scale)"),
-      ...(this.series.length === 1 ? [s("text", { class: "axis-name", x: 2, y: bottom + 38 }, `${this.series[0].name}${this.link ? ` (${this.link.kind} scale)` : ""}`)] : []),
+      ...(this.series.length === 1 ? [s("text", { class: "axis-name strong", x: 2, y: TOP - 16 }, `${this.series[0].name}${this.link ? ` (${this.link.kind} scale)` : ""}`)] : []),
     );
 
     const named = s("g"); // over the curves, so that it can be read
@@ -221,7 +223,7 @@ export class Chart {
     this.marked = s("g", { class: "marks" });
     this.pointed = s("g", { class: "pointed" });
     const surface = s("rect", { class: "surface", x: k.left, y: TOP, width: k.plotWidth, height: k.plotHeight });
-    surface.addEventListener("pointermove", (event) => this.point(event));
+    for (const moved of ["pointermove", "pointerdown"]) surface.addEventListener(moved, (event) => this.point(event));
     surface.addEventListener("pointerleave", () => replace(this.pointed));
     surface.addEventListener("click", (event) => this.onPick?.(k.n(this.offset(event))));
     replace(
@@ -246,26 +248,49 @@ export class Chart {
     return ((event.clientX - box.left) / box.width) * this.k.width;
   }
 
+  // Everything that is known at the size pointed at; near a measured one, of that one.
   point(event) {
     const { k } = this;
-    const n = max(1, k.n(this.offset(event)));
-    const rows = this.series.filter((one) => one.curve && n >= one.curve.nMin).map((one) => [one, one.curve.project(n)]);
-    if (!rows.length) return replace(this.pointed);
+    const pointed = max(1, k.n(this.offset(event)));
+    const near = k.sizes.filter((n) => abs(k.x(n) - k.x(pointed)) <= SNAP).sort((a, b) => abs(k.x(a) - k.x(pointed)) - abs(k.x(b) - k.x(pointed)));
+    const n = near[0] ?? pointed;
+    const told = this.series.map((one) => this.told(one, n)).filter((one) => one.lines.length);
+    if (!told.length) return replace(this.pointed);
     const lines = [
-      `n = ${shortCount(Math.round(n))}`,
-      ...rows.map(([one, p]) => `${this.series.length > 1 ? `${one.name}: ` : ""}${number(p.value)}  [${number(p.lower)}, ${number(p.upper)}]`),
+      [`${count(Math.round(n))} samples${told.some((one) => one.far) ? ", projected" : ""}`, true],
+      ...told.flatMap((one) => [...(this.series.length > 1 ? [[one.name, true]] : []), ...one.lines.map((line) => [line, false])]),
     ];
-    const wide = max(...lines.map((line) => line.length)) * 6.6 + 18;
+    const wide = min(max(...lines.map(([line]) => line.length)) * 6.4 + 18, k.width - 4);
+    const high = lines.length * 17 + 10;
     const x = k.x(n);
-    const left = x + 12 + wide > k.width ? x - wide - 12 : x + 12;
-    const top = TOP + k.plotHeight - lines.length * 17 - 24;
+    const left = min(max(x + 12 + wide > k.width ? x - wide - 12 : x + 12, 2), k.width - wide - 2);
+    const top = max(2, TOP + k.plotHeight - high - 10);
     replace(
       this.pointed,
       s("line", { class: "cross", x1: x, x2: x, y1: TOP, y2: TOP + k.plotHeight }),
-      rows.map(([one, p]) => s("circle", { class: `dot series-${one.index ?? 0}`, cx: x, cy: k.y(p.value), r: 4 })),
-      s("rect", { class: "tip", x: max(left, 2), y: top, width: wide, height: lines.length * 17 + 10, rx: 5 }),
-      lines.map((line, i) => s("text", { class: i ? "tip-text" : "tip-text strong", x: max(left, 2) + 9, y: top + 18 + i * 17 }, line)),
+      told.map((one) => one.at !== null && s("circle", { class: `dot series-${one.index}`, cx: x, cy: k.y(one.at), r: 4 })).filter(Boolean),
+      s("rect", { class: "tip", x: left, y: top, width: wide, height: high, rx: 5 }),
+      lines.map(([line, strong], i) => s("text", { class: strong ? "tip-text strong" : "tip-text", x: left + 9, y: top + 18 + i * 17 }, line)),
     );
+  }
+
+  // What is known of one curve at a size: what was measured there, the curve with its intervals, what it would bring.
+  told(one, n) {
+    const lines = [];
+    const mean = one.means.find((m) => m.n === n && m.mean !== null);
+    const train = one.train?.find((m) => m.n === n);
+    const alone = this.series.length === 1;
+    if (mean && alone) lines.push(`measured ${number(mean.mean)}${mean.sd === null ? "" : ` ± ${number(mean.sd)}`}${mean.runs ? `, ${plural(mean.runs, "run")}` : ""}`);
+    if (train && alone) lines.push(`on its training items ${number(train.mean)}`);
+    const inside = one.curve && n >= one.curve.nMin;
+    const p = inside ? one.curve.project(n) : null;
+    if (p) {
+      const half = one.curve.interval(n, 0.5);
+      lines.push(`${alone ? "curve " : ""}${number(p.value)}, 95 %: ${number(p.lower)} to ${number(p.upper)}`);
+      if (alone) lines.push(`50 %: ${number(half.lower)} to ${number(half.upper)}`);
+      if (alone && n > one.curve.nMax) lines.push(`${signed(p.value - one.curve.value(one.curve.nMax))} for ${times(n / one.curve.nMax)} the data`);
+    }
+    return { name: one.name, index: one.index ?? 0, at: p?.value ?? mean?.mean ?? null, far: Boolean(p) && n > one.curve.nMax, lines };
   }
 
   // marks: { target: {value, answer}, sample: {n, value, lower, upper}, crossings: [{n, value, lower, upper}] }

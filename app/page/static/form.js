@@ -134,6 +134,15 @@ export class PluginChoice {
     this.draw({});
   }
 
+  // Take a plugin by its name, with values for some of its fields.
+  take(name, values) {
+    if (!this.plugins.some((plugin) => plugin.name === name)) return;
+    const kept = this.select.value === name ? this.fields.read() : {};
+    this.select.value = name;
+    this.chosen = true;
+    this.draw({ ...kept, ...values });
+  }
+
   // Say of those that are left out why they are.
   label(remark) {
     for (const option of this.select.options) {
@@ -158,6 +167,16 @@ export class PluginChoice {
     const inner = path[0] === "params" ? this.fields.byName.get(path[1]) : null;
     return inner ?? { wrong: (text) => replace(this.wrongText, text ? h("span", { class: "wrong" }, text) : null) };
   }
+}
+
+// Go to the first field that is marked as wrong, and open what it is folded away in.
+export function toFirstWrong(form) {
+  const said = form.querySelector(".wrong:not(:empty)");
+  if (!said) return;
+  for (let node = said; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
+  const control = said.closest(".stack, .field")?.querySelector("input, select, textarea");
+  control?.focus({ preventScroll: true });
+  said.scrollIntoView({ block: "center" });
 }
 
 export function pointerPath(pointer) {

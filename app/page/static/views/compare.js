@@ -1,19 +1,22 @@
 // Several jobs in one picture: where they cross, and how many times the data one needs for the other's level.
 
-import { get, getAll, pause } from "../api.js";
+import { get, pause } from "../api.js";
 import { Chart, legend } from "../chart.js";
 import { Curve } from "../curve.js";
-import { count, h, number, percent, problemBox, replace, STATUS, table, times } from "../dom.js";
+import { count, h, number, percent, problemBox, replace, STATUS, table, time, times, titleOf } from "../dom.js";
 
-const MOST = 6;
+// As many as the service compares at a time.
+const MOST = 10;
+const OFFERED = 12;
 
 export async function view({ holder, signal, query, attach }) {
   let ids = [...new Set(query.getAll("job"))].slice(0, MOST);
   let metric = query.get("metric");
-  const options = await getAll("/jobs", { state: ["completed", "running", "failed", "cancelled"], limit: 100 }, signal, 100);
-  const known = new Map(options.map((job) => [job.id, job]));
+  const known = new Map();
   const picked = h("ul", { class: "picked" });
-  const add = h("select", { id: "add-job" });
+  const search = h("input", { id: "add-job", type: "search", autocomplete: "off", maxlength: 200, placeholder: "part of a name, model, dataset or id", "aria-describedby": "add-job-told" });
+  const offered = h("ul", { class: "offered", "aria-label": "Jobs to add" });
+  const told = h("p", { class: "muted small", id: "add-job-told", role: "status" });
   const content = h("div", { class: "stack" });
   const chartHolder = h("div", { class: "chart" });
   const chart = new Chart(chartHolder);
@@ -22,8 +25,8 @@ export async function view({ holder, signal, query, attach }) {
   const name = (id) => {
     const job = known.get(id);
     if (!job) return id;
-    const text = `${job.spec.model.name} on ${job.spec.dataset}`;
-    const twins = ids.filter((other) => known.has(other) && known.get(other).spec.model.name === job.spec.model.name && known.get(other).spec.dataset === job.spec.dataset);
+    const text = titleOf(job);
+    const twins = ids.filter((other) => known.has(other) && titleOf(known.get(other)) === text);
     return twins.length > 1 ? `${text} (${id.slice(-6)})` : text;
   };
 
@@ -47,11 +50,39 @@ export async function view({ holder, signal, query, attach }) {
         ),
       ),
     );
-    replace(add, h("option", { value: "" }, ids.length < MOST ? "Add a job…" : `At most ${MOST} jobs`), options.filter((job) => !ids.includes(job.id)).map((job) => h("option", { value: job.id }, `${job.spec.model.name} on ${job.spec.dataset} · ${job.id.slice(-6)} · ${new Date(job.created_at).toLocaleString()}`)));
-    add.disabled = ids.length >= MOST;
+    search.disabled = ids.length >= MOST;
+    if (search.disabled) {
+      replace(offered);
+      replace(told, `At most ${MOST} jobs are compared at a time.`);
+    } else offer();
   }
 
-  add.addEventListener("change", () => add.value && change([...ids, add.value]));
+  // Of all jobs, by what is searched for: those that have measured something, the newest first.
+  let asked = 0;
+  async function offer() {
+    const mine = ++asked;
+    const page = await get("/jobs", { q: search.value.trim(), state: ["completed", "running", "failed", "cancelled"], limit: OFFERED + ids.length }, signal);
+    if (mine !== asked || signal.aborted) return;
+    const found = page.items.filter((job) => !ids.includes(job.id) && job.progress.cells_done).slice(0, OFFERED);
+    replace(
+      offered,
+      found.map((job) => h("li", null, h("button", { type: "button", class: "link", onclick: () => add(job) }, titleOf(job)), h("span", { class: "muted small" }, ` ${job.name ? `${job.spec.model.name} on ${job.spec.dataset} · ` : ""}${job.id.slice(-6)} · `, time(job.created_at)))),
+    );
+    replace(told, found.length ? (page.next_cursor ? "The newest of them; search for the others." : null) : "No other job like that has measured anything.");
+  }
+
+  function add(job) {
+    known.set(job.id, job);
+    search.value = "";
+    change([...ids, job.id]);
+    search.focus();
+  }
+
+  let timer = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => offer().catch(() => {}), 250);
+  });
 
   let turn = 0;
   async function load() {
@@ -145,7 +176,7 @@ export async function view({ holder, signal, query, attach }) {
     return `${who(c.ahead_after)} overtakes at about ${count(c.n)} samples. ${sure}`;
   }
 
-  holder.append(h("h1", null, "Compare"), h("section", { class: "panel stack" }, picked, h("div", { class: "field" }, h("label", { for: "add-job", class: "away" }, "Add a job"), add)), content);
+  holder.append(h("h1", null, "Compare"), h("section", { class: "panel stack" }, picked, h("details", { class: "stack", open: ids.length < 2 }, h("summary", null, "Add a job"), h("div", { class: "stack" }, h("div", { class: "field" }, h("label", { for: "add-job" }, "Search"), search), told, offered))), content);
   await load();
   attach();
   if (ids.length > 1) chart.show(chart.series, chart);

@@ -1,8 +1,9 @@
 // The registered datasets, and a form for one more.
 
 import { get, getAll, pause, post, remove, ROOT } from "../api.js";
-import { badge, count, h, plural, problemBox, replace, time } from "../dom.js";
-import { field, fields, PluginChoice, pointerPath } from "../form.js";
+import { badge, count, h, percent, plural, problemBox, replace, time } from "../dom.js";
+import { field, fields, PluginChoice, pointerPath, toFirstWrong } from "../form.js";
+import { sending } from "./datasets/sending.js";
 
 const EVERY = 1500;
 
@@ -49,9 +50,28 @@ function appending(d, loaders, done) {
   return h("details", null, h("summary", null, "Append items"), h("p", { class: "muted small" }, "The items that there are stay, and so does the test split. A job is then extended to the new version: what it has measured stays."), form);
 }
 
-function split(title, one, info) {
-  const params = Object.entries(one.params).filter(([, v]) => v !== null).map(([k, v]) => `${k} ${JSON.stringify(v)}`).join(", ");
+// Of a split's parameters those that are not as its loader has them anyway.
+function said(one, loaders) {
+  const properties = loaders.find((plugin) => plugin.name === one.loader)?.params_schema?.properties ?? {};
+  return Object.entries(one.params).filter(([name, value]) => value !== null && JSON.stringify(value) !== JSON.stringify(properties[name]?.default));
+}
+
+function split(title, one, info, loaders) {
+  const params = said(one, loaders).map(([k, v]) => `${k} ${typeof v === "string" ? v : JSON.stringify(v)}`).join(", ");
   return [h("dt", null, title), h("dd", null, info?.size !== undefined && [h("strong", null, count(info.size)), " items, "], h("code", null, one.loader), " ", h("span", { class: "muted" }, params))];
+}
+
+// What was asked for beside the two splits, where it is not as it is anyway.
+function settings({ train }) {
+  const { part } = train;
+  const told = [
+    part && `one source, ${percent(part.test_fraction)} of it tested on${part.group_by ? `, kept together by ${part.group_by}` : ""}${part.stratify ? "" : ", without regard to classes"}${part.seed ? `, seed ${part.seed}` : ""}`,
+    train.standardise && "features standardised",
+    train.features && `features of ${train.features.model}`,
+    train.fingerprint && train.fingerprint !== "content" && `known by its ${train.fingerprint}`,
+    train.seed && `seed ${train.seed}`,
+  ].filter(Boolean);
+  return told.length > 0 && [h("dt", null, "Settings"), h("dd", null, told.join("; "))];
 }
 
 // What may make the figures wrong stands open; what was done to the items is there to be looked up.
@@ -81,9 +101,10 @@ export async function view({ holder, signal, attach }) {
       h(
         "dl",
         { class: "pairs" },
-        split("Train", d.train, d.info?.train),
-        (d.train.appended ?? []).map((lot, k) => split(`Appended ${k + 1}`, lot)),
-        split("Test", d.test, d.info?.test),
+        split("Train", d.train, d.info?.train, loaders),
+        (d.train.appended ?? []).map((lot, k) => split(`Appended ${k + 1}`, lot, null, loaders)),
+        split("Test", d.test, d.info?.test, loaders),
+        settings(d),
         d.continues && [h("dt", null, "Goes on from"), h("dd", null, d.continues)],
         d.info?.input_shape && [h("dt", null, "Item"), h("dd", null, d.info.input_shape.join("×") || "scalar")],
         features.length > 0 && [h("dt", null, plural(features.length, "feature")), h("dd", null, features.map((f) => `${f.name} (${f.kind})`).join(", "))],
@@ -130,6 +151,7 @@ export async function view({ holder, signal, attach }) {
     latest.clear();
     for (const d of items) latest.set(root(d), Math.max(d.version, latest.get(root(d)) ?? 0));
     replace(list, items.length ? items.map(card) : h("p", { class: "muted" }, "No dataset is registered yet."));
+    if (!items.length) registering.open = true;
   }
 
   const name = field("name", { type: "string", maxLength: 100, description: "Letters, digits, “.”, “_” and “-”." }, { required: true, label: "Name" });
@@ -166,6 +188,14 @@ export async function view({ holder, signal, attach }) {
     return (first === "split" ? rule : rest).byName.get(first === "split" ? inner[0] : first);
   }
 
+  // A file is read by the splits that name none yet: both of them, or the one source.
+  const sent = await sending((file, loader) => {
+    const open = way.value === "two" ? ["train", "test"] : ["source"];
+    const empty = open.filter((key) => !choices[key].fields.byName.get("path")?.read());
+    for (const key of empty.length ? empty.slice(0, 1) : open.slice(-1)) choices[key].take(loader, { path: file.path });
+    if (name.read() === undefined || name.read() === "") form.querySelector("input:not([type=file])").value = file.name.replace(/\.[^.]*$/, "");
+  }, signal);
+
   const form = h(
     "form",
     {
@@ -188,11 +218,12 @@ export async function view({ holder, signal, attach }) {
             where?.wrong(detail);
             return where;
           }).filter(Boolean);
-          form.querySelector("[aria-invalid]")?.scrollIntoView({ block: "center" });
           replace(failed, problemBox(error));
+          toFirstWrong(form);
         }
       },
     },
+    sent,
     name.node,
     h("div", { class: "field" }, h("label", { for: "dataset-way" }, "It comes as"), way),
     two,
@@ -201,7 +232,8 @@ export async function view({ holder, signal, attach }) {
     h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, "Register")),
     failed,
   );
-  holder.append(h("h1", null, "Datasets"), list, h("details", { class: "panel" }, h("summary", null, "Register a dataset"), h("p", { class: "muted small" }, "Two splits under a name, or one source that is split by a rule. A worker reads it, once, before a job may use it."), form));
+  const registering = h("details", { class: "panel" }, h("summary", null, "Register a dataset"), h("p", { class: "muted small" }, "Two splits under a name, or one source that is split by a rule. A worker reads it, once, before a job may use it."), form);
+  holder.append(h("h1", null, "Datasets"), list, registering);
   await load();
   attach();
   (async () => {

@@ -1,9 +1,10 @@
 // One job: its state, what can be done with it, its progress, and what it has measured.
 
 import { follow, get, getAll, pause, post, remove } from "../api.js";
-import { badge, count, duration, ENDED, h, percent, plural, problemBox, replace, sentenceCase, STOPPED, time } from "../dom.js";
+import { badge, clock, count, duration, elapsed, ENDED, h, percent, plural, problemBox, replace, sentenceCase, STOPPED, time } from "../dom.js";
 import { CellGrid } from "./job/cells.js";
 import { extendForm } from "./job/extend.js";
+import { naming } from "./job/naming.js";
 import { output } from "./job/output.js";
 import { Results } from "./job/results.js";
 import { setup } from "./job/setup.js";
@@ -30,25 +31,26 @@ export async function view({ holder, signal, params, query, attach }) {
   let headed = "";
   function drawHead() {
     drawProgress();
-    const now = JSON.stringify([job.state, job.queued_reason, job.error, job.warnings]);
+    const now = JSON.stringify([job.state, job.queued_reason, job.error, job.warnings, job.name, job.note]);
     // What has not changed is left alone: a button that has the focus keeps it.
     if (now === headed) return;
     headed = now;
     const { model, dataset } = job.spec;
-    document.title = `${model.name} on ${dataset} · Sufficiency`;
+    document.title = `${job.name || `${model.name} on ${dataset}`} · Sufficiency`;
     replace(
       top,
       h(
         "div",
         { class: "stack" },
-        h("h1", null, `${model.name} on `, dataset),
-        h("div", { class: "row muted" }, badge(job.state), h("span", { class: "small" }, "created ", time(job.created_at)), Object.entries(job.labels).map(([k, v]) => h("span", { class: "chip", title: `${k}: ${v}` }, `${k}: ${v}`)), h("code", { class: "small" }, job.id)),
+        h("h1", null, job.name || `${model.name} on ${dataset}`),
+        h("div", { class: "row muted" }, badge(job.state), job.name && h("span", { class: "small" }, `${model.name} on ${dataset}`), h("span", { class: "small" }, "created ", time(job.created_at)), Object.entries(job.labels).map(([k, v]) => h("span", { class: "chip", title: `${k}: ${v}` }, `${k}: ${v}`)), h("code", { class: "small" }, job.id)),
       ),
       h("div", { class: "row" }, actions()),
     );
     const wheres = Object.entries(job.error?.where ?? {}).filter(([, v]) => v !== null).map(([k, v]) => `${k} ${v}`);
     replace(
       notes,
+      job.note && h("p", { class: "written" }, job.note),
       job.queued_reason && h("p", { class: "note" }, h("strong", null, "Waiting. "), job.queued_reason),
       job.error &&
         h(
@@ -66,6 +68,11 @@ export async function view({ holder, signal, params, query, attach }) {
     extension.hidden = true;
     drawHead();
     live();
+  });
+
+  const { form: namingForm, button: nameIt } = naming(() => job, (changed) => {
+    job = changed;
+    drawHead();
   });
 
   function actions() {
@@ -95,22 +102,26 @@ export async function view({ holder, signal, params, query, attach }) {
       );
     if (["queued", "running"].includes(job.state)) act("Cancel", "cancel", "Stop this job? What is measured stays.");
     if (["failed", "cancelled"].includes(job.state) || (job.state === "completed" && job.progress.cells_not_measurable)) act("Retry", "retry");
-    if (ENDED.has(job.state) && job.steps)
+    if (ENDED.has(job.state) && job.steps && !job.measured_elsewhere)
       made.push(h("button", { type: "button", "aria-controls": "extend", "aria-expanded": String(!extension.hidden), onclick: (event) => {
         extension.hidden = !extension.hidden;
         event.target.setAttribute("aria-expanded", String(!extension.hidden));
         if (!extension.hidden) extension.querySelector("input").focus();
       } }, "Extend"));
-    made.push(h("a", { class: "button", href: `#/new?like=${id}` }, "Use as a template"));
+    made.push(nameIt);
+    // What was measured elsewhere has no plugins to measure it with.
+    if (!job.measured_elsewhere) made.push(h("a", { class: "button", href: `#/new?like=${id}` }, "Use as a template"));
     if (ENDED.has(job.state)) act("Delete", null, "Delete this job with all that it measured?");
     return made;
   }
 
   const designed = h("p", { class: "note", role: "status", "aria-label": "Design" });
-  holder.append(extension, designed, progress, results, output(() => job, signal));
+  holder.append(namingForm, extension, designed, progress, results, output(() => job, signal));
   const bar = h("span");
   const said = h("p", { class: "muted", role: "status" });
-  replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, grid.node);
+  // Not announced: they change every second.
+  const ticking = h("p", { class: "muted ticking" });
+  replace(progress, h("h2", { id: "progress-title" }, "Progress"), h("div", { class: "bar", "aria-hidden": "true" }, bar), said, ticking, grid.node);
 
   function drawProgress() {
     progress.hidden = job.state === "completed";
@@ -118,8 +129,22 @@ export async function view({ holder, signal, params, query, attach }) {
     bar.style.transform = `scaleX(${fraction})`;
     replace(said, total ? `${count(done)} of ${plural(total, "cell")} measured${lost ? `, ${count(lost)} not measurable` : ""}${job.reused ? `, ${count(job.reused.cells)} of them taken over` : ""}, ${Math.floor(fraction * 100)} % of the work` : "The steps are still to be planned", eta ? `; about ${duration(eta)} to go` : "", ".");
     grid.plan(job.spec.runs, job.steps ?? []);
+    grid.work(job.progress.running ?? []);
+    tick();
     drawDesign();
   }
+
+  // Since when it runs, and what its slots work on; by the clock of the service.
+  function tick() {
+    const now = clock.now();
+    const since = (text) => elapsed((now - new Date(text)) / 1000);
+    const { state, started_at: started, progress: { running = [] } } = job;
+    const cells = running.slice(0, 4).map((cell) => `run ${cell.run + 1} with ${plural(cell.n, "sample")} for ${since(cell.since)}`);
+    if (running.length > cells.length) cells.push(`${count(running.length - cells.length)} more`);
+    replace(ticking, ["running", "cancelling"].includes(state) && started ? `Running for ${since(started)}${cells.length ? `; now: ${cells.join(", ")}` : ""}.` : null);
+  }
+  const ticker = setInterval(() => ENDED.has(job.state) || tick(), 1000);
+  signal.addEventListener("abort", () => clearInterval(ticker));
 
   // Of an adaptive job: how its question stands, and why it stopped.
   function drawDesign() {

@@ -3,7 +3,7 @@
 import { get, getAll, post } from "../api.js";
 import { combination, isFor, tasksOf } from "../combination.js";
 import { count, duration, h, plural, problemBox, replace } from "../dom.js";
-import { byKind, field, PluginChoice, pointerPath } from "../form.js";
+import { byKind, field, PluginChoice, pointerPath, toFirstWrong } from "../form.js";
 
 const WAIT = 350;
 
@@ -24,6 +24,8 @@ export async function view({ holder, signal, query, attach }) {
   const reset = choice("reset", "Reset", "as the model needs it");
   const dataset = field("dataset", { enum: ready.map((d) => d.name), description: "Only datasets that a worker has read." }, { value: query.get("dataset") ?? like.dataset ?? ready[0]?.name, required: true, label: "Dataset" });
   const numbers = {
+    name: field("name", { type: "string", maxLength: 100, description: "What lists and reports call it; none: its model and its dataset." }, { label: "Name of the job" }),
+    note: field("note", { type: "string", maxLength: 2000, description: "What is to be remembered of it." }, { label: "Note" }),
     runs: field("runs", { type: "integer", minimum: 1, default: 5, description: "Independent repetitions; 3 to 5 give an interval that can be believed." }, { value: like.runs, label: "Runs" }),
     substeps: field("substeps", { type: "integer", minimum: 1, default: 10, description: "Training-set sizes, spaced evenly in log n." }, { value: like.substeps, label: "Steps" }),
     schedule: field("schedule", { anyOf: [{ type: "array", items: { type: "integer" } }, { type: "null" }], default: null, description: "Instead of even steps: these sizes, separated by commas." }, { value: Array.isArray(like.schedule) ? like.schedule : undefined, label: "Sizes" }),
@@ -130,7 +132,7 @@ export async function view({ holder, signal, query, attach }) {
       const placed = (error.errors ?? []).length > left.length;
       replace(
         plan,
-        placed ? h("p", { class: "note warn" }, h("strong", null, "Not ready. "), "See what is marked in the form.") : problemBox(error),
+        placed ? h("p", { class: "note warn" }, h("strong", null, "Not ready. "), h("button", { type: "button", class: "link", onclick: () => toFirstWrong(form) }, "See what is marked in the form"), ".") : problemBox(error),
         placed && left.map((text) => h("p", { class: "note bad" }, text)),
         error.status === 0 && h("button", { type: "button", onclick: reckon }, "Try again"),
       );
@@ -150,6 +152,7 @@ export async function view({ holder, signal, query, attach }) {
       submit.disabled = false;
       mark(error.errors ?? []);
       replace(failed, problemBox(error));
+      toFirstWrong(form);
     }
   }
 
@@ -161,7 +164,7 @@ export async function view({ holder, signal, query, attach }) {
       { class: "stack" },
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "What is trained"), model.node, h("hr"), training.node),
       h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "On what, and how it is judged"), dataset.node, h("hr"), evaluation.node),
-      h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "How it is measured"), h("div", { class: "fields" }, [numbers.runs, numbers.substeps, numbers.seed, numbers.labels].map((one) => one.node)),
+      h("fieldset", { class: "panel stack" }, h("legend", { class: "away" }, "How it is measured"), h("div", { class: "fields" }, [numbers.runs, numbers.substeps, numbers.seed, numbers.labels, numbers.name, numbers.note].map((one) => one.node)),
         h("details", { open: Boolean(like.stop_when || like.budget) }, h("summary", null, "Stop when the answer is good enough"), h("div", { class: "fields" }, [...Object.values(question), steps].map((one) => one.node))),
         h("details", null, h("summary", null, "More"), h("div", { class: "stack" }, h("div", { class: "fields" }, [numbers.schedule, numbers.protocol, numbers.device, numbers.priority, numbers.reuse].map((one) => one.node)), reset.node))),
     ),

@@ -25,7 +25,7 @@ export class CellGrid {
       Array.from({ length: runs }, (_, run) =>
         // By size: a step that was added later has a later number.
         h("div", null, [...steps.entries()].sort(([, a], [, b]) => a - b).map(([step, n]) => {
-          const cell = h("i", { title: `run ${run}, n = ${n}`, class: this.landed.get(`${run}/${step}`) ?? null });
+          const cell = h("i", { title: `run ${run + 1}, n = ${n}`, class: this.landed.get(`${run}/${step}`) ?? null });
           this.cells.set(`${run}/${step}`, cell);
           return cell;
         })),
@@ -38,13 +38,19 @@ export class CellGrid {
     this.landed.set(`${run}/${step}`, name);
     const cell = this.cells?.get(`${run}/${step}`);
     if (!cell || cell.classList.contains(name)) return;
-    cell.classList.remove("done", "lost");
+    cell.classList.remove("done", "lost", "now");
     cell.classList.add(name, "new");
     if (from) {
       cell.classList.add("reused");
       cell.title += `: taken over from job ${from}`;
     }
     if (error) cell.title += `: not measurable, ${error.exception ?? error.detail}`;
+  }
+
+  // Those that slots work on now.
+  work(cells) {
+    for (const cell of this.cellsNode.querySelectorAll("i.now")) cell.classList.remove("now");
+    for (const { run, step } of cells) this.cells?.get(`${run}/${step}`)?.classList.add("now");
   }
 
   fill(items) {

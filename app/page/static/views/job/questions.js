@@ -115,7 +115,9 @@ export class Questions {
       replace(this.tOut, h("b", null, "Not a value of this metric"), h("br"), `It lies between ${low ?? "−∞"} and ${high ?? "∞"}.`);
     } else {
       needed = curve.needed(chosen.target);
-      const text = this.needs(needed);
+      const { bound } = this;
+      const forbidden = bound && chosen.target > bound.best;
+      const text = forbidden ? [sentenceCase(STATUS.unreachable), `No model has more than ${number(bound.best)} of this test split right: ${count(bound.unavoidable)} of its ${plural(bound.items, "item")} contradict the labels of others that are alike.`] : this.needs(needed);
       replace(this.tOut, h("b", null, text[0]), text.slice(1).flatMap((line) => [h("br"), line]));
       this.tSlider.setAttribute("aria-valuetext", `target ${number(chosen.target)}: ${text[0]}`);
     }

@@ -153,6 +153,7 @@ export class Results {
     drawVerdict(this.verdict, judged, verdict);
     drawWarnings(this.warnings, verdict, curves, item);
     this.drawSteps();
+    this.questions.bound = judged?.label_bound ?? null;
     this.questions.show(curve, metric, label, this.series[0].means.filter((m) => m.mean !== null).map((m) => m.mean));
     this.decision.show(curve, metric, label, this.chosen.target);
     this.every.show(metric, this.metrics.get(metric));
