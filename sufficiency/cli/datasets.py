@@ -13,8 +13,7 @@ from sufficiency.exits import MISUSED, CommandError
 from sufficiency.schemas.words import FingerprintOf
 
 commands = typer.Typer(
-    help="Register, list, show, append to, verify and remove datasets, and send files for them.\n\n\b\n"
-    "Example:\n  sufficiency datasets list",
+    help="Register, show, append to and remove datasets; send files.\n\n\b\nExample:\n  sufficiency datasets list",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,10 +26,11 @@ def upload(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Send a file to a service with a data folder of its own, such as a standalone.
+    """Send a file to the service.
 
-    Answers the path that a loader takes. The same file sent again is the one that is there; another one under the same
-    name is refused. `sufficiency datasets uploads` lists what was sent.
+    It takes one with a data folder of its own, such as a standalone. Answers the path that a loader takes. The same
+    file sent again is the one that is there; another one under the same name is refused. `sufficiency datasets
+    uploads` lists what was sent.
 
     \b
     Example:
@@ -53,7 +53,9 @@ def uploads(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List the files that were sent, or delete one that no dataset is read from.
+    """List the files that were sent, or delete one.
+
+    One that a dataset is read from stays.
 
     \b
     Example:

@@ -136,7 +136,9 @@ def rename(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Give a job another name or note; what it measures stays as it is.
+    """Give a job another name or note.
+
+    What it measures stays as it is.
 
     \b
     Example:
