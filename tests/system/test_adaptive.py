@@ -91,7 +91,7 @@ def cluster() -> Iterator[Cluster]:
     """Processes of their own, with one worker of one slot."""
     with Cluster(workers=1, settings=SETTINGS) as cluster:
         cluster.wait_ready()
-        with Client(cluster.url) as client:
+        with cluster.client() as client:
             client.add_dataset(**DIGITS)
             client.wait_dataset("digits", 60)
         yield cluster
@@ -102,11 +102,11 @@ def test_slots_and_killed_workers_change_no_cell(client: httpx.Client, cluster: 
     spec = {**STUDY, "stop_when": NEVER, "budget": {"sgd_steps": int(2.5 * first_run(client))}}
     on_two = run(client, spec)
     assert on_two["design"]["stopped"] == "budget"
-    with httpx.Client(base_url=cluster.url, headers=JSON, timeout=120, trust_env=False) as its:
+    with httpx.Client(base_url=cluster.url, headers={**JSON, **cluster.headers}, timeout=120, trust_env=False) as its:
         on_one = run(its, spec)
         interrupted = its.post("/jobs", json=spec).json()
         killed = set[int]()
-        with Client(cluster.url, timeout=60) as following:
+        with cluster.client(60) as following:
             for event in following.events(interrupted["id"]):
                 done = event.data["cells_done"] if event.type == "cell" else None
                 if done in {2, 7} - killed:
