@@ -138,7 +138,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         data = built(splits)
         two = stack.enter_context(service(splits, root, 2))
         one = stack.enter_context(service(splits, root, 1)) if options.only is None else two
-        spec = {"dataset": "data", **size}
+        spec = {"dataset": "data", "reuse": False, **size}
 
         def ours(name: str, seed: int, **question: Any) -> float:
             done = through(two, {**OURS, **spec, "seed": seed, **question}, 2)
