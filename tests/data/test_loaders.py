@@ -174,6 +174,7 @@ def test_splits_must_have_the_same_shape_and_classes() -> None:
     assert info == {
         "task": "classification",
         "test_items_in_train": 2,
+        "test_unavoidable": 1,
         "train": {"size": 4, "class_counts": [2, 2]},
         "test": {"size": 2, "class_counts": [1, 1]},
         "input_shape": [3],

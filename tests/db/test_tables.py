@@ -16,6 +16,16 @@ from tests.support.servers import Servers, new_database
 
 # Each is refused by the constraint that is named.
 FORBIDDEN = [
+    (
+        "upload_kind",
+        "INSERT INTO upload (id, project_id, name, kind, bytes, sha256) "
+        "SELECT uuidv7(), id, 'a.pkl', 'pickle', 1, '' FROM project LIMIT 1",
+    ),
+    (
+        "upload_bytes",
+        "INSERT INTO upload (id, project_id, name, kind, bytes, sha256) "
+        "SELECT uuidv7(), id, 'a.npz', 'npz', -1, '' FROM project LIMIT 1",
+    ),
     ("job_work_done", "UPDATE job SET work_done = work_total + 1"),
     ("job_cells_done", "UPDATE job SET cells_done = cells_total + 1"),
     ("job_cells_of_steps", "UPDATE job SET steps = NULL"),

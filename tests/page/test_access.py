@@ -112,7 +112,7 @@ def test_an_identity_provider_opens_the_page(page: Any, site: tuple[str, str]) -
     address, _ = site
     page.goto(f"{address}/ui/")
     page.get_by_role("link", name="Sign in with your organisation").click()
-    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     expect(page.locator("#who")).to_contain_text("radiology")
     page.goto(f"{address}/ui/#/access")
     expect(page.get_by_text("You are person ada@example.org, and may admin")).to_be_visible()

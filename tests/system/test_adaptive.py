@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from bench.cluster import Cluster
-from sufficiency import Client
 from tests.support.service import pointers, problem
 from tests.support.standalone import JSON, TINY, follow, run
 from tests.system.torture import DIGITS, SETTINGS

@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from bench.cluster import Cluster, wait_until
-from sufficiency import Client
 from tests.system.torture import DIGITS, SETTINGS
 
 JOB: dict[str, Any] = {
@@ -137,7 +136,7 @@ def leases(network: Network, job_id: str) -> dict[int, tuple[str, int]]:
 
 
 def test_a_host_is_cut_off_and_comes_back(hosts: list[Host], capsys: pytest.CaptureFixture[str]) -> None:
-    with Network(hosts) as network, Client(network.url, timeout=10) as client:
+    with Network(hosts) as network, network.client(10) as client:
         network.wait_ready()
         client.add_dataset(**DIGITS)
         client.wait_dataset("digits", 60)
