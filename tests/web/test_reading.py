@@ -40,16 +40,16 @@ def test_the_head_of_a_stream_ends(standing: Service, job: str) -> None:
 def test_every_method_that_an_address_has_is_told(standing: Service, job: str) -> None:
     asked = {
         "/jobs": {"GET", "HEAD", "POST", "OPTIONS"},
-        f"/jobs/{job}": {"GET", "HEAD", "DELETE", "OPTIONS"},
+        f"/jobs/{job}": {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"},
         f"/jobs/{job}/cancel": {"POST", "OPTIONS"},
         "/openapi.json": {"GET", "HEAD", "OPTIONS"},
         "/ui/": {"GET", "HEAD", "OPTIONS"},
     }
     for path, methods in asked.items():
-        for answer in (standing.client.options(path), standing.client.patch(path)):
+        for answer in (standing.client.options(path), standing.client.put(path)):
             assert {one.strip() for one in answer.headers["allow"].split(",")} == methods, path
         assert standing.client.options(path).status_code == 204
-        told = problem(standing.client.patch(path), 405, "method_not_allowed")["detail"]
+        told = problem(standing.client.put(path), 405, "method_not_allowed")["detail"]
         assert all(method in told for method in methods)
     problem(standing.client.options("/nowhere"), 404)
 
