@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.cluster import Cluster
+from bench.cluster import Cluster, wait_until
 from tests.support.service import pointers, problem
 from tests.support.standalone import JSON, TINY, follow, run
 from tests.system.torture import DIGITS, SETTINGS
@@ -96,6 +96,21 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+def kill_at_work(cluster: Cluster, job_id: str) -> None:
+    """Kill the worker while it holds a unit of a job, not between two of them."""
+    worker = cluster.family("worker-0")[0]
+
+    def holds() -> bool:
+        os.kill(worker, signal.SIGSTOP)  # what it holds now, it holds when it is killed
+        if cluster.query("SELECT 1 FROM unit WHERE job_id = %s AND state = 'leased'", job_id):
+            return True
+        os.kill(worker, signal.SIGCONT)
+        return False
+
+    wait_until(holds, 30, "the worker holds a unit", cluster.last_words)
+    os.kill(worker, signal.SIGKILL)
+
+
 def test_slots_and_killed_workers_change_no_cell(client: httpx.Client, cluster: Cluster) -> None:
     """Two slots, one slot, and one whose worker is killed in the first stage and in a later one."""
     spec = {**STUDY, "stop_when": NEVER, "budget": {"sgd_steps": int(2.5 * first_run(client))}}
@@ -110,7 +125,7 @@ def test_slots_and_killed_workers_change_no_cell(client: httpx.Client, cluster: 
                 done = event.data["cells_done"] if event.type == "cell" else None
                 if done in {2, 7} - killed:
                     killed.add(done)
-                    os.kill(cluster.family("worker-0")[0], signal.SIGKILL)
+                    kill_at_work(cluster, interrupted["id"])
                     cluster.wait_ready()
         ended = its.get(f"/jobs/{interrupted['id']}").json()
         assert (killed, ended["state"]) == ({2, 7}, "completed"), ended["error"]
