@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from sufficiency.method.calibration import FARTHEST_LEARNED, Predictive, calibration
 from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer
+from sufficiency.method.exact import exact_law
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
@@ -189,7 +190,8 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
     passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump.
     More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
-    slope and the widening of the last doubling.
+    slope and the widening of the last doubling. Where the means are a power law to the fourth digit, which real ones
+    never are, the curve is that law.
     """
     seen, learned = observe(series), calibration()
     known = seen.noise.known
@@ -264,6 +266,9 @@ def _ahead(seen: Observed, corrected: Predictive, error: float, run: float, tail
     stretch = _stretch(corrected.tail, tail)
     below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
     z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
+    if math.isfinite(least) and (law := exact_law(seen)) is not None:
+        z = law.pull(z, seen.link.z(law.value(seen.n[-1] * np.exp2(_TO_THE_HORIZON))))
+        below, above = law.narrowed(below), law.narrowed(above)
     z, below, above = one_posterior(z, below, above, least)
     same = np.ones(len(_TO_THE_HORIZON))
     return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)
