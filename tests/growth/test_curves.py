@@ -1,4 +1,4 @@
-"""Curves and verdicts of many series are worked out side by side: one more of them takes little, and always the same."""
+"""Curves and verdicts of many series are worked out side by side: one more takes little, and always as much."""
 
 from uuid import UUID
 
