@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sufficiency.method.calibrated import fit_calibrated
-from sufficiency.method.exact import exact_law
+from sufficiency.method.exact import ExactLaw, exact_laws
 from sufficiency.method.measurements import Series
-from sufficiency.method.observed import observe
+from sufficiency.method.observed import observe_all
 from sufficiency.schemas.words import Bounds, Direction
 
 N = np.array([15.0, 40.0, 100.0, 300.0, 900.0])
@@ -22,6 +22,11 @@ LAWS: dict[str, tuple[Law, Direction, Bounds]] = {
     "R² from below zero": (lambda n: 1 - 40 * n**-0.7, "maximize", (None, 1.0)),
     "unbounded": (lambda n: 7 - 5 * n**-0.6, "maximize", (None, None)),
 }
+
+
+def exact_law(of: Series) -> ExactLaw | None:
+    [[group], _] = observe_all([of])
+    return exact_laws(group.seen).get(0)
 
 
 def series(values: np.ndarray, direction: Direction, bounds: Bounds) -> Series:
@@ -66,7 +71,7 @@ def test_what_is_no_law_is_answered_as_before(bent: str) -> None:
         case "another shape":
             values = 0.2 * np.log10(n)
     of = Series("Metric", None, n, np.atleast_2d(values), "maximize", bounds)
-    assert exact_law(observe(of)) is None
+    assert exact_law(of) is None
 
 
 def test_how_far_it_is_the_law_goes_over_by_degrees() -> None:
@@ -75,7 +80,7 @@ def test_how_far_it_is_the_law_goes_over_by_degrees() -> None:
     answers, weights = [], []
     for size in np.geomspace(1e-5, 1e-3, 60):
         of = series((1 - N**-0.5 + size * bend)[None], "maximize", (0.0, 1.0))
-        law = exact_law(observe(of))
+        law = exact_law(of)
         weights.append(law.weight if law else 0.0)
         answers.append(float(fit_calibrated(of).value(5000.0)))
     assert weights[0] == 1.0
