@@ -24,17 +24,18 @@ from sufficiency.answers.study import (
     Study,
     choose,
     fit_study,
+    fit_with_backtests,
     flags_of,
     largest_size,
     of_one_learner,
     with_split_noise,
 )
 from sufficiency.answers.values import spread_of
-from sufficiency.method.backtest import Backtest, backtest
+from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import Fit, NotEnoughData
 from sufficiency.method.diagnosis import Flag
 from sufficiency.method.measurements import Key, Reading, Series, key
-from sufficiency.method.methods import METHOD_VERSIONS, fit_series, kept_fit
+from sufficiency.method.methods import METHOD_VERSIONS, kept_fit
 from sufficiency.schemas.words import DEFAULT_METHOD, Bounds, Direction, Method
 
 # Curves that this process holds, of the jobs that were asked about last.
@@ -69,9 +70,9 @@ class KeptReading:
     skipped: Mapping[str, str]
 
     @classmethod
-    def of(cls, series: Series, skipped: Mapping[str, str]) -> Self:
+    def of(cls, series: Series, flags: Sequence[Flag], skipped: Mapping[str, str]) -> Self:
         """Return what is to be kept of a series."""
-        return cls(series.metric, series.class_index, series.direction, series.bounds, flags_of(series), skipped)
+        return cls(series.metric, series.class_index, series.direction, series.bounds, flags, skipped)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -91,18 +92,19 @@ def store_curves(session: Session, job: Job) -> None:
     measured = load_series(session, job)
     rows, readings = [], []
     curves: list[FittedCurve[Series]] = []
-    for series in (of_one_learner(study, with_split_noise(study, whole)) for whole in measured):
+    ones = [of_one_learner(study, with_split_noise(study, whole)) for whole in measured]
+    made = {method: fit_with_backtests(ones, method) for method in METHOD_VERSIONS}
+    for place, (series, flags) in enumerate(zip(ones, flags_of(ones), strict=True)):
         metric, class_index = key(series)
         skipped: dict[str, str] = {}
         for method, version in METHOD_VERSIONS.items():
-            try:
-                fit = fit_series(series, method)
-            except NotEnoughData as error:
-                skipped[method] = str(error)
+            found = made[method][place]
+            if isinstance(found, NotEnoughData):
+                skipped[method] = str(found)
                 continue
-            test = backtest(series, method)
+            fit, test = found
             if method == DEFAULT_METHOD:
-                curves.append(FittedCurve(series, fit, test, flags_of(series)))
+                curves.append(FittedCurve(series, fit, test, flags))
             rows.append(
                 {
                     "job_id": job.id,
@@ -114,7 +116,7 @@ def store_curves(session: Session, job: Job) -> None:
                     "backtest": test.to_dict(),
                 }
             )
-        readings.append(asdict(KeptReading.of(series, skipped)))
+        readings.append(asdict(KeptReading.of(series, flags, skipped)))
     job.readings = {"methods": METHOD_VERSIONS, "n_observed": largest_size(measured), "series": readings}
     job.value_warnings = [
         *value_warnings(job, map(spread_of, measured), gaps_of(session, job)),

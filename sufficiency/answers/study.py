@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sufficiency.answers.errors import TooLittleMeasured, UnknownClass, UnknownMetric
 from sufficiency.answers.gaps import Gap
-from sufficiency.method.backtest import Backtest, backtest
+from sufficiency.method.backtest import Backtest, backtest_all
 from sufficiency.method.curve import Fit, NotEnoughData
-from sufficiency.method.diagnosis import Drivers, Flag, diagnose, find_drivers
+from sufficiency.method.diagnosis import Drivers, Flag, diagnose_all, find_all_drivers
 from sufficiency.method.gain import ADDED
 from sufficiency.method.kinks.between import one_curve
 from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
-from sufficiency.method.methods import METHOD_VERSIONS, fit_series
+from sufficiency.method.methods import METHOD_VERSIONS, fit_all
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, ClassLabel, Method
 
@@ -151,16 +151,6 @@ class FittedCurve(Generic[R_co]):
     stored: bool = False
     whole: Series | None = None
 
-    @cached_property
-    def drivers(self) -> Drivers:
-        """What drove the projection to the farthest size that a verdict speaks of.
-
-        The curve is fitted anew for each step, which is nearly all that a verdict takes; and it is the same whatever
-        gain is asked for, and at whatever level.
-        """
-        assert isinstance(self.reading, Series), "it takes all that was measured"
-        return find_drivers(self.reading, int(self.fit.n_max * (1 + ADDED[-1])))
-
 
 @dataclass(frozen=True)
 class FittedStudy(Generic[R_co]):
@@ -196,6 +186,21 @@ class FittedStudy(Generic[R_co]):
     def method_version(self) -> int:
         """The version of the method that the curves are by."""
         return self.version or METHOD_VERSIONS[self.method]
+
+    @cached_property
+    def drivers(self) -> Sequence[Drivers]:
+        """What drove each curve's projection to the farthest size that a verdict speaks of.
+
+        The curves are fitted anew for each step, which is nearly all that a verdict takes; and it is the same whatever
+        gain is asked for, and at whatever level.
+        """
+        measured = [one.reading for one in self.curves if isinstance(one.reading, Series)]
+        assert len(measured) == len(self.curves), "it takes all that was measured"
+        found = find_all_drivers(measured, [int(one.fit.n_max * (1 + ADDED[-1])) for one in self.curves])
+        for one in found:
+            if isinstance(one, NotEnoughData):
+                raise one
+        return [one for one in found if not isinstance(one, NotEnoughData)]
 
     def __post_init__(self) -> None:
         if self.curves:
@@ -236,19 +241,29 @@ def fit_study(
     TooLittleMeasured
         When nothing can be fitted yet, saying what is missing.
     """
+    wholes = [with_split_noise(study, one) for one in series]
+    ones = [of_one_learner(study, whole) for whole in wholes]
+    found = kept or {}
+    made = iter(fit_with_backtests([one for one in ones if key(one) not in found], method))
     curves, skipped = [], []
-    for whole in (with_split_noise(study, one) for one in series):
-        one = of_one_learner(study, whole)
-        found = (kept or {}).get(key(one))
-        try:
-            fit, test = found or (fit_series(one, method), backtest(one, method))
-        except NotEnoughData as error:
-            skipped.append((one, str(error)))
+    for one, whole, flags in zip(ones, wholes, flags_of(ones), strict=True):
+        stored = found.get(key(one))
+        answer = stored or next(made)
+        if isinstance(answer, NotEnoughData):
+            skipped.append((one, str(answer)))
             continue
-        curves.append(
-            FittedCurve(one, fit, test, flags_of(one), found is not None, whole if whole is not one else None)
-        )
+        fit, test = answer
+        curves.append(FittedCurve(one, fit, test, flags, stored is not None, whole if whole is not one else None))
     return FittedStudy(study, method, largest_size(series), curves, skipped, version if kept else None)
+
+
+def fit_with_backtests(series: Sequence[Series], method: Method) -> list[tuple[Fit, Backtest] | NotEnoughData]:
+    """Return the curve of each series with its back-test; or why there is none."""
+    fits = fit_all(series, method)
+    tests = iter(
+        backtest_all([one for one, fit in zip(series, fits, strict=True) if not isinstance(fit, NotEnoughData)], method)
+    )
+    return [fit if isinstance(fit, NotEnoughData) else (fit, next(tests)) for fit in fits]
 
 
 def of_one_learner(study: Study, series: Series) -> Series:
@@ -290,12 +305,9 @@ def with_split_noise(study: Study, series: Series) -> Series:
     return series if items is None or series.test_sd is not None else series.of_items(items)
 
 
-def flags_of(series: Series) -> list[Flag]:
-    """Return what is odd about a series; nothing where there is too little to tell."""
-    try:
-        return diagnose(series)
-    except NotEnoughData:
-        return []
+def flags_of(series: Sequence[Series]) -> list[list[Flag]]:
+    """Return what is odd about each series; nothing where there is too little to tell."""
+    return [[] if isinstance(flags, NotEnoughData) else flags for flags in diagnose_all(series)]
 
 
 def largest_size(series: Sequence[Series]) -> int:

@@ -78,7 +78,7 @@ def verdict(
             raise BadQuestion(detail, "invalid_gain", "min_gain")
     first = primary_metric(fitted, primary)
     metrics: dict[str, list[VerdictView]] = {}
-    for one in fitted.curves:
+    for one, drivers in zip(fitted.curves, fitted.drivers, strict=True):
         metric = one.reading.metric
         asked = wanted.get(metric, wanted.get(None))
         judged = judge(
@@ -91,7 +91,7 @@ def verdict(
             level=level,
             void=void_of(fitted.study),
             n_observed=fitted.n_observed,
-            drivers=one.drivers,
+            drivers=drivers,
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
         bound = label_bound(fitted.study, one.reading)

@@ -1,13 +1,15 @@
 """How well a curve would have predicted its own later steps."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sufficiency.method.curve import DEFAULT_LEVEL, NotEnoughData
 from sufficiency.method.measurements import Series
-from sufficiency.method.methods import fit_series
+from sufficiency.method.methods import fit_all
 from sufficiency.method.projection import project
 from sufficiency.schemas.words import Method
 
@@ -79,23 +81,34 @@ class Backtest:
 
 def backtest(series: Series, method: Method) -> Backtest:
     """Fit the curve to the steps up to a quarter and up to half of the largest size, and predict the later ones."""
-    mean = series.mean()
-    usable = np.isfinite(mean)
-    if not usable.any():
-        return Backtest(())
-    largest = series.n[usable].max()
-    predictions: list[Prediction] = []
-    # Where no step lies between the two parts both would say the same.
-    for early in np.unique([series.n <= fraction * largest for fraction in FRACTIONS], axis=0):
-        later = usable & ~early
-        seen = series.at(early)
-        try:
-            fit = fit_series(seen, method)
-        except NotEnoughData:
+    [test] = backtest_all([series], method)
+    return test
+
+
+def backtest_all(series: Sequence[Series], method: Method) -> list[Backtest]:
+    """Return what `backtest` does of each of many series, whose curves are fitted side by side."""
+    looked = [(place, early) for place, one in enumerate(series) for early in _early_parts(one)]
+    parts = [series[place].at(early) for place, early in looked]
+    predictions: list[list[Prediction]] = [[] for _ in series]
+    for (place, early), seen, fit in zip(looked, parts, fit_all(parts, method), strict=True):
+        if isinstance(fit, NotEnoughData):
             continue
-        points = project(seen, fit, series.n[later].tolist(), DEFAULT_LEVEL)
-        predictions += [
-            Prediction(int(fit.n_max), int(point.n), point.value, point.lower, point.upper, float(measured))
-            for point, measured in zip(points, mean[later], strict=True)
+        n, mean = series[place].n, series[place].mean()
+        later = np.isfinite(mean) & ~early
+        points = project(seen, fit, n[later].tolist(), DEFAULT_LEVEL)
+        predictions[place] += [
+            Prediction(int(fit.n_max), int(point.n), point.value, point.lower, point.upper, measured)
+            for point, measured in zip(points, mean[later].tolist(), strict=True)
         ]
-    return Backtest(tuple(predictions))
+    return [Backtest(tuple(ones)) for ones in predictions]
+
+
+def _early_parts(series: Series) -> list[NDArray[np.bool_]]:
+    """Return which steps are in each part that the curve is fitted to: the smaller part first, each once."""
+    usable = np.isfinite(series.mean())
+    if not usable.any():
+        return []
+    largest = series.n[usable].max()
+    parts = [series.n <= fraction * largest for fraction in FRACTIONS]
+    # Where no step lies between two of them both would say the same.
+    return [part for k, part in enumerate(parts) if not k or not np.array_equal(part, parts[k - 1])]

@@ -2,20 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from sufficiency.method.calibration import FARTHEST_LEARNED, Predictive, calibration
-from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer
+from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer, NotEnoughData
+from sufficiency.method.lines import on_lines
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
-from sufficiency.method.observed import Observed, observe, views
-from sufficiency.method.summary import summarise
-from sufficiency.method.trend import find_fall
+from sufficiency.method.observed import Alike, Observed, observe_all, views
+from sufficiency.method.summary import summaries
+from sufficiency.method.trend import have_fallen
 from sufficiency.schemas.words import Direction, Of, TargetStatus
 
 # Sizes ahead at which the curve is worked out, in doublings past the largest measured one; straight lines between.
@@ -24,9 +25,13 @@ _AHEAD = np.concatenate([np.arange(0.0, _JOIN, 0.0625), np.arange(_JOIN, FARTHES
 # Farther than anything that was learned from: straight on, as the last doubling went.
 _BEYOND = np.arange(0.5, math.log2(HORIZON) - FARTHEST_LEARNED + 0.1, 0.5)
 _TO_THE_HORIZON = np.concatenate([_AHEAD, FARTHEST_LEARNED + _BEYOND])
-# Where the weight of the tails is read, which is one for all distances; and where, as standard normal quantile, a width
-# stays what it is when its tail changes.
-_TAIL_AT, _KEPT_AT = 2.0, float(ndtri(0.975))
+# How much of the last mean there still is at each, on the way from it into what the mixture says.
+_OF_LAST = np.minimum(np.maximum(1.0 - _AHEAD / _JOIN, 0.0), 1.0)
+# Which of them is a doubling before the last, and at which the weight of the tails is read, which is one for all
+# distances.
+_DOUBLING_BEFORE, _TAIL = (int(np.flatnonzero(x == _AHEAD)[0]) for x in (FARTHEST_LEARNED - 1.0, 2.0))
+# Where, as standard normal quantile, a width stays what it is when its tail changes.
+_KEPT_AT = float(ndtri(0.975))
 # The standard deviations of few runs are themselves uncertain: a little heavier than normal tails.
 _MEASURED_TAIL = 0.5
 # How much of the law's misfit a single run's scatter is; of one class, of few test items, it is more.
@@ -157,7 +162,7 @@ class CalibratedFit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fit as JSON values."""
-        rest = {"n_min": self.n_min, "n_max": self.n_max, "steps": self.steps, "link": self.link.model_dump()}
+        rest = {"n_min": self.n_min, "n_max": self.n_max, "steps": self.steps, "link": asdict(self.link)}
         rest["test"] = None if self.test is None else self.test.tolist()
         return rest | {name: getattr(self, name).tolist() for name in _KNOTS}
 
@@ -168,7 +173,7 @@ class CalibratedFit:
         rest = {name: data[name] for name in ("n_min", "n_max", "steps")}
         test = data.get("test")
         rest["test"] = None if test is None else np.array(test, dtype=np.float64)
-        return cls(link=Link.model_validate(data["link"]), **knots, **rest)
+        return cls(link=Link(**data["link"]), **knots, **rest)
 
 
 def fit_calibrated(series: Series) -> CalibratedFit:
@@ -191,35 +196,87 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
     slope and the widening of the last doubling.
     """
-    seen, learned = observe(series), calibration()
-    known = seen.noise.known
-    said, scatter = [], []
-    for few, offset in views(seen):
-        mixture = posterior(few.x, few.z, few.noise.mean, learned.several if known else learned.single)
-        inputs, mean, sd = summarise(few, mixture, _AHEAD + offset)
-        said.append(learned.correct(inputs, seen.context, mean, sd, seen.link.kind, series.family, single=not known))
-        if not known:
-            scatter.append(single_scatter(seen, mixture, offset, of_class=series.class_index is not None))
-    corrected = said[0] if len(said) == 1 else _mean_of(said)
-    run = seen.noise.run if known else np.mean(scatter, axis=0)
+    [fit] = fit_all_calibrated([series])
+    if isinstance(fit, NotEnoughData):
+        raise fit
+    return fit
+
+
+def fit_all_calibrated(series: Sequence[Series]) -> list[CalibratedFit | NotEnoughData]:
+    """Return what `fit_calibrated` does of each of many series, worked out side by side; or why there is no curve."""
+    groups, refused = observe_all(series)
+    found: dict[int, CalibratedFit | NotEnoughData] = dict(refused)
+    for group in groups:
+        found.update(zip(group.places, _fits(group), strict=True))
+    return [found[place] for place in range(len(series))]
+
+
+def _fits(group: Alike) -> list[CalibratedFit]:
+    """Fit the curves of series that are alike."""
+    seen, known = group.seen, group.seen.noise.known
+    corrected, mixtures = _corrected(group, _AHEAD)
+    of_class = group.like.class_index is not None
+    run = seen.noise.run
+    if not known:
+        run = np.mean([single_scatter(seen, one, offset, of_class=of_class) for one, offset in mixtures], axis=0)
     error = np.sqrt(seen.noise.mean) if known else run
     # One weight of the tails at every distance, so that between two knots the quantiles are those of one distribution.
-    tail = max(float(np.interp(_TAIL_AT, _AHEAD, corrected.tail)), 0.0 if known else _SINGLE_TAIL)
+    tail = np.maximum(corrected.tail[..., _TAIL], 0.0 if known else _SINGLE_TAIL)[..., None]
     error = error * _stretch(_MEASURED_TAIL, tail)
     parts = (
-        _before(seen, float(error[0]), run[0], tail),
+        _before(seen, error[..., :1], run[..., :1], tail),
         _measured(seen, error, run, tail),
-        _ahead(seen, corrected, float(error[-1]), run[-1], tail),
+        _ahead(seen, corrected, error[..., -1:], run[..., -1:], tail),
     )
-    knots: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _KNOTS}
-    return CalibratedFit(
-        link=seen.link,
-        **knots,
-        test=_of_the_test_split(seen, knots["log2_n"], knots["z"]),
-        n_min=float(seen.n[0]),
-        n_max=float(seen.n[-1]),
-        steps=len(seen.n),
-    )
+    whole = _Part(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _KNOTS})
+    test = _of_the_test_split(seen, whole.log2_n, whole.z)
+    return [
+        CalibratedFit(
+            link=seen.link.of_curve(place),
+            log2_n=whole.log2_n,
+            z=whole.z[place],
+            below=whole.below[place],
+            above=whole.above[place],
+            tail=whole.tail[place],
+            run=whole.run[place],
+            test=None if test is None else test[place],
+            n_min=float(seen.n[0]),
+            n_max=float(seen.n[-1]),
+            steps=len(seen.n),
+        )
+        for place in range(len(group.places))
+    ]
+
+
+def medians(series: Sequence[Series], n: float) -> list[float | NotEnoughData]:
+    """Return the median of the metric at a size that `fit_calibrated` has for each of many series, without all else."""
+    groups, refused = observe_all(series)
+    found: dict[int, float | NotEnoughData] = dict(refused)
+    for group in groups:
+        seen = group.seen
+        at, knots = np.log2([n]), np.log2(seen.n[-1]) + _AHEAD
+        if knots[0] <= at[0] <= knots[-1]:
+            count = int(np.searchsorted(knots, at[0])) + 1
+            z = _never_worse(_join(seen.z[..., -1:], _corrected(group, _AHEAD[:count])[0].centre), _worst(seen))
+            values = seen.link.value(on_lines(at, knots[:count], z))[..., 0].tolist()
+        else:
+            values = [float(fit.value(n)) for fit in _fits(group)]
+        found.update(zip(group.places, values, strict=True))
+    return [found[place] for place in range(len(series))]
+
+
+def _corrected(group: Alike, ahead: Array) -> tuple[Predictive, list[tuple[Mixture, float]]]:
+    """Return what is said of series that are alike at sizes ahead, and the mixtures, each with its view's offset."""
+    seen, learned = group.seen, calibration()
+    known = seen.noise.known
+    said, mixtures = [], []
+    for few, offset in views(seen):
+        mixture = posterior(few.x, few.z, few.noise.mean, learned.several if known else learned.single)
+        curve, inputs, mean, sd = summaries(few, mixture, ahead + offset)
+        kind, family = seen.link.kind, group.like.family
+        said.append(learned.correct(inputs, seen.context, mean, sd, kind, family, single=not known, curve=curve))
+        mixtures.append((mixture, offset))
+    return (said[0] if len(said) == 1 else _mean_of(said)), mixtures
 
 
 def _mean_of(said: Sequence[Predictive]) -> Predictive:
@@ -229,7 +286,7 @@ def _mean_of(said: Sequence[Predictive]) -> Predictive:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some knots of a curve, each of shape (P,); see `CalibratedFit`."""
+    """Some knots of curves, `log2_n` of shape (P,) and the others (..., P); see `CalibratedFit`."""
 
     log2_n: Array
     z: Array
@@ -239,28 +296,29 @@ class _Part:
     run: Array
 
 
-def _before(seen: Observed, error: float, run: float, tail: float) -> _Part:
+def _before(seen: Observed, error: Array, run: Array, tail: Array) -> _Part:
     """Smaller than what was measured: on as it began, the mixture having left the earliest steps out of account."""
     first = np.log2(seen.n[0])
     log2_n = np.arange(np.floor(first) if seen.n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
     log2_n = log2_n[log2_n < first]
     short_of = first - log2_n
-    fall = float(np.clip((seen.z[0] - seen.z[1]) / (seen.x[1] - seen.x[0]), 0.0, _STEEPEST_BEFORE))
+    first, second = seen.z[..., :1], seen.z[..., 1:2]
+    fall = np.minimum(np.maximum((first - second) / (seen.x[1] - seen.x[0]), 0.0), _STEEPEST_BEFORE)
     width = np.hypot(_UNSURE_BEFORE * _stretch(_MEASURED_TAIL, tail) * short_of, error)
     same = np.ones_like(log2_n)
-    return _Part(log2_n, seen.z[0] + fall * short_of, width, width, tail * same, run * same)
+    return _Part(log2_n, first + fall * short_of, width, width, tail * same, run * same)
 
 
-def _measured(seen: Observed, error: Array, run: Array, tail: float) -> _Part:
+def _measured(seen: Observed, error: Array, run: Array, tail: Array) -> _Part:
     """The means themselves, but for the last one, with which the way ahead begins."""
     same = np.ones(len(seen.n) - 1)
-    return _Part(np.log2(seen.n[:-1]), seen.z[:-1], error[:-1], error[:-1], tail * same, run[:-1])
+    width = error[..., :-1]
+    return _Part(np.log2(seen.n[:-1]), seen.z[..., :-1], width, width, tail * same, run[..., :-1])
 
 
-def _ahead(seen: Observed, corrected: Predictive, error: float, run: float, tail: float) -> _Part:
+def _ahead(seen: Observed, corrected: Predictive, error: Array, run: Array, tail: Array) -> _Part:
     """From the last mean into the corrected mixture, and past what was learned of straight on."""
-    last = float(seen.z[-1])
-    least = math.inf if find_fall(seen) is not None else last
+    last, least = seen.z[..., -1:], _worst(seen)
     stretch = _stretch(corrected.tail, tail)
     below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
     z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
@@ -269,30 +327,40 @@ def _ahead(seen: Observed, corrected: Predictive, error: float, run: float, tail
     return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)
 
 
-def one_posterior(z: Array, below: Array, above: Array, last: float) -> tuple[Array, Array, Array]:
+def _worst(seen: Observed) -> Array:
+    """Return the mean that no median ahead may fall behind, shape (..., 1): the last; infinite where one fell."""
+    return np.where(have_fallen(seen)[..., None], np.inf, seen.z[..., -1:])
+
+
+def _never_worse(z: Array, last: Array | float) -> Array:
+    """Return medians from the last mean outwards that never get worse: more data need not hurt, one may leave it."""
+    return np.minimum.accumulate(np.minimum(z, last), axis=-1)
+
+
+def one_posterior(z: Array, below: Array, above: Array, last: Array | float) -> tuple[Array, Array, Array]:
     """Make one posterior of what is believed at each distance by itself.
 
     Parameters
     ----------
-    z, below, above : ndarray, shape (P,)
+    z, below, above : ndarray, shape (..., P)
         Median and widths, lower being better, from the last mean outwards.
-    last : float
+    last : float, or ndarray of shape (..., 1)
         The mean that no median may fall behind; infinite where a fall was measured.
 
     Returns
     -------
-    z, below, above : ndarray, shape (P,)
-        The median never gets worse: more data need not hurt, one may leave them out. The widths never get smaller. And
-        with a weight of the tails that is the same everywhere, the probability of a mean better than the last one, by
-        however much, never falls: above the median the width grows no faster than the distance from that mean.
+    z, below, above : ndarray, shape (..., P)
+        The median never gets worse, the widths never get smaller. And with a weight of the tails that is the same
+        everywhere, the probability of a mean better than the last one, by however much, never falls: above the median
+        the width grows no faster than the distance from that mean.
     """
-    z = np.minimum.accumulate(np.minimum(z, last))
-    below, above = np.maximum.accumulate(below), np.maximum.accumulate(above)
+    z = _never_worse(z, last)
+    below, above = np.maximum.accumulate(below, axis=-1), np.maximum.accumulate(above, axis=-1)
     gain = last - z
     gains = np.isfinite(gain) & (gain > 0)
-    if gains.any():
-        above[gains] = gain[gains] * np.minimum.accumulate(above[gains] / gain[gains])
-    return z, below, above
+    gain = np.where(gains, gain, 1.0)
+    slowest = np.minimum.accumulate(np.where(gains, above / gain, np.inf), axis=-1)
+    return z, below, np.where(gains, gain * slowest, above)
 
 
 def _of_the_test_split(seen: Observed, log2_n: Array, z: Array) -> Array | None:
@@ -307,46 +375,46 @@ def _of_the_test_split(seen: Observed, log2_n: Array, z: Array) -> Array | None:
         return None
     link = seen.link
     if link.kind != "logit":
-        return np.interp(log2_n, np.log2(seen.n), seen.test_sd * link.slope(seen.mean))
+        return on_lines(log2_n, np.log2(seen.n), seen.test_sd * link.slope(seen.mean))
 
     def spread(value: Array) -> Array:
-        cost = np.clip(link.cost(value), 1e-3, 1.0 - 1e-3)
+        cost = np.minimum(np.maximum(link.cost(value), 1e-3), 1.0 - 1e-3)
         return np.sqrt(cost * (1.0 - cost))
 
     value = link.value(z)
-    share = np.interp(log2_n, np.log2(seen.n), seen.test_sd / spread(seen.mean))
+    share = on_lines(log2_n, np.log2(seen.n), seen.test_sd / spread(seen.mean))
     return np.asarray(share * spread(value) * link.slope(value))
 
 
-def _stretch(tail: Any, other: float) -> Any:
+def _stretch(tail: Array | float, other: Array | float) -> Array:
     """By how much a width grows when its tail is to have another weight, and the end of its 95 % interval stays."""
-    return np.sinh(tail * _KEPT_AT) / tail * other / np.sinh(other * _KEPT_AT)
+    return np.asarray(np.sinh(tail * _KEPT_AT) / tail * other / np.sinh(other * _KEPT_AT))
 
 
-def _join(at_last: float, beyond: Array) -> Array:
-    """Pass from what it is at the last mean into what it is at `_AHEAD`."""
-    measured = np.clip(1.0 - _AHEAD / _JOIN, 0.0, 1.0)
-    return measured * at_last + (1.0 - measured) * beyond
+def _join(at_last: Array, beyond: Array) -> Array:
+    """Pass from what it is at the last mean into what it is at the first of `_AHEAD`."""
+    of_last = _OF_LAST[: beyond.shape[-1]]
+    return of_last * at_last + (1.0 - of_last) * beyond
 
 
 def _straight_on(at: Array) -> Array:
     """Go on from `_AHEAD` to `_BEYOND` at the rate of the last doubling."""
-    rate = at[-1] - np.interp(FARTHEST_LEARNED - 1.0, _AHEAD, at)
-    return np.concatenate([at, at[-1] + rate * _BEYOND])
+    rate = at[..., -1:] - at[..., _DOUBLING_BEFORE, None]
+    return np.concatenate([at, at[..., -1:] + rate * _BEYOND], axis=-1)
 
 
 def single_scatter(seen: Observed, mixture: Mixture, offset: float = 0.0, *, of_class: bool = False) -> Array:
-    """Return the standard deviation of one run at each step, shape (K,), where no step has two of them.
+    """Return the standard deviation of one run at each step, shape (..., K), where no step has two of them.
 
     One run shows no scatter of its own. What stands for it is a share of the law's misfit at the last step, or of what
     it leaves over at the steps where that is more. By it the mean of the other four runs of LCDB-dev lies in the 50, 80
     and 95 % interval of one run 59, 80 and 92 % of the time, of the studies 61, 80 and 93.
     """
-    misfit = float(np.sqrt(mixture.misfit.sum()))
+    misfit = np.sqrt(mixture.misfit.sum(axis=-1))
     # The median, because the mixture may leave the earliest steps out of account and pass them by far.
-    left_over = 1.4826 * float(np.median(np.abs(seen.z - mixture.mean(seen.x + offset))))
+    left_over = 1.4826 * np.median(np.abs(seen.z - mixture.mean(seen.x + offset)), axis=-1)
     share = _SINGLE_SHARE_OF_CLASS if of_class else _SINGLE_SHARE
-    return share * max(misfit, left_over) * np.exp2(-seen.x / 8.0)
+    return np.asarray(share * np.maximum(misfit, left_over)[..., None] * np.exp2(-seen.x / 8.0))
 
 
 def _first_crossing(log2_n: Array, z: Array, goal: float) -> int | None:

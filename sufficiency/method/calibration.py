@@ -27,7 +27,7 @@ _LEAST_TAIL = 0.05
 
 @dataclass(frozen=True)
 class Predictive:
-    """The predictive distribution of a mean on the link's scale, each of shape (X,).
+    """The predictive distribution of a mean on the link's scale, each of shape (..., X).
 
     With u the standard normal quantile of q, the q-quantile is `centre` + `above`·sinh(tail·u)/tail for u ≥ 0 and
     `below` in place of `above` for u < 0: a normal with its own width on each side of the median and heavier tails.
@@ -57,12 +57,27 @@ class Network:
     hidden_2: Array
     output: Array
 
-    def __call__(self, inputs: Array) -> Array:
-        """Return the outputs, shape (X, 6), for inputs of shape (X, F)."""
-        h = (inputs - self.offset) / self.scale
-        h = np.tanh(h @ self.hidden_1[:, :-1] + self.hidden_1[:, -1:])
-        h = np.tanh(h @ self.hidden_2[:, :-1] + self.hidden_2[:, -1:])
-        out: Array = (h @ self.output[:, :-1] + self.output[:, -1:]).mean(axis=0)
+    def __call__(self, inputs: Array, curve: Array | None = None) -> Array:
+        """Return the outputs, shape (..., X, 6).
+
+        Parameters
+        ----------
+        inputs : ndarray, shape (..., X, F − S)
+            The last inputs, or all of them.
+        curve : ndarray, shape (..., S), optional
+            Those before, where they are the same for all X: what the first layer makes of them is made once.
+        """
+        count = 0 if curve is None else curve.shape[-1]
+        scaled = (inputs - self.offset[count:]) / self.scale[count:]
+        h = scaled[..., None, :, :] @ self.hidden_1[:, count:-1] + self.hidden_1[:, -1:]
+        if curve is not None:
+            scaled = (curve - self.offset[:count]) / self.scale[:count]
+            h += scaled[..., None, None, :] @ self.hidden_1[:, :count]
+        np.tanh(h, out=h)
+        h = h @ self.hidden_2[:, :-1]
+        h += self.hidden_2[:, -1:]
+        np.tanh(h, out=h)
+        out: Array = (h @ self.output[:, :-1] + self.output[:, -1:]).mean(axis=-3)
         return out
 
 
@@ -95,16 +110,27 @@ class Calibration:
     widen_family: Array
 
     def correct(
-        self, inputs: Array, context: Array, mean: Array, sd: Array, kind: Kind, family: MetricFamily, *, single: bool
+        self,
+        inputs: Array,
+        context: Array,
+        mean: Array,
+        sd: Array,
+        kind: Kind,
+        family: MetricFamily,
+        *,
+        single: bool,
+        curve: Array | None = None,
     ) -> Predictive:
-        """Return the predictive distribution where the mixture says `mean` ± `sd`, each of shape (X,).
+        """Return the predictive distribution where the mixture says `mean` ± `sd`, each of shape (..., X).
 
         Parameters
         ----------
-        inputs : ndarray, shape (X, F)
-            Of `summary.summarise`.
-        context : ndarray, shape (C,) or (X, C)
+        inputs : ndarray, shape (..., X, F)
+            Of `summary.summarise`; or, with `curve`, `place` of `summary.summaries`.
+        context : ndarray, shape (..., C); without `curve` also (X, C)
             Of `course.context`.
+        curve : ndarray, shape (..., S), optional
+            Of `summary.summaries`.
 
         Notes
         -----
@@ -114,16 +140,18 @@ class Calibration:
         place = METRIC_FAMILIES.index(family)
         share = float(self.share[place])
         if share == 0.0:
-            out, widen = self.network(inputs), self.widen[int(single), KINDS.index(kind)]
+            out, widen = self.network(inputs, curve), self.widen[int(single), KINDS.index(kind)]
         else:
-            told = np.concatenate([np.broadcast_to(context, (len(inputs), context.shape[-1])), inputs], axis=1)
-            out, widen = share * self.second(told), self.widen_family[int(single), place]
+            before = inputs if curve is None else curve
+            told = np.concatenate([np.broadcast_to(context, (*before.shape[:-1], context.shape[-1])), before], axis=-1)
+            out = share * (self.second(told) if curve is None else self.second(inputs, told))
+            widen = self.widen_family[int(single), place]
             if share < 1.0:
-                out += (1.0 - share) * self.network(inputs)
-        shift = out[:, 0] + out[:, 1] * inputs[:, -2] + out[:, 2] * inputs[:, -1]
-        widths = np.exp(np.clip(out[:, 3:5], -_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT)) * widen
-        tail = np.logaddexp(0.0, out[:, 5]) + _LEAST_TAIL
-        return Predictive(mean + sd * shift, sd * widths[:, 0], sd * widths[:, 1], tail)
+                out += (1.0 - share) * self.network(inputs, curve)
+        shift = out[..., 0] + out[..., 1] * inputs[..., -2] + out[..., 2] * inputs[..., -1]
+        widths = np.exp(np.minimum(np.maximum(out[..., 3:5], -_LOG_RATIO_LIMIT), _LOG_RATIO_LIMIT)) * widen
+        tail = np.logaddexp(0.0, out[..., 5]) + _LEAST_TAIL
+        return Predictive(mean + sd * shift, sd * widths[..., 0], sd * widths[..., 1], tail)
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:

@@ -4,6 +4,7 @@ import numpy as np
 
 from sufficiency.method.curve import LARGEST_VALUE, Array
 from sufficiency.method.links import Link
+from sufficiency.method.remembered import by_sizes
 from sufficiency.schemas.words import METRIC_FAMILIES, Bounds, Direction, MetricFamily
 
 # Slopes over so many of the last doublings.
@@ -16,11 +17,25 @@ SLOTS: tuple[tuple[MetricFamily, ...], ...] = (("loss", "regression_error"), ("r
 CONTEXT = len(METRIC_FAMILIES) + COURSE * len(SLOTS)
 
 
-def slope(x: Array, z: Array, window: float) -> float:
-    """Return the slope of z over the last `window` doublings, or the last three steps where there are fewer in it."""
+def slope(x: Array, z: Array, window: float) -> Array:
+    """Return the slope of z over the last `window` doublings, or the last three steps where there are fewer in it.
+
+    Parameters
+    ----------
+    x : ndarray, shape (K,)
+        Sizes, in doublings.
+    z : ndarray, shape (..., K)
+    """
+    deviation, square = _lately(x, window)
+    return np.asarray(np.vecdot(z[..., -len(deviation) :], deviation) / square)
+
+
+@by_sizes
+def _lately(x: Array, window: float) -> tuple[Array, Array]:
+    """Return the last sizes' deviations from their mean, and the sum of the squares."""
     count = max(int((x >= x[-1] - window - 1e-9).sum()), min(3, len(x)))
     deviation = x[-count:] - x[-count:].sum() / count
-    return float(deviation @ z[-count:] / max(deviation @ deviation, 1e-9))
+    return deviation, np.array(max(deviation @ deviation, 1e-9))
 
 
 def course(n: Array, mean: Array, direction: Direction, bounds: Bounds) -> Array:

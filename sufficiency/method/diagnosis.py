@@ -1,18 +1,19 @@
 """What is odd about a curve, what drove its answer, and how much of it is the test split's own noise."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sufficiency.method.calibrated import fit_calibrated
+from sufficiency.method.calibrated import medians
 from sufficiency.method.curve import NotEnoughData
 from sufficiency.method.measurements import Series
 from sufficiency.method.measurements import sampling_sd as sampling_sd
-from sufficiency.method.observed import Observed, observe
-from sufficiency.method.trend import find_fall, is_flat
+from sufficiency.method.observed import Observed, observe_all
+from sufficiency.method.trend import Fall, are_flat, find_falls
 
 Code = Literal[
     "too_short", "one_run", "flat", "non_monotone", "missing_values", "values_outside_bounds", "far_extrapolation"
@@ -28,6 +29,8 @@ REMEDIES: Mapping[str, str] = {
 
 # Fewer steps, or a smaller ratio of the largest to the smallest size, show little of a curve's shape.
 FEW_STEPS, SMALL_SPAN = 5, 8.0
+# So many values are held at once of curves that are fitted anew.
+_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,24 @@ def diagnose(series: Series) -> list[Flag]:
     NotEnoughData
         For fewer than three steps with a value, and for values too large to compute with.
     """
-    seen = observe(series)
-    found = [_holes(series), _outside(series), _short(seen), _one_run(seen), _fall(seen)]
-    if found[-1] is None:
-        found.append(_flat(seen))
-    return [flag for flag in found if flag is not None]
+    [flags] = diagnose_all([series])
+    if isinstance(flags, NotEnoughData):
+        raise flags
+    return flags
+
+
+def diagnose_all(series: Sequence[Series]) -> list[list[Flag] | NotEnoughData]:
+    """Return what `diagnose` does of each of many series, looked at side by side; or why nothing can be said."""
+    groups, refused = observe_all(series)
+    found: dict[int, list[Flag] | NotEnoughData] = dict(refused)
+    for group in groups:
+        seen, falls = group.seen, find_falls(group.seen)
+        for row, (place, fall, flat) in enumerate(zip(group.places, falls, are_flat(seen).tolist(), strict=True)):
+            one = series[place]
+            odd = [_holes(one), _outside(one), _short(seen), _one_run(seen)]
+            odd.append(_fall(seen, row, fall) if fall is not None else _flat(seen) if flat else None)
+            found[place] = [flag for flag in odd if flag is not None]
+    return [found[place] for place in range(len(series))]
 
 
 def _holes(series: Series) -> Flag | None:
@@ -97,20 +113,16 @@ def _one_run(seen: Observed) -> Flag | None:
     )
 
 
-def _fall(seen: Observed) -> Flag | None:
-    fall = find_fall(seen)
-    if fall is None:
-        return None
+def _fall(seen: Observed, row: int, fall: Fall) -> Flag:
+    before, after = (seen.mean[row, at] for at in (fall.earlier, fall.later))
     return Flag(
         "non_monotone",
-        f"The metric got worse from {seen.mean[fall.earlier]:.4g} at n = {seen.n[fall.earlier]:,.0f} to "
-        f"{seen.mean[fall.later]:.4g} at n = {seen.n[fall.later]:,.0f}, by more than the runs' scatter explains.",
+        f"The metric got worse from {before:.4g} at n = {seen.n[fall.earlier]:,.0f} to {after:.4g} at "
+        f"n = {seen.n[fall.later]:,.0f}, by more than the runs' scatter explains.",
     )
 
 
-def _flat(seen: Observed) -> Flag | None:
-    if not is_flat(seen):
-        return None
+def _flat(seen: Observed) -> Flag:
     return Flag(
         "flat",
         f"From n = {seen.n[0]:,.0f} to {seen.n[-1]:,.0f} the metric does not improve by more than its scatter; the "
@@ -196,30 +208,107 @@ def find_drivers(series: Series, n: float, most: int = 5) -> Drivers:
     The sensitivities are one-sided differences: every step's values are moved by the standard error of their mean, and
     the curve is fitted anew. A cell's effect is its step's sensitivity times what the mean would lose without it.
     """
-    value = float(fit_calibrated(series).value(n))
-    mean, runs, sd = series.mean(), series.runs(), series.sd()
-    usable = np.flatnonzero(np.isfinite(mean))
-    scale = float(np.ptp(mean[usable])) or max(abs(float(mean[usable][-1])), 1.0) * 1e-3
-    error = np.where(np.isfinite(sd), sd / np.sqrt(np.maximum(runs, 1)), 0.0)
-    steps, cells, variance = [], [], 0.0
-    high = np.inf if series.bounds[1] is None else series.bounds[1]
-    for k in usable.tolist():
-        shift = max(float(error[k]), 0.01 * scale)
-        if mean[k] + shift > high:
-            shift = -shift
-        moved = series.values.copy()
-        moved[:, k] += shift
-        try:
-            there = float(fit_calibrated(replace(series, values=moved)).value(n))
-        except NotEnoughData:
-            continue
-        sensitivity = (there - value) / shift
-        steps.append(StepInfluence(int(series.n[k]), sensitivity))
-        variance += (sensitivity * float(error[k])) ** 2
-        if runs[k] > 1:
-            for run in np.flatnonzero(np.isfinite(series.values[:, k])).tolist():
-                measured = float(series.values[run, k])
-                effect = sensitivity * (measured - float(mean[k])) / (int(runs[k]) - 1)
-                cells.append(CellInfluence(run, int(series.n[k]), measured, effect))
-    cells.sort(key=lambda cell: -abs(cell.effect))
-    return Drivers(int(n), steps, [cell for cell in cells[:most] if cell.effect], math.sqrt(variance))
+    [drivers] = find_all_drivers([series], [n], most)
+    if isinstance(drivers, NotEnoughData):
+        raise drivers
+    return drivers
+
+
+def find_all_drivers(series: Sequence[Series], n: Sequence[float], most: int = 5) -> list[Drivers | NotEnoughData]:
+    """Return what `find_drivers` does of each of many series, worked out side by side; or why it cannot be told.
+
+    Parameters
+    ----------
+    series : sequence of Series
+    n : sequence of float
+        For each a training-set size.
+    most : int
+    """
+    found: dict[int, Drivers | NotEnoughData] = {}
+    for at in dict.fromkeys(n):
+        for places in _portions(series, [place for place, one in enumerate(n) if one == at]):
+            trials = [_Trial.of(series[place]) for place in places]
+            told = iter(medians([moved for trial in trials for moved in trial.moved()], at))
+            found.update((place, trial.drivers(at, told, most)) for place, trial in zip(places, trials, strict=True))
+    return [found[place] for place in range(len(series))]
+
+
+def _portions(series: Sequence[Series], places: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the places of series by portions that hold, all that is moved counted, no more than `_AT_ONCE` values."""
+    portion: list[int] = []
+    heavy = 0
+    for place in places:
+        weight = series[place].values.size * (len(series[place].n) + 1)
+        if portion and heavy + weight > _AT_ONCE:
+            yield portion
+            portion, heavy = [], 0
+        portion.append(place)
+        heavy += weight
+    if portion:
+        yield portion
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A series that is fitted anew with the values of each of its steps moved.
+
+    Attributes
+    ----------
+    series : Series
+    steps : sequence of int
+        The usable ones.
+    shifts : sequence of float
+        By how much the values of each of them are moved.
+    error : ndarray, shape (K,)
+        Of the mean at every step; zero where it is not known.
+    """
+
+    series: Series
+    steps: Sequence[int]
+    shifts: Sequence[float]
+    error: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, series: Series) -> Self:
+        mean, runs, sd = series.mean(), series.runs(), series.sd()
+        usable = np.flatnonzero(np.isfinite(mean))
+        error = np.where(np.isfinite(sd), sd / np.sqrt(np.maximum(runs, 1)), 0.0)
+        if not usable.size:
+            return cls(series, [], [], error)
+        scale = float(np.ptp(mean[usable])) or max(abs(float(mean[usable][-1])), 1.0) * 1e-3
+        high = np.inf if series.bounds[1] is None else series.bounds[1]
+        shift = np.maximum(error, 0.01 * scale)
+        shift = np.where(mean + shift > high, -shift, shift)
+        return cls(series, usable.tolist(), shift[usable].tolist(), error)
+
+    def moved(self) -> Iterator[Series]:
+        """Yield the series as it is, and then with the values of one step after the other moved."""
+        yield self.series
+        for k, shift in zip(self.steps, self.shifts, strict=True):
+            values = self.series.values.copy()
+            values[:, k] += shift
+            yield replace(self.series, values=values)
+
+    def drivers(self, n: float, told: Iterator[float | NotEnoughData], most: int) -> Drivers | NotEnoughData:
+        """Return the drivers by what is told of the projections to `n` of all that was moved, in its order."""
+        value, *moved = (next(told) for _ in range(len(self.steps) + 1))
+        if isinstance(value, NotEnoughData):
+            return value
+        series, runs, mean = self.series, self.series.runs(), self.series.mean()
+        steps, cells, variance = [], [], 0.0
+        for k, shift, there in zip(self.steps, self.shifts, moved, strict=True):
+            if isinstance(there, NotEnoughData):
+                continue
+            sensitivity = (there - value) / shift
+            steps.append(StepInfluence(int(series.n[k]), sensitivity))
+            variance += (sensitivity * float(self.error[k])) ** 2
+            if runs[k] > 1:
+                effects = sensitivity * (series.values[:, k] - mean[k]) / (int(runs[k]) - 1)
+                cells += [(effect, run, k) for run, effect in enumerate(effects.tolist()) if math.isfinite(effect)]
+        cells.sort(key=lambda cell: -abs(cell[0]))
+        largest = [
+            CellInfluence(run, int(series.n[k]), float(series.values[run, k]), effect)
+            for effect, run, k in cells[:most]
+            if effect
+        ]
+        return Drivers(int(n), steps, largest, math.sqrt(variance))

@@ -1,9 +1,9 @@
 """The scale on which curves are fitted: a metric of any range, turned so that lower is better and steps are even."""
 
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from sufficiency.method.curve import Array
 from sufficiency.schemas.words import Bounds, Direction
@@ -17,7 +17,8 @@ SLOPE_EPSILON = 5e-3
 _FARTHEST = 30.0
 
 
-class Link(BaseModel):
+@dataclass(frozen=True)
+class Link:
     """Maps a metric's values v to z, where lower is better.
 
     With the cost c = (v − origin)·sign/unit, lower is better, z is
@@ -30,20 +31,17 @@ class Link(BaseModel):
     Attributes
     ----------
     kind : {"logit", "log", "identity"}
-    origin : float
-    unit : float
-        In the metric's own units, > 0.
+    origin, unit : float, or ndarray of shape (..., 1)
+        In the metric's own units, the unit > 0. Of several curves of one kind each has its own.
     sign : {1, -1}
         1 where lower values are better.
     away : bool
         Of `log`: the bound is on the side of the worst.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: Kind
-    origin: float
-    unit: float
+    origin: Any
+    unit: Any
     sign: int
     away: bool = False
 
@@ -53,32 +51,41 @@ class Link(BaseModel):
 
         Parameters
         ----------
-        mean, sd : ndarray, shape (K,), K ≥ 1
+        mean, sd : ndarray, shape (..., K), K ≥ 1
             `sd` is NaN where a step has fewer than two runs.
         """
         low, high = bounds
         sign = 1 if direction == "minimize" else -1
         best, worst = (low, high) if sign == 1 else (high, low)
         if best is not None and worst is not None:
-            return cls(kind="logit", origin=best, unit=abs(worst - best), sign=sign)
-        last = float(mean[-1])
+            return cls(kind="logit", origin=float(best), unit=float(abs(worst - best)), sign=sign)
+        last = mean[..., -1:]
         if best is not None or worst is not None:
             bound = best if best is not None else worst
             assert bound is not None
             distances = np.abs(mean - bound)
-            unit = abs(last - bound) or float(distances.max()) or 1.0
-            return cls(kind="log", origin=bound, unit=unit, sign=sign, away=best is None)
+            unit = _first_above_zero(distances[..., -1:], distances.max(axis=-1, keepdims=True), np.ones(1))
+            return cls(kind="log", origin=float(bound), unit=_number(unit), sign=sign, away=best is None)
         # Never less than the runs scatter: a flat curve must not be blown up to one that moves.
-        spread = max(float(np.ptp(mean)), float(np.nan_to_num(sd).mean()))
-        return cls(kind="identity", origin=last, unit=spread or max(abs(last), 1.0) * 1e-3, sign=sign)
+        moved = mean.max(axis=-1, keepdims=True) - mean.min(axis=-1, keepdims=True)
+        scattered = np.nan_to_num(sd).mean(axis=-1, keepdims=True)
+        unit = _first_above_zero(np.maximum(moved, scattered), np.maximum(np.abs(last), 1.0) * 1e-3)
+        return cls(kind="identity", origin=_number(last), unit=_number(unit), sign=sign)
+
+    def of_curve(self, place: int) -> Self:
+        """Return the link of one of several curves."""
+        if not isinstance(self.unit, np.ndarray):
+            return self
+        origin, unit = (float(of[place, 0]) if isinstance(of, np.ndarray) else of for of in (self.origin, self.unit))
+        return replace(self, origin=origin, unit=unit)
 
     def z(self, value: Array) -> Array:
         """Return z of values of any shape; those outside the bounds count as being on them."""
         c = self.cost(value)
         match self.kind:
             case "logit":
-                c = np.clip(c, 0.0, 1.0)
-                return np.log((c + EPSILON) / (1.0 - c + EPSILON))
+                c = np.minimum(np.maximum(c, 0.0), 1.0)
+                return np.asarray(np.log((c + EPSILON) / (1.0 - c + EPSILON)))
             case "log" if self.away:
                 return -np.log(np.maximum(-c, 0.0) + EPSILON)
             case "log":
@@ -89,31 +96,44 @@ class Link(BaseModel):
     def value(self, z: Array) -> Array:
         """Return the metric's values at z, within its bounds."""
         if self.kind == "identity":
-            return self.origin + self.sign * self.unit * z
-        t = np.exp(np.clip(z, -_FARTHEST, _FARTHEST))
+            return np.asarray(self.origin + self.sign * self.unit * z)
+        t = np.exp(np.minimum(np.maximum(z, -_FARTHEST), _FARTHEST))
         match self.kind:
             case "logit":
-                c = np.clip((t * (1.0 + EPSILON) - EPSILON) / (1.0 + t), 0.0, 1.0)
+                c = np.minimum(np.maximum((t * (1.0 + EPSILON) - EPSILON) / (1.0 + t), 0.0), 1.0)
             case _ if self.away:
                 c = -np.maximum(1.0 / t - EPSILON, 0.0)
             case _:
                 c = np.maximum(t - EPSILON, 0.0)
-        return self.origin + self.sign * self.unit * c
+        return np.asarray(self.origin + self.sign * self.unit * c)
 
     def slope(self, value: Array) -> Array:
         """Return |dz/dv|, a little less than that near the bounds; times a standard deviation of v it is z's."""
         c = self.cost(value)
         match self.kind:
             case "logit":
-                c = np.clip(c, 0.0, 1.0)
+                c = np.minimum(np.maximum(c, 0.0), 1.0)
                 slope = 1.0 / (c + SLOPE_EPSILON) + 1.0 / (1.0 - c + SLOPE_EPSILON)
             case "log":
                 slope = 1.0 / (np.maximum(-c if self.away else c, 0.0) + SLOPE_EPSILON)
             case _:
                 slope = np.ones_like(c)
-        return slope / self.unit
+        return np.asarray(slope / self.unit)
 
     def cost(self, value: Array) -> Array:
         """Return c, lower is better; infinite for a value that far outside what was measured."""
         with np.errstate(over="ignore"):
-            return self.sign * (value - self.origin) / self.unit
+            return np.asarray(self.sign * (value - self.origin) / self.unit)
+
+
+def _first_above_zero(*of: Array) -> Array:
+    """Return of each curve the first of several lengths that is more than nothing."""
+    found = of[-1]
+    for one in of[-2::-1]:
+        found = np.where(one > 0, one, found)
+    return found
+
+
+def _number(of: Array) -> Any:
+    """Return the number of a single curve, or those of several as they are."""
+    return float(of[0]) if of.ndim == 1 else of

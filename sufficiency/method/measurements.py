@@ -5,20 +5,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.method.assumed import assume
+from sufficiency.method.averages import Averages
 from sufficiency.method.course import SLOTS, course
 from sufficiency.method.families import family_of
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import SCALAR, Bounds, Direction, MetricFamily
 
 Row = tuple[int, int, int, str, int, float | None]
-# Runs that the method was learned from.
-FEW_RUNS = 5
 # Metric and class index: the place of a series among those of its study.
 Key = tuple[str, int]
 
@@ -138,78 +137,28 @@ class Series:
 
     def runs(self) -> NDArray[np.int64]:
         """Return the number of values at each step, shape (K,)."""
-        return self._counts
-
-    @cached_property
-    def _counts(self) -> NDArray[np.int64]:
-        return _fixed(np.isfinite(self.values).sum(axis=0))
+        return self._averages.runs
 
     def mean(self) -> NDArray[np.float64]:
         """Return the mean over runs at each step, shape (K,); NaN where no run has a value."""
-        return self._means
+        return self._averages.mean
+
+    def sd(self) -> NDArray[np.float64]:
+        """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
+        return self._averages.sd
+
+    def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the smallest and the largest value at each step; see `Averages.extremes`."""
+        return self._averages.extremes
 
     @cached_property
-    def _means(self) -> NDArray[np.float64]:
-        runs, (present, power) = self.runs(), self._without_holes
-        finite = np.isfinite(self.values)
-        low = np.where(finite, present, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(finite, present, -np.inf).max(axis=0, initial=-np.inf)
-        # Rounding must not take the mean of equal values off them: a flat curve meets its own value.
-        mean = np.minimum(np.maximum(present.sum(axis=0) / np.maximum(runs, 1), low), np.maximum(low, high))
-        return _fixed(np.where(runs > 0, np.ldexp(np.where(runs > 0, mean, 0.0), power), np.nan))
+    def _averages(self) -> Averages:
+        return Averages(self.values)
 
     @cached_property
     def course(self) -> NDArray[np.float64]:
         """How the means went: see `course.course`."""
         return course(self.n, self.mean(), self.direction, self.bounds)
-
-    def extremes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the smallest and the largest value at each step, each of shape (K,); ±inf where no run has one.
-
-        Of more than five runs what the smallest and the largest of five of them are like: a sixth of the way in. More
-        runs reach ever farther apart, and scatter no more for it.
-        """
-        finite = np.isfinite(self.values)
-        low = np.where(finite, self.values, np.inf)
-        high = np.where(finite, self.values, -np.inf)
-        runs = self.runs()
-        if len(low) <= FEW_RUNS or not (runs > FEW_RUNS).any():
-            return low.min(axis=0, initial=np.inf), high.max(axis=0, initial=-np.inf)
-        place = np.maximum((runs + 1.0) / (FEW_RUNS + 1.0) - 1.0, 0.0)
-        return _at_place(np.sort(low, axis=0), place), -_at_place(np.sort(-high, axis=0), place)
-
-    def sd(self) -> NDArray[np.float64]:
-        """Return the sample standard deviation over runs, shape (K,); NaN where fewer than two runs have a value."""
-        runs, (present, power) = self.runs(), self._without_holes
-        mean = np.ldexp(np.where(runs > 0, self.mean(), 0.0), -power)
-        squares = np.where(np.isfinite(self.values), (present - mean) ** 2, 0.0).sum(axis=0)
-        with np.errstate(over="ignore"):
-            return np.where(runs > 1, np.ldexp(np.sqrt(squares / np.maximum(runs - 1, 1)), power), np.nan)
-
-    @cached_property
-    def _without_holes(self) -> tuple[NDArray[np.float64], int]:
-        """Values within ±1 with 0 where one is missing, and the power of two that they were divided by.
-
-        Sums and squares of them cannot overflow, and a power of two costs no digit.
-        """
-        present = np.where(np.isfinite(self.values), self.values, 0.0)
-        power = int(np.frexp(np.abs(present).max(initial=0.0))[1])
-        return np.ldexp(present, -power), power
-
-
-def _fixed(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array that is asked for again and again, so that nobody may write into it."""
-    array.flags.writeable = False
-    return array
-
-
-def _at_place(ordered: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return of each column what stands at a place, between two values on the line between them."""
-    first = np.minimum(place.astype(int), len(ordered) - 1)
-    share, columns = place - first, np.arange(len(place))
-    lower, upper = ordered[first, columns], ordered[np.minimum(first + 1, len(ordered) - 1), columns]
-    with np.errstate(invalid="ignore"):  # where no run has a value
-        return np.asarray(np.where(share > 0, lower + share * (upper - lower), lower))
 
 
 def series_from_rows(

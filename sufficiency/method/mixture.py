@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sufficiency.method.curve import Array
+from sufficiency.method.remembered import by_sizes
 
 _LN2 = float(np.log(2.0))
 _LEAST_TEMPER = 0.07
+# The axes of a component's σ and γ, m, μ and s.
+_COMPONENTS = (-3, -2, -1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prior:
     """What is believed of curves before any is seen.
 
@@ -52,12 +55,12 @@ class Conditionals:
 
     Attributes
     ----------
-    log_evidence : ndarray, shape (C, M, S)
-    z, f : ndarray, shape (C,) and (C, M)
+    log_evidence : ndarray, shape (..., C, M, S)
+    z, f : ndarray, shape (..., C) and (..., C, M)
         Weighted means of z and of φ_m over the steps.
-    weight : ndarray, shape (C,)
+    weight : ndarray, shape (..., C)
         Sum of the steps' weights: 1/variance of the weighted mean of z.
-    slope, precision : ndarray, shape (C, M, S)
+    slope, precision : ndarray, shape (..., C, M, S)
         Posterior mean and precision of a.
     """
 
@@ -76,30 +79,58 @@ def shape_function(x: Array, m: Array) -> Array:
 
 
 def condition(x: Array, z: Array, variance: Array, prior: Prior) -> Conditionals:
-    """Condition every component on the means `z` at `x` ≤ 0, of known variance; each of shape (K,).
+    """Condition every component on the means of one curve, or of several with the same steps.
+
+    Parameters
+    ----------
+    x : ndarray, shape (K,)
+        log2(n / n_obs) ≤ 0 of the steps.
+    z, variance : ndarray, shape (..., K)
+        The means, and how much they scatter.
+    prior : Prior
 
     Notes
     -----
     Weighted least squares with L integrated out under a flat prior; the evidence of a is a Gaussian integral.
     """
-    sigma, gamma = prior.noise[:, :1], prior.noise[:, 1:]
-    w = 1.0 / (sigma**2 * np.exp2(-gamma * x) + variance)
-    f = shape_function(x, prior.shape[:, None])
-    total = w.sum(axis=1)
-    z_mean = w @ z / total
-    f_mean = w @ f.T / total[:, None]
-    s_ff = np.maximum(w @ (f * f).T - total[:, None] * f_mean**2, 1e-12)[..., None]
-    s_fz = (w @ (f * z).T - (total * z_mean)[:, None] * f_mean)[..., None]
-    s_zz = (w @ (z * z) - total * z_mean**2)[:, None, None]
+    misfit, f, f_square = _of_steps(x, prior)
+    w = 1.0 / (misfit + variance[..., None, :])
+    total = w.sum(axis=-1)
+    z_mean = _times(w, z) / total
+    f_mean = w @ f.T / total[..., None]
+    s_ff = np.maximum(w @ f_square.T - total[..., None] * f_mean**2, 1e-12)[..., None]
+    s_fz = (w @ (f * z[..., None, :]).swapaxes(-1, -2) - (total * z_mean)[..., None] * f_mean)[..., None]
+    s_zz = (_times(w, z * z) - total * z_mean**2)[..., None, None]
     mu, v = prior.slope[:, 0], prior.slope[:, 1] ** 2
     h = 1.0 + v * s_ff
     s_fr = s_fz + mu * s_ff
     s_rr = s_zz + 2.0 * mu * s_fz + mu * mu * s_ff
     log_evidence = -0.5 * (
-        (np.log(total) - np.log(w).sum(axis=1))[:, None, None] + np.log(h) + s_rr - v * s_fr * s_fr / h
+        (np.log(total) - np.log(w).sum(axis=-1))[..., None, None] + np.log(h) + s_rr - v * s_fr * s_fr / h
     )
     precision = 1.0 / v + s_ff
     return Conditionals(log_evidence, z_mean, f_mean, total, (mu / v - s_fz) / precision, precision)
+
+
+@by_sizes
+def _of_steps(x: Array, prior: Prior) -> tuple[Array, Array, Array]:
+    """Return the variance of the misfit, (C, K), φ_m, (M, K), and its square at the steps."""
+    sigma, gamma = prior.noise[:, :1], prior.noise[:, 1:]
+    f = shape_function(x, prior.shape[:, None])
+    return sigma**2 * np.exp2(-gamma * x), f, f * f
+
+
+@by_sizes
+def _of_sizes(x: Array, prior: Prior) -> tuple[Array, Array, Array]:
+    """Return φ_m, (X, M), its square, and how many times its variance at n_obs the misfit has, (X, C), at any sizes."""
+    f = shape_function(x[:, None], prior.shape)
+    with np.errstate(over="ignore"):
+        return f, f * f, np.exp2(np.minimum(-prior.noise[:, 1] * x[:, None], 60.0))
+
+
+def _times(w: Array, z: Array) -> Array:
+    """Return the sums (..., C) of z (..., K) by the weights (..., C, K)."""
+    return np.asarray((w @ z[..., None])[..., 0])
 
 
 @dataclass(frozen=True)
@@ -108,67 +139,64 @@ class Mixture:
 
     Attributes
     ----------
-    level : float
+    level : ndarray, shape (...)
         Constant of the mean; `mean(x)` = level − Σ_m tilt_m φ_m(x).
-    tilt : ndarray, shape (M,)
-    square : (float, ndarray, ndarray)
+    tilt : ndarray, shape (..., M)
+    square : (ndarray, ndarray, ndarray), shape (...), (..., M) and (..., M)
         Constant, coefficients of φ_m and of φ_m² in the second moment.
-    misfit : ndarray, shape (C,)
+    misfit : ndarray, shape (..., C)
         Weight·σ² of each noise component.
-    weight_noise, weight_shape, weight_slope : ndarray, shape (C,), (M,), (S,)
+    weight_noise, weight_shape, weight_slope : ndarray, shape (..., C), (..., M), (..., S)
         Posterior weights, summed over the other factors.
     """
 
     prior: Prior
-    level: float
+    level: Array
     tilt: Array
-    square: tuple[float, Array, Array]
+    square: tuple[Array, Array, Array]
     misfit: Array
     weight_noise: Array
     weight_shape: Array
     weight_slope: Array
 
     def mean(self, x: Array) -> Array:
-        """Return E[z] at x = log2(n / n_obs), shape (X,)."""
-        mean: Array = self.level - shape_function(x[:, None], self.prior.shape) @ self.tilt
-        return mean
+        """Return E[z], shape (..., X), at x = log2(n / n_obs), shape (X,)."""
+        return self.level[..., None] - _times(_of_sizes(x, self.prior)[0], self.tilt)
 
     def variance(self, x: Array) -> Array:
         """Return the variance of a new mean at x, with the misfit of the law but without the scatter of runs."""
-        f = shape_function(x[:, None], self.prior.shape)
+        f, f_square, grown = _of_sizes(x, self.prior)
         constant, linear, quadratic = self.square
-        between = constant + f @ linear + (f * f) @ quadratic - (self.level - f @ self.tilt) ** 2
-        with np.errstate(over="ignore"):
-            misfit = np.exp2(np.minimum(-self.prior.noise[:, 1] * x[:, None], 60.0)) @ self.misfit
-        variance: Array = np.maximum(between, 0.0) + misfit
-        return variance
+        square = constant[..., None] + _times(f, linear) + _times(f_square, quadratic)
+        between = square - (self.level[..., None] - _times(f, self.tilt)) ** 2
+        return np.asarray(np.maximum(between, 0.0) + _times(grown, self.misfit))
 
 
 def posterior(x: Array, z: Array, variance: Array, prior: Prior) -> Mixture:
-    """Return the posterior mixture given the means `z` at `x` ≤ 0, shape (K,), K ≥ 2, with their variance."""
+    """Return the posterior mixture given the means `z` at `x` ≤ 0, K ≥ 2, with their variance; see `condition`."""
     found = condition(x, z, variance, prior)
     log_weight = prior.power(len(x)) * found.log_evidence + prior.log_weight
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    of_noise = weight.sum(axis=(1, 2))
+    weight = np.exp(log_weight - log_weight.max(axis=_COMPONENTS, keepdims=True))
+    weight /= weight.sum(axis=_COMPONENTS, keepdims=True)
+    of_noise = weight.sum(axis=(-2, -1))
     # A component's mean is z̄ − a·(φ − φ̄), its variance around that (φ − φ̄)²/P + 1/S_w + σ²·2^(−γ x).
-    a1 = (weight * found.slope).sum(axis=2)
-    a2 = (weight * (found.slope**2 + 1.0 / found.precision)).sum(axis=2)
-    tilt = a1.sum(axis=0)
-    level = float(of_noise @ found.z + (a1 * found.f).sum())
-    constant = float(
-        of_noise @ (found.z**2 + 1.0 / found.weight)
-        + 2.0 * (a1 * found.f * found.z[:, None]).sum()
-        + (a2 * found.f**2).sum()
+    a1 = (weight * found.slope).sum(axis=-1)
+    a2 = (weight * (found.slope**2 + 1.0 / found.precision)).sum(axis=-1)
+    tilt = a1.sum(axis=-2)
+    level = np.vecdot(of_noise, found.z) + (a1 * found.f).sum(axis=(-2, -1))
+    constant = (
+        np.vecdot(of_noise, found.z**2 + 1.0 / found.weight)
+        + 2.0 * (a1 * found.f * found.z[..., None]).sum(axis=(-2, -1))
+        + (a2 * found.f**2).sum(axis=(-2, -1))
     )
-    linear = -2.0 * (a1 * found.z[:, None] + a2 * found.f).sum(axis=0)
+    linear = -2.0 * (a1 * found.z[..., None] + a2 * found.f).sum(axis=-2)
     return Mixture(
         prior=prior,
         level=level,
         tilt=tilt,
-        square=(constant, linear, a2.sum(axis=0)),
+        square=(constant, linear, a2.sum(axis=-2)),
         misfit=of_noise * prior.noise[:, 0] ** 2,
         weight_noise=of_noise,
-        weight_shape=weight.sum(axis=(0, 2)),
-        weight_slope=weight.sum(axis=(0, 1)),
+        weight_shape=weight.sum(axis=(-3, -1)),
+        weight_slope=weight.sum(axis=(-3, -2)),
     )

@@ -1,7 +1,7 @@
 """The power law through the measured means: exact least squares by variable projection."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -183,6 +183,17 @@ def fit_power_law(series: Series) -> PowerLawFit:
         n_max=n_max,
         steps=len(n),
     )
+
+
+def fit_all_power_laws(series: Sequence[Series]) -> list[PowerLawFit | NotEnoughData]:
+    """Return what `fit_power_law` does of each of many series; or why there is no curve."""
+    found: list[PowerLawFit | NotEnoughData] = []
+    for one in series:
+        try:
+            found.append(fit_power_law(one))
+        except NotEnoughData as error:
+            found.append(error)
+    return found
 
 
 def _asymptote_bounds(bounds: Bounds) -> tuple[float, float]:
