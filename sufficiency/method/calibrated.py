@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -82,11 +83,16 @@ class CalibratedFit:
     steps: int
     test: Array | None = None
 
-    def quantile_z(self, q: float, *, of: Of = "mean") -> Array:
-        """Return the q-quantile at the knots of what `of` says; shape (P,)."""
-        u = float(ndtri(q))
-        width = self._with_noise(self.below if u < 0 else self.above, of)
-        return self.z + width * np.sinh(self.tail * u) / self.tail
+    def quantile_z(self, q: Any, *, of: Of = "mean") -> Array:
+        """Return the q-quantiles at the knots of what `of` says; shape (*q.shape, P)."""
+        u = np.asarray(ndtri(q))[..., None]
+        width = self._with_noise(np.where(u < 0, self.below, self.above), of)
+        return np.asarray(self.z + width * np.sinh(self._tail * u) / self._tail)
+
+    @cached_property
+    def _tail(self) -> Array:
+        """The weight of the tails, shape (1,) where it is the same at all knots, as it is of each new fit."""
+        return self.tail[:1] if (self.tail == self.tail[0]).all() else self.tail
 
     def _with_noise(self, width: Array, of: Of) -> Array:
         """Return the width of a mean's distribution, made that of what `of` says; NaN where it is not known."""
@@ -98,29 +104,28 @@ class CalibratedFit:
 
     def probability_at_most(self, z: float) -> Array:
         """Return the probability at each knot that a new mean is at most z; shape (P,)."""
-        width = np.where(z < self.z, self.below, self.above)
-        with np.errstate(over="ignore"):
-            u = np.arcsinh(self.tail * (z - self.z) / width) / self.tail
-        return np.asarray(ndtr(u), dtype=np.float64)
+        return _probability_at_most(z, self.z, self.below, self.above, self.tail)
 
     def value(self, n: Any) -> Array:
         """Return the median of the metric at sizes `n`, of any shape, each ≥ 1."""
         return self._read(n, self.z)
 
-    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
-        """Return the q-quantile of the metric at sizes `n`."""
-        return self._read(n, self.quantile_z(q if self.link.sign == 1 else 1.0 - q, of=of))
+    def quantile(self, n: Any, q: Any, *, of: Of = "mean") -> Array:
+        """Return the q-quantiles of the metric at sizes `n`; shape (*q.shape, *n.shape)."""
+        level = np.asarray(q, dtype=np.float64)
+        return self._read(n, self.quantile_z(level if self.link.sign == 1 else 1.0 - level, of=of))
 
-    def probability_of_meeting(self, n: float, target: float) -> float:
-        """Return the probability that a new mean at size `n` is at the target or better."""
-        goal = float(self.link.z(np.array([target]))[0])
-        at = {name: np.interp([np.log2(n)], self.log2_n, getattr(self, name)) for name in _KNOTS}
-        return float(replace(self, **at).probability_at_most(goal)[0])
+    def probability_of_meeting(self, n: Any, target: Any) -> Array:
+        """Return the probability that a new mean at sizes `n` is at the target or better, of the shape of both."""
+        sizes = np.asarray(n, dtype=np.float64)
+        knots = np.array([self.z, self.below, self.above, self.tail])
+        at = on_lines(np.log2(sizes.reshape(-1)), self.log2_n, knots).reshape(4, *sizes.shape)
+        return _probability_at_most(self.link.z(np.asarray(target, dtype=np.float64)), *at)
 
     def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return `count` equally likely curves of new means at sizes `n`: see `Fit.draws`."""
         order = np.arange(count) if seed is None else np.random.default_rng(seed).permutation(count)
-        return np.stack([self.quantile(n, float(q)) for q in (order + 0.5) / count])
+        return self.quantile(n, (order + 0.5) / count)
 
     def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
         """Return the size at which the median first meets the target; the link knows the direction."""
@@ -158,7 +163,10 @@ class CalibratedFit:
         """Return None: the curve is no power law."""
 
     def _read(self, n: Any, z: Array) -> Array:
-        return self.link.value(np.interp(np.log2(np.asarray(n, dtype=np.float64)), self.log2_n, z))
+        """Return the metric at sizes `n` of curves (..., P) on the link's scale; shape (..., *n.shape)."""
+        sizes = np.asarray(n, dtype=np.float64)
+        at = on_lines(np.log2(sizes.reshape(-1)), self.log2_n, z)
+        return self.link.value(at).reshape((*z.shape[:-1], *sizes.shape))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fit as JSON values."""
@@ -174,6 +182,14 @@ class CalibratedFit:
         test = data.get("test")
         rest["test"] = None if test is None else np.array(test, dtype=np.float64)
         return cls(link=Link(**data["link"]), **knots, **rest)
+
+
+def _probability_at_most(z: Array | float, centre: Array, below: Array, above: Array, tail: Array) -> Array:
+    """Return the probability of at most z by distributions as `CalibratedFit` has them at its knots."""
+    width = np.where(z < centre, below, above)
+    with np.errstate(over="ignore"):
+        u = np.arcsinh(tail * (z - centre) / width) / tail
+    return np.asarray(ndtr(u), dtype=np.float64)
 
 
 def fit_calibrated(series: Series) -> CalibratedFit:
