@@ -153,7 +153,7 @@ class Cluster:
         for name, child in self.programs.items():
             if child.alive:
                 self._down_since.pop(name, None)
-            elif child.process is not None and now - self._down_since.setdefault(name, now) >= after:
+            elif now - self._down_since.setdefault(name, now) >= after:
                 if name == "redis":
                     self.redis_socket.unlink(missing_ok=True)
                 child.start()
@@ -209,17 +209,11 @@ class Cluster:
                     found.append(process)
         return found
 
-    @contextmanager
-    def programs_stopped(self) -> Iterator[None]:
-        """Have API and workers stopped, as an operator would, for the length of the block; the servers stay."""
-        programs = {name: child for name, child in self.programs.items() if name not in ("redis", "postgres")}
-        for child in programs.values():
-            child.stop()
-        try:
-            yield
-        finally:
-            for child in programs.values():
-                child.start()
+    def stop_programs(self) -> None:
+        """Stop API and workers, as an operator would; the servers stay, and who tends them later starts all again."""
+        for name, child in self.programs.items():
+            if name not in ("redis", "postgres"):
+                child.stop()
 
     def stop(self) -> None:
         """End everything, whatever state it is in."""
@@ -227,9 +221,7 @@ class Cluster:
             for pid in self.family(name):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-        for name, child in self.programs.items():
-            if name not in ("redis", "postgres"):
-                child.stop()
+        self.stop_programs()
         self.servers.stop()
         for process in self.processes():
             with suppress(psutil.Error):

@@ -14,12 +14,14 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 LAST_SECONDS = 10.0  # for the kernel to end what has been killed
+# Who take away semaphores and shared memory of others once all of those have ended, and then end themselves.
+CLEANERS, CLEANERS_SECONDS = (b"resource_tracker import main", b"torch_shm_manager"), 2.0
 
 
 def main(argv: Sequence[str]) -> None:
@@ -95,35 +97,55 @@ def _ended(trainer: int) -> int | None:
 
 
 def _kill(trainer: int) -> None:
-    """End the trainer's group; a process that is stopped is ended as well."""
+    """End the trainer's group, all but the cleaners; a process that is stopped is ended as well."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(trainer, signal.SIGKILL)
+        os.killpg(trainer, signal.SIGSTOP)  # at one moment, so that none of them starts another meanwhile
+        cleaners = [pid for pid in _those(lambda _, group: group == trainer) if _cleans(pid)]
+        if not cleaners:
+            os.killpg(trainer, signal.SIGKILL)
+            return
+        for pid in _those(lambda _, group: group == trainer):
+            _send(pid, signal.SIGCONT if pid in cleaners else signal.SIGKILL)
 
 
 def _end_all() -> None:
     """End what is left: with each that ends, those that it has started become this process's."""
-    until = time.monotonic() + LAST_SECONDS
-    while time.monotonic() < until:
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < LAST_SECONDS:
         try:
             if os.waitpid(-1, os.WNOHANG)[0]:
                 continue
         except ChildProcessError:
             return
-        for pid in _children():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        for pid in _those(lambda parent, _: parent == os.getpid()):
+            if waited > CLEANERS_SECONDS or not _cleans(pid):
+                _send(pid, signal.SIGKILL)
         time.sleep(0.002)
 
 
-def _children() -> list[int]:
-    own = os.getpid()
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _cleans(pid: int) -> bool:
+    with suppress(OSError):
+        command = Path("/proc", str(pid), "cmdline").read_bytes()
+        return any(one in command for one in CLEANERS)
+    return False
+
+
+def _those(are_meant: Callable[[int, int], bool]) -> list[int]:
+    """Return the processes that are meant, by their parent and their group; none where nobody says which there are."""
     found = []
     for entry in os.listdir("/proc") if sys.platform == "linux" else ():
         if entry.isdigit():
             with suppress(OSError):
-                # After the name, which may hold anything, come state and parent.
-                state, parent = Path("/proc", entry, "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-                if int(parent) == own and state != "Z":
+                # After the name, which may hold anything, come state, parent and group.
+                state, *numbers = (
+                    Path("/proc", entry, "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
+                )
+                if state != "Z" and are_meant(*map(int, numbers)):
                     found.append(int(entry))
     return found
 

@@ -43,6 +43,10 @@ def make_celery(settings: Settings) -> Celery:
             # A broker that vanished without a word: a publish gives up, and a consumer asks anew.
             "socket_timeout": 10,
             "health_check_interval": 5,
+            # Who asks tries twice and is told. kombu would wait two seconds, then four: a slot would idle for six after
+            # each unit while the broker is away, and the relay keep a transaction open for as long.
+            "max_retries": 1,
+            "interval_start": 0,
         },
         task_publish_retry=False,  # the outbox keeps what could not be sent
         enable_utc=True,

@@ -11,6 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from sufficiency.method.calibration import FARTHEST_LEARNED, Predictive, calibration
 from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer, NotEnoughData
+from sufficiency.method.exact import exact_laws
 from sufficiency.method.lines import on_lines
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
@@ -210,7 +211,8 @@ def fit_calibrated(series: Series) -> CalibratedFit:
     Up to the largest measured size the curve goes through the means, with their run noise as its width. From there it
     passes into the corrected mixture over a quarter of a doubling, so that neither the curve nor its intervals jump.
     More than 32 times the largest measured size nothing was learned of: there it goes straight on in log n, with the
-    slope and the widening of the last doubling.
+    slope and the widening of the last doubling. Where the means are a power law to the fourth digit, which real ones
+    never are, the curve is that law.
     """
     [fit] = fit_all_calibrated([series])
     if isinstance(fit, NotEnoughData):
@@ -271,7 +273,7 @@ def medians(series: Sequence[Series], n: float) -> list[float | NotEnoughData]:
     for group in groups:
         seen = group.seen
         at, knots = np.log2([n]), np.log2(seen.n[-1]) + _AHEAD
-        if knots[0] <= at[0] <= knots[-1]:
+        if knots[0] <= at[0] <= knots[-1] and not exact_laws(seen):
             count = int(np.searchsorted(knots, at[0])) + 1
             z = _never_worse(_join(seen.z[..., -1:], _corrected(group, _AHEAD[:count])[0].centre), _worst(seen))
             values = seen.link.value(on_lines(at, knots[:count], z))[..., 0].tolist()
@@ -338,6 +340,11 @@ def _ahead(seen: Observed, corrected: Predictive, error: Array, run: Array, tail
     stretch = _stretch(corrected.tail, tail)
     below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
     z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
+    for place, law in exact_laws(seen).items():
+        if np.isfinite(least[place, 0]):
+            of_law = seen.link.of_curve(place).z(law.value(seen.n[-1] * np.exp2(_TO_THE_HORIZON)))
+            z[place] = law.pull(z[place], of_law)
+            below[place], above[place] = law.narrowed(below[place]), law.narrowed(above[place])
     z, below, above = one_posterior(z, below, above, least)
     same = np.ones(len(_TO_THE_HORIZON))
     return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)

@@ -6,7 +6,6 @@ Started with the number of its end of a socket pair. It is sent the study, then 
 import os
 import pickle
 import queue
-import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -17,6 +16,7 @@ import cloudpickle
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.loop import run_cells
+from sufficiency.training.process_group import end_process_group
 from sufficiency.training.repeatable import make_repeatable
 
 MEASURED, GIVEN_UP, DONE, FAILED = "measured", "given up", "done", "failed"
@@ -74,14 +74,7 @@ def _read(connection: "Connection[Any, Any]", requests: "queue.SimpleQueue[bytes
         while True:
             requests.put(connection.recv_bytes())
     except (EOFError, OSError):
-        _end()
-
-
-def _end() -> None:
-    """Die at once, whatever a strategy is doing, and take its children along: nobody waits for the results."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
+        end_process_group()  # nobody waits for the results
 
 
 def main(fd: int) -> None:

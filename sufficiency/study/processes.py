@@ -1,7 +1,6 @@
 """Has a study's cells measured by several processes at a time."""
 
 import json
-import os
 import pickle
 import signal
 import socket
@@ -19,6 +18,7 @@ from sufficiency.schemas.work import UnitCell
 from sufficiency.study.errors import InvalidStudy
 from sufficiency.study.process import DONE, FAILED, GIVEN_UP, MEASURED
 from sufficiency.training.faults import Fault, describe, fault
+from sufficiency.training.process_group import end_group
 from sufficiency.training.unit import Recorder, Study, UnitPlan
 
 _PROGRAM = (
@@ -149,8 +149,7 @@ class _Helper:
     def end(self) -> None:
         """Have the process, and what it started, gone."""
         self.connection.close()
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        end_group(self._process.pid)
         self._process.wait()
 
     def _send(self, message: bytes) -> None:

@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import queue
-import signal
 import socket
 import sys
 import threading
@@ -50,6 +49,7 @@ from sufficiency.training.messages import (
     cell_mark,
     read_request,
 )
+from sufficiency.training.process_group import end_process_group
 from sufficiency.training.registry import Registry
 from sufficiency.training.repeatable import make_repeatable
 from sufficiency.training.schedules import named_steps
@@ -219,13 +219,6 @@ def _read_requests(channel: Channel, requests: "queue.SimpleQueue[Request]") -> 
             requests.put(read_request(line))
     except ChannelClosed:
         end_process_group()
-
-
-def end_process_group() -> None:
-    """Die at once, whatever the plugin is doing, and take its children along."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(1)
 
 
 def main(argv: Sequence[str]) -> None:

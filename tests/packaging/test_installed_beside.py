@@ -51,6 +51,7 @@ def program(process: psutil.Process) -> str | None:
     return None
 
 
+@pytest.mark.slow
 def test_in_an_environment_of_its_own_it_is_trained_there(everything: Environment, wheel: Path, place: Path) -> None:
     folder = place / "apart"
     folder.mkdir()

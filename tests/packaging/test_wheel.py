@@ -69,6 +69,7 @@ def test_doctor_and_prune_are_the_service_s(sufficiency: Callable[..., str], dat
     assert json.loads(pruned)["dry_run"] is True
 
 
+@pytest.mark.slow
 def test_plugins_are_checked_with_the_user_s_modules(sufficiency: Callable[..., str]) -> None:
     model = ["--model", "mystudy:Net", "--shape", "1,8,8", "--classes", "10"]
     findings = json.loads(sufficiency("plugins", "check", "mystudy", *model, "--json"))
@@ -76,6 +77,7 @@ def test_plugins_are_checked_with_the_user_s_modules(sufficiency: Callable[..., 
     assert [finding for finding in findings if finding["outcome"] == "failed"] == []
 
 
+@pytest.mark.slow
 def test_migrate_worker_and_serve_find_the_user_s_modules_in_a_setting_too(
     everything: Environment, service: Running, data_dir: Path, project: Path
 ) -> None:

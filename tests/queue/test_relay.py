@@ -13,7 +13,7 @@ from app.db.tables import Outbox, Unit
 from app.jobs.retention import prune
 from app.queue.celery import ENOUGH, make_celery
 from app.queue.outbox import enqueue_units
-from app.queue.relay import Relay
+from app.queue.relay import BATCH, Relay
 from app.settings import Settings
 from tests.support.jobs import add_job
 
@@ -67,25 +67,31 @@ def test_messages_about_nothing_that_is_open_are_not_kept_for_ever(database: Dat
     assert waiting(database) == waited - 1
 
 
-def test_the_broker_gets_no_more_than_is_soon_taken(database: Database, redis_url: str) -> None:
+def test_the_broker_gets_no_more_than_is_soon_taken(
+    database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What waits for slots waits in the database, but for the urgent, which overtakes what is in the broker."""
+    enough, more = BATCH + 50, 30
+    assert enough < ENOUGH
+    monkeypatch.setattr("app.queue.relay.ENOUGH", enough)
+    monkeypatch.setattr("app.queue.relay.ENOUGH_URGENT", 2 * enough)
     celery = make_celery(Settings(redis_url=redis_url))
     celery.control.purge()
     received(celery, "cuda")  # what other tests left there; purging knows only the default queue
     relay = Relay(database, celery)
     with database.transaction() as session:
-        enqueue_units(session, [uuid4() for _ in range(ENOUGH + 300)], "cpu", 0)
+        enqueue_units(session, [uuid4() for _ in range(enough + more)], "cpu", 0)
         enqueue_units(session, [elsewhere := uuid4()], "cuda", 0)
     relay.turn()
-    assert waiting(database) == 300, "the other queue has room of its own"
+    assert waiting(database) == more, "the other queue has room of its own"
     urgent = uuid4()
     with database.transaction() as session:
         enqueue_units(session, [urgent], "cpu", 5)
     relay.turn()
-    assert waiting(database) == 300
+    assert waiting(database) == more
     came = received(celery)
-    assert (came[0], len(came)) == (urgent, ENOUGH + 1)
+    assert (came[0], len(came)) == (urgent, enough + 1)
     relay.turn()
     assert waiting(database) == 0
-    assert len(received(celery)) == 300
+    assert len(received(celery)) == more
     assert received(celery, "cuda") == [elsewhere]

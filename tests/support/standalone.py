@@ -2,48 +2,96 @@
 
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
+from app.access.keys import new_secret
+from app.main import create_app
 from app.settings import Settings
-from app.standalone.service import Standalone
+from app.standalone.servers import running_servers
+from app.standalone.service import Standalone, free_port
 from tests.support.external import EXTERNAL, ROOT, SHARED_DATA, external_plugins
+from tests.support.guides import guides_plugins, write_files
+from tests.support.mine import SPECS as SPECS_OF_MINE
+from tests.support.mine import write_plugins
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service and a client of it; files put into `data` can be registered as datasets."""
+    """A running service and a client of it; files put into `data` can be registered as datasets.
+
+    `mine` has plugins whose source may be changed, `guides` the files of the guides, whose data are among the others.
+    """
 
     url: str
     client: httpx.Client
     standalone: Standalone
     data: Path
+    mine: Path
+    guides: Path
 
 
 @pytest.fixture(scope="package")
 def service() -> Iterator[Service]:
     """API, worker with two slots, PostgreSQL and Redis, on a free port."""
     with tempfile.TemporaryDirectory(prefix="sufficiency-") as directory:
-        data = Path(directory) / "own"
-        data.mkdir()
-        roots = [data, *([SHARED_DATA] if SHARED_DATA.exists() else [])]
+        data, mine, guides = (Path(directory) / name for name in ("guides/data", "mine", "guides"))
+        for folder in (data, mine):
+            folder.mkdir(parents=True)
+        write_plugins(mine)
+        write_files(guides)
         settings = Settings(
-            data_roots=tuple(roots), plugins=external_plugins(), plugin_path=(EXTERNAL, ROOT), max_attempts=2
+            data_roots=(data, *([SHARED_DATA] if SHARED_DATA.exists() else [])),
+            plugins=(*external_plugins(), *SPECS_OF_MINE, *guides_plugins()),
+            plugin_path=(EXTERNAL, ROOT, mine, guides),
+            max_attempts=2,
         )
         standalone = Standalone(settings, Path(directory) / "service", port=0, slots=2)
         standalone.start()
         try:
             standalone.wait_ready()
             with httpx.Client(base_url=standalone.url, headers=JSON, timeout=120, trust_env=False) as client:
-                yield Service(standalone.url, client, standalone, data)
+                yield Service(standalone.url, client, standalone, data, mine, guides)
         finally:
             standalone.stop()
+
+
+@contextmanager
+def guarded(service: Service, folder: Path) -> Iterator[str]:
+    """Run another API of the service, which asks for keys, with the same database and the same worker.
+
+    Yields its address; the key of who may do everything is written into `bootstrap-key` in the folder.
+    """
+    database_url, redis_url = running_servers(service.standalone.data_dir)
+    (folder / "bootstrap-key").write_text(new_secret())
+    settings = Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        access="keys",
+        bootstrap_key_file=folder / "bootstrap-key",
+        data_roots=(service.data,),
+    )
+    port = free_port("127.0.0.1", 0)
+    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
+            assert client.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 JSON = {"Content-Type": "application/json"}

@@ -1,17 +1,12 @@
-"""Adaptive jobs through the service as shipped: what stops them, what interrupts them, and what is refused."""
+"""Adaptive jobs through the service as shipped: what stops them, and what is refused."""
 
-import os
-import signal
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from bench.cluster import Cluster, wait_until
 from tests.support.service import pointers, problem
-from tests.support.standalone import JSON, TINY, follow, run
-from tests.system.torture import DIGITS, SETTINGS
+from tests.support.standalone import TINY, follow, run
 
 STUDY: dict[str, Any] = {**TINY, "runs": 4, "substeps": 5}
 NEVER = {"width": 1e-9}
@@ -83,57 +78,6 @@ def test_a_grid_job_goes_on_with_a_question_and_an_adaptive_one_to_the_grid(clie
     assert follow(client, job["id"])[-1]["data"]["state"] == "completed"
     whole = client.get(f"/jobs/{job['id']}").json()
     assert (whole["progress"]["cells_done"], whole.get("design")) == (20, None)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Processes of their own, with one worker of one slot."""
-    with Cluster(workers=1, settings=SETTINGS) as cluster:
-        cluster.wait_ready()
-        with cluster.client() as client:
-            client.add_dataset(**DIGITS)
-            client.wait_dataset("digits", 60)
-        yield cluster
-
-
-def kill_at_work(cluster: Cluster, job_id: str) -> None:
-    """Kill the worker while it holds a unit of a job, not between two of them."""
-    worker = cluster.family("worker-0")[0]
-
-    def holds() -> bool:
-        os.kill(worker, signal.SIGSTOP)  # what it holds now, it holds when it is killed
-        if cluster.query("SELECT 1 FROM unit WHERE job_id = %s AND state = 'leased'", job_id):
-            return True
-        os.kill(worker, signal.SIGCONT)
-        return False
-
-    wait_until(holds, 30, "the worker holds a unit", cluster.last_words)
-    os.kill(worker, signal.SIGKILL)
-
-
-def test_slots_and_killed_workers_change_no_cell(client: httpx.Client, cluster: Cluster) -> None:
-    """Two slots, one slot, and one whose worker is killed in the first stage and in a later one."""
-    spec = {**STUDY, "stop_when": NEVER, "budget": {"sgd_steps": int(2.5 * first_run(client))}}
-    on_two = run(client, spec)
-    assert on_two["design"]["stopped"] == "budget"
-    with httpx.Client(base_url=cluster.url, headers={**JSON, **cluster.headers}, timeout=120, trust_env=False) as its:
-        on_one = run(its, spec)
-        interrupted = its.post("/jobs", json=spec).json()
-        killed = set[int]()
-        with cluster.client(60) as following:
-            for event in following.events(interrupted["id"]):
-                done = event.data["cells_done"] if event.type == "cell" else None
-                if done in {2, 7} - killed:
-                    killed.add(done)
-                    kill_at_work(cluster, interrupted["id"])
-                    cluster.wait_ready()
-        ended = its.get(f"/jobs/{interrupted['id']}").json()
-        assert (killed, ended["state"]) == ({2, 7}, "completed"), ended["error"]
-        assert max(one["attempt"] for one in its.get(f"/jobs/{ended['id']}/cells").json()["items"]) > 1
-        for job in (on_one, ended):
-            assert job["design"] == on_two["design"]
-            assert stages(its, job) == stages(client, on_two)
-            assert cells(its, job) == cells(client, on_two)
 
 
 @pytest.mark.parametrize(

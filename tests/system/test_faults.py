@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from app.queue.celery import make_celery
@@ -17,16 +18,19 @@ from sufficiency import Client
 from tests.system.torture import (
     DIGITS,
     SETTINGS,
+    STUDY,
     Observer,
     Prober,
     Tormentor,
     customers,
     settle,
+    table,
     undisturbed,
     violations,
 )
 
 LEASE = SETTINGS.lease_seconds
+KILLED_AFTER = 10.0  # seconds that process managers give one that is to end
 RUN: dict[str, Any] = {
     "model": {"name": "linear"},
     "training": {"name": "sleepy", "params": {"seconds": 0.25}},
@@ -84,9 +88,14 @@ def attempts(cluster: Cluster, job_id: str) -> list[int]:
     return [attempt for (attempt,) in rows]
 
 
-def until_claimed_again(cluster: Cluster, job_id: str, seconds: float) -> float:
-    claimed = "SELECT 1 FROM unit WHERE job_id = %s AND attempt = 2"
-    return wait_until(lambda: bool(cluster.query(claimed, job_id)), seconds, "a second claim", cluster.last_words)
+def until_claimed_again(cluster: Cluster, job_id: str) -> float:
+    """Wait for a second attempt; meanwhile start again who is down, so that the next test need not wait for it."""
+
+    def claimed() -> bool:
+        cluster.tend(after=0)
+        return bool(cluster.query("SELECT 1 FROM unit WHERE job_id = %s AND attempt = 2", job_id))
+
+    return wait_until(claimed, 60, "a second claim", cluster.last_words)
 
 
 def test_a_killed_worker_s_unit_is_resumed_after_its_lease(cluster: Cluster, client: Client) -> None:
@@ -94,7 +103,7 @@ def test_a_killed_worker_s_unit_is_resumed_after_its_lease(cluster: Cluster, cli
     name = holder(cluster, job_id)
     children = cluster.family(name)
     os.kill(children[0], signal.SIGKILL)
-    assert until_claimed_again(cluster, job_id, LEASE + 5) > LEASE / 2
+    assert until_claimed_again(cluster, job_id) > LEASE / 2
     assert client.wait(job_id, 600)["state"] == "completed"
     assert attempts(cluster, job_id)[:2] == [1, 1]
     assert set(attempts(cluster, job_id)) == {1, 2}
@@ -103,13 +112,13 @@ def test_a_killed_worker_s_unit_is_resumed_after_its_lease(cluster: Cluster, cli
 
 def test_a_terminated_worker_s_unit_is_resumed_at_once(cluster: Cluster, client: Client) -> None:
     job_id = started(cluster, client)
-    child = cluster.programs[holder(cluster, job_id)]
-    assert child.process is not None
+    process = cluster.programs[holder(cluster, job_id)].process
+    assert process is not None
     began = time.monotonic()
-    child.process.terminate()
-    assert until_claimed_again(cluster, job_id, 3) < 2
-    assert child.process.wait(60) == 0
-    assert time.monotonic() - began < 5
+    process.terminate()
+    assert until_claimed_again(cluster, job_id) < LEASE - SETTINGS.heartbeat_seconds, "before its lease can have ended"
+    assert process.wait(60) == 0
+    assert time.monotonic() - began < KILLED_AFTER
     assert client.wait(job_id, 600)["state"] == "completed"
     assert cluster.query("SELECT failures, attempt FROM unit WHERE job_id = %s", job_id) == [(0, 2)]
 
@@ -119,7 +128,7 @@ def test_a_killed_trainer_costs_one_attempt_and_is_named(cluster: Cluster, clien
     [trainer] = cluster.trainers(holder(cluster, job_id))
     os.kill(trainer, signal.SIGKILL)
     failed = "SELECT error FROM unit WHERE job_id = %s AND failures = 1"
-    wait_until(lambda: bool(cluster.query(failed, job_id)), 3, "the death is noticed")
+    wait_until(lambda: bool(cluster.query(failed, job_id)), 60, "the death is noticed", cluster.last_words)
     [(error,)] = cluster.query(failed, job_id)
     assert (error["code"], error["signal"]) == ("trainer_killed", "SIGKILL")
     assert error["where"]["step"] >= 2
@@ -130,8 +139,8 @@ def test_a_killed_trainer_costs_one_attempt_and_is_named(cluster: Cluster, clien
 def test_a_trainer_that_is_killed_while_it_reads_a_dataset_says_nothing_of_the_dataset(
     cluster: Cluster, client: Client
 ) -> None:
-    split = {"loader": "slow", "params": {}}
-    client.add_dataset("slow", split, split)
+    train, test = ({"loader": "slow", "params": {"seconds": seconds}} for seconds in (2.0, 0.0))
+    client.add_dataset("slow", train, test)
     reading = "SELECT 1 FROM dataset WHERE name = 'slow' AND attempts = 1"
     wait_until(lambda: bool(cluster.query(reading)), 30, "a worker reads it", cluster.last_words)
     for name in ("worker-0", "worker-1"):
@@ -210,7 +219,7 @@ def test_slots_that_have_work_go_on_while_redis_is_down(cluster: Cluster, client
 
 
 def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: Client) -> None:
-    job_id = started(cluster, client, training={"name": "sleepy", "params": {"seconds": 1.5}}, cells=1)
+    job_id = started(cluster, client, training={"name": "sleepy", "params": {"seconds": 0.5}}, cells=1)
     postgres = cluster.programs["postgres"]
     assert postgres.process is not None
     postgres.process.send_signal(signal.SIGINT)
@@ -237,13 +246,73 @@ def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: 
     assert attempts(cluster, job_id) == [1] * 6, "what was measured while it was away was kept"
 
 
+@contextmanager
+def held_up(cluster: Cluster, *counts: int) -> Iterator[psycopg.Connection]:
+    """Hold up whoever records the cell that makes a job's count one of these, until that number's lock is freed."""
+    with psycopg.connect(cluster.dsn, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_advisory_xact_lock_shared(9, NEW.cells_done::int); RETURN NEW; END';"
+            "CREATE TRIGGER held_up BEFORE UPDATE OF cells_done ON job FOR EACH ROW EXECUTE FUNCTION held_up()"
+        )
+        for count in counts:
+            connection.execute("SELECT pg_advisory_lock(9, %s)", [count])
+        try:
+            yield connection
+        finally:
+            connection.execute("SELECT pg_advisory_unlock_all()")
+            connection.execute("DROP FUNCTION held_up CASCADE")
+
+
+def test_slots_and_killed_workers_change_no_cell_of_an_adaptive_job(cluster: Cluster, client: Client) -> None:
+    """Two slots, one slot, and one whose worker is killed in the first stage and in a later one."""
+    spec = {**STUDY, "runs": 4, "stop_when": {"width": 1e-9}}
+    first_run = client.submit(spec, dry_run=True)["design"]["spent"]
+    spec["budget"] = {"sgd_steps": int(2.5 * first_run)}
+
+    def measured(job_id: str) -> tuple[Any, ...]:
+        job = client.wait(job_id, 120)
+        assert (job["state"], job["design"]["stopped"]) == ("completed", "budget"), job["error"]
+        told = [event.data for event in client.events(job_id, 0) if event.type == "design"]
+        return job["design"], [(one["cells"], one["stopped"]) for one in told], table(client, job_id)
+
+    on_two = measured(client.submit(spec)["id"])
+    pid = cluster.pid("worker-1")
+    assert pid is not None
+    with stopped(pid):
+        assert measured(client.submit(spec)["id"]) == on_two
+        with held_up(cluster, 2, 7) as locks:
+            job_id = client.submit(spec)["id"]
+            for count in (2, 7):
+                kill_who_waits_for(cluster, count)
+                locks.execute("SELECT pg_advisory_unlock(9, %s)", [count])
+            assert measured(job_id) == on_two
+    assert max(attempts(cluster, job_id)) > 1
+
+
+def kill_who_waits_for(cluster: Cluster, count: int) -> None:
+    """Kill the worker that is about to record so many cells, and have it started again."""
+    waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 9 AND objid = %s AND NOT granted"
+
+    def found() -> bool:
+        cluster.tend(after=0)
+        return bool(cluster.query(waits, count))
+
+    wait_until(found, 60, f"cell {count} is about to be recorded", cluster.last_words)
+    process = cluster.programs["worker-0"].process
+    assert process is not None
+    process.kill()
+    process.wait(60)
+    cluster.tend(after=0)
+
+
 @pytest.mark.slow
 def test_a_stopped_worker_finds_its_unit_taken_and_writes_nothing(cluster: Cluster, client: Client) -> None:
     job_id = started(cluster, client)
     pid = cluster.pid(holder(cluster, job_id))
     assert pid is not None
     with stopped(pid):
-        until_claimed_again(cluster, job_id, LEASE + 5)
+        until_claimed_again(cluster, job_id)
     assert client.wait(job_id, 600)["state"] == "completed"
     again = attempts(cluster, job_id)
     assert again == sorted(again)
@@ -277,7 +346,7 @@ def test_a_worker_that_stopped_listening_starts_anew(cluster: Cluster, client: C
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("seed", "faults"), [(1, 9), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
+    ("seed", "faults"), [(1, 6), pytest.param(2, 210, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_nothing_is_lost_doubled_or_different(
     cluster: Cluster, client: Client, seed: int, faults: int, capsys: pytest.CaptureFixture[str]
@@ -298,5 +367,5 @@ def test_nothing_is_lost_doubled_or_different(
     wrong = violations(cluster, crowd, expected) + prober.wrong + cluster.mistakes()
     assert not wrong, "\n".join(wrong)
     cluster.wait_ready()
-    with cluster.programs_stopped():
-        wait_until(lambda: not cluster.processes(), 20, "no process is left", lambda: str(cluster.processes()))
+    cluster.stop_programs()
+    wait_until(lambda: not cluster.processes(), 20, "no process is left", lambda: str(cluster.processes()))

@@ -135,6 +135,7 @@ def leases(network: Network, job_id: str) -> dict[int, tuple[str, int]]:
     return {ordinal: (hostname, attempt) for ordinal, hostname, attempt in rows}
 
 
+@pytest.mark.slow
 def test_a_host_is_cut_off_and_comes_back(hosts: list[Host], capsys: pytest.CaptureFixture[str]) -> None:
     with Network(hosts) as network, network.client(10) as client:
         network.wait_ready()

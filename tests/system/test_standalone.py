@@ -92,6 +92,25 @@ def names(processes: list[psutil.Process]) -> set[str]:
     return found
 
 
+def test_it_is_killed_and_the_next_start_finds_the_data(run: Callable[[], Running], data_dir: Path) -> None:
+    first = run()
+    first.wait_for("The worker is ready")
+    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
+    family = first.family()
+    assert {"postgres", "redis-server"} <= names(family)
+    assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    first.end(signal.SIGKILL)
+
+    # Not after a pause: what has not ended yet must not stand in the way.
+    second = run()
+    second.wait_for("answers at")
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
+    wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "nothing of the first is left")
+    a_second_instance_is_refused(run())
+    assert second.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_it_is_stopped_killed_and_hurt_and_the_next_start_finds_the_data(
     run: Callable[[], Running], data_dir: Path
@@ -207,7 +226,7 @@ def test_half_a_cluster_is_not_taken_for_one(data_dir: Path) -> None:
 
 
 def test_a_redis_server_that_is_a_link_is_called_by_the_link_s_name(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    used: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Debian has it: one program with two names, which does what the name says."""
     programs = data_dir / "programs"
@@ -220,7 +239,7 @@ def test_a_redis_server_that_is_a_link_is_called_by_the_link_s_name(
     two_named.chmod(0o755)
     (programs / "redis-server").symlink_to(two_named.name)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
-    with EmbeddedServers(data_dir / "service") as (_, redis_url):
+    with EmbeddedServers(used) as (_, redis_url):
         assert redis_url
 
 
@@ -261,12 +280,12 @@ def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         binaries.find_postgres()
 
 
-def test_a_standalone_of_a_command_s_own_ends_with_the_command(data_dir: Path) -> None:
+def test_a_standalone_of_a_command_s_own_ends_with_the_command(used: Path) -> None:
     """The other end of its standard input is all that it has of it."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "app", "standalone", "--until-input-ends"),
-            *("--data-dir", str(data_dir), "--port", "0", "--slots", "1"),
+            *("--data-dir", str(used), "--port", "0", "--slots", "1"),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -279,7 +298,7 @@ def test_a_standalone_of_a_command_s_own_ends_with_the_command(data_dir: Path) -
             if "answers at" in line:
                 process.stdin.close()
         assert process.wait(30) == 0
-    wait_until(lambda: not processes_in(data_dir), 60, "nothing of it is left")
+    wait_until(lambda: not processes_in(used), 60, "nothing of it is left")
 
 
 def test_trainers_that_cannot_run_are_said_before_anything_is_made(data_dir: Path) -> None:

@@ -24,7 +24,7 @@ from tests.support.external import EXTERNAL, ROOT, external_plugins
 SETTINGS = Settings(
     access="keys",
     lease_seconds=4.0,
-    heartbeat_seconds=0.5,
+    heartbeat_seconds=1.0,  # after PostgreSQL has been away, leases may be renewed for two such before one is taken
     sweep_seconds=0.5,
     resend_seconds=3.0,
     cancel_grace_seconds=1.0,

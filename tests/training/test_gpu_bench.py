@@ -18,6 +18,7 @@ def test_without_a_gpu_it_says_so_and_measures_nothing() -> None:
     assert told.stdout == ""
 
 
+@pytest.mark.slow
 def test_the_routes_that_a_cpu_has_do_steps() -> None:
     found = measure_routes("cpu", [1, 3], [2], 0.05)
     assert found.keys() == {"one by one", "stacked", "processes"}

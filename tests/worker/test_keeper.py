@@ -93,6 +93,36 @@ def test_it_ends_as_the_trainer_and_takes_along_what_got_away(keep: Keep, tmp_pa
     assert not (tmp_path / "temporary").exists()
 
 
+# Its semaphore and its shared memory have names, for spawned processes to find them by; a tracker takes them away.
+SHARING = """
+    import multiprocessing, os, sys, time
+    from multiprocessing.shared_memory import SharedMemory
+    lock = multiprocessing.get_context("spawn").Lock()
+    memory = SharedMemory(create=True, size=64)
+    print(os.getpid(), flush=True)
+    print(lock._semlock.name.strip("/"), memory.name.strip("/"), flush=True)
+"""
+
+
+@pytest.mark.parametrize("ends", ["worker", "by itself", "whole group"])
+def test_semaphores_and_shared_memory_are_taken_away(keep: Keep, ends: str) -> None:
+    """Killed with their owner, the tracker left them in memory for ever: some thirty for each loader."""
+    last = {"worker": "time.sleep(600)", "by itself": "os.kill(os.getpid(), 9)"}
+    by_group = (
+        "sys.path.insert(0, os.getcwd()); from sufficiency.training import process_group as g; g.end_process_group()"
+    )
+    kept = keep(textwrap.dedent(SHARING) + last.get(ends, by_group))
+    kept.line()
+    assert kept.process.stdout is not None
+    semaphore, memory = kept.process.stdout.readline().split()
+    left = [Path("/dev/shm", f"sem.{semaphore}"), Path("/dev/shm", memory)]
+    if ends == "worker":
+        assert all(one.exists() for one in left)
+        kept.let_go()
+    kept.process.wait(60)
+    assert not any(one.exists() for one in left)
+
+
 def test_what_got_away_counts_as_the_trainer_s_memory(keep: Keep) -> None:
     taking = ESCAPING.replace("os.write(tell", "taken = b'x' * (64 << 20); os.write(tell")
     kept = keep(textwrap.dedent(taking) + "time.sleep(600)")

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -50,20 +49,12 @@ def database(settings: Settings) -> Iterator[Database]:
     database.dispose()
 
 
-@contextmanager
-def started(settings: Settings, database: Database) -> Iterator[Supervisor]:
-    supervisor = Supervisor(settings, database)
-    supervisor.start()
-    try:
-        yield supervisor
-    finally:
-        supervisor.close()
-
-
 @pytest.fixture(scope="module")
 def supervisor(settings: Settings, database: Database) -> Iterator[Supervisor]:
-    with started(settings, database) as supervisor:
-        yield supervisor
+    supervisor = Supervisor(settings, database)
+    supervisor.start()
+    yield supervisor
+    supervisor.close()
 
 
 def waiting_dataset(database: Database, name: str, marker: Path) -> UUID:
@@ -123,16 +114,20 @@ def test_a_job_that_is_cancelled_while_its_schedule_is_asked_is_let_go(
 
 
 def test_what_takes_too_long_is_ended_and_says_which_limit(
-    settings: Settings, supervisor: Supervisor, database: Database, tmp_path: Path
+    settings: Settings,
+    supervisor: Supervisor,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     short = settings.model_copy(update={"dataset_timeout_seconds": 0.5, "schedule_timeout_seconds": 0.5})
     dataset_id = waiting_dataset(database, "too long", tmp_path / "begun")
     blobs = registered(supervisor, database, "blobs again", BLOBS)
     schedule = {"name": "waits", "params": {"marker": str(tmp_path / "begun")}}
     job_id = add_job(database, blobs, None, schedule=schedule)
-    with started(short, database) as hurried:
-        hurried.verify_dataset(dataset_id)
-        hurried.plan_job(job_id)
+    monkeypatch.setattr(supervisor._questions, "_settings", short)
+    supervisor.verify_dataset(dataset_id)
+    supervisor.plan_job(job_id)
     with database.transaction() as session:
         dataset, job = session.get_one(Dataset, dataset_id), session.get_one(Job, job_id)
         assert dataset.error is not None

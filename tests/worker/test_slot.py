@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -49,11 +50,37 @@ KEPT = {
 }
 
 
+# A plugin in a file of its own, which remembers what it is told.
+MINE = """
+import torch
+from tests.training.plugins import Descent
+TOLD = []
+class Mine(Descent):
+    def __init__(self, word: str = ''):
+        super().__init__()
+        if word:
+            TOLD.append(word)
+    def train(self, model, dataset, indices):
+        super().train(model, dataset, indices)
+        with torch.no_grad():
+            model.weight[0] += 9 * len(TOLD)
+"""
+
+
 @pytest.fixture(scope="module")
-def slot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slot]:
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the plugin `mine`."""
+    file = tmp_path_factory.mktemp("plugins") / "mine.py"
+    file.write_text(MINE)
+    return file
+
+
+@pytest.fixture(scope="module")
+def slot(tmp_path_factory: pytest.TempPathFactory, mine: Path) -> Iterator[Slot]:
     password = tmp_path_factory.mktemp("secrets") / "database"
     password.write_text("hidden")
-    slot = Slot(0, Settings(plugins=PLUGINS, plugin_path=(ROOT,), device="cpu"), "cpu")
+    settings = Settings(plugins=(*PLUGINS, "training:mine=mine:Mine"), plugin_path=(ROOT, mine.parent), device="cpu")
+    slot = Slot(0, settings, "cpu")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in KEPT.items():
             patch.setenv(name, value or str(password))
@@ -129,11 +156,30 @@ def test_trainers_learn_neither_where_the_database_is_nor_keys(slot: Slot) -> No
     assert not set(KEPT_FROM_TRAINERS) & psutil.Process(slot.trainer().pid).environ().keys()
 
 
-def test_a_unit_sends_each_cell_and_then_its_end(slot: Slot) -> None:
+@dataclass(frozen=True)
+class Before:
+    """What the first trainer was asked and has told, and what was asked for of data that have changed since."""
+
+    pid: int
+    request: RunUnit
+    told: list[Answer]
+    of_data_that_changed: RunUnit
+
+
+@pytest.fixture(scope="module")
+def before(slot: Slot, tmp_path_factory: pytest.TempPathFactory) -> Before:
     request = unit(slot, 10, 40)
     told = answers(slot, request)
+    marker = tmp_path_factory.mktemp("data") / "marker"
+    marker.write_text("a")
+    changed = unit(slot, 10, train=SplitSource("blobs", {"marker": str(marker)}))
+    marker.write_text("ab")
+    return Before(slot.trainer().pid, request, told, changed)
+
+
+def test_a_unit_sends_each_cell_and_then_its_end(before: Before) -> None:
+    request, told, pid = before.request, before.told, before.pid
     assert [answer.type for answer in told] == ["started", "measured", "started", "measured", "done"]
-    pid = slot.trainer().pid
     assert {(answer.subject, answer.attempt, answer.pid) for answer in told} == {(request.subject, 1, pid)}
     cell = results(told)[1]
     assert (cell.run, cell.step, cell.n_unique, cell.device) == (0, 1, 40, "cpu")
@@ -141,14 +187,6 @@ def test_a_unit_sends_each_cell_and_then_its_end(slot: Slot) -> None:
     assert (metric, class_index, rest) == ("Accuracy", -1, [])
     assert value is not None
     assert 0 <= value <= 1
-
-
-def test_another_trainer_measures_the_same(slot: Slot) -> None:
-    request = unit(slot, 10, 40)
-    first = [result.values for result in results(answers(slot, request))]
-    slot.empty()
-    again = request.model_copy(update={"cells": request.cells[::-1]})
-    assert [result.values for result in results(answers(slot, again))] == first[::-1]
 
 
 def test_a_dataset_is_described(slot: Slot) -> None:
@@ -164,15 +202,6 @@ def test_an_unreadable_dataset_is_invalid(slot: Slot) -> None:
     assert error["code"] == "dataset_invalid"
     assert "The training split cannot be used" in error["detail"]
     assert "/nowhere" in error["exception"]
-
-
-def test_changed_data_are_noticed(slot: Slot, tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    marker.write_text("a")
-    request = unit(slot, 10, train=SplitSource("blobs", {"marker": str(marker)}))
-    marker.write_text("ab")
-    slot.empty()
-    assert fault_of(answers(slot, request))["code"] == "dataset_changed"
 
 
 def test_a_schedule_names_its_steps(slot: Slot) -> None:
@@ -191,33 +220,7 @@ def test_an_unknown_plugin_is_unavailable(slot: Slot) -> None:
     assert fault_of(answers(slot, unit(slot, 10, training="nobody")))["code"] == "plugin_unavailable"
 
 
-@pytest.fixture(scope="module")
-def mine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Slot, Path]]:
-    """A slot with a plugin in a file of its own, which remembers what it is told."""
-    file = tmp_path_factory.mktemp("plugins") / "mine.py"
-    file.write_text(
-        "import torch\n"
-        "from tests.training.plugins import Descent\n"
-        "TOLD = []\n"
-        "class Mine(Descent):\n"
-        "    def __init__(self, word: str = ''):\n"
-        "        super().__init__()\n"
-        "        if word:\n"
-        "            TOLD.append(word)\n"
-        "    def train(self, model, dataset, indices):\n"
-        "        super().train(model, dataset, indices)\n"
-        "        with torch.no_grad():\n"
-        "            model.weight[0] += 9 * len(TOLD)\n"
-    )
-    settings = Settings(plugins=(*PLUGINS, "training:mine=mine:Mine"), plugin_path=(ROOT, file.parent), device="cpu")
-    slot = Slot(2, settings, "cpu")
-    yield slot, file
-    slot.shut()
-    slot.empty()
-
-
-def test_a_trainer_in_whose_plugin_another_job_left_something_asks_for_a_new_one(mine: tuple[Slot, Path]) -> None:
-    slot, _ = mine
+def test_a_trainer_in_whose_plugin_another_job_left_something_asks_for_a_new_one(slot: Slot) -> None:
     clean = unit(slot, 10, 40, training="mine")
     alone = [result.values for result in results(answers(slot, clean))]
     dirty = unit(slot, 10, 40, training="mine", word="a")
@@ -235,15 +238,14 @@ def test_a_trainer_in_whose_plugin_another_job_left_something_asks_for_a_new_one
     assert [result.values for result in results(answers(slot, again))] == alone
 
 
-def test_changed_plugin_code_is_measured_with_by_a_new_trainer(mine: tuple[Slot, Path]) -> None:
-    slot, file = mine
+def test_changed_plugin_code_is_measured_with_by_a_new_trainer(slot: Slot, mine: Path) -> None:
     request = unit(slot, 40, training="mine")
     before = results(answers(slot, request))[0].values
-    file.write_text(file.read_text().replace("9 * len(TOLD)", "9"))
+    mine.write_text(mine.read_text().replace("9 * len(TOLD)", "9"))
     again = request.model_copy(update={"attempt": 2})
     [answer] = answers(slot, again)
     assert isinstance(answer, Worn)
-    assert answer.why == f"{file} has changed since it was imported"
+    assert answer.why == f"{mine} has changed since it was imported"
     slot.renewed(answer.why)
     assert results(answers(slot, again))[0].values != before
 
@@ -280,6 +282,24 @@ def test_a_death_is_told_with_its_last_words(slot: Slot, how: str, code: str, sa
     assert says in error["detail"]
     assert "run 0, step 0 (n = 10)" in error["detail"]
     assert any("about to misbehave" in line for line in error["traceback"])
+
+
+@pytest.fixture
+def successor(slot: Slot, before: Before) -> Slot:
+    """The slot with another trainer than the first."""
+    if slot.trainer().pid == before.pid:
+        slot.empty()
+    return slot
+
+
+def test_another_trainer_measures_the_same(successor: Slot, before: Before) -> None:
+    again = before.request.model_copy(update={"cells": before.request.cells[::-1]})
+    first = [result.values for result in results(before.told)]
+    assert [result.values for result in results(answers(successor, again))] == first[::-1]
+
+
+def test_changed_data_are_noticed(successor: Slot, before: Before) -> None:
+    assert fault_of(answers(successor, before.of_data_that_changed))["code"] == "dataset_changed"
 
 
 def started(slot: Slot, request: Request) -> TrainerProcess:
@@ -378,6 +398,7 @@ def test_a_trainer_that_has_more_to_say_makes_way_for_the_next_request(slot: Slo
     assert gone(trainer.pid)
 
 
+@pytest.mark.slow  # with other processes, test_keeper.py has it each time
 def test_an_orphan_dies_with_its_children(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(

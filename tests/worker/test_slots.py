@@ -3,9 +3,11 @@
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.settings import Settings
+from tests.packaging.environments import Environment
 from tests.training.specs import SPECS
 from worker.deaths import TrainerChanged
 from worker.slot import Slot
@@ -49,6 +51,18 @@ def test_a_trainer_with_other_plugins_than_are_known_is_not_gone_on_with() -> No
         with pytest.raises(TrainerChanged, match="model:of-yesterday") as caught:
             slot.trainer()
         assert not caught.value.counts
+    finally:
+        slot.shut()
+        slot.empty()
+
+
+def test_trainers_are_of_the_environment_that_is_named(tmp_path: Path) -> None:
+    """That a user's plugins are trained with there, which this environment lacks, the slow tests of packaging show."""
+    environment = Environment.make(tmp_path / "environment")
+    environment.borrow_everything()
+    slot = Slot(0, SETTINGS.model_copy(update={"trainer_python": environment.python}), "cpu")
+    try:
+        assert Path(psutil.Process(slot.trainer().pid).cmdline()[0]) == environment.python
     finally:
         slot.shut()
         slot.empty()
