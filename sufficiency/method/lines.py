@@ -23,6 +23,8 @@ def on_lines(x: Array, knots: Array, at: Array) -> Array:
     -------
     ndarray, shape (..., X)
     """
+    if at.ndim == 1:
+        return np.interp(x, knots, at)
     if at.size <= _FEW * len(knots):
         each = [np.interp(x, knots, one) for one in at.reshape(-1, len(knots))]
         return np.array(each).reshape(*at.shape[:-1], len(x))
