@@ -1,7 +1,8 @@
 """The learned part of the calibrated method: the prior of the mixture, and the network that corrects its prediction.
 
 `bench/calibration/learn.py` writes ``calibration.npz``; what it learned from and how it scores is in
-``docs/decisions/0006-the-calibrated-method.md``.
+``docs/decisions/0006-the-calibrated-method.md``. ``learn_second.py`` adds the second network: see
+``docs/decisions/0020-one-posterior.md`` and ``0034-runs-items-and-what-they-share.md``.
 """
 
 from collections.abc import Mapping
@@ -117,6 +118,11 @@ class Calibration:
     widen: Array
     widen_family: Array
 
+    @cached_property
+    def _by_family(self) -> tuple[Network, ...]:
+        """What answers in each family: one ensemble of both networks takes half the time that two take in turn."""
+        return tuple(_beside(self.network, self.second, float(share)) for share in self.share)
+
     def correct(
         self,
         inputs: Array,
@@ -152,10 +158,8 @@ class Calibration:
         else:
             before = inputs if curve is None else curve
             told = np.concatenate([np.broadcast_to(context, (*before.shape[:-1], context.shape[-1])), before], axis=-1)
-            out = share * (self.second(told) if curve is None else self.second(inputs, told))
-            widen = self.widen_family[int(single), place]
-            if share < 1.0:
-                out += (1.0 - share) * self.network(inputs, curve)
+            network, widen = self._by_family[place], self.widen_family[int(single), place]
+            out = network(told) if curve is None else network(inputs, told)
         shift = out[..., 0] + out[..., 1] * inputs[..., -2] + out[..., 2] * inputs[..., -1]
         widths = np.exp(np.minimum(np.maximum(out[..., 3:5], -_LOG_RATIO_LIMIT), _LOG_RATIO_LIMIT)) * widen
         tail = np.logaddexp(0.0, out[..., 5]) + _LEAST_TAIL
@@ -184,6 +188,32 @@ class Calibration:
         second = Network(**{part: array(f"second_{part}") for part in parts})
         several, single = prior("several"), prior("single")
         return cls(several, single, network, second, array("share"), array("widen"), array("widen_family"))
+
+
+def _beside(first: Network, second: Network, share: float) -> Network:
+    """Return the ensemble whose output is `share` of the second's, told of the context, and the rest of the first's."""
+    if share in (0.0, 1.0):
+        return second if share else first
+    untold = len(second.offset) - len(first.offset)
+    # The first network's weights for inputs that are scaled as the second's are, and for a context that it is not told.
+    weights = first.hidden_1[:, :-1] * (second.scale[untold:] / first.scale)[:, None]
+    shift = ((second.offset[untold:] - first.offset) / first.scale) @ first.hidden_1[:, :-1]
+    members, _, hidden = first.hidden_1.shape
+    bias = first.hidden_1[:, -1:] + shift[:, None]
+    hidden_1 = np.concatenate([np.zeros((members, untold, hidden)), weights, bias], axis=1)
+    # An ensemble's output is its members' mean.
+    count = members + len(second.output)
+    output = [
+        (1.0 - share) * count / members * first.output,
+        share * count / len(second.output) * second.output,
+    ]
+    return Network(
+        second.offset,
+        second.scale,
+        np.concatenate([hidden_1, second.hidden_1]),
+        np.concatenate([first.hidden_2, second.hidden_2]),
+        np.concatenate(output),
+    )
 
 
 @cache
