@@ -69,17 +69,25 @@ class Network:
             Those before, where they are the same for all X: what the first layer makes of them is made once.
         """
         count = 0 if curve is None else curve.shape[-1]
-        scaled = (inputs - self.offset[count:]) / self.scale[count:]
-        h = scaled[..., None, :, :] @ self.hidden_1[:, count:-1] + self.hidden_1[:, -1:]
-        if curve is not None:
-            scaled = (curve - self.offset[:count]) / self.scale[:count]
-            h += scaled[..., None, None, :] @ self.hidden_1[:, :count]
+        members, _, units = self.hidden_1.shape
+        h = ((inputs - self.offset[count:]) / self.scale[count:]) @ self._first[count:-1]
+        if curve is None:
+            h += self._first[-1]
+        else:
+            h += ((curve - self.offset[:count]) / self.scale[:count])[..., None, :] @ self._first[:count] + self._first[
+                -1
+            ]
         np.tanh(h, out=h)
-        h = h @ self.hidden_2[:, :-1]
+        h = h.reshape(*h.shape[:-1], members, units).swapaxes(-2, -3) @ self.hidden_2[:, :-1]
         h += self.hidden_2[:, -1:]
         np.tanh(h, out=h)
         out: Array = (h @ self.output[:, :-1] + self.output[:, -1:]).mean(axis=-3)
         return out
+
+    @cached_property
+    def _first(self) -> Array:
+        """The first layer of all perceptrons side by side, shape (F + 1, E·H): they see the same inputs."""
+        return np.concatenate(list(self.hidden_1), axis=-1)
 
 
 @dataclass(frozen=True)
