@@ -9,16 +9,22 @@ import io
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from app.web.invalid import field_errors
 from sufficiency import fit
+from sufficiency.answers.study import FittedStudy, Study, fit_study
 from sufficiency.answers.values import Spread, value_warnings
+from sufficiency.answers.verdict import verdict
 from sufficiency.data.tables.dataset import encoded
+from sufficiency.method.measurements import Series, series_from_rows
 from sufficiency.plugins import tabular
 from sufficiency.schemas.spec import JobSpec
 
@@ -65,11 +71,52 @@ def judge(size: int) -> None:
     fit(n, values, test_size=1000).verdict()
 
 
+# A job of so many classes, with five metrics that have a value for each; in 5 runs × 8 steps.
+PER_CLASS = ("Recall", "Precision", "F1", "Specificity", "Jaccard")
+JOB = Study(id=UUID(int=0), state="completed", model="m", dataset="d", cells_done=40, cells_total=40, test_size=1000)
+
+
+@cache
+def measured(classes: int) -> list[Series]:
+    """Return what a job has measured of classes."""
+    rng = np.random.default_rng(0)
+    n = np.geomspace(20, 2000, 8).astype(int)
+    rows = []
+    for metric, class_index in itertools.product(PER_CLASS, range(classes)):
+        curve = 1 - rng.uniform(0.3, 0.9) * n ** -rng.uniform(0.2, 0.5)
+        values = np.clip(curve + rng.normal(0, 0.01, (5, len(n))), 0, 1)
+        rows += [
+            (run, step, int(size), metric, class_index, float(values[run, step]))
+            for run in range(5)
+            for step, size in enumerate(n)
+        ]
+    return series_from_rows(rows, {})
+
+
+@cache
+def curves(classes: int) -> FittedStudy[Series]:
+    """Return its curves."""
+    return fit_study(JOB, measured(classes))
+
+
+def fit_classes(size: int) -> None:
+    """Fit the curves of classes, with their back-tests and flags."""
+    # As they are read: nothing of them is worked out yet.
+    fit_study(JOB, [replace(one) for one in measured(size)])
+
+
+def judge_classes(size: int) -> None:
+    """Judge the curves of classes, which are fitted."""
+    verdict(replace(curves(size)))
+
+
 CASES: dict[str, tuple[Callable[[int], None], int]] = {
     "a schedule of zeros": (refuse_zeros, 2_500),
     "warnings of metrics": (warn, 2_000),
     "columns of a table": (load, 1_000),
     "curves and verdicts": (judge, 50),
+    "curves of classes × 5": (fit_classes, 50),
+    "verdicts of these": (judge_classes, 50),
 }
 
 

@@ -2,8 +2,9 @@
 
 A second network, told of the metric's family and of how its companions went, learned from LCDB's development part
 (--lcdb), the studies of ``run_studies.py`` and the quick studies, without anything kept apart; how much of it there is
-to be in each family, and how wide the intervals are, both set on datasets that the networks of four folds had not seen.
-The mixture's prior and the first network stay as ``learn.py`` made them. Writes ``sufficiency/method/calibration.npz``.
+to be in each family, and how wide the intervals are, both set on datasets that neither network of four folds had seen.
+For that the first network is learned by the same folds, from what ``learn.py`` learns it from. The mixture's prior and
+the first network that is carried stay as ``learn.py`` made them. Writes ``sufficiency/method/calibration.npz``.
 """
 
 import argparse
@@ -31,35 +32,43 @@ from sufficiency.schemas.words import METRIC_FAMILIES
 
 FARTHEST = 12.0
 FOLDS = 4
-# Shares of the second network that are tried, and how much better it must be than the first to count.
+# Shares of the second network that are tried.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-WORTH = 0.98
 # Widths of a family are drawn to those of all, as if these had so many curves in it.
 _PULL = 40.0
-_FILES = (HERE / "studies.npz", HERE / "quick_studies.npz")
+# Studies are fewer than LCDB's curves, but of what users bring: what they weigh together, of all of LCDB. Accuracies of
+# small tables are what a network told of companions errs in first.
+_STUDIES = {"studies.npz": 0.7, "quick_studies.npz": 1.0}
+_QUICK_ACCURACY = 2.0
+# Of a source with fewer rows than this nothing can be said by which to choose.
+_LEAST_ROWS = 30
 
 
-def gather(lcdb: Path, seed: int, draws: int) -> list[Task]:
-    """Return all development tasks; LCDB's, the larger studies and the quick ones weigh about the same."""
+def gather(lcdb: Path, seed: int, draws: int) -> tuple[list[Task], int]:
+    """Return all development tasks, and how many of the first of them the first network learns from."""
     data = Lcdb(lcdb)
-    tasks = [*data.means(seed, 0.5), *data.several(seed, 1.0), *data.several(seed + 1, 1.0)]
+    tasks = [*data.means(seed, 0.6), *(task for k in range(3) for task in data.several(seed + k, 1.0))]
     tasks += [*data.scored_means(), *data.scored_several(5), *data.scored_several(1)]
     links = [*data.means(seed + 10, 0.1), *data.several(seed + 10, 0.2)]
     tasks += [as_loss(task, kind) for kind in ("log", "identity") for task in links]
     total = sum(task.weight for task in tasks)
-    for file in _FILES:
-        own = Studies([file], apart=False)
+    counts = []
+    for file, share in _STUDIES.items():
+        own = Studies([HERE / file], apart=False)
         measured = [task for k in range(draws) for task in own.tasks(seed + k, scored=False)]
-        share = 0.7 * total / sum(task.weight for task in measured)
-        tasks += [replace(task, weight=task.weight * share) for task in measured]
-    return tasks
+        whole = sum(task.weight for task in measured)
+        for task in measured:
+            more = _QUICK_ACCURACY if "quick" in file and task.source.endswith("/Accuracy") else 1.0
+            tasks.append(replace(task, weight=task.weight * more * share * total / whole))
+        counts.append(len(tasks))
+    return tasks, counts[0]
 
 
-def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[np.int64]]:
-    """Return the rows of all tasks, and the family of each."""
+def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of all tasks, and the family and the task of each."""
     parts: dict[str, list[Any]] = {name: [] for name in Rows.__dataclass_fields__}
-    families = []
-    for task in tasks:
+    families, places = [], []
+    for place, task in enumerate(tasks):
         try:
             whole = observe(task.series)
         except NotEnoughData:
@@ -88,13 +97,25 @@ def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[
         for name, array in found.items():
             parts[name].append(array)
         families.append(np.full(count, METRIC_FAMILIES.index(task.series.family)))
-    return Rows(**{name: np.concatenate(arrays) for name, arrays in parts.items()}), np.concatenate(families)
+        places.append(np.full(count, place))
+    rows = Rows(**{name: np.concatenate(arrays) for name, arrays in parts.items()})
+    return rows, np.concatenate(families), np.concatenate(places)
 
 
 def second(network: dict[str, Array], share: Array, widen: Array) -> dict[str, Any]:
     """Return what ``calibration.npz`` holds of the second edition."""
     arrays: dict[str, Any] = {f"second_{name}": array.astype(np.float32) for name, array in network.items()}
     return arrays | {"share": share, "widen_family": widen}
+
+
+def first_of(network: dict[str, Array]) -> dict[str, Array]:
+    """Return what ``calibration.npz`` holds of the first network."""
+    return {f"network_{name}": array.astype(np.float32) for name, array in network.items()}
+
+
+def not_told(rows: Rows) -> Rows:
+    """Return the rows as the first network sees them."""
+    return replace(rows, inputs=rows.inputs[:, CONTEXT:])
 
 
 def predict(first: dict[str, Any], rows: Rows, family: NDArray[np.int64]) -> dict[str, Array]:
@@ -155,10 +176,32 @@ def _passed(ratio: Array, weight: Array, chosen: NDArray[np.bool_], side: NDArra
     return float(np.clip(ratio[here][order][min(np.searchsorted(share, 0.025), len(order) - 1)], 0.3, 4.0))
 
 
+def best_share(
+    rows: Rows, family: NDArray[np.int64], found: dict[str, dict[str, Array]], place: int
+) -> tuple[float, Array]:
+    """Return the share by which a family's medians err least, and the errors by share, the first network's being one.
+
+    Sources count alike, by the logarithm of their error: the many curves of one kind of data do not outvote another.
+    """
+    far = (rows.ahead >= 0.95) & (rows.ahead <= 3.05) & (family == place)
+    logs = []
+    for source in np.unique(rows.source[far]):
+        k = far & (rows.source == source)
+        if k.sum() >= _LEAST_ROWS:
+            w = rows.weight[k]
+            errors = [float(w @ cost_error(rows, found[f"{share:g}"]["centre"])[k]) for share in SHARES]
+            logs.append(np.log(np.maximum(errors, 1e-12)) - np.log(max(errors[0], 1e-12)))
+    if not logs:
+        return 0.0, np.ones(len(SHARES))
+    errors_by_share = np.exp(np.mean(logs, axis=0))
+    return SHARES[int(errors_by_share.argmin())], errors_by_share
+
+
 def report(rows: Rows, family: NDArray[np.int64], found: dict[str, dict[str, Array]], factors: Array) -> None:
-    """Print, by source, the errors of each share, and how often the last one's intervals hold."""
-    for source in np.unique(rows.source):
-        k = (rows.source == source) & (np.abs(rows.ahead - 2.0) < 0.05)
+    """Print, by source and family, the errors of each share, and how often the last one's intervals hold."""
+    sets = [(str(source), rows.source == source) for source in np.unique(rows.source)]
+    for title, chosen in sets + [(f"all of {name}", family == k) for k, name in enumerate(METRIC_FAMILIES)]:
+        k = chosen & (np.abs(rows.ahead - 2.0) < 0.05)
         if k.sum() < 8:
             continue
         w = rows.weight[k] / rows.weight[k].sum()
@@ -172,7 +215,7 @@ def report(rows: Rows, family: NDArray[np.int64], found: dict[str, dict[str, Arr
             f = factors[rows.single.astype(int), family]
             low, high = p["centre"] - p["below"] * reach * f[:, 0], p["centre"] + p["above"] * reach * f[:, 1]
             held.append(f"{w @ ((rows.truth >= low - 1e-9) & (rows.truth <= high + 1e-9))[k]:.2f}")
-        print(f"  {source:26s} {int(k.sum()):5d}  {first:.4f}  {told}   {'/'.join(held)}", flush=True)
+        print(f"  {title:26s} {int(k.sum()):5d}  {first:.4f}  {told}   {'/'.join(held)}", flush=True)
 
 
 def main() -> None:
@@ -181,9 +224,11 @@ def main() -> None:
     parser.add_argument("--lcdb", type=Path, required=True, help="lcdb_dev.npz")
     parser.add_argument("--output", type=Path, default=PACKAGE / "calibration.npz")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--draws", type=int, default=4)
     parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--share", nargs="*", default=[], metavar="FAMILY=SHARE", help="of these families, not chosen")
+    parser.add_argument("--folds", type=Path, help="a folder to keep in what each fold's networks learned, to score by")
     options = parser.parse_args()
     torch.set_num_threads(1)
     began = time.monotonic()
@@ -194,46 +239,53 @@ def main() -> None:
     with np.load(PACKAGE / "calibration.npz", allow_pickle=False) as kept:
         base = {name: kept[name] for name in kept.files if not name.startswith(("second_", "share", "widen_family"))}
     learned = Calibration.of(base | alone())
-    ones = np.ones((2, len(METRIC_FAMILIES), 2))
-    rows, family = to_rows(gather(options.lcdb, options.seed, options.draws), learned)
+    tasks, count = gather(options.lcdb, options.seed, options.draws)
+    rows, family, place = to_rows(tasks, learned)
+    firsts = place < count
     say(f"{len(rows.mean)} rows of {len(np.unique(rows.group))} datasets, {rows.inputs.shape[1]} inputs")
+    learning: dict[str, Any] = {"epochs": options.epochs, "batch": 2048, "rate": 7e-3}
+    final = learn_network(rows, options.seed, members=options.members, **learning)
+    say("the second network")
     groups = np.unique(rows.group)
     fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % FOLDS, strict=True))
     fold = np.array([fold_of[group] for group in rows.group])
     found: dict[str, dict[str, Array]] = {
         f"{share:g}": {name: np.empty(len(fold)) for name in ("centre", "below", "above", "tail")} for share in SHARES
     }
+    ones = np.ones((2, len(METRIC_FAMILIES), 2))
+    without = []
     for k in range(FOLDS):
-        network = learn_network(rows.take(fold != k), options.seed + k, members=2, epochs=options.epochs)
+        first = learn_network(not_told(rows.take((fold != k) & firsts)), options.seed + k, members=2, **learning)
+        network = learn_network(rows.take(fold != k), options.seed + k, members=2, **learning)
+        without.append((first, network))
         say(f"fold {k + 1} of {FOLDS}")
         for share in SHARES:
-            arrays = base | second(network, np.full(len(METRIC_FAMILIES), share), ones)
+            arrays = base | first_of(first) | second(network, np.full(len(METRIC_FAMILIES), share), ones)
             part = predict(arrays, rows.take(fold == k), family[fold == k])
             for name, values in part.items():
                 found[f"{share:g}"][name][fold == k] = values
-    share = np.zeros(len(METRIC_FAMILIES))
-    far = (rows.ahead >= 0.95) & (rows.ahead <= 3.05)
-    # The first network has learned from LCDB and the larger studies: only the quick ones are as new to it.
-    new = np.array(["/" in one and one.split("/")[0] not in ("image", "tabular", "A") for one in rows.source])
-    new &= ~np.char.startswith(rows.source, "B")
+    shares = np.zeros(len(METRIC_FAMILIES))
+    given = dict(one.split("=") for one in options.share)
     for k, name in enumerate(METRIC_FAMILIES):
-        mine = far & new & (family == k)
-        errors = np.array([rows.weight[mine] @ cost_error(rows, found[f"{s:g}"]["centre"])[mine] for s in SHARES])
-        if mine.any() and errors.min() < WORTH * errors[0]:
-            share[k] = SHARES[int(errors.argmin())]
-        said = np.round(errors / max(errors[0], 1e-12), 3).tolist()
-        say(f"{name}: {share[k]:g} of the second network; errors by share {said}")
+        best, errors = best_share(rows, family, found, k)
+        shares[k] = float(given.get(name, best))
+        say(f"{name}: {shares[k]:g} of the second network; errors by share {np.round(errors, 3).tolist()}")
     chosen = {
-        name: np.choose(np.searchsorted(SHARES, share[family]), [found[f"{s:g}"][name] for s in SHARES])
+        name: np.choose(np.searchsorted(SHARES, shares[family]), [found[f"{s:g}"][name] for s in SHARES])
         for name in ("centre", "below", "above", "tail")
     }
     factors = widths(rows, family, chosen)
     # Where the first network stands alone its own widths do, which were set on curves that it had not seen.
-    factors[:, share == 0.0] = 1.0
+    factors[:, shares == 0.0] = 1.0
     say(f"widths times {np.round(factors, 2).tolist()} (several runs, one run; by family; below, above)")
     report(rows, family, found | {"chosen": chosen}, factors)
-    final = learn_network(rows, options.seed, members=options.members, epochs=options.epochs)
-    np.savez_compressed(options.output, **(base | second(final, share, factors)))
+    if options.folds:
+        for k, (first, network) in enumerate(without):
+            arrays = base | first_of(first) | second(network, shares, factors)
+            np.savez_compressed(
+                options.folds / f"fold_{k}.npz", groups=[g for g, of in fold_of.items() if of == k], **arrays
+            )
+    np.savez_compressed(options.output, **(base | second(final, shares, factors)))
     say(f"wrote {options.output.name}, {options.output.stat().st_size // 1024} KiB")
 
 

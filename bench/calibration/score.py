@@ -3,7 +3,8 @@
 By metric and kind: the mean absolute error and what part of the power law's it is, the mean error (+ is a value too
 large), how often 50, 80 and 95 % intervals hold the truth, the Winkler score and the CRPS, with the 90 % interval of a
 bootstrap over datasets. With --anchors against published extrapolators too, with --against REV against the method as it
-was at a revision.
+was at a revision. With --folds by networks that had not seen a curve's dataset, as ``learn_second.py --folds`` keeps
+them.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from bench.calibration.anchors import ANCHORS
 from bench.calibration.tasks import Lcdb, Studies, Task
 from sufficiency.method.calibrated import fit_calibrated
+from sufficiency.method.calibration import Calibration, calibration
 from sufficiency.method.projection import inv_project
 from sufficiency.schemas.words import Of
 
@@ -63,13 +66,24 @@ class Predicted:
 QUANTILES = [*(0.5 - level / 2 for level in LEVELS), *(0.5 + level / 2 for level in LEVELS), *_GRID]
 
 
-def here(tasks: Sequence[Task], of: Of = "mean") -> Predicted:
-    """Return what the method as it is now says; print how long it takes."""
+def by_folds(folder: Path) -> dict[str, Calibration]:
+    """Return what was learned without each dataset."""
+    found: dict[str, Calibration] = {}
+    for file in sorted(folder.glob("fold_*.npz")):
+        with np.load(file, allow_pickle=False) as arrays:
+            found |= dict.fromkeys(arrays["groups"].tolist(), Calibration.of(arrays))
+    return found
+
+
+def here(tasks: Sequence[Task], of: Of = "mean", folds: dict[str, Calibration] | None = None) -> Predicted:
+    """Return what the method as it is now says, or with what was learned without a task's dataset; print the time."""
     values, quantiles, seconds = [], [], []
     for task in tasks:
         n = task.series.n[-1] * np.array(RATIOS)
+        learned = folds[task.group] if folds else calibration()
         began = time.perf_counter()
-        fit = fit_calibrated(task.series)
+        with patch("sufficiency.method.calibrated.calibration", lambda learned=learned: learned):
+            fit = fit_calibrated(task.series)
         value = fit.value(n)
         ends = [fit.quantile(n, q, of=of) for q in QUANTILES[: 2 * len(LEVELS)]]
         inv_project(task.series, fit, float(value[1]))
@@ -151,10 +165,17 @@ def report(title: str, tasks: Sequence[Task], said: dict[str, Predicted], points
         print(f"  {ratio}x MAE of the anchors: {told}", flush=True)
 
 
-def score(tasks: Sequence[Task], revision: str | None, *, anchors: bool, of: Of = "mean") -> None:
+def score(
+    tasks: Sequence[Task],
+    revision: str | None,
+    *,
+    anchors: bool,
+    of: Of = "mean",
+    folds: dict[str, Calibration] | None = None,
+) -> None:
     """Print the scores of all tasks by their source."""
     tasks = [task for task in tasks if np.ptp([*task.series.mean(), *task.truth]) >= LEAST_RANGE]
-    said = {"now": here(tasks, of)} | ({revision: at_revision(tasks, revision)} if revision else {})
+    said = {"now": here(tasks, of, folds)} | ({revision: at_revision(tasks, revision)} if revision else {})
     points = {}
     for name, anchor in ANCHORS.items():
         if name == "power law" or anchors:
@@ -185,6 +206,7 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=400, help="of LCDB, so many tasks of each kind")
     parser.add_argument("--against", metavar="REV", help="a revision of this repository, to score beside")
     parser.add_argument("--anchors", action="store_true", help="score pow4, mmf4 and a Gaussian process too")
+    parser.add_argument("--folds", type=Path, help="what learn_second.py --folds kept: score by what had not seen them")
     options = parser.parse_args()
     if options.lcdb:
         data = Lcdb(options.lcdb)
@@ -193,7 +215,9 @@ def main() -> None:
     else:
         studies = Studies(options.studies, apart=options.apart)
         tasks = list(studies.population_tasks() if options.population else studies.tasks(0, scored=True))
-    score(tasks, options.against, anchors=options.anchors, of="population" if options.population else "mean")
+    folds = by_folds(options.folds) if options.folds else None
+    of: Of = "population" if options.population else "mean"
+    score(tasks, options.against, anchors=options.anchors, of=of, folds=folds)
 
 
 if __name__ == "__main__":

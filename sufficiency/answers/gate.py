@@ -110,7 +110,7 @@ def _chance(fitted: FittedStudy[Series], one: FittedCurve[Series], target: float
     items = test_items(fitted.study, one.reading)
     noise = 0.0 if items is None else sampling_sd(value, items)
     if noise <= 0:
-        return one.fit.probability_of_meeting(n, target)
+        return float(one.fit.probability_of_meeting(n, target))
     sign = 1.0 if one.reading.direction == "maximize" else -1.0
     drawn = one.fit.draws(np.array([float(n)]), _DRAWS)[:, 0]
     return float(ndtr(sign * (drawn - target) / noise).mean())

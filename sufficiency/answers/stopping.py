@@ -85,7 +85,7 @@ def _target(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | N
     if stop.target is None:
         return None
     [curve] = fitted.curves
-    chance = curve.fit.probability_of_meeting(float(n), stop.target)
+    chance = float(curve.fit.probability_of_meeting(float(n), stop.target))
     decided = max(chance, 1.0 - chance) >= _sure(stop.probability)
     metric = curve.reading.metric
     return Standing(decided, f"{metric} reaches {number(stop.target)} at {count(n)} with probability {number(chance)}")

@@ -61,13 +61,13 @@ class Backtest:
         """Mean absolute error, in the metric's units; None without predictions."""
         if not self.predictions:
             return None
-        return float(np.mean([abs(one.value - one.measured) for one in self.predictions]))
+        return sum(abs(one.value - one.measured) for one in self.predictions) / len(self.predictions)
 
     @property
     def inside_interval(self) -> float | None:
         """Share of what was measured that fell inside the intervals; None where there are none."""
         inside = [one.inside for one in self.predictions if one.inside is not None]
-        return float(np.mean(inside)) if inside else None
+        return sum(inside) / len(inside) if inside else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the back-test as JSON values."""

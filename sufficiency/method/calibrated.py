@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
 from sufficiency.method.mixture import Mixture, posterior
 from sufficiency.method.observed import Alike, Observed, observe_all, views
+from sufficiency.method.remembered import by_sizes
 from sufficiency.method.summary import summaries
 from sufficiency.method.trend import have_fallen
 from sufficiency.schemas.words import Direction, Of, TargetStatus
@@ -83,11 +85,16 @@ class CalibratedFit:
     steps: int
     test: Array | None = None
 
-    def quantile_z(self, q: float, *, of: Of = "mean") -> Array:
-        """Return the q-quantile at the knots of what `of` says; shape (P,)."""
-        u = float(ndtri(q))
-        width = self._with_noise(self.below if u < 0 else self.above, of)
-        return self.z + width * np.sinh(self.tail * u) / self.tail
+    def quantile_z(self, q: Any, *, of: Of = "mean") -> Array:
+        """Return the q-quantiles at the knots of what `of` says; shape (*q.shape, P)."""
+        u = np.asarray(ndtri(q))[..., None]
+        width = self._with_noise(np.where(u < 0, self.below, self.above), of)
+        return np.asarray(self.z + width * np.sinh(self._tail * u) / self._tail)
+
+    @cached_property
+    def _tail(self) -> Array:
+        """The weight of the tails, shape (1,) where it is the same at all knots, as it is of each new fit."""
+        return self.tail[:1] if (self.tail == self.tail[0]).all() else self.tail
 
     def _with_noise(self, width: Array, of: Of) -> Array:
         """Return the width of a mean's distribution, made that of what `of` says; NaN where it is not known."""
@@ -99,29 +106,28 @@ class CalibratedFit:
 
     def probability_at_most(self, z: float) -> Array:
         """Return the probability at each knot that a new mean is at most z; shape (P,)."""
-        width = np.where(z < self.z, self.below, self.above)
-        with np.errstate(over="ignore"):
-            u = np.arcsinh(self.tail * (z - self.z) / width) / self.tail
-        return np.asarray(ndtr(u), dtype=np.float64)
+        return _probability_at_most(z, self.z, self.below, self.above, self.tail)
 
     def value(self, n: Any) -> Array:
         """Return the median of the metric at sizes `n`, of any shape, each ≥ 1."""
         return self._read(n, self.z)
 
-    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
-        """Return the q-quantile of the metric at sizes `n`."""
-        return self._read(n, self.quantile_z(q if self.link.sign == 1 else 1.0 - q, of=of))
+    def quantile(self, n: Any, q: Any, *, of: Of = "mean") -> Array:
+        """Return the q-quantiles of the metric at sizes `n`; shape (*q.shape, *n.shape)."""
+        level = np.asarray(q, dtype=np.float64)
+        return self._read(n, self.quantile_z(level if self.link.sign == 1 else 1.0 - level, of=of))
 
-    def probability_of_meeting(self, n: float, target: float) -> float:
-        """Return the probability that a new mean at size `n` is at the target or better."""
-        goal = float(self.link.z(np.array([target]))[0])
-        at = {name: np.interp([np.log2(n)], self.log2_n, getattr(self, name)) for name in _KNOTS}
-        return float(replace(self, **at).probability_at_most(goal)[0])
+    def probability_of_meeting(self, n: Any, target: Any) -> Array:
+        """Return the probability that a new mean at sizes `n` is at the target or better, of the shape of both."""
+        sizes = np.asarray(n, dtype=np.float64)
+        knots = np.array([self.z, self.below, self.above, self.tail])
+        at = on_lines(np.log2(sizes.reshape(-1)), self.log2_n, knots).reshape(4, *sizes.shape)
+        return _probability_at_most(self.link.z(np.asarray(target, dtype=np.float64)), *at)
 
     def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return `count` equally likely curves of new means at sizes `n`: see `Fit.draws`."""
         order = np.arange(count) if seed is None else np.random.default_rng(seed).permutation(count)
-        return np.stack([self.quantile(n, float(q)) for q in (order + 0.5) / count])
+        return self.quantile(n, (order + 0.5) / count)
 
     def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
         """Return the size at which the median first meets the target; the link knows the direction."""
@@ -134,10 +140,9 @@ class CalibratedFit:
         within = known | ahead if (self.z[known] <= goal).any() else ahead
         log2_n = self.log2_n[within]
         probability = float(self.probability_at_most(goal)[within].max())
-        ends: list[tuple[float, Of]] = [(0.5 - level / 2, "mean"), (0.5, "mean"), (0.5 + level / 2, "mean")]
-        ends.append((ASSURANCE, "one_training"))
+        ends = self.quantile_z([0.5 - level / 2, 0.5, 0.5 + level / 2])
         optimistic, median, pessimistic, assured = (
-            _first_crossing(log2_n, self.quantile_z(q, of=of)[within], goal) for q, of in ends
+            _first_crossing(log2_n, z[within], goal) for z in (*ends, self.quantile_z(ASSURANCE, of="one_training"))
         )
         status: TargetStatus
         if median is not None:
@@ -159,7 +164,10 @@ class CalibratedFit:
         """Return None: the curve is no power law."""
 
     def _read(self, n: Any, z: Array) -> Array:
-        return self.link.value(np.interp(np.log2(np.asarray(n, dtype=np.float64)), self.log2_n, z))
+        """Return the metric at sizes `n` of curves (..., P) on the link's scale; shape (..., *n.shape)."""
+        sizes = np.asarray(n, dtype=np.float64)
+        at = on_lines(np.log2(sizes.reshape(-1)), self.log2_n, z)
+        return self.link.value(at).reshape((*z.shape[:-1], *sizes.shape))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fit as JSON values."""
@@ -175,6 +183,14 @@ class CalibratedFit:
         test = data.get("test")
         rest["test"] = None if test is None else np.array(test, dtype=np.float64)
         return cls(link=Link(**data["link"]), **knots, **rest)
+
+
+def _probability_at_most(z: Array | float, centre: Array, below: Array, above: Array, tail: Array) -> Array:
+    """Return the probability of at most z by distributions as `CalibratedFit` has them at its knots."""
+    width = np.where(z < centre, below, above)
+    with np.errstate(over="ignore"):
+        u = np.arcsinh(tail * (z - centre) / width) / tail
+    return np.asarray(ndtr(u), dtype=np.float64)
 
 
 def fit_calibrated(series: Series) -> CalibratedFit:
@@ -224,23 +240,26 @@ def _fits(group: Alike) -> list[CalibratedFit]:
     error = np.sqrt(seen.noise.mean) if known else run
     # One weight of the tails at every distance, so that between two knots the quantiles are those of one distribution.
     tail = np.maximum(corrected.tail[..., _TAIL], 0.0 if known else _SINGLE_TAIL)[..., None]
-    error = error * _stretch(_MEASURED_TAIL, tail)
-    parts = (
-        _before(seen, error[..., :1], run[..., :1], tail),
-        _measured(seen, error, run, tail),
-        _ahead(seen, corrected, error[..., -1:], run[..., -1:], tail),
-    )
-    whole = _Part(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _KNOTS})
-    test = _of_the_test_split(seen, whole.log2_n, whole.z)
+    stretch = _stretch(_MEASURED_TAIL, tail)
+    error = error * stretch
+    log2_n, short_of = _knots(seen.n)
+    # Up to the last mean, with which the way ahead begins, the means themselves.
+    measured = seen.z[..., :-1], error[..., :-1], error[..., :-1]
+    parts = _before(seen, short_of, error, stretch), measured, _ahead(seen, corrected, error, tail)
+    z, below, above = (np.concatenate(of, axis=-1) for of in zip(*parts, strict=True))
+    ends = np.repeat(run[..., :1], len(short_of), axis=-1), np.repeat(run[..., -1:], len(_TO_THE_HORIZON), axis=-1)
+    run = np.concatenate([ends[0], run[..., :-1], ends[1]], axis=-1)
+    tail = np.repeat(tail, len(log2_n), axis=-1)
+    test = _of_the_test_split(seen, log2_n, z)
     return [
         CalibratedFit(
             link=seen.link.of_curve(place),
-            log2_n=whole.log2_n,
-            z=whole.z[place],
-            below=whole.below[place],
-            above=whole.above[place],
-            tail=whole.tail[place],
-            run=whole.run[place],
+            log2_n=log2_n,
+            z=z[place],
+            below=below[place],
+            above=above[place],
+            tail=tail[place],
+            run=run[place],
             test=None if test is None else test[place],
             n_min=float(seen.n[0]),
             n_max=float(seen.n[-1]),
@@ -286,52 +305,39 @@ def _mean_of(said: Sequence[Predictive]) -> Predictive:
     return Predictive(**{name: np.mean([getattr(one, name) for one in said], axis=0) for name in vars(said[0])})
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some knots of curves, `log2_n` of shape (P,) and the others (..., P); see `CalibratedFit`."""
-
-    log2_n: Array
-    z: Array
-    below: Array
-    above: Array
-    tail: Array
-    run: Array
+# Of curves at some knots: medians, widths below and above; each of shape (..., P).
+_Part = tuple[Array, Array, Array]
 
 
-def _before(seen: Observed, error: Array, run: Array, tail: Array) -> _Part:
+@by_sizes
+def _knots(n: Array) -> tuple[Array, Array]:
+    """Return log2 of the knots' sizes, and by how many doublings those before the first step are short of it."""
+    first = np.log2(n[0])
+    before = np.arange(np.floor(first) if n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
+    before = before[before < first]
+    return np.concatenate([before, np.log2(n[:-1]), np.log2(n[-1]) + _TO_THE_HORIZON]), first - before
+
+
+def _before(seen: Observed, short_of: Array, error: Array, stretch: Array) -> _Part:
     """Smaller than what was measured: on as it began, the mixture having left the earliest steps out of account."""
-    first = np.log2(seen.n[0])
-    log2_n = np.arange(np.floor(first) if seen.n[0] > 1 else -1.0, -0.5, -1.0)[::-1]
-    log2_n = log2_n[log2_n < first]
-    short_of = first - log2_n
     first, second = seen.z[..., :1], seen.z[..., 1:2]
     fall = np.minimum(np.maximum((first - second) / (seen.x[1] - seen.x[0]), 0.0), _STEEPEST_BEFORE)
-    width = np.hypot(_UNSURE_BEFORE * _stretch(_MEASURED_TAIL, tail) * short_of, error)
-    same = np.ones_like(log2_n)
-    return _Part(log2_n, first + fall * short_of, width, width, tail * same, run * same)
+    width = np.hypot(_UNSURE_BEFORE * stretch * short_of, error[..., :1])
+    return first + fall * short_of, width, width
 
 
-def _measured(seen: Observed, error: Array, run: Array, tail: Array) -> _Part:
-    """The means themselves, but for the last one, with which the way ahead begins."""
-    same = np.ones(len(seen.n) - 1)
-    width = error[..., :-1]
-    return _Part(np.log2(seen.n[:-1]), seen.z[..., :-1], width, width, tail * same, run[..., :-1])
-
-
-def _ahead(seen: Observed, corrected: Predictive, error: Array, run: Array, tail: Array) -> _Part:
+def _ahead(seen: Observed, corrected: Predictive, error: Array, tail: Array) -> _Part:
     """From the last mean into the corrected mixture, and past what was learned of straight on."""
     last, least = seen.z[..., -1:], _worst(seen)
     stretch = _stretch(corrected.tail, tail)
-    below, above = (_join(error, width * stretch) for width in (corrected.below, corrected.above))
-    z, below, above = map(_straight_on, one_posterior(_join(last, corrected.centre), below, above, least))
+    below, above = (_join(error[..., -1:], width * stretch) for width in (corrected.below, corrected.above))
+    z, below, above = _straight_on(np.stack(one_posterior(_join(last, corrected.centre), below, above, least)))
     for place, law in exact_laws(seen).items():
         if np.isfinite(least[place, 0]):
             of_law = seen.link.of_curve(place).z(law.value(seen.n[-1] * np.exp2(_TO_THE_HORIZON)))
             z[place] = law.pull(z[place], of_law)
             below[place], above[place] = law.narrowed(below[place]), law.narrowed(above[place])
-    z, below, above = one_posterior(z, below, above, least)
-    same = np.ones(len(_TO_THE_HORIZON))
-    return _Part(np.log2(seen.n[-1]) + _TO_THE_HORIZON, z, below, above, tail * same, run * same)
+    return one_posterior(z, below, above, least)
 
 
 def _worst(seen: Observed) -> Array:

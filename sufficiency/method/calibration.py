@@ -1,12 +1,13 @@
 """The learned part of the calibrated method: the prior of the mixture, and the network that corrects its prediction.
 
 `bench/calibration/learn.py` writes ``calibration.npz``; what it learned from and how it scores is in
-``docs/decisions/0006-the-calibrated-method.md``.
+``docs/decisions/0006-the-calibrated-method.md``. ``learn_second.py`` adds the second network: see
+``docs/decisions/0020-one-posterior.md`` and ``0034-runs-items-and-what-they-share.md``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Self
 
@@ -68,17 +69,25 @@ class Network:
             Those before, where they are the same for all X: what the first layer makes of them is made once.
         """
         count = 0 if curve is None else curve.shape[-1]
-        scaled = (inputs - self.offset[count:]) / self.scale[count:]
-        h = scaled[..., None, :, :] @ self.hidden_1[:, count:-1] + self.hidden_1[:, -1:]
-        if curve is not None:
-            scaled = (curve - self.offset[:count]) / self.scale[:count]
-            h += scaled[..., None, None, :] @ self.hidden_1[:, :count]
+        members, _, units = self.hidden_1.shape
+        h = ((inputs - self.offset[count:]) / self.scale[count:]) @ self._first[count:-1]
+        if curve is None:
+            h += self._first[-1]
+        else:
+            h += ((curve - self.offset[:count]) / self.scale[:count])[..., None, :] @ self._first[:count] + self._first[
+                -1
+            ]
         np.tanh(h, out=h)
-        h = h @ self.hidden_2[:, :-1]
+        h = h.reshape(*h.shape[:-1], members, units).swapaxes(-2, -3) @ self.hidden_2[:, :-1]
         h += self.hidden_2[:, -1:]
         np.tanh(h, out=h)
         out: Array = (h @ self.output[:, :-1] + self.output[:, -1:]).mean(axis=-3)
         return out
+
+    @cached_property
+    def _first(self) -> Array:
+        """The first layer of all perceptrons side by side, shape (F + 1, E·H): they see the same inputs."""
+        return np.concatenate(list(self.hidden_1), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,11 @@ class Calibration:
     share: Array
     widen: Array
     widen_family: Array
+
+    @cached_property
+    def _by_family(self) -> tuple[Network, ...]:
+        """What answers in each family: one ensemble of both networks takes half the time that two take in turn."""
+        return tuple(_beside(self.network, self.second, float(share)) for share in self.share)
 
     def correct(
         self,
@@ -144,10 +158,8 @@ class Calibration:
         else:
             before = inputs if curve is None else curve
             told = np.concatenate([np.broadcast_to(context, (*before.shape[:-1], context.shape[-1])), before], axis=-1)
-            out = share * (self.second(told) if curve is None else self.second(inputs, told))
-            widen = self.widen_family[int(single), place]
-            if share < 1.0:
-                out += (1.0 - share) * self.network(inputs, curve)
+            network, widen = self._by_family[place], self.widen_family[int(single), place]
+            out = network(told) if curve is None else network(inputs, told)
         shift = out[..., 0] + out[..., 1] * inputs[..., -2] + out[..., 2] * inputs[..., -1]
         widths = np.exp(np.minimum(np.maximum(out[..., 3:5], -_LOG_RATIO_LIMIT), _LOG_RATIO_LIMIT)) * widen
         tail = np.logaddexp(0.0, out[..., 5]) + _LEAST_TAIL
@@ -176,6 +188,32 @@ class Calibration:
         second = Network(**{part: array(f"second_{part}") for part in parts})
         several, single = prior("several"), prior("single")
         return cls(several, single, network, second, array("share"), array("widen"), array("widen_family"))
+
+
+def _beside(first: Network, second: Network, share: float) -> Network:
+    """Return the ensemble whose output is `share` of the second's, told of the context, and the rest of the first's."""
+    if share in (0.0, 1.0):
+        return second if share else first
+    untold = len(second.offset) - len(first.offset)
+    # The first network's weights for inputs that are scaled as the second's are, and for a context that it is not told.
+    weights = first.hidden_1[:, :-1] * (second.scale[untold:] / first.scale)[:, None]
+    shift = ((second.offset[untold:] - first.offset) / first.scale) @ first.hidden_1[:, :-1]
+    members, _, hidden = first.hidden_1.shape
+    bias = first.hidden_1[:, -1:] + shift[:, None]
+    hidden_1 = np.concatenate([np.zeros((members, untold, hidden)), weights, bias], axis=1)
+    # An ensemble's output is its members' mean.
+    count = members + len(second.output)
+    output = [
+        (1.0 - share) * count / members * first.output,
+        share * count / len(second.output) * second.output,
+    ]
+    return Network(
+        second.offset,
+        second.scale,
+        np.concatenate([hidden_1, second.hidden_1]),
+        np.concatenate([first.hidden_2, second.hidden_2]),
+        np.concatenate(output),
+    )
 
 
 @cache

@@ -75,8 +75,20 @@ class Fit(Protocol):
     def value(self, n: Any) -> Array:
         """Return the metric at training-set sizes `n`, of any shape, each ≥ 1."""
 
-    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
-        """Return the q-quantile at sizes `n` of a new mean over as many runs, or of what `of` says; NaN if unknown."""
+    def quantile(self, n: Any, q: Any, *, of: Of = "mean") -> Array:
+        """Return the q-quantiles at sizes `n` of a new mean over as many runs, or of what `of` says; NaN if unknown.
+
+        Parameters
+        ----------
+        n : float or ndarray
+        q : float or ndarray
+            In (0, 1).
+        of : {"mean", "one_training", "population"}
+
+        Returns
+        -------
+        ndarray, shape (*q.shape, *n.shape)
+        """
 
     def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return `count` equally likely curves of new means at sizes `n`; shape (count, *n.shape).
@@ -94,8 +106,8 @@ class Fit(Protocol):
             Of the rows' order, for draws of two curves that are to be independent. Without it they are in rising order.
         """
 
-    def probability_of_meeting(self, n: float, target: float) -> float:
-        """Return the probability that a new mean at size `n` is at the target or better."""
+    def probability_of_meeting(self, n: Any, target: Any) -> Array:
+        """Return the probability that a new mean at size `n` is at the target or better; of the shape of both."""
 
     def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
         """Return the size at which the curve first meets the target.

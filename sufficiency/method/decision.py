@@ -176,7 +176,7 @@ class Prospect:
         self._reading, self._fit = reading, fit
         self.now = float(fit.value(np.array([fit.n_max]))[0])
         levels = ndtr(_PLACES)
-        drawn = np.stack([fit.quantile(self.n, float(q if self.sign > 0 else 1 - q)) for q in levels])
+        drawn = fit.quantile(self.n, levels if self.sign > 0 else 1 - levels)
         low, high = reading.bounds
         inside = np.clip(drawn, -np.inf if low is None else low, np.inf if high is None else high)
         # More data need not hurt, one may leave them out: at no place does a curve get worse.

@@ -294,21 +294,27 @@ class _Trial:
         value, *moved = (next(told) for _ in range(len(self.steps) + 1))
         if isinstance(value, NotEnoughData):
             return value
-        series, runs, mean = self.series, self.series.runs(), self.series.mean()
-        steps, cells, variance = [], [], 0.0
+        series = self.series
+        steps, variance = [], 0.0
+        sensitivities = np.zeros(len(series.n))
         for k, shift, there in zip(self.steps, self.shifts, moved, strict=True):
             if isinstance(there, NotEnoughData):
                 continue
             sensitivity = (there - value) / shift
+            sensitivities[k] = sensitivity
             steps.append(StepInfluence(int(series.n[k]), sensitivity))
             variance += (sensitivity * float(self.error[k])) ** 2
-            if runs[k] > 1:
-                effects = sensitivity * (series.values[:, k] - mean[k]) / (int(runs[k]) - 1)
-                cells += [(effect, run, k) for run, effect in enumerate(effects.tolist()) if math.isfinite(effect)]
-        cells.sort(key=lambda cell: -abs(cell[0]))
-        largest = [
-            CellInfluence(run, int(series.n[k]), float(series.values[run, k]), effect)
-            for effect, run, k in cells[:most]
-            if effect
-        ]
-        return Drivers(int(n), steps, largest, math.sqrt(variance))
+        return Drivers(int(n), steps, self._cells(sensitivities, most), math.sqrt(variance))
+
+    def _cells(self, sensitivities: NDArray[np.float64], most: int) -> list[CellInfluence]:
+        """Return the cells with the largest effects, of equal ones the smaller sizes first."""
+        series, runs = self.series, self.series.runs()
+        with np.errstate(invalid="ignore", over="ignore"):  # of what is missing, or as good as
+            effects = (sensitivities * (series.values - series.mean()) / np.maximum(runs - 1, 1)).T
+        known = np.where(np.isfinite(effects) & (runs > 1)[:, None], effects, 0.0)
+        found = []
+        for place in np.argsort(-np.abs(known), axis=None, kind="stable")[:most].tolist():
+            k, run = divmod(place, len(series.values))
+            if known[k, run]:
+                found.append(CellInfluence(run, int(series.n[k]), float(series.values[run, k]), float(known[k, run])))
+        return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from sufficiency.method.curve import Array
 from sufficiency.method.observed import Observed
+from sufficiency.method.remembered import by_sizes
 
 # Three parameters go through any three means, and near to any four.
 _LEAST_STEPS, _LEAST_RANGE = 5, 8.0
@@ -64,24 +65,34 @@ class ExactLaw:
 @np.errstate(over="ignore", invalid="ignore")  # a curve of such numbers is none of these
 def exact_laws(seen: Observed) -> dict[int, ExactLaw]:
     """Return of several curves, shape (B, K), those whose means all lie on a law, by place; no real one does."""
-    change = seen.mean[:, -1:] - seen.mean[:, :1]
     if len(seen.n) < _LEAST_STEPS or seen.n[-1] < _LEAST_RANGE * seen.n[0]:
         return {}
-    improves = (seen.z[:, -1] < seen.z[:, 0]) & (_scatter(seen) < _NOTHING * np.abs(change[:, 0]))
-    if not improves.any():
-        return {}
+    change = seen.mean[:, -1:] - seen.mean[:, :1]
+    improves = seen.z[:, -1] < seen.z[:, 0]
     share = (seen.mean - seen.mean[:, :1]) / np.where(improves[:, None], change, 1.0)
-    t = np.exp(-_EXPONENTS[:, None] * np.log(seen.n / seen.n[0]))
-    off, rest = t - t.mean(axis=1, keepdims=True), share - share.mean(axis=1, keepdims=True)
-    squares = np.maximum((rest * rest).sum(axis=1)[:, None] - (rest @ off.T) ** 2 / (off * off).sum(axis=1), 0.0)
+    off, off_squares = _laws_at(seen.n)
+    rest = share - share.sum(axis=-1, keepdims=True) / len(seen.n)
+    squares = np.maximum(np.vecdot(rest, rest)[:, None] - (rest @ off) ** 2 / off_squares, 0.0)
     closest = squares.argmin(axis=-1)
     near = np.sqrt(squares.min(axis=-1) / (len(seen.n) - 3)) <= _WORTH_A_LOOK
     inside = (closest > 0) & (closest < len(_EXPONENTS) - 1)
+    worth_a_look = improves & near & inside
+    if not worth_a_look.any():
+        return {}
+    worth_a_look &= _scatter(seen) < _NOTHING * np.abs(change[:, 0])
     found = {
         int(place): _exact_law(seen.of_curve(int(place)), float(_EXPONENTS[closest[place]]))
-        for place in np.flatnonzero(improves & near & inside)
+        for place in np.flatnonzero(worth_a_look)
     }
     return {place: law for place, law in found.items() if law.weight > 0.0}
+
+
+@by_sizes
+def _laws_at(n: Array) -> tuple[Array, Array]:
+    """Return by how much laws of each exponent are off their means, (K, E), and the sums of the squares, (E,)."""
+    t = np.exp(-_EXPONENTS * np.log(n / n[0])[:, None])
+    off = t - t.mean(axis=0)
+    return off, (off * off).sum(axis=0)
 
 
 def _exact_law(seen: Observed, exponent: float) -> ExactLaw:

@@ -1,6 +1,5 @@
 """What more data would bring: the gains, how likely they count, and where the curve ends as far as can be seen."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,26 +72,52 @@ class Ceiling:
     in_sight: bool
 
 
-def gains(series: Series, fit: Fit, now: float, level: float) -> list[Gain]:
+@dataclass(frozen=True)
+class Ahead:
+    """What a verdict looks at of a curve: where it is, what more data would make of it, and where it ends.
+
+    Attributes
+    ----------
+    now : ProjectedPoint
+        At the largest measured size.
+    more : sequence of ProjectedPoint
+        With as much more as `ADDED` says.
+    end : (ProjectedPoint, ProjectedPoint)
+        At half of as far as curves were followed, and there.
+    """
+
+    now: ProjectedPoint
+    more: Sequence[ProjectedPoint]
+    end: tuple[ProjectedPoint, ProjectedPoint]
+
+
+def look_ahead(series: Series, fit: Fit, level: float) -> Ahead:
+    sizes = [fit.n_max * times for times in (1, *(1 + added for added in ADDED), FAR / 2, FAR)]
+    now, *more, before, last = project(series, fit, sizes, level)
+    return Ahead(now, more, (before, last))
+
+
+def gains(series: Series, more: Sequence[ProjectedPoint], now: float, probabilities: Sequence[float]) -> list[Gain]:
     sign = sign_of(series)
-    sizes = [fit.n_max * (1 + added) for added in ADDED]
     made = []
-    for added, point in zip(ADDED, project(series, fit, sizes, level), strict=True):
+    for added, point, probability in zip(ADDED, more, probabilities, strict=True):
         lower, upper = _interval(point)
         ends = sorted((sign * (lower - now), sign * (upper - now)))
-        made.append(
-            Gain(added, int(point.n), point.value, lower, upper, sign * (point.value - now), ends[0], ends[1], math.nan)
-        )
+        gain = sign * (point.value - now)
+        made.append(Gain(added, int(point.n), point.value, lower, upper, gain, ends[0], ends[1], probability))
     return made
 
 
-def chances(series: Series, fit: Fit, more: Sequence[Gain], now: float, min_gain: float, noise: float) -> Array:
+def chances(
+    series: Series, fit: Fit, more: Sequence[ProjectedPoint], now: float, min_gain: float, noise: float
+) -> Array:
     """Return the chances that each gain is at least a third short of, at, and a third over what counts."""
     sign = sign_of(series)
     goals = np.array([1 - NEAR, 1.0, 1 + NEAR]) * min_gain
+    sizes = np.array([int(point.n) for point in more], dtype=np.float64)
     if noise <= 0:
-        return np.array([[fit.probability_of_meeting(gain.n, now + sign * goal) for goal in goals] for gain in more])
-    drawn = sign * (fit.draws(np.array([gain.n for gain in more], dtype=np.float64), _DRAWS) - now)
+        return fit.probability_of_meeting(sizes[:, None], now + sign * goals)
+    drawn = sign * (fit.draws(sizes, _DRAWS) - now)
     return np.asarray(ndtr((drawn[:, :, None] - goals) / noise).mean(axis=0), dtype=np.float64)
 
 
@@ -113,7 +138,7 @@ def _interval(point: ProjectedPoint) -> tuple[float, float]:
     return point.lower, point.upper
 
 
-def ceiling_of(series: Series, fit: Fit, level: float, worthwhile: float, now: float) -> Ceiling:
-    before, last = project(series, fit, [fit.n_max * FAR / 2, fit.n_max * FAR], level)
+def ceiling_of(end: tuple[ProjectedPoint, ProjectedPoint], worthwhile: float, now: float) -> Ceiling:
+    before, last = end
     in_sight = abs(last.value - before.value) < _LITTLE * worthwhile or abs(last.value - now) < worthwhile
     return Ceiling(int(last.n), last.value, *_interval(last), in_sight)

@@ -64,7 +64,7 @@ class Link:
             bound = best if best is not None else worst
             assert bound is not None
             distances = np.abs(mean - bound)
-            unit = _first_above_zero(distances[..., -1:], distances.max(axis=-1, keepdims=True), np.ones(1))
+            unit = _first_above_zero(distances[..., -1:], distances.max(axis=-1, keepdims=True), np.ones_like(last))
             return cls(kind="log", origin=float(bound), unit=_number(unit), sign=sign, away=best is None)
         # Never less than the runs scatter: a flat curve must not be blown up to one that moves.
         moved = mean.max(axis=-1, keepdims=True) - mean.min(axis=-1, keepdims=True)
@@ -81,15 +81,18 @@ class Link:
 
     def z(self, value: Array) -> Array:
         """Return z of values of any shape; those outside the bounds count as being on them."""
-        c = self.cost(value)
+        return self.z_of_cost(self.cost(value))
+
+    def z_of_cost(self, c: Array) -> Array:
+        """Return z of costs of any shape."""
         match self.kind:
             case "logit":
                 c = np.minimum(np.maximum(c, 0.0), 1.0)
                 return np.asarray(np.log((c + EPSILON) / (1.0 - c + EPSILON)))
             case "log" if self.away:
-                return -np.log(np.maximum(-c, 0.0) + EPSILON)
+                return np.asarray(-np.log(np.maximum(-c, 0.0) + EPSILON))
             case "log":
-                return np.log(np.maximum(c, 0.0) + EPSILON)
+                return np.asarray(np.log(np.maximum(c, 0.0) + EPSILON))
             case _:
                 return c
 
@@ -122,15 +125,19 @@ class Link:
 
     def cost(self, value: Array) -> Array:
         """Return c, lower is better; infinite for a value that far outside what was measured."""
+        if self.kind == "logit" and self.unit >= 1.0:  # by which nothing grows, and most metrics are of these
+            return np.asarray(self.sign * (value - self.origin) / self.unit)
         with np.errstate(over="ignore"):
             return np.asarray(self.sign * (value - self.origin) / self.unit)
 
 
 def _first_above_zero(*of: Array) -> Array:
     """Return of each curve the first of several lengths that is more than nothing."""
-    found = of[-1]
-    for one in of[-2::-1]:
-        found = np.where(one > 0, one, found)
+    found = of[0]
+    for one in of[1:]:
+        if found.all():
+            break
+        found = np.where(found > 0, found, one)
     return found
 
 

@@ -104,10 +104,20 @@ class Series:
         """Return what was measured at some of the steps, of the companions too."""
         if steps.all():
             return self
-        companions = tuple(one.at(np.isin(one.n, self.n[steps])) for one in self.companions)
+        companions = tuple(
+            one._part(steps if one.n is self.n else np.isin(one.n, self.n[steps])) for one in self.companions
+        )
         test_sd, shared = (None if of is None else of[steps] for of in (self.test_sd, self.shared))
         kept = replace(self, n=self.n[steps], values=self.values[:, steps], companions=companions)
         return replace(kept, test_sd=test_sd, shared=shared)
+
+    def _part(self, steps: NDArray[np.bool_]) -> "Series":
+        """Return what `at` does, the same one again: many series have the same companions."""
+        return self._parts.setdefault(steps.tobytes(), self.at(steps))
+
+    @cached_property
+    def _parts(self) -> dict[bytes, "Series"]:
+        return {}
 
     def of_items(self, items: int) -> "Series":
         """Return the series as a proportion of so many test items, whose noise is then known: the binomial's.

@@ -18,7 +18,9 @@ _LEAST_EXPONENT = 1e-6
 # Up to where n**m can be written, so that the law can be given with n in items.
 _LARGEST_POWER = 600.0
 _GRID = 240
-_ZOOMS, _ZOOM_POINTS = 6, 33
+_MINIMA, _ZOOMS, _ZOOM_POINTS = 3, 6, 33
+# So many curves are searched side by side.
+_TOGETHER = 32
 
 
 class PowerLawFit(BaseModel):
@@ -60,17 +62,17 @@ class PowerLawFit(BaseModel):
             value = 1.0 - (self.scale * np.exp(np.minimum(power, _LARGEST_POWER)) + self.error_asymptote)
         return np.clip(value, -np.finfo(np.float64).max, np.finfo(np.float64).max)
 
-    def quantile(self, n: Any, q: float, *, of: Of = "mean") -> Array:
+    def quantile(self, n: Any, q: Any, *, of: Of = "mean") -> Array:
         """Return NaN: least squares of the means says nothing of the chances around them."""
-        return np.full(np.shape(n), np.nan)
+        return np.full((*np.shape(q), *np.shape(n)), np.nan)
 
     def draws(self, n: Any, count: int, seed: int | None = None) -> Array:
         """Return NaN, as `quantile` does; shape (count, *n.shape)."""
         return np.full((count, *np.shape(n)), np.nan)
 
-    def probability_of_meeting(self, n: float, target: float) -> float:
+    def probability_of_meeting(self, n: Any, target: Any) -> Array:
         """Return NaN, as `quantile` does."""
-        return math.nan
+        return np.full(np.broadcast_shapes(np.shape(n), np.shape(target)), np.nan)
 
     def invert(self, target: float, direction: Direction, level: float, horizon: float) -> InverseAnswer:
         """Return the first whole size that meets the target; without interval and probability."""
@@ -152,48 +154,64 @@ def fit_power_law(series: Series) -> PowerLawFit:
     lies on a bound: variable projection (Golub & Pereyra, 1973). What is left is a search over the exponent: a grid,
     then finer grids between the neighbours of the best local minima.
     """
-    mean = series.mean()
-    usable = np.isfinite(mean)
-    n, error = series.n[usable], 1.0 - mean[usable]
-    distinct = len(np.unique(n))
-    if distinct < LEAST_STEPS:
-        raise NotEnoughData(
-            f"{series.metric} has values at {distinct} of {len(mean)} steps; a curve needs at least {LEAST_STEPS}"
-        )
-    if np.abs(error).max() > LARGEST_VALUE:
-        raise NotEnoughData(f"{series.metric} reaches {np.abs(error).max():.3g}: too large for a curve")
-    n_min, n_max = float(n.min()), float(n.max())
-    low, high = _asymptote_bounds(series.bounds)
-    if error.min() == error.max() and low <= error[0] <= high:
-        scale, exponent, asymptote, sse = 0.0, 1.0, float(error[0]), 0.0
-    else:
-        # Within ±1, by a power of two: the squares cannot overflow, and no digit is lost.
-        power = int(np.frexp(np.abs(error).max())[1])
-        unit = float(np.ldexp(1.0, power))
-        largest = _LARGEST_POWER / max(np.log(n_max), 1.0)
-        scale, exponent, asymptote, sse = _search(np.log(n / n_min), error / unit, low / unit, high / unit, largest)
-        scale, asymptote = scale * float(np.exp(-exponent * np.log(n_max / n_min))) * unit, asymptote * unit
-        sse = sse * unit * unit if power < 500 else float(np.finfo(np.float64).max)
-    return PowerLawFit(
-        scale=scale,
-        exponent=exponent,
-        error_asymptote=asymptote,
-        sse=sse,
-        n_min=n_min,
-        n_max=n_max,
-        steps=len(n),
-    )
+    [fit] = fit_all_power_laws([series])
+    if isinstance(fit, NotEnoughData):
+        raise fit
+    return fit
 
 
 def fit_all_power_laws(series: Sequence[Series]) -> list[PowerLawFit | NotEnoughData]:
-    """Return what `fit_power_law` does of each of many series; or why there is no curve."""
-    found: list[PowerLawFit | NotEnoughData] = []
-    for one in series:
-        try:
-            found.append(fit_power_law(one))
-        except NotEnoughData as error:
-            found.append(error)
-    return found
+    """Return what `fit_power_law` does of each of many series, worked out side by side; or why there is no curve."""
+    found: dict[int, PowerLawFit | NotEnoughData] = {}
+    alike: dict[tuple[bytes, Bounds], list[tuple[int, Array]]] = {}
+    for place, one in enumerate(series):
+        mean = one.mean()
+        usable = np.isfinite(mean)
+        n, error = one.n[usable], 1.0 - mean[usable]
+        distinct = len(set(n.tolist()))
+        if distinct < LEAST_STEPS:
+            why = f"{one.metric} has values at {distinct} of {len(mean)} steps; a curve needs at least {LEAST_STEPS}"
+            found[place] = NotEnoughData(why)
+        elif np.abs(error).max() > LARGEST_VALUE:
+            why = f"{one.metric} reaches {np.abs(error).max():.3g}: too large for a curve"
+            found[place] = NotEnoughData(why)
+        else:
+            alike.setdefault((n.tobytes(), one.bounds), []).append((place, error))
+    for (sizes, bounds), members in alike.items():
+        for first in range(0, len(members), _TOGETHER):
+            some = members[first : first + _TOGETHER]
+            fits = _fits(np.frombuffer(sizes), np.stack([error for _, error in some]), bounds)
+            found.update((place, fit) for (place, _), fit in zip(some, fits, strict=True))
+    return [found[place] for place in range(len(series))]
+
+
+def _fits(n: Array, error: Array, bounds: Bounds) -> list[PowerLawFit]:
+    """Fit the laws of several curves, (B, K), over the same sizes, (K,)."""
+    n_min, n_max = float(n.min()), float(n.max())
+    low, high = _asymptote_bounds(bounds)
+    # Within ±1, by a power of two: the squares cannot overflow, and no digit is lost.
+    power = np.frexp(np.abs(error).max(axis=-1, keepdims=True))[1]
+    unit = np.ldexp(1.0, power)
+    largest = _LARGEST_POWER / max(np.log(n_max), 1.0)
+    scale, exponent, asymptote, sse = _search(np.log(n / n_min), error / unit, low / unit, high / unit, largest)
+    made = []
+    for k, one in enumerate(error):
+        flat = one.min() == one.max() and low <= one[0] <= high
+        size, times = float(unit[k, 0]), float(exponent[k])
+        reach = float(np.exp(-times * np.log(n_max / n_min)))
+        squares = float(sse[k]) * size * size if power[k, 0] < 500 else float(np.finfo(np.float64).max)
+        made.append(
+            PowerLawFit(
+                scale=0.0 if flat else float(scale[k]) * reach * size,
+                exponent=1.0 if flat else times,
+                error_asymptote=float(one[0]) if flat else float(asymptote[k]) * size,
+                sse=0.0 if flat else squares,
+                n_min=n_min,
+                n_max=n_max,
+                steps=len(n),
+            )
+        )
+    return made
 
 
 def _asymptote_bounds(bounds: Bounds) -> tuple[float, float]:
@@ -202,45 +220,66 @@ def _asymptote_bounds(bounds: Bounds) -> tuple[float, float]:
     return (-np.inf if high is None else 1.0 - high, np.inf if low is None else 1.0 - low)
 
 
-def _solve(exponent: Array, log_n: Array, error: Array, low: float, high: float) -> tuple[Array, Array, Array]:
-    """Return c, c0 and the SSE, each of shape (M,), at exponents of shape (M,); `log_n` ≥ 0, from the smallest size."""
+def _solve(exponent: Array, log_n: Array, error: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    """Return c, c0 and the SSE, each of shape (B, M), of several curves at exponents.
+
+    Parameters
+    ----------
+    exponent : ndarray, shape (B, M) or (M,)
+    log_n : ndarray, shape (K,)
+        ≥ 0, from the smallest size.
+    error : ndarray, shape (B, K)
+    low, high : ndarray, shape (B, 1)
+        Bounds of c0.
+    """
     # Without the 1 of n^−m the basis stays apart from the constant even as m → 0, and it cannot overflow.
-    shape = np.expm1(-exponent[:, None] * log_n)
+    shape = np.expm1(-exponent[..., None] * log_n)
     # Sums as products with ones: adding up in another order would move the last digits off those of kept fits.
-    ones = np.ones_like(error)
-    centre, mean = shape @ ones / len(error), float(error @ ones / len(error))
-    deviation = shape - centre[:, None]
+    ones = np.ones_like(log_n)
+    centre, mean = shape @ ones / len(log_n), np.vecdot(error, ones)[:, None] / len(log_n)
+    deviation = shape - centre[..., None]
     variance = (deviation**2) @ ones
-    c = np.where(variance > 0, deviation @ (error - mean) / np.where(variance > 0, variance, 1.0), 0.0)
+    moments = (deviation @ (error - mean)[..., None])[..., 0]
+    c = np.where(variance > 0, moments / np.where(variance > 0, variance, 1.0), 0.0)
     c0 = mean - c * (centre + 1.0)
-    clipped = np.clip(c0, low, high)
+    clipped = np.minimum(np.maximum(c0, low), high)
+    rest = error[:, None] - clipped[..., None]
+    shape += 1.0
     bound = clipped != c0
     if bound.any():
-        basis = shape[bound] + 1.0
-        rest = error - clipped[bound, None]
-        c[bound] = ((basis * rest) @ ones) / ((basis**2) @ ones)
-    residual = error - clipped[:, None] - c[:, None] * (shape + 1.0)
-    return c, clipped, (residual**2) @ ones
+        c = np.where(bound, ((shape * rest) @ ones) / ((shape**2) @ ones), c)
+    rest -= c[..., None] * shape
+    rest *= rest
+    return c, clipped, rest @ ones
 
 
-def _search(log_n: Array, error: Array, low: float, high: float, largest: float) -> tuple[float, float, float, float]:
-    """Return c (at the smallest size), the exponent, c0 and the SSE of the best law."""
+def _search(log_n: Array, error: Array, low: Array, high: Array, largest: float) -> tuple[Array, Array, Array, Array]:
+    """Return c (at the smallest size), the exponent, c0 and the SSE of the best laws, each of shape (B,)."""
     grid = np.linspace(np.log(_LEAST_EXPONENT), np.log(largest), _GRID)
     sse = _solve(np.exp(grid), log_n, error, low, high)[2]
     last = _GRID - 1
-    around = np.concatenate([sse[:1], sse, sse[-1:]])
-    minima = np.flatnonzero((sse <= around[:-2]) & (sse <= around[2:]))
-    minima = minima[np.argsort(sse[minima], kind="stable")][:3]
+    around = np.concatenate([sse[:, :1], sse, sse[:, -1:]], axis=-1)
+    hollow = np.where((sse <= around[:, :-2]) & (sse <= around[:, 2:]), sse, np.inf)
+    minima = np.argsort(hollow, axis=-1, kind="stable")[:, :_MINIMA]
+    rows = np.arange(len(error))
+    # Where there are fewer, the first stands for the others too.
+    minima = np.where(np.isfinite(hollow[rows[:, None], minima]), minima, minima[:, :1])
     left, right = grid[np.maximum(minima - 1, 0)], grid[np.minimum(minima + 1, last)]
-    best = (float(sse.min()), float(grid[int(sse.argmin())]))
-    rows = np.arange(len(minima))
+    at = sse.argmin(axis=-1)
+    least, best = sse[rows, at], grid[at]
+    steps = np.arange(_ZOOM_POINTS) / (_ZOOM_POINTS - 1)
     for _ in range(_ZOOMS):
-        finer = np.linspace(left, right, _ZOOM_POINTS, axis=1)
-        sse = _solve(np.exp(finer.ravel()), log_n, error, low, high)[2].reshape(finer.shape)
-        at = sse.argmin(axis=1)
-        left, right = finer[rows, np.maximum(at - 1, 0)], finer[rows, np.minimum(at + 1, _ZOOM_POINTS - 1)]
-        row = int(sse[rows, at].argmin())
-        best = min(best, (float(sse[row, at[row]]), float(finer[row, at[row]])))
-    exponent = float(np.exp(best[1]))
-    c, c0, sse = _solve(np.array([exponent]), log_n, error, low, high)
-    return float(c[0]), exponent, float(c0[0]), float(sse[0])
+        width = right - left
+        finer = left[..., None] + width[..., None] * steps
+        sse = _solve(np.exp(finer.reshape(len(error), -1)), log_n, error, low, high)[2]
+        at = sse.argmin(axis=-1)
+        found, there = sse[rows, at], finer.reshape(len(error), -1)[rows, at]
+        better = (found < least) | ((found == least) & (there < best))
+        least, best = np.where(better, found, least), np.where(better, there, best)
+        near = sse.reshape(finer.shape).argmin(axis=-1)
+        left, right = (
+            left + width * steps[one] for one in (np.maximum(near - 1, 0), np.minimum(near + 1, _ZOOM_POINTS - 1))
+        )
+    exponent = np.exp(best)
+    c, c0, sse = _solve(exponent[:, None], log_n, error, low, high)
+    return c[:, 0], exponent, c0[:, 0], sse[:, 0]

@@ -10,6 +10,8 @@ from sufficiency.method.curve import DEFAULT_LEVEL, HORIZON, Fit, InverseAnswer
 from sufficiency.method.measurements import Reading
 from sufficiency.schemas.words import Bounds, Of
 
+_FAR = (-math.inf, math.inf)
+
 
 class TargetOutOfBounds(ValueError):
     """A target that the metric cannot take."""
@@ -56,11 +58,10 @@ def project(
         Whose interval: of the mean over as many runs as were measured, on the same test split; of one new training on
         it; or of the mean on all data that the test split was drawn from.
     """
-    values = fit.value(n)
     tail = 0.5 - level / 2
-    lower, upper = (fit.quantile(n, q, of=of) for q in (tail, 1.0 - tail))
-    low, high = (-np.inf if reading.bounds[0] is None else reading.bounds[0]), reading.bounds[1]
-    values, lower, upper = (np.clip(a, low, np.inf if high is None else high) for a in (values, lower, upper))
+    told = np.array([fit.value(n), *fit.quantile(n, [tail, 1.0 - tail], of=of)])
+    low, high = (edge if edge is not None else far for edge, far in zip(reading.bounds, _FAR, strict=True))
+    values, lower, upper = np.minimum(np.maximum(told, low), high)
     return [
         ProjectedPoint(size, value, _number(a), _number(b), fit.n_min <= size <= fit.n_max)
         for size, value, a, b in zip(n, values.tolist(), lower.tolist(), upper.tolist(), strict=True)

@@ -58,7 +58,7 @@ def summaries(seen: Observed, mixture: Mixture, ahead: Array) -> tuple[Array, Ar
     means = mixture.mean(at)
     sds = np.sqrt(mixture.variance(at[count:]))
     mean, sd = means[..., count + 3 :], sds[..., 3:]
-    laws = _power_laws(seen, ahead)
+    laws, exponents = _power_laws(seen, ahead)
     last, lately = seen.z[..., -1:], seen.spread[..., -4:]
     # A run that is ahead of the others shows where they may be soon.
     ends = seen.spread[..., -2:].reshape(*seen.z.shape[:-1], 4)
@@ -68,13 +68,13 @@ def summaries(seen: Observed, mixture: Mixture, ahead: Array) -> tuple[Array, Ar
         _rise(seen),
         _surprise(seen, means[..., : count + 3], sds[..., :3]),
         _believed(mixture),
-        _between(np.log(np.concatenate([exponent for _, exponent in laws], axis=-1)), -4.0, 3.0),
+        _between(np.log(exponents), -4.0, 3.0),
         _steps(seen),
         _costs(seen),
         _within(np.concatenate(course, axis=-1), 4.0),
     ]
-    apart = (_within((law - mean) / sd, _APART) for law, _ in laws)
-    place = _together(mean, ahead, np.log(ahead + 0.1), mean - last, np.log(sd), *apart)
+    apart = _within((laws - mean[..., None]) / sd[..., None], _APART)
+    place = _together(mean, ahead, np.log(ahead + 0.1), mean - last, np.log(sd), apart[..., 0], apart[..., 1])
     return _within(np.concatenate(curve, axis=-1), _LIMIT), _within(place, _LIMIT), mean, sd
 
 
@@ -203,8 +203,8 @@ def _median(values: Array) -> Array:
     return np.asarray((ordered[..., middle - 1] + ordered[..., middle]) / 2)
 
 
-def _power_laws(seen: Observed, ahead: Array) -> list[tuple[Array, Array]]:
-    """Return z at `ahead`, (..., X), of two power laws through the costs, and their exponents, (..., 1).
+def _power_laws(seen: Observed, ahead: Array) -> tuple[Array, Array]:
+    """Return z at `ahead`, (..., X, 2), of two power laws through the costs, and their exponents, (..., 2).
 
     In the one all steps count alike, in the other by n. Coarser cousins of `power_law.fit_power_law`: the best of a
     hundred exponents is near enough for a hint.
@@ -213,7 +213,7 @@ def _power_laws(seen: Observed, ahead: Array) -> list[tuple[Array, Array]]:
     low = 0.0 if link.kind == "logit" or (link.kind == "log" and not link.away) else -np.inf
     high = 1.0 if link.kind == "logit" else 0.0 if link.away else np.inf
     cost = _between(link.cost(seen.mean), max(low, -_LARGEST_COST), min(high, _LARGEST_COST))
-    found = []
+    laws, exponents = [], []
     for weight in (0.0, 1.0):
         w, basis, centre, square, deviation, variance = _laws_at(seen.x, weight)
         middle = np.vecdot(cost, w)[..., None]
@@ -227,10 +227,9 @@ def _power_laws(seen: Observed, ahead: Array) -> list[tuple[Array, Array]]:
         rest -= scale[..., None] * basis
         rest *= rest
         best = (rest @ w).argmin(axis=-1)
-        exponent = _EXPONENTS[best][..., None]
-        law = _of_each(asymptote, best) + _of_each(scale, best) * np.exp2(-exponent * ahead)
-        found.append((link.z(link.origin + link.sign * link.unit * law), exponent))
-    return found
+        exponents.append(_EXPONENTS[best])
+        laws.append(_of_each(asymptote, best) + _of_each(scale, best) * np.exp2(-exponents[-1][..., None] * ahead))
+    return link.z_of_cost(np.stack(laws, axis=-1)), np.stack(exponents, axis=-1)
 
 
 @by_sizes

@@ -5,7 +5,7 @@ See docs/decisions/0029-a-verdict-that-can-be-held-to-its-word.md.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,18 @@ from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.doubt import find_doubt
 from sufficiency.method.fitted_to import TrainFit, TrainScores, train_fit
-from sufficiency.method.gain import FAR, UNSHARED, Ceiling, Gain, ceiling_of, chances, gains, sign_of, worth_of
+from sufficiency.method.gain import (
+    FAR,
+    UNSHARED,
+    Ceiling,
+    Gain,
+    ceiling_of,
+    chances,
+    gains,
+    look_ahead,
+    sign_of,
+    worth_of,
+)
 from sufficiency.method.limitation import (
     Limitation,
     find_limits,
@@ -26,7 +37,7 @@ from sufficiency.method.limitation import (
 )
 from sufficiency.method.measurements import Series
 from sufficiency.method.phrasing import size_text
-from sufficiency.method.projection import ProjectedPoint, project
+from sufficiency.method.projection import ProjectedPoint
 from sufficiency.method.statements import Statement
 from sufficiency.method.worthwhile import least_worthwhile, left_to_gain
 from sufficiency.schemas.words import Course, LimitedBy, Worth
@@ -132,16 +143,16 @@ def judge(
         For a fit without intervals.
     """
     n_obs = fit.n_max
-    [now] = project(series, fit, [n_obs], level)
+    ahead = look_ahead(series, fit, level)
+    now = ahead.now
     test_sd = None if items is None else sampling_sd(now.value, items)
     worthwhile = min_gain if min_gain is not None else least_worthwhile(series, now.value)
     left = left_to_gain(series, now.value)
     no_room = left is not None and left < worthwhile
     noise = 0.0 if test_sd is None else test_sd * math.sqrt(UNSHARED)
-    more = gains(series, fit, now.value, level)
-    likely = chances(series, fit, more, now.value, worthwhile, noise)
-    more = [replace(gain, probability=0.0 if no_room else float(p)) for gain, p in zip(more, likely[:, 1], strict=True)]
-    ceiling = ceiling_of(series, fit, level, worthwhile, now.value)
+    likely = chances(series, fit, ahead.more, now.value, worthwhile, noise)
+    more = gains(series, ahead.more, now.value, [0.0 if no_room else p for p in likely[:, 1].tolist()])
+    ceiling = ceiling_of(ahead.end, worthwhile, now.value)
     drivers = drivers or find_drivers(series, more[-1].n)
     if void is not None:
         # What is wrong, and after the last semicolon what to do about it.
@@ -166,7 +177,7 @@ def judge(
     if doubt is not None:
         worth = "unclear"
     elif worth == "unclear":
-        without = chances(series, fit, [double], now.value, worthwhile, 0.0)[0] if noise else likely[0]
+        without = chances(series, fit, ahead.more[:1], now.value, worthwhile, 0.0)[0] if noise else likely[0]
         doubt = why_undecided(double, worthwhile, noise, items, series, drivers.run_sd, worth_of(without), level)
     course = _course(double.gain, worthwhile)
     whole = sign_of(series) * (ceiling.value - now.value)

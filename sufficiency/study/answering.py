@@ -175,7 +175,7 @@ class OwnAnswers:
         with _refusing("verdict"):
             asked = _asked(_Worth, options)
             gains = parse_targets(_names(asked.min_gain), "min_gain")
-            return _reply(verdict(self._fitted(asked), gains, asked.level, asked.primary, self._trained()))
+            return _reply(verdict(self.fitted(asked), gains, asked.level, asked.primary, self._trained()))
 
     def decide(self, id: str | UUID, price: float, **options: Any) -> Reply[DecisionView]:
         """Return how many labels to buy now; see `Client.decide`."""
@@ -198,19 +198,19 @@ class OwnAnswers:
         """Return whether every target is met surely enough; see `Client.gate`."""
         with _refusing("gate"):
             asked = _asked(_Gated, {**options, "target": [str(_plain(one)) for one in targets]})
-            fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+            fitted = self.fitted(Question.model_validate({"class": asked.class_}))
             return _reply(gate(fitted, parse_targets(asked.target), asked.probability, asked.n, asked.level))
 
     def report(self, id: str | UUID, **terms: Any) -> str:
         """Return one page of HTML for who pays; see `Client.report`."""
         with _refusing("report"):
             priced = self._terms(terms) if terms.get("price") is not None else None
-            return report(self._fitted(Question()), priced, trained=self._trained())
+            return report(self.fitted(Question()), priced, trained=self._trained())
 
     def curves(self, id: str | UUID, **options: Any) -> Reply[Curves]:
         """Return the fitted curves with their back-test; see `Client.curves`."""
         with _refusing("curves"):
-            return _reply(curves(self._fitted(_asked(Question, options))))
+            return _reply(curves(self.fitted(_asked(Question, options))))
 
     def figure(self, id: str | UUID, **options: Any) -> dict[str, Any]:
         """Return one metric's curve as a Plotly figure; see `Client.figure`."""
@@ -241,14 +241,14 @@ class OwnAnswers:
         """Return the curves of several studies side by side; see `Client.compare`."""
         with _refusing("compare"):
             asked = _asked(Question, options)
-            studies = [one._fitted(Question()) for one in (self, *others)]
+            studies = [one.fitted(Question()) for one in (self, *others)]
             marks = [one._record.marks() for one in (self, *others)]
             return _reply(compare(studies, _names(asked.metric) or None, asked.level, marks))
 
     def _decision(self, price: float, options: dict[str, Any]) -> DecisionView:
         asked = _asked(_Decided, {name: options.pop(name, None) for name in ("metric", "class", "level")})
         terms = self._terms({"price": _plain(price), **options})
-        fitted = self._fitted(Question.model_validate({"class": asked.class_}))
+        fitted = self.fitted(Question.model_validate({"class": asked.class_}))
         return decision(fitted, terms, asked.metric, asked.level)
 
     def _terms(self, terms: Mapping[str, Any]) -> DecisionTerms:
@@ -266,15 +266,15 @@ class OwnAnswers:
 
     def _projection(self, n: Sequence[float], options: Mapping[str, Any]) -> Projection:
         asked = _asked(_Sizes, {**options, "n": list(n)})
-        return project(self._fitted(asked), asked.n, asked.level, asked.of)
+        return project(self.fitted(asked), asked.n, asked.level, asked.of)
 
     def _inverse(self, targets: Sequence[float | str], options: Mapping[str, Any]) -> InverseProjection:
         asked = _asked(_Targets, {**options, "target": [str(_plain(one)) for one in targets]})
         wanted = parse_targets(asked.target)
-        return inv_project(self._fitted(asked), wanted, asked.level)
+        return inv_project(self.fitted(asked), wanted, asked.level)
 
     def _picture(self, asked: _Picture) -> Figure:
-        return figure(self._fitted(asked), asked.target)
+        return figure(self.fitted(asked), asked.target)
 
     def _table(self, view: str, params: dict[str, Any]) -> Table:
         if view == "project":
@@ -287,7 +287,7 @@ class OwnAnswers:
             return cells_table(self._record.study(), self._record.values())
         return averages_table(averages(self._record.study(), self._record.series()))
 
-    def _fitted(self, asked: Question) -> FittedStudy[Series]:
+    def fitted(self, asked: Question) -> FittedStudy[Series]:
         """Return the curves that are asked for; those that were fitted stay so until more is measured."""
         present = METHOD_VERSIONS[asked.method]
         if asked.method_version not in (None, present):

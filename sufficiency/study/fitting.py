@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from sufficiency.answers.elsewhere import Arranged, Disarranged, arranged
 from sufficiency.answers.errors import TooLittleMeasured
-from sufficiency.answers.study import fit_study
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import Bounds, Direction
 from sufficiency.schemas.work import CellResult
+from sufficiency.study.answering import OwnAnswers, Question
 from sufficiency.study.columns import frame_columns, measured_number, numbered, read_csv, rows_of
 from sufficiency.study.errors import InvalidStudy
 from sufficiency.study.record import Record, now
@@ -108,12 +108,13 @@ def fit(
         raise InvalidStudy(
             [{"pointer": f"value {number + 1}", "detail": detail} for number, _, detail in error.faults]
         ) from error
-    result = StudyResult(measured_elsewhere(measured, cells, declared, labels))
+    record = measured_elsewhere(measured, cells, declared, labels)
+    answers = OwnAnswers(record)
     try:
-        fit_study(result.record.study(), result.record.series())
+        answers.fitted(Question())
     except TooLittleMeasured as error:
         raise InvalidStudy([{"pointer": "n", "detail": error.detail}]) from error
-    return result
+    return StudyResult(record, answers)
 
 
 def measured_elsewhere(

@@ -31,8 +31,8 @@ class StudyResult(Handle):
     ... Client().publish(study)
     """
 
-    def __init__(self, record: Record) -> None:
-        self._answers = OwnAnswers(record)
+    def __init__(self, record: Record, answers: OwnAnswers | None = None) -> None:
+        self._answers = answers or OwnAnswers(record)
         super().__init__(self._answers, record.seen())
         self.record = record
 

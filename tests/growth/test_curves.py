@@ -13,7 +13,7 @@ from tests.growth.counting import hold_growth
 
 N = (20, 50, 120, 300, 700, 1600, 4000, 10_000)
 # Calls that one more series takes: its curve with the back-test, and its verdict. One by one it was 3,400 and 9,400.
-MOST_OF_A_CURVE, MOST_OF_A_VERDICT = 1000, 2300
+MOST_OF_A_CURVE, MOST_OF_A_VERDICT = 600, 1250
 STUDY = Study(id=UUID(int=0), state="completed", model="m", dataset="d", cells_done=24, cells_total=24, test_size=500)
 
 
