@@ -11,6 +11,7 @@ LONGEST_SECONDS = 600
 
 SPECS = (
     "dataset:waits=tests.external.waiting_plugins:Waits",
+    "dataset:waits-once=tests.external.waiting_plugins:WaitsOnce",
     "dataset:odd-names=tests.external.waiting_plugins:OddNames",
     "schedule:waits=tests.external.waiting_plugins:Undecided",
 )
@@ -38,6 +39,21 @@ class OddNames:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
         return self.x[index], np.eye(3, dtype=np.float32)[self.y[index]], {"id": f"{index}\x00"}
+
+
+class WaitsOnce:
+    """Says by a file that it is being read, and does not end; who finds the file there gets twenty points."""
+
+    def __init__(self, marker: str) -> None:
+        if not Path(marker).exists():
+            Waits(marker)
+        self.y = np.arange(20) % 2
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], int]:
+        return np.full(1, self.y[index], np.float32), int(self.y[index])
 
 
 class Undecided:

@@ -136,6 +136,7 @@ def test_a_killed_trainer_costs_one_attempt_and_is_named(cluster: Cluster, clien
     assert client.wait(job_id, 600)["state"] == "completed"
 
 
+@pytest.mark.slow  # with a worker alone, tests/worker/test_questions.py has it each time
 def test_a_trainer_that_is_killed_while_it_reads_a_dataset_says_nothing_of_the_dataset(
     cluster: Cluster, client: Client
 ) -> None:

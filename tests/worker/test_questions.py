@@ -1,5 +1,7 @@
 """What is asked of plugins beside units: it can be stopped, has a limit, counts as work, and is not asked for ever."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -57,8 +59,8 @@ def supervisor(settings: Settings, database: Database) -> Iterator[Supervisor]:
     supervisor.close()
 
 
-def waiting_dataset(database: Database, name: str, marker: Path) -> UUID:
-    split = {"loader": "waits", "params": {"marker": str(marker)}}
+def waiting_dataset(database: Database, name: str, marker: Path, loader: str = "waits") -> UUID:
+    split = {"loader": loader, "params": {"marker": str(marker)}}
     with database.transaction() as session:
         dataset = Dataset(name=name, train=split, test=split)
         session.add(dataset)
@@ -95,6 +97,22 @@ def test_a_dataset_that_is_deleted_while_it_is_read_is_let_go(
     assert not reading.is_alive()
     assert supervisor.has_free_slot
     eventually(lambda: busy(database) == (0, 0))
+
+
+def test_a_trainer_that_is_killed_while_it_reads_a_dataset_says_nothing_of_the_dataset(
+    supervisor: Supervisor, database: Database, tmp_path: Path
+) -> None:
+    dataset_id = waiting_dataset(database, "read twice", tmp_path / "begun", "waits-once")
+    reading = threading.Thread(target=supervisor.verify_dataset, args=[dataset_id])
+    reading.start()
+    eventually((tmp_path / "begun").exists)
+    [slot] = supervisor._slots._all
+    os.kill(slot.trainer().pid, signal.SIGKILL)
+    reading.join(60)
+    assert not reading.is_alive()
+    with database.transaction() as session:
+        dataset = session.get_one(Dataset, dataset_id)
+        assert (dataset.status, dataset.attempts) == ("ready", 1), "nobody else was sent for it"
 
 
 def test_a_job_that_is_cancelled_while_its_schedule_is_asked_is_let_go(
