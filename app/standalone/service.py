@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -153,12 +154,15 @@ class Standalone:
             self._error = error
             logger.debug("the standalone ends", exc_info=error)
         finally:
-            for child in [*self._programs, *self.servers.children]:
-                self._announce(f"Stopping {child.name}")
-                child.stop()
-            running.forget(self.data_dir)
-            self.servers.stop()
-            self._ended.set()
+            try:
+                for child in [*self._programs, *self.servers.children]:
+                    self._announce(f"Stopping {child.name}")
+                    child.stop()
+                running.forget(self.data_dir)
+                self.servers.stop()
+            finally:
+                # Whatever has happened: who waits for the end must not hold the data directory for ever.
+                self._ended.set()
 
     def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
         data = self.data_dir / "data"
@@ -282,4 +286,11 @@ def _is_ready(url: str) -> bool:
 
 
 def _print(message: str) -> None:
-    print(message, flush=True)
+    """Tell a user, if there still is one: where nobody reads any more, the service goes on, and ends in order."""
+    try:
+        print(message, flush=True)
+    except (OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        with suppress(OSError, ValueError):  # what is left to be written goes there, also at the process's end
+            os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

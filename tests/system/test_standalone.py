@@ -280,8 +280,9 @@ def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         binaries.find_postgres()
 
 
-def test_a_standalone_of_a_command_s_own_ends_with_the_command(used: Path) -> None:
-    """The other end of its standard input is all that it has of it."""
+@pytest.mark.parametrize("reads", ["to the end", "no longer"])
+def test_a_standalone_of_a_command_s_own_ends_with_the_command(used: Path, reads: str) -> None:
+    """The other end of its standard input is all that it has of it; who is killed reads nothing any more either."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "app", "standalone", "--until-input-ends"),
@@ -296,8 +297,13 @@ def test_a_standalone_of_a_command_s_own_ends_with_the_command(used: Path) -> No
     with process.stdout:
         for line in process.stdout:
             if "answers at" in line:
+                if reads == "no longer":
+                    process.stdout.close()
                 process.stdin.close()
-        assert process.wait(30) == 0
+                break
+        if reads == "to the end":
+            process.stdout.read()
+        assert process.wait(60) == 0
     wait_until(lambda: not processes_in(used), 60, "nothing of it is left")
 
 
