@@ -1,7 +1,7 @@
 """The calibrated method: a learned Bayesian mixture beyond what was measured, the measurements themselves within."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 
 from sufficiency.method.calibration import FARTHEST_LEARNED, Predictive, calibration
 from sufficiency.method.curve import ASSURANCE, HORIZON, LEAST_PROBABILITY, Array, InverseAnswer, NotEnoughData
-from sufficiency.method.exact import exact_laws
+from sufficiency.method.exact import ExactLaw, exact_laws
 from sufficiency.method.lines import on_lines
 from sufficiency.method.links import Link
 from sufficiency.method.measurements import Series
@@ -225,12 +225,12 @@ def fit_all_calibrated(series: Sequence[Series]) -> list[CalibratedFit | NotEnou
     groups, refused = observe_all(series)
     found: dict[int, CalibratedFit | NotEnoughData] = dict(refused)
     for group in groups:
-        found.update(zip(group.places, _fits(group), strict=True))
+        found.update(zip(group.places, _fits(group, exact_laws(group.seen)), strict=True))
     return [found[place] for place in range(len(series))]
 
 
-def _fits(group: Alike) -> list[CalibratedFit]:
-    """Fit the curves of series that are alike."""
+def _fits(group: Alike, laws: Mapping[int, ExactLaw]) -> list[CalibratedFit]:
+    """Fit the curves of series that are alike; those that are laws, by place, by them."""
     seen, known = group.seen, group.seen.noise.known
     corrected, mixtures = _corrected(group, _AHEAD)
     of_class = group.like.class_index is not None
@@ -245,7 +245,7 @@ def _fits(group: Alike) -> list[CalibratedFit]:
     log2_n, short_of = _knots(seen.n)
     # Up to the last mean, with which the way ahead begins, the means themselves.
     measured = seen.z[..., :-1], error[..., :-1], error[..., :-1]
-    parts = _before(seen, short_of, error, stretch), measured, _ahead(seen, corrected, error, tail)
+    parts = _before(seen, short_of, error, stretch), measured, _ahead(seen, corrected, error, tail, laws)
     z, below, above = (np.concatenate(of, axis=-1) for of in zip(*parts, strict=True))
     ends = np.repeat(run[..., :1], len(short_of), axis=-1), np.repeat(run[..., -1:], len(_TO_THE_HORIZON), axis=-1)
     run = np.concatenate([ends[0], run[..., :-1], ends[1]], axis=-1)
@@ -270,18 +270,22 @@ def _fits(group: Alike) -> list[CalibratedFit]:
 
 
 def medians(series: Sequence[Series], n: float) -> list[float | NotEnoughData]:
-    """Return the median of the metric at a size that `fit_calibrated` has for each of many series, without all else."""
+    """Return the median of each of many series at a size, by what was learned alone and without all else.
+
+    It is that of `fit_calibrated`, but for curves that are laws: of these, one with a value moved is none any more, and
+    what lies between the two would be no answer to the move.
+    """
     groups, refused = observe_all(series)
     found: dict[int, float | NotEnoughData] = dict(refused)
     for group in groups:
         seen = group.seen
         at, knots = np.log2([n]), np.log2(seen.n[-1]) + _AHEAD
-        if knots[0] <= at[0] <= knots[-1] and not exact_laws(seen):
+        if knots[0] <= at[0] <= knots[-1]:
             count = int(np.searchsorted(knots, at[0])) + 1
             z = _never_worse(_join(seen.z[..., -1:], _corrected(group, _AHEAD[:count])[0].centre), _worst(seen))
             values = seen.link.value(on_lines(at, knots[:count], z))[..., 0].tolist()
         else:
-            values = [float(fit.value(n)) for fit in _fits(group)]
+            values = [float(fit.value(n)) for fit in _fits(group, {})]
         found.update(zip(group.places, values, strict=True))
     return [found[place] for place in range(len(series))]
 
@@ -326,13 +330,13 @@ def _before(seen: Observed, short_of: Array, error: Array, stretch: Array) -> _P
     return first + fall * short_of, width, width
 
 
-def _ahead(seen: Observed, corrected: Predictive, error: Array, tail: Array) -> _Part:
+def _ahead(seen: Observed, corrected: Predictive, error: Array, tail: Array, laws: Mapping[int, ExactLaw]) -> _Part:
     """From the last mean into the corrected mixture, and past what was learned of straight on."""
     last, least = seen.z[..., -1:], _worst(seen)
     stretch = _stretch(corrected.tail, tail)
     below, above = (_join(error[..., -1:], width * stretch) for width in (corrected.below, corrected.above))
     z, below, above = _straight_on(np.stack(one_posterior(_join(last, corrected.centre), below, above, least)))
-    for place, law in exact_laws(seen).items():
+    for place, law in laws.items():
         if np.isfinite(least[place, 0]):
             of_law = seen.link.of_curve(place).z(law.value(seen.n[-1] * np.exp2(_TO_THE_HORIZON)))
             z[place] = law.pull(z[place], of_law)

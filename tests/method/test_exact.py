@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sufficiency.method.calibrated import fit_calibrated
+from sufficiency.method.diagnosis import find_drivers
 from sufficiency.method.exact import ExactLaw, exact_laws
 from sufficiency.method.measurements import Series
 from sufficiency.method.observed import observe_all
@@ -87,3 +88,11 @@ def test_how_far_it_is_the_law_goes_over_by_degrees() -> None:
     assert weights[-1] == 0.0
     assert (np.diff(weights) <= 1e-9).all()
     assert np.abs(np.diff(answers)).max() < 5e-4
+
+
+def test_what_drove_a_law_is_not_that_it_is_none_once_a_value_is_moved() -> None:
+    exact = series((1 - N**-0.5)[None], "maximize", (0.0, 1.0))
+    near = series((1 - N**-0.5 + 2e-3 * np.array([1.0, -1.0, 1.0, -1.0, 1.0]))[None], "maximize", (0.0, 1.0))
+    of_law, of_curve = (find_drivers(one, 4500).steps for one in (exact, near))
+    for one, other in zip(of_law, of_curve, strict=True):
+        assert abs(one.sensitivity - other.sensitivity) < 0.3
