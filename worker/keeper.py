@@ -100,7 +100,8 @@ def _kill(trainer: int) -> None:
     """End the trainer's group, all but the cleaners; a process that is stopped is ended as well."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(trainer, signal.SIGSTOP)  # at one moment, so that none of them starts another meanwhile
-        cleaners = [pid for pid in _those(lambda _, group: group == trainer) if _cleans(pid)]
+        # The trainer itself is none, whatever a plugin has it called.
+        cleaners = [pid for pid in _those(lambda _, group: group == trainer) if pid != trainer and _cleans(pid)]
         if not cleaners:
             os.killpg(trainer, signal.SIGKILL)
             return

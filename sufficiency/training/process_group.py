@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-# multiprocessing's and joblib's, and torch's own: they end once nobody is left whom they clean up after.
+# multiprocessing's and joblib's, and torch's own: they end once nobody is left whom they clean up after. The worker's
+# keeper, which runs by the standard library alone, has them too.
 CLEANERS = (b"resource_tracker import main", b"torch_shm_manager")
 _TURNS, _TURN_SECONDS = 100, 0.01
 
@@ -47,6 +48,7 @@ def _members(group: int) -> list[int]:
                 state, _, of = Path("/proc", entry, "stat").read_text(errors="replace").rpartition(")")[2].split()[:3]
                 if state != "Z" and int(of) == group:
                     command = Path("/proc", entry, "cmdline").read_bytes()
-                    if not any(one in command for one in CLEANERS):
+                    # Who leads the group is no cleaner, whatever it is called.
+                    if int(entry) == group or not any(one in command for one in CLEANERS):
                         found.append(int(entry))
     return found

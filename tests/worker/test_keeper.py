@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from sufficiency.training.memory import used_memory
+from sufficiency.training.process_group import CLEANERS, end_group
+from worker import keeper
 from worker.confinement import Account, keeper_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps all of a trainer's descendants")
@@ -121,6 +123,38 @@ def test_semaphores_and_shared_memory_are_taken_away(keep: Keep, ends: str) -> N
         kept.let_go()
     kept.process.wait(60)
     assert not any(one.exists() for one in left)
+
+
+def test_a_trainer_that_is_called_a_cleaner_is_none(keep: Keep) -> None:
+    """And what is called one, and is not, ends when cleaners are given no more time."""
+    kept = keep(
+        """
+        import os, subprocess, sys, time
+        called = "import time; time.sleep(600)  # resource_tracker import main"
+        child = subprocess.Popen([sys.executable, "-c", called])
+        print(os.getpid(), child.pid, flush=True)
+        time.sleep(600)
+        """
+    )
+    trainer, child = kept.line()
+    assert b"resource_tracker import main" in Path(f"/proc/{trainer}/cmdline").read_bytes()
+    kept.let_go()
+    assert kept.process.wait(60) == -signal.SIGKILL
+    assert_gone(trainer, child)
+
+
+def test_a_group_ends_with_its_leader_whatever_that_is_called() -> None:
+    called = "print(1, flush=True); import time; time.sleep(600)  # resource_tracker import main"
+    leader = subprocess.Popen([sys.executable, "-c", called], start_new_session=True, stdout=subprocess.PIPE)
+    assert leader.stdout is not None
+    assert leader.stdout.readline() == b"1\n"
+    end_group(leader.pid)
+    assert leader.wait(60) == -signal.SIGKILL
+    leader.stdout.close()
+
+
+def test_both_who_end_groups_know_the_same_cleaners() -> None:
+    assert keeper.CLEANERS == CLEANERS
 
 
 def test_what_got_away_counts_as_the_trainer_s_memory(keep: Keep) -> None:
