@@ -92,13 +92,19 @@ def names(processes: list[psutil.Process]) -> set[str]:
     return found
 
 
-def test_it_is_killed_and_the_next_start_finds_the_data(run: Callable[[], Running], data_dir: Path) -> None:
+def with_a_dataset(run: Callable[[], Running], data_dir: Path) -> tuple[Running, list[psutil.Process]]:
+    """Return a standalone that has a dataset to lose, and all of its processes."""
     first = run()
     first.wait_for("The worker is ready")
     assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
     family = first.family()
     assert {"postgres", "redis-server"} <= names(family)
     assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    return first, family
+
+
+def test_it_is_killed_and_the_next_start_finds_the_data(run: Callable[[], Running], data_dir: Path) -> None:
+    first, family = with_a_dataset(run, data_dir)
     first.end(signal.SIGKILL)
 
     # Not after a pause: what has not ended yet must not stand in the way.
@@ -116,12 +122,7 @@ def test_it_is_stopped_killed_and_hurt_and_the_next_start_finds_the_data(
     run: Callable[[], Running], data_dir: Path
 ) -> None:
     """One data directory, three lives: one ends by Ctrl-C, one by SIGKILL, one loses its servers and gets them back."""
-    first = run()
-    first.wait_for("The worker is ready")
-    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
-    family = first.family()
-    assert {"postgres", "redis-server"} <= names(family)
-    assert running_standalones() == [RunningStandalone(data_dir, first.url)]
+    first, family = with_a_dataset(run, data_dir)
     commands_find_it(first, data_dir)
     ctrl_c_ends_it_in_order(first, family, data_dir)
 
