@@ -15,7 +15,8 @@ def twins(names: Sequence[str], what: str) -> list[Remark]:
     """Return a warning where names differ in spaces, capitals, or how a number is written."""
     alike: dict[Any, list[str]] = defaultdict(list)
     for name in names:
-        key: Any = " ".join(name.split()).casefold()
+        words = " ".join(name.split())
+        key: Any = words if len(name) == 1 else words.casefold()  # of letters by themselves, a and A are two
         with contextlib.suppress(ArithmeticError):
             number = Decimal(key)  # float would take long numbers for alike
             key = key if number.is_nan() else number

@@ -38,6 +38,25 @@ def expect_task(task: str, dataset: Any, strategy: str, instead: str) -> StoredI
     return arrays
 
 
+def expect_trainable(model: Any) -> None:
+    """Look whether a model has parameters that gradients can move.
+
+    Raises
+    ------
+    WrongOutput
+    """
+    if isinstance(model, EstimatorModel):
+        raise WrongOutput(
+            f"the model is an estimator ({type(model.estimator).__name__}), which is fitted and not trained step by "
+            "step: take the training fit-estimator"
+        )
+    if isinstance(model, nn.Module) and not any(parameter.requires_grad for parameter in model.parameters()):
+        none = "all of its parameters are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
+        raise WrongOutput(
+            f"there is nothing to train in the model: {none}. Have one layer's requires_grad set at least"
+        )
+
+
 def expect_logits(model: Any, dataset: Any, *, scale: bool) -> None:
     """Look whether a model answers one logit a class.
 
