@@ -115,7 +115,8 @@ def load_npz(
         raise DatasetError(f"{path}: {x} must be numeric, got {items.dtype}")
     if len(items) != len(targets):
         last = f"; its last axis has {len(targets)}: save np.moveaxis({x}, -1, 0)"
-        more = last if items.shape[-1] == len(targets) else ""
+        flat = f"; {y} has the shape {targets.shape}: save {y}.ravel()"
+        more = flat if targets.size == len(items) else last if items.shape[-1] == len(targets) else ""
         raise DatasetError(f"{path} has {len(items)} items but {len(targets)} labels{more}")
     labels, names = targets_of(targets, classes, task, path)
     about = {name: values for name, values in about.items() if values.shape == (len(items),)}
