@@ -94,8 +94,13 @@ def expect_logits(model: Any, dataset: Any, *, scale: bool) -> None:
         )
 
 
-def expect_numbers(model: Any, dataset: Any) -> None:
+def expect_numbers(model: Any, dataset: Any, *, scale: bool = False) -> None:
     """Look whether a model answers one number an item.
+
+    Parameters
+    ----------
+    scale : bool
+        Whether it must be able to answer any number, as where targets are brought to mean 0 and SD 1.
 
     Raises
     ------
@@ -110,6 +115,11 @@ def expect_numbers(model: Any, dataset: Any) -> None:
         raise WrongOutput(
             f"the model answers outputs of shape {_shape(seen)}, and the dataset has one number to predict: a "
             f"regression needs shape {(len(seen), 1)}. Take num_classes in its constructor, which is 1 for a regression"
+        )
+    if scale and found.ending:
+        raise WrongOutput(
+            f"the model answers numbers between 0 and 1 alone (it ends in a {found.ending}), and it is trained on "
+            "targets of mean 0 and SD 1. Leave the last layer out"
         )
 
 

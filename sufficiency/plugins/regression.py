@@ -55,7 +55,7 @@ class SGDRegressor(ItemwiseDescent):
         """Look whether an untrained model answers one number an item."""
         expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
         expect_trainable(model)
-        expect_numbers(model, dataset)
+        expect_numbers(model, dataset, scale=True)
 
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""

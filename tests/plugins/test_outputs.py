@@ -153,6 +153,18 @@ def test_a_regression_needs_one_number_an_item() -> None:
             strategy.check_model(Net(3), NUMBERS)
 
 
+@pytest.mark.parametrize(
+    ("after", "ending"), [(nn.Softmax(dim=1), "softmax"), (nn.Sigmoid(), "sigmoid")], ids=["softmax", "sigmoid"]
+)
+def test_a_regression_on_standardised_targets_needs_any_number(after: Any, ending: str) -> None:
+    with pytest.raises(
+        WrongOutput, match=rf"between 0 and 1 alone \(it ends in a {ending}\).*Leave the last layer out"
+    ):
+        SGDRegressor().check_model(Net(1, after), NUMBERS)
+    Regression().check_model(Net(1, after), NUMBERS)  # a training of one's own may have targets in [0, 1]
+    SGDRegressor().check_model(Net(1, nn.ReLU()), NUMBERS)
+
+
 @pytest.mark.parametrize("strategy", [SGDClassifier(), Classification()])
 def test_what_is_for_classes_refuses_numbers(strategy: Any) -> None:
     for call in (lambda: strategy.check_model(Net(1), NUMBERS), lambda: called(strategy, Net(1), NUMBERS)):
