@@ -15,7 +15,8 @@ from app.web.session import SessionDep
 from sufficiency.answers.decision import decision
 from sufficiency.answers.frontier import draw_frontier, frontier_figure
 from sufficiency.method.curve import DEFAULT_LEVEL
-from sufficiency.schemas.decisions import MOST_MONEY, MOST_ROUNDS, DecisionTerms, DecisionView, contradictions
+from sufficiency.schemas.decisions import MOST_ROUNDS, DecisionTerms, DecisionView, contradictions
+from sufficiency.schemas.fields import Money, Price
 from sufficiency.schemas.words import PictureKind, Theme
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
@@ -27,25 +28,14 @@ _FIGURE_EXAMPLE = {
 _FIELDS = DecisionTerms.model_fields
 
 
-def _money(name: str, more_than: float | None = None) -> Any:
-    """Return an amount of money: at least 0, or more than another."""
-    return Query(
-        gt=more_than,
-        ge=0 if more_than is None else None,
-        le=MOST_MONEY,
-        allow_inf_nan=False,
-        description=_FIELDS[name].description,
-    )
-
-
-RoundCost = Annotated[float, _money("round_cost")]
+RoundCost = Annotated[Money, Query(description=_FIELDS["round_cost"].description)]
 Rounds = Annotated[int, Query(ge=1, le=MOST_ROUNDS, description=_FIELDS["rounds"].description)]
-Value = Annotated[float | None, _money("value", more_than=0)]
+Value = Annotated[Price | None, Query(description=_FIELDS["value"].description)]
 Target = Annotated[
     str | None, Query(max_length=300, description=_FIELDS["target"].description, examples=["Accuracy:0.95"])
 ]
-Penalty = Annotated[float | None, _money("penalty", more_than=0)]
-Budget = Annotated[float | None, _money("budget")]
+Penalty = Annotated[Price | None, Query(description=_FIELDS["penalty"].description)]
+Budget = Annotated[Money | None, Query(description=_FIELDS["budget"].description)]
 
 
 def agreeing(given: dict[str, Any]) -> DecisionTerms:
@@ -66,7 +56,7 @@ def agreeing(given: dict[str, Any]) -> DecisionTerms:
 
 
 def _terms(
-    price: Annotated[float, Query(gt=0, le=MOST_MONEY, allow_inf_nan=False, description="of a label", examples=[0.1])],
+    price: Annotated[Price, Query(description="of a label", examples=[0.1])],
     round_cost: RoundCost = 0.0,
     rounds: Rounds = 1,
     value: Value = None,

@@ -14,15 +14,16 @@ from app.results.parameters import REFUSALS
 from app.web.problem import documented
 from app.web.session import SessionDep
 from sufficiency.answers.report import report
-from sufficiency.schemas.decisions import MOST_MONEY, DecisionTerms
+from sufficiency.schemas.decisions import DecisionTerms
+from sufficiency.schemas.fields import Price
 
 router = APIRouter(tags=["results"], responses=REFUSALS)
 
 
 def _prices(
     price: Annotated[
-        float | None,
-        Query(gt=0, le=MOST_MONEY, allow_inf_nan=False, description="of a label; without it nothing is said of money"),
+        Price | None,
+        Query(description="of a label; without it nothing is said of money"),
     ] = None,
     round_cost: RoundCost = 0.0,
     rounds: Rounds = 1,

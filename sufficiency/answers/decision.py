@@ -1,5 +1,6 @@
 """What to buy now, at what labels cost and what the metric is worth: the decision of a study."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -14,7 +15,7 @@ from sufficiency.answers.verdict import void_of
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import DEFAULT_LEVEL
-from sufficiency.method.decision import Decision, Prospect, Terms, decide, worth_of_knowing
+from sufficiency.method.decision import FAR, Decision, Prospect, Terms, decide, worth_of_knowing
 from sufficiency.method.diagnosis import find_drivers, sampling_sd
 from sufficiency.method.doubt import failed
 from sufficiency.method.gain import UNSHARED
@@ -124,7 +125,8 @@ def _affordable(terms: Terms, n_max: float) -> Sequence[float]:
     """Return the most that the budget buys at once, which may lie between the sizes that are gone through."""
     if terms.budget is None:
         return ()
-    items = int((terms.budget - terms.round_cost) / terms.price * (1 + 1e-12))
+    # No farther than is gone through: of labels that are as good as free more can be paid for than can be counted.
+    items = int(min((terms.budget - terms.round_cost) / terms.price * (1 + 1e-12), FAR * n_max))
     return (n_max + items,) if items > 0 else ()
 
 
@@ -134,19 +136,21 @@ def _first(
     """Return what it is worth to know more first, by how much of the uncertainty at twice the data would go."""
     n = 2 * one.fit.n_max
     lower, upper = (float(one.fit.quantile(n, q)) for q in (0.025, 0.975))
-    variance = ((upper - lower) / _SDS) ** 2
+    curve_sd = (upper - lower) / _SDS
     run_sd = find_drivers(one.reading, n).run_sd
     items = test_items(fitted.study, one.reading)
-    test = None if items is None else sampling_sd(prospect.now, items) ** 2 * UNSHARED
-    whole = variance + (test or 0.0)
+    test_sd = None if items is None else sampling_sd(prospect.now, items) * math.sqrt(UNSHARED)
+    whole = math.hypot(curve_sd, test_sd or 0.0)
 
-    def worth(known: float) -> float:
-        return min(worth_of_knowing(prospect, terms, known / whole) if whole > 0 else 0.0, made.regret)
+    def worth(sd: float, gone: float) -> float:
+        # Shares first, and then their squares: that of a diverged loss itself is more than a number can be.
+        known = gone * (sd / whole) ** 2 if whole > 0 else 0.0
+        return min(worth_of_knowing(prospect, terms, known), made.regret)
 
     return FirstView(
         curve=made.regret,
-        runs=worth((1 - _TWICE_THE_RUNS) * min(run_sd**2, variance)),
-        test_split=None if test is None else worth((1 - _FOUR_TIMES_THE_ITEMS) * test),
+        runs=worth(min(run_sd, curve_sd), 1 - _TWICE_THE_RUNS),
+        test_split=None if test_sd is None else worth(test_sd, 1 - _FOUR_TIMES_THE_ITEMS),
     )
 
 

@@ -6,38 +6,26 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sufficiency.schemas.examples import ANSWER_EXAMPLE
-from sufficiency.schemas.fields import ClassField, Strict
+from sufficiency.schemas.fields import ClassField, Money, Price, Strict
 from sufficiency.schemas.results import Answer
 
-# No price list has more: what is beyond it is a slip of the keyboard.
-MOST_MONEY = 1e15
 MOST_ROUNDS = 20
 
 
 class DecisionTerms(Strict):
     """What labels cost, and what the metric is worth; in any currency, the same throughout."""
 
-    price: float = Field(gt=0, le=MOST_MONEY, allow_inf_nan=False, description="of a label")
-    round_cost: float = Field(
-        0.0, ge=0, le=MOST_MONEY, allow_inf_nan=False, description="of each purchase, however large"
-    )
+    price: Price = Field(description="of a label")
+    round_cost: Money = Field(0.0, description="of each purchase, however large")
     rounds: int = Field(1, ge=1, le=MOST_ROUNDS, description="purchases that are left; after each one looks again")
-    value: float | None = Field(
-        None,
-        gt=0,
-        le=MOST_MONEY,
-        allow_inf_nan=False,
-        description="of a point: a hundredth of the metric's range, or one of its units where it has no range",
+    value: Price | None = Field(
+        None, description="of a point: a hundredth of the metric's range, or one of its units where it has no range"
     )
     target: str | None = Field(
         None, max_length=300, description="in place of value: what the metric has to meet, 0.95 or Accuracy:0.95"
     )
-    penalty: float | None = Field(
-        None, gt=0, le=MOST_MONEY, allow_inf_nan=False, description="with target: what not meeting it costs"
-    )
-    budget: float | None = Field(
-        None, ge=0, le=MOST_MONEY, allow_inf_nan=False, description="most to spend in all, over all rounds"
-    )
+    penalty: Price | None = Field(None, description="with target: what not meeting it costs")
+    budget: Money | None = Field(None, description="most to spend in all, over all rounds")
 
     @model_validator(mode="after")
     def _one_aim(self) -> "DecisionTerms":

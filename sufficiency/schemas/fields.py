@@ -27,6 +27,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
 Size = Annotated[int, Field(strict=True, ge=1, le=2**53)]
+# No price list has more or less: what is beyond it is a slip of the keyboard, and quotients of two stay finite.
+MOST_MONEY, LEAST_MONEY = 1e15, 1e-9
+Money = Annotated[float, Field(ge=0, le=MOST_MONEY, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=LEAST_MONEY, le=MOST_MONEY, allow_inf_nan=False)]
 Timestamp = Annotated[datetime, AfterValidator(lambda at: at.astimezone(UTC))]
 # A field `class_`, which is `class` in JSON.
 ClassField = Annotated[ClassLabel, Field(validation_alias=AliasChoices("class", "class_"), serialization_alias="class")]

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from sufficiency.schemas.fields import Name, Size, Strict, Word
+from sufficiency.schemas.fields import Name, Price, Size, Strict, Word
 from sufficiency.schemas.words import CostUnit, StopReason
 
 
@@ -18,9 +18,13 @@ class StopWhen(Strict):
     n: Size | None = Field(
         None, description="the training-set size that the question is about; null: four times the largest step"
     )
-    width: float | None = Field(None, gt=0, description="the interval at n is narrower than this, in metric units")
+    width: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="the interval at n is narrower than this, in metric units"
+    )
     level: float = Field(0.95, gt=0, lt=1, description="of that interval")
-    target: float | None = Field(None, description="whether the metric is this good at n is decided")
+    target: float | None = Field(
+        None, allow_inf_nan=False, description="whether the metric is this good at n is decided"
+    )
     probability: float = Field(0.95, gt=0.5, lt=1, description="with which the target is to be decided, either way")
     verdict: bool = Field(False, description="whether more data is worth it is told: yes or no, not unclear")
 
@@ -36,9 +40,9 @@ class Budget(Strict):
 
     sgd_steps: int | None = Field(None, ge=1, le=2**53, description="over all cells")
     training_items: int | None = Field(None, ge=1, le=2**53, description="over all cells, one epoch")
-    money: float | None = Field(None, gt=0, description="in any currency, at the price")
-    price: float | None = Field(
-        None, gt=0, description="of a thousand SGD steps, or of a thousand training items where nothing tells the steps"
+    money: Price | None = Field(None, description="in any currency, at the price")
+    price: Price | None = Field(
+        None, description="of a thousand SGD steps, or of a thousand training items where nothing tells the steps"
     )
 
     @model_validator(mode="after")

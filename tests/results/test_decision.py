@@ -1,9 +1,11 @@
 """The decision of a job over HTTP: what to buy now, by prices that make sense."""
 
+import json
 from typing import Any
 
 import pytest
 
+from sufficiency.schemas.fields import LEAST_MONEY, MOST_MONEY
 from tests.support.finished import finished
 from tests.support.service import Service
 
@@ -48,12 +50,29 @@ def test_a_loss_is_decided_by_its_value_and_a_class_by_its_own(standing: Service
     assert recall["class"] == "hen"
 
 
+@pytest.mark.parametrize("price", [LEAST_MONEY, MOST_MONEY])
+@pytest.mark.parametrize("worth", [LEAST_MONEY, MOST_MONEY])
+@pytest.mark.parametrize("budget", [LEAST_MONEY, MOST_MONEY, None])
+def test_at_the_bounds_of_all_amounts_everything_is_finite(
+    standing: Service, address: str, price: float, worth: float, budget: float | None
+) -> None:
+    for aim in ({"value": worth}, {"target": "Accuracy:0.95", "penalty": worth}):
+        terms = {"price": price, "round_cost": price, "rounds": 2, **aim}
+        terms |= {} if budget is None else {"budget": budget}
+        decided = standing.client.get(address, params=terms)
+        assert decided.status_code == 200, decided.text
+        json.loads(decided.text, parse_constant=pytest.fail)
+        report = standing.client.get(address.replace("decision", "report"), params=terms)
+        assert report.status_code == 200, report.text
+
+
 @pytest.mark.parametrize(
     ("params", "status", "code", "pointers"),
     [
         pytest.param({}, 422, "invalid_request", {"price"}, id="no_price"),
         pytest.param({**AIM, "price": -1}, 422, "invalid_request", {"price"}, id="negative"),
         pytest.param({**AIM, "price": 0}, 422, "invalid_request", {"price"}, id="free"),
+        pytest.param({**AIM, "price": 5e-324}, 422, "invalid_request", {"price"}, id="next_to_nothing"),
         pytest.param({**AIM, "price": 1e99}, 422, "invalid_request", {"price"}, id="absurd"),
         pytest.param({**AIM, "price": "nan"}, 422, "invalid_request", {"price"}, id="nan"),
         pytest.param({**AIM, "rounds": 0}, 422, "invalid_request", {"rounds"}, id="no_round"),

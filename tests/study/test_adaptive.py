@@ -58,8 +58,9 @@ def test_an_interrupted_study_chooses_as_one_that_was_not(tmp_path: Path, cells:
         ({"budget": {"sgd_steps": 5000}}, "budget", "name training_items"),
         ({"stop_when": {}}, "stop_when", "name what is to hold"),
         ({"budget": {"money": 3.0}}, "budget", "belong together"),
+        ({"budget": {"money": 1e15, "price": 5e-324}}, "price", "1e-09"),
     ],
-    ids=["grid", "sequence", "wide", "target", "steps", "far", "small", "unit", "nothing", "price"],
+    ids=["grid", "sequence", "wide", "target", "steps", "far", "small", "unit", "nothing", "price", "cheap"],
 )
 def test_what_cannot_be_is_said_before_anything_is_measured(asked: dict[str, Any], pointer: str, says: str) -> None:
     metrics = {"Accuracy": {"direction": "maximize", "bounds": [0, 1]}}
