@@ -1,5 +1,6 @@
 """What to buy now, at what labels cost and what the metric is worth: the decision of a study."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -134,19 +135,21 @@ def _first(
     """Return what it is worth to know more first, by how much of the uncertainty at twice the data would go."""
     n = 2 * one.fit.n_max
     lower, upper = (float(one.fit.quantile(n, q)) for q in (0.025, 0.975))
-    variance = ((upper - lower) / _SDS) ** 2
+    curve_sd = (upper - lower) / _SDS
     run_sd = find_drivers(one.reading, n).run_sd
     items = test_items(fitted.study, one.reading)
-    test = None if items is None else sampling_sd(prospect.now, items) ** 2 * UNSHARED
-    whole = variance + (test or 0.0)
+    test_sd = None if items is None else sampling_sd(prospect.now, items) * math.sqrt(UNSHARED)
+    whole = math.hypot(curve_sd, test_sd or 0.0)
 
-    def worth(known: float) -> float:
-        return min(worth_of_knowing(prospect, terms, known / whole) if whole > 0 else 0.0, made.regret)
+    def worth(sd: float, gone: float) -> float:
+        # Shares first, and then their squares: that of a diverged loss itself is more than a number can be.
+        known = gone * (sd / whole) ** 2 if whole > 0 else 0.0
+        return min(worth_of_knowing(prospect, terms, known), made.regret)
 
     return FirstView(
         curve=made.regret,
-        runs=worth((1 - _TWICE_THE_RUNS) * min(run_sd**2, variance)),
-        test_split=None if test is None else worth((1 - _FOUR_TIMES_THE_ITEMS) * test),
+        runs=worth(min(run_sd, curve_sd), 1 - _TWICE_THE_RUNS),
+        test_split=None if test_sd is None else worth(test_sd, 1 - _FOUR_TIMES_THE_ITEMS),
     )
 
 

@@ -332,5 +332,5 @@ def _print_answer(answer: Mapping[str, Any], as_json: bool, show: Callable[[Mapp
         return print_json(answer)
     print_table(show(answer))
     note = f"method {answer['method']}, measured up to n = {answer['n_observed']:,}"
-    typer.echo(note + (", provisional: the job still runs" if answer["provisional"] else ""))
+    typer.echo(note + (", provisional: the job has not completed" if answer["provisional"] else ""))
     return print_warnings(answer)

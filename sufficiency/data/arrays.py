@@ -219,6 +219,7 @@ class StoredItems(ABC):
         if len(shape) < 1 or not math.prod(shape):
             raise DatasetError(
                 f"{self.source}: an item must hold at least one number, got x of shape {(len(self), *shape)}"
+                + ("; save x[:, None], where each is one number" if not shape else "")
             )
         bad = [k + row for k, part in self.rows_in_parts() for row in np.flatnonzero(~np.isfinite(part).all(axis=1))]
         if bad:

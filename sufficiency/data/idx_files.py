@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.mistaken import mistaken
 from sufficiency.data.paths import resolve_inside
 
 _NAME = re.compile(
@@ -163,13 +164,7 @@ def _read(opened: gzip.GzipFile | BufferedReader, most: int) -> bytes:
 
 
 def _guessed(raw: bytes) -> str:
-    begin = raw[:64].lstrip().lower()
-    if not raw:
-        return "it is empty"
-    if begin.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "it is a web page, as a server sends in place of a file it does not have; fetch it again"
-    if begin.startswith(b"version https://git-lfs"):
-        return "it is Git LFS's pointer to the file; run git lfs pull"
-    if raw[:4] == b"PK\3\4":
-        return "it is a zip archive; unpack it"
-    return f"its magic number is {raw[:4].hex(' ')}, where IDX's is 00 00, a type and the number of dimensions"
+    return (
+        mistaken(raw)
+        or f"its magic number is {raw[:4].hex(' ')}, where IDX's is 00 00, a type and the number of dimensions"
+    )

@@ -16,6 +16,12 @@ def whole_labels(y: Any, source: str) -> NDArray[Any]:
     whole = labels.dtype.kind in "bui" or (
         labels.dtype.kind == "f" and bool(np.isfinite(labels).all() and (labels == np.floor(labels)).all())
     )
+    if labels.ndim == 1 and labels.dtype.kind == "f" and not whole:
+        odd = np.flatnonzero(~(labels == np.floor(labels)) | np.isinf(labels))
+        none = np.isnan(labels[odd[0]])
+        said = "NaN for a label" if none else f"the label {labels[odd[0]]:g}, which is no whole number"
+        way_out = "leave such items out" if none else "a regression (task=regression) predicts numbers"
+        raise DatasetError(f"{source}: item {odd[0]} has {said} ({odd.size} such items); {way_out}")
     if labels.ndim != 1 or not whole:
         raise DatasetError(
             f"{source}: labels must be whole numbers in one dimension, got {labels.dtype} of shape {labels.shape}"
@@ -171,6 +177,11 @@ def several_of_lists(
     if not names or (unknown := [value for value in held if value not in number]):
         raise DatasetError(
             f"{source} names {'no label at all' if not held else f'the label {unknown[0]!r}, which is none'}"
+        )
+    if len(names) == 1:
+        raise DatasetError(
+            f"{source} names a single label, {names[0]!r}: name all that there are in `classes`, or save one class an "
+            "item in place of lists"
         )
     if len(names) > CLASSES:
         raise DatasetError(f"{source} has {len(names)} labels; at most {CLASSES} are allowed")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.description import Remark
+from sufficiency.data.likeness import twins
 
 _MOST_NAMED = 5
 # A class of which a fair draw would have brought so many items and brought none was not drawn fairly.
@@ -41,7 +42,7 @@ def suspicions(info: Mapping[str, Any]) -> list[Remark]:
 def _of_classes(info: Mapping[str, Any]) -> list[Remark]:
     names: Sequence[str] = info["class_names"]
     train, test = (np.asarray(info[split]["class_counts"], np.int64) for split in ("train", "test"))
-    found = _twice(names)
+    found = [*_twice(names), *twins(list(dict.fromkeys(names)), "the classes")]
     if info["task"] == "classification":
         found += _one_class(names, train, test)
     alone = any(one.code == "one_class" for one in found)

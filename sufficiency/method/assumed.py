@@ -18,7 +18,7 @@ _SHARE = (
     "auc auroc rocauc aucroc auprc prauc aucpr aupr ap ar map mar iou miou dice jaccard bleu rouge meteor chrf ndcg "
     "mrr hit hits hitrate top ssim msssim pq nmi ami purity homogeneity"
 )
-_RATE = "fpr fnr frr eer ece mce hter acer apcer bpcer ber"
+_RATE = "fpr fnr frr eer ece mce hter acer apcer bpcer ber misclassification inaccuracy"
 _ERROR = (
     "loss losses error errors err mae mse rmse mape smape wape mase msle rmsle mad medae rmsd nrmse nll nlpd ce bce "
     "xent logloss crossentropy deviance hinge brier wer cer mer ter fid kid sfid lpips hausdorff assd hd95 chamfer emd "
@@ -63,6 +63,8 @@ _PHRASES: dict[tuple[str, ...], _Kind] = {
 }
 _LONGEST = max(map(len, _PHRASES))
 _NEGATED = ("neg", "negative", "minus")
+_WHERE = re.compile(r"@|\b[aA][tT]\b|_at_")
+_PERCENT = {"percent", "percentage", "pct", "perc"}
 _UNDONE = ("free", "less")  # error-free
 
 
@@ -111,7 +113,7 @@ def assume(metric: str, least: float | None, largest: float | None) -> Assumed:
     direction: Direction = "minimize" if kind in ("error", "rate", "perplexity") else "maximize"
     if flipped == "negated":  # −error: higher is better, and 0 is the best
         lowest, highest = _bounds(kind, -high, -low, percent)
-        mirrored = (None if highest is None else -highest, None if lowest is None else -lowest)
+        mirrored = (None if highest is None else -highest, None if lowest is None else 0.0 - lowest)
         return Assumed(_spec("maximize" if direction == "minimize" else "minimize", mirrored), True)
     if flipped == "complement":
         return Assumed(_spec("minimize" if direction == "maximize" else "maximize", _share(low, high, percent)), True)
@@ -169,7 +171,10 @@ def _share(low: float, high: float, percent: bool) -> Bounds:
 
 @lru_cache(maxsize=4096)
 def _says_percent(metric: str) -> bool:
-    return "%" in metric or bool({"percent", "percentage", "pct", "perc"} & set(_words(metric)))
+    text = unicodedata.normalize("NFKC", metric)
+    # A unit stands in brackets, or before it is said where it was measured: not so in "TPR at 1% FPR".
+    said = [*re.findall(r"[(\[{].*?[)\]}]", text), *_WHERE.split(text)[:1]]
+    return any(re.search(r"(?<!\d)%", part) or _PERCENT & set(_words(part)) for part in said)
 
 
 @lru_cache(maxsize=4096)
@@ -180,7 +185,7 @@ def _kind(metric: str) -> tuple[_Kind | None, Literal["negated", "complement"] |
         kind = _of_words(_words(text[complement.end() :]))
         return kind, "complement" if kind in ("share", "rate", "error") else None
     # What stands in brackets, or after "at", is how it was measured: recall (macro), TPR at FPR, mAP@[.5:.95].
-    for part in (re.sub(r"[(\[{].*?[)\]}]", " ", re.split(r"@|\b[aA][tT]\b|_at_", text)[0]), text):
+    for part in (re.sub(r"[(\[{].*?[)\]}]", " ", _WHERE.split(text)[0]), text):
         words = _words(part)
         is_negated = bool(words) and words[0] in _NEGATED and words[:3] != ["negative", "predictive", "value"]
         if is_negated and (kind := _of_words(words[1:])) is not None:

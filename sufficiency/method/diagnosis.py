@@ -295,7 +295,7 @@ class _Trial:
         if isinstance(value, NotEnoughData):
             return value
         series = self.series
-        steps, variance = [], 0.0
+        steps, parts = [], []
         sensitivities = np.zeros(len(series.n))
         for k, shift, there in zip(self.steps, self.shifts, moved, strict=True):
             if isinstance(there, NotEnoughData):
@@ -303,8 +303,9 @@ class _Trial:
             sensitivity = (there - value) / shift
             sensitivities[k] = sensitivity
             steps.append(StepInfluence(int(series.n[k]), sensitivity))
-            variance += (sensitivity * float(self.error[k])) ** 2
-        return Drivers(int(n), steps, self._cells(sensitivities, most), math.sqrt(variance))
+            parts.append(sensitivity * float(self.error[k]))
+        # Without their squares, which of a diverged loss are more than a number can be.
+        return Drivers(int(n), steps, self._cells(sensitivities, most), math.hypot(*parts))
 
     def _cells(self, sensitivities: NDArray[np.float64], most: int) -> list[CellInfluence]:
         """Return the cells with the largest effects, of equal ones the smaller sizes first."""

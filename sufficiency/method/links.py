@@ -15,6 +15,7 @@ EPSILON = 1e-3
 # Slopes are taken a little further from the bounds, so that noise there is not blown up.
 SLOPE_EPSILON = 5e-3
 _FARTHEST = 30.0
+_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ class Link:
         t = np.exp(np.minimum(np.maximum(z, -_FARTHEST), _FARTHEST))
         match self.kind:
             case "logit":
-                c = np.minimum(np.maximum((t * (1.0 + EPSILON) - EPSILON) / (1.0 + t), 0.0), 1.0)
+                c = _at_least_zero((t * (1.0 + EPSILON) - EPSILON) / (1.0 + t))
+                c = np.where(c >= 1.0 - _ROUNDING, 1.0, c)
             case _ if self.away:
-                c = -np.maximum(1.0 / t - EPSILON, 0.0)
+                c = -_at_least_zero(1.0 / t - EPSILON)
             case _:
-                c = np.maximum(t - EPSILON, 0.0)
+                c = _at_least_zero(t - EPSILON)
         return np.asarray(self.origin + self.sign * self.unit * c)
 
     def slope(self, value: Array) -> Array:
@@ -129,6 +131,11 @@ class Link:
             return np.asarray(self.sign * (value - self.origin) / self.unit)
         with np.errstate(over="ignore"):
             return np.asarray(self.sign * (value - self.origin) / self.unit)
+
+
+def _at_least_zero(c: Array) -> Array:
+    """Return costs, with 0 for what is below it, or above by no more than the way to z and back rounds."""
+    return np.asarray(np.where(c <= _ROUNDING, 0.0, c))
 
 
 def _first_above_zero(*of: Array) -> Array:

@@ -16,6 +16,7 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import targets_of
 from sufficiency.data.layout import Layout, channels_first
 from sufficiency.data.mapped import MappedDataset
+from sufficiency.data.mistaken import NPY, ZIP, mistaken_file
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
@@ -107,14 +108,15 @@ def load_npz(
     except DatasetError:
         raise
     except _DAMAGED as error:
-        raise DatasetError(f"{path} is not a readable NPZ file: {error}") from error
+        raise DatasetError(f"{path} is not a readable NPZ file: {mistaken_file(file, ZIP) or error}") from error
     if items.ndim == 0 or targets.ndim == 0:
         raise DatasetError(f"{path}: x and y must hold one entry an item, got shapes {items.shape} and {targets.shape}")
     if items.dtype.kind not in "buif":
         raise DatasetError(f"{path}: {x} must be numeric, got {items.dtype}")
     if len(items) != len(targets):
         last = f"; its last axis has {len(targets)}: save np.moveaxis({x}, -1, 0)"
-        more = last if items.shape[-1] == len(targets) else ""
+        flat = f"; {y} has the shape {targets.shape}: save {y}.ravel()"
+        more = flat if targets.size == len(items) else last if items.shape[-1] == len(targets) else ""
         raise DatasetError(f"{path} has {len(items)} items but {len(targets)} labels{more}")
     labels, names = targets_of(targets, classes, task, path)
     about = {name: values for name, values in about.items() if values.shape == (len(items),)}
@@ -191,9 +193,12 @@ def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except _DAMAGED as error:
-        if _of_objects(error):
+        said = mistaken_file(file, NPY)
+        if _of_objects(error) and not said:
             raise DatasetError(f"{path}/{name} {_OBJECTS}: np.save(file, {_AS_NUMBERS})") from error
-        raise DatasetError(f"{path}/{name} is not a readable NPY file: {error}; write it with np.save") from error
+        raise DatasetError(
+            f"{path}/{name} is not a readable NPY file: {said or error}; write it with np.save"
+        ) from error
     if not isinstance(array, np.ndarray):
         raise DatasetError(f"{path}/{name} is an archive; it must be one array, as np.save writes it")
     if numeric and array.dtype.kind not in "buif":

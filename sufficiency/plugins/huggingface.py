@@ -88,6 +88,8 @@ def load_huggingface(
     try:
         found = datasets.load_from_disk(str(folder))
     except Exception as error:  # of a damaged folder it raises nearly anything
+        if (folder / "state.json").is_file() and not any(folder.glob("*.arrow")):
+            raise DatasetError(f"{path} has no items: save_to_disk was called on an empty dataset") from error
         raise DatasetError(
             f"{path} is not what save_to_disk writes: {type(error).__name__}: {error}{_other_form(folder)}"
         ) from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.estimators import EstimatorModel
-from sufficiency.plugins.outputs import expect_logit_a_label, expect_task
+from sufficiency.plugins.outputs import expect_logit_a_label, expect_task, expect_trainable
 from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.estimate import Measured
 
@@ -56,6 +56,7 @@ class SGDMultilabel(ItemwiseDescent):
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one logit a label."""
         expect_task("multilabel", dataset, "sgd-multilabel", _INSTEAD_OF_TRAINING)
+        expect_trainable(model)
         expect_logit_a_label(model, dataset, scale=True)
 
     def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:

@@ -38,6 +38,25 @@ def expect_task(task: str, dataset: Any, strategy: str, instead: str) -> StoredI
     return arrays
 
 
+def expect_trainable(model: Any) -> None:
+    """Look whether a model has parameters that gradients can move.
+
+    Raises
+    ------
+    WrongOutput
+    """
+    if isinstance(model, EstimatorModel):
+        raise WrongOutput(
+            f"the model is an estimator ({type(model.estimator).__name__}), which is fitted and not trained step by "
+            "step: take the training fit-estimator"
+        )
+    if isinstance(model, nn.Module) and not any(parameter.requires_grad for parameter in model.parameters()):
+        none = "all of its parameters are frozen" if any(True for _ in model.parameters()) else "it has no parameters"
+        raise WrongOutput(
+            f"there is nothing to train in the model: {none}. Have one layer's requires_grad set at least"
+        )
+
+
 def expect_logits(model: Any, dataset: Any, *, scale: bool) -> None:
     """Look whether a model answers one logit a class.
 
@@ -75,8 +94,13 @@ def expect_logits(model: Any, dataset: Any, *, scale: bool) -> None:
         )
 
 
-def expect_numbers(model: Any, dataset: Any) -> None:
+def expect_numbers(model: Any, dataset: Any, *, scale: bool = False) -> None:
     """Look whether a model answers one number an item.
+
+    Parameters
+    ----------
+    scale : bool
+        Whether it must be able to answer any number, as where targets are brought to mean 0 and SD 1.
 
     Raises
     ------
@@ -91,6 +115,11 @@ def expect_numbers(model: Any, dataset: Any) -> None:
         raise WrongOutput(
             f"the model answers outputs of shape {_shape(seen)}, and the dataset has one number to predict: a "
             f"regression needs shape {(len(seen), 1)}. Take num_classes in its constructor, which is 1 for a regression"
+        )
+    if scale and found.ending:
+        raise WrongOutput(
+            f"the model answers numbers between 0 and 1 alone (it ends in a {found.ending}), and it is trained on "
+            "targets of mean 0 and SD 1. Leave the last layer out"
         )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins import standard_errors
-from sufficiency.plugins.outputs import expect_numbers, expect_task
+from sufficiency.plugins.outputs import expect_numbers, expect_task, expect_trainable
 from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.estimate import Measured
 
@@ -54,7 +54,8 @@ class SGDRegressor(ItemwiseDescent):
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one number an item."""
         expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
-        expect_numbers(model, dataset)
+        expect_trainable(model)
+        expect_numbers(model, dataset, scale=True)
 
     def train(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Train `model` in place on the items that `indices` names."""

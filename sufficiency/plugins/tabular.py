@@ -24,7 +24,8 @@ from sufficiency.plugins.datasets import Limit, Start
 
 MISSING_VALUES = [
     *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NaT"),
-    *("NULL", "Null", "null", "None", "?", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    *("NULL", "Null", "null", "(null)", "None", "?", "\\N", "n.a.", "N.A.", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    *("#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!"),
 ]
 
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.batches import batch_sizes, in_batches, normalising
-from sufficiency.plugins.outputs import expect_logits, expect_task
+from sufficiency.plugins.outputs import expect_logits, expect_task, expect_trainable
 from sufficiency.plugins.updates import Updates
 
 
@@ -97,7 +97,8 @@ class GradientDescent(ABC):
 
     def make_optimizer(self, parameters: list[Tensor]) -> Optimizer:
         """Return what makes a step of a gradient of each of the parameters."""
-        fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda") for p in parameters)
+        # Of shorter floats torch's fused kernels for the CPU lose most steps: such models would not learn.
+        fused = all(p.dtype in (torch.float32, torch.float64) and p.device.type in ("cpu", "cuda") for p in parameters)
         if self.optimizer == "sgd":
             return SGD(parameters, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
         family = Adam if self.optimizer == "adam" else AdamW
@@ -161,6 +162,7 @@ class SGDClassifier(ItemwiseDescent):
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers logits of the dataset's classes."""
         expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
+        expect_trainable(model)
         expect_logits(model, dataset, scale=True)
 
     def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:

@@ -103,7 +103,7 @@ def test_an_image_elsewhere_is_not_read(root: Path, tmp_path: Path) -> None:
     paths = paths.cast_column("image", {"bytes": datasets.Value("binary"), "path": datasets.Value("string")})
     paths.save_to_disk(root / "d")
     with pytest.raises(DatasetError, match=r"item 0 cannot be read: .*outside the data roots"):
-        load_huggingface("d", "image", "label")
+        load_huggingface("d", "image", "label", size=6)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_folder_of_parquet_says_how_to_make_a_dataset_of_it(root: Path) -> Non
     (root / "d" / "data").mkdir(parents=True)
     table().to_parquet(root / "d" / "data" / "train-00000-of-00001.parquet")
     with pytest.raises(DatasetError, match=r"holds Parquet files: .*save_to_disk"):
-        load_huggingface("d", "image", "label")
+        load_huggingface("d", "image", "label", size=6)
 
 
 def numbers(labels: Any) -> Any:
@@ -159,6 +159,21 @@ def test_splits_that_were_numbered_apart_are_brought_together_by_name(root: Path
     assert "classes_aligned" in [note["code"] for note in info["notes"]]
     with pytest.raises(DatasetError, match="lacks: 0"):
         verify_splits(*finished(*(load_huggingface("d", "image", "label", split=split) for split in ("test", "train"))))
+
+
+def test_an_empty_dataset_is_called_empty(root: Path) -> None:
+    with pytest.raises(DatasetError, match="d has no items: save_to_disk was called on an empty dataset"):
+        load(root, table().select([]))
+
+
+def test_lists_of_a_single_label_say_what_is_missing(root: Path) -> None:
+    lists = datasets.Dataset.from_dict({"image": PICTURES, "label": [[] if k < 3 else [0] for k in range(N)]})
+    lists.save_to_disk(root / "d")
+    with pytest.raises(DatasetError, match=r"names a single label, '0': name all that there are in `classes`"):
+        load_huggingface("d", "image", "label", size=6)
+    several = load_huggingface("d", "image", "label", classes=["torn", "wet"], size=6)
+    assert several.task == "multilabel"
+    assert several.y.sum(axis=0).tolist() == [9, 0]
 
 
 def test_what_is_to_be_predicted_is_no_item(root: Path) -> None:

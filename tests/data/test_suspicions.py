@@ -34,6 +34,16 @@ def warnings(train: Any, test: Any) -> dict[str, str]:
     return {warning["code"]: warning["detail"] for warning in info.get("warnings", [])}
 
 
+def test_classes_whose_names_differ_in_little_are_warned_about_whatever_is_read() -> None:
+    x, y = np.arange(60, dtype=np.float32)[:, None], np.arange(60) % 3
+    found = warnings(ArrayDataset(x, y, ["Cat", "cat", "dog"]), ArrayDataset(x + 60, y, ["Cat", "cat", "dog"]))
+    assert found["names_alike"] == "the classes 'Cat' and 'cat' are taken for different ones"
+    letters = ArrayDataset(x, y, ["a", "A", "b"]), ArrayDataset(x + 60, y, ["a", "A", "b"])
+    assert warnings(*letters) == {}
+    same = ArrayDataset(x, y, ["crane", "crane", "dog"]), ArrayDataset(x + 60, y, ["crane", "crane", "dog"])
+    assert set(warnings(*same)) == {"class_names_twice"}
+
+
 MIXED = [0, 1, 2] * 10
 
 

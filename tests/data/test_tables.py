@@ -79,10 +79,18 @@ def test_a_label_is_the_text_that_stands_in_the_file(table: Any, labels: list[st
 
 
 def test_labels_that_differ_in_little_are_warned_about(table: Any) -> None:
-    train, _ = split(table(["x,label", *(f"{k % 7},{('1', '01', 'a', 'A ')[k % 4]}" for k in range(40))]))
-    said = [remark.detail for remark in train.description.warnings if remark.code == "names_alike"]
+    train, test = split(table(["x,label", *(f"{k % 7},{('1', '01', 'a', 'A ')[k % 4]}" for k in range(40))]))
+    info, _ = verify_splits(train, test)
+    said = [warning["detail"] for warning in info["warnings"] if warning["code"] == "names_alike"]
     assert any("'01' and '1'" in detail for detail in said)
     assert any("'A ' and 'a'" in detail for detail in said)
+
+
+def test_long_numbers_that_differ_in_their_last_digit_are_not_alike(table: Any) -> None:
+    train, test = split(table(["x,label", *(f"{k % 7},{2**60 + k % 3}" for k in range(60))]))
+    info, _ = verify_splits(train, test)
+    assert info["class_names"] == [str(2**60 + k) for k in range(3)]
+    assert "names_alike" not in {warning["code"] for warning in info["warnings"]}
 
 
 def test_classes_are_asked_for_as_they_are_written(table: Any) -> None:
@@ -125,6 +133,22 @@ def test_numbers_with_a_few_marks_are_no_categories(table: Any) -> None:
     assert len(table(lines, categorical=["x"]).feature_names) == 299
 
 
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        pytest.param("soon", r"'x' holds dates but for 1 cell \('soon' in row 70\).*missing_values", id="text"),
+        pytest.param("2023-02-29", r"'x' holds dates but for 1 cell \('2023-02-29' in row 70\)", id="no-such-day"),
+        pytest.param("31/12/2023", r"'x' holds dates that are written in several ways.*2020-12-31", id="other-way"),
+    ],
+)
+@pytest.mark.parametrize("dates", ["refuse", "ordinal"])
+def test_dates_with_an_odd_cell_are_no_categories(table: Any, odd: str, said: str, dates: str) -> None:
+    lines = [f"2024-01-{k % 28 + 1:02d},{k % 2}" for k in range(90)]
+    lines[70] = f"{odd},0"
+    with pytest.raises(DatasetError, match=said):
+        table(["x,label", *lines], dates=dates)
+
+
 def test_numbers_that_are_names_are_categories_where_asked(table: Any) -> None:
     dataset = table(["zip,label", *(f"0{k % 3},{k % 2}" for k in range(12))], categorical=["zip"])
     assert dataset.feature_names == ("zip=00", "zip=01", "zip=02")
@@ -147,7 +171,9 @@ def people(rows: int = 300, gap: str = "", every: int = 10, column: str = "age")
     return lines
 
 
-@pytest.mark.parametrize("gap", ["", "NA", "?", " ? ", "null", "NaN", "None", "N/A"])
+@pytest.mark.parametrize(
+    "gap", ["", "NA", "?", " ? ", "null", "NaN", "None", "N/A", "\\N", "(null)", "n.a.", "#DIV/0!", "#REF!"]
+)
 @pytest.mark.parametrize("column", ["age", "ward", "new", "label"])
 def test_a_missing_value_is_no_category_and_no_class(table: Any, gap: str, column: str) -> None:
     with pytest.raises(DatasetError, match=rf"{column}'.* 30 empty values of 300 .*row 0.*missing=drop"):

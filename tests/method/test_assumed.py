@@ -49,6 +49,12 @@ UP, DOWN = "maximize", "minimize"
         ("mAP50", 0.1, 0.4, UP, (0, 1)),
         ("mIoU", 0.1, 0.4, UP, (0, 1)),
         ("TPR at FPR", 0.1, 0.4, UP, (0, 1)),
+        ("TPR at 1% FPR", 0.1, 0.4, UP, (0, 1)),
+        ("recall@95%precision", 0.1, 0.4, UP, (0, 1)),
+        ("Recall (at 5% FPR)", 0.1, 0.4, UP, (0, 1)),
+        ("recall at 5 (%)", 0.1, 0.4, UP, (0, 100)),
+        ("misclassification rate", 0.1, 0.4, DOWN, (0, 1)),
+        ("inaccuracy", 0.1, 0.4, DOWN, (0, 1)),
         ("recall_error", 0.1, 0.4, DOWN, (0, None)),
         ("error recall", 0.1, 0.4, UP, (0, 1)),
         ("ROC_AUC", 0.1, 0.4, UP, (0, 1)),
@@ -108,4 +114,6 @@ def test_what_is_assumed_is_said_with_what_to_do() -> None:
         "val_loss is not declared: by its name lower is taken to be better, and its values 0 or more."
     )
     assert "metric_properties" in told
+    negated = assume("neg_log_loss", -2.0, -0.4).spec
+    assert "its values 0 or less." in assumption_text("neg_log_loss", negated.direction, negated.bounds, by_name=True)
     assert "its name says nothing, so that higher" in assumption_text("x", "maximize", (None, None), by_name=False)

@@ -26,6 +26,15 @@ def test_there_and_back(value: float, direction: str, bounds: tuple[float | None
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, None), (None, 0.0), (0.0, 100.0)])
+def test_a_bound_comes_back_as_itself(direction: str, bounds: tuple[float | None, float | None]) -> None:
+    of = link(direction, bounds, last=0.7 if bounds[0] is not None else -0.7)
+    at = np.array([bound for bound in bounds if bound is not None])
+    assert of.value(of.z(at)).tolist() == at.tolist()  # it was 1.1e-16, and "Accuracy is 1.11e-16" was said
+    assert np.isnan(of.value(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
 @pytest.mark.parametrize("bounds", BOUNDS)
 def test_lower_is_better(direction: str, bounds: tuple[float | None, float | None]) -> None:
     z = link(direction, bounds).z(np.linspace(0.05, 0.95, 10))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.naive_bayes import GaussianNB
 from torch import nn
 from torch.nn import functional as F
 
@@ -13,6 +14,7 @@ from sufficiency.data.arrays import ArrayDataset
 from sufficiency.plugins.estimators import EstimatorModel, FitEstimator
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.models import MLP, Linear, SmallResNet
+from sufficiency.plugins.multilabel import SGDMultilabel
 from sufficiency.plugins.outputs import WrongOutput
 from sufficiency.plugins.regression import Regression, SGDRegressor
 from sufficiency.plugins.training import SGDClassifier
@@ -28,6 +30,7 @@ def classes(count: int) -> ArrayDataset:
     return ArrayDataset(X, np.arange(90) % count, [f"class {k}" for k in range(count)])
 
 
+LABELS = ArrayDataset(X, (X[:, 0, 0, :3] > 0.5).astype(np.float32), ["a", "b", "c"])
 NUMBERS = ArrayDataset(X, X.reshape(90, -1).sum(axis=1), None)
 
 
@@ -107,6 +110,35 @@ def test_probabilities_do_where_only_the_largest_counts() -> None:
     Classification(["accuracy", "f1", "recall_per_class"]).check_model(Net(3, nn.Softmax(dim=1)), classes(3))
 
 
+def frozen() -> nn.Module:
+    return Net(3).requires_grad_(requires_grad=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        pytest.param(
+            EstimatorModel(GaussianNB(), 3), r"estimator \(GaussianNB\).*take the training fit-estimator", id="fit"
+        ),
+        pytest.param(frozen(), "nothing to train in the model: all of its parameters are frozen", id="frozen"),
+        pytest.param(nn.Flatten(), "nothing to train in the model: it has no parameters", id="none"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("strategy", "dataset"),
+    [
+        pytest.param(SGDClassifier(), classes(3), id="classes"),
+        pytest.param(SGDRegressor(), NUMBERS, id="numbers"),
+        pytest.param(SGDMultilabel(), LABELS, id="labels"),
+    ],
+)
+def test_what_no_gradient_moves_is_refused_before_it_is_trained(
+    model: Any, said: str, strategy: Any, dataset: ArrayDataset
+) -> None:
+    with pytest.raises(WrongOutput, match=said):
+        strategy.check_model(model, dataset)
+
+
 def test_a_compiled_model_is_looked_at_without_compiling_it() -> None:
     compiled: Any = torch.compile(Net(3, nn.Softmax(dim=1)), backend="eager")
     with pytest.raises(WrongOutput, match="softmax"):
@@ -119,6 +151,18 @@ def test_a_regression_needs_one_number_an_item() -> None:
         strategy.check_model(Net(1, lambda z: z[:, 0]), NUMBERS)
         with pytest.raises(WrongOutput, match=r"shape \(32, 3\).*one number to predict"):
             strategy.check_model(Net(3), NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("after", "ending"), [(nn.Softmax(dim=1), "softmax"), (nn.Sigmoid(), "sigmoid")], ids=["softmax", "sigmoid"]
+)
+def test_a_regression_on_standardised_targets_needs_any_number(after: Any, ending: str) -> None:
+    with pytest.raises(
+        WrongOutput, match=rf"between 0 and 1 alone \(it ends in a {ending}\).*Leave the last layer out"
+    ):
+        SGDRegressor().check_model(Net(1, after), NUMBERS)
+    Regression().check_model(Net(1, after), NUMBERS)  # a training of one's own may have targets in [0, 1]
+    SGDRegressor().check_model(Net(1, nn.ReLU()), NUMBERS)
 
 
 @pytest.mark.parametrize("strategy", [SGDClassifier(), Classification()])

@@ -72,6 +72,39 @@ def test_batch_normalisation_trains_on_any_number_of_items(items: int) -> None:
     assert np.isfinite(values["LogLoss"])
 
 
+class Short(nn.Module):
+    """A linear layer whose weights are floats of another length."""
+
+    def __init__(self, kind: torch.dtype) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(432, 3).to(kind)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.layer(x.flatten(1).to(self.layer.weight.dtype))
+        return out
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64], ids=["bfloat16", "float64"])
+def test_weights_of_any_float_learn_what_single_ones_learn(kind: torch.dtype, optimizer: Any) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    x = (rng.random((150, 3, 12, 12)) * 0.4).astype(np.float32)
+    x[np.arange(150), y] += 0.5
+    dataset, models = ArrayDataset(x, y, list("abc")), [Short(torch.float32), Short(kind)]
+    for model in models:
+        torch.manual_seed(1)
+        SGDClassifier(optimizer=optimizer, lr=0.01 if optimizer == "sgd" else 0.005, epochs=5).train(
+            model, dataset, list(range(100))
+        )
+    rows = torch.from_numpy(x)
+    with torch.no_grad():
+        single, other = (float((model(rows).argmax(1) == torch.from_numpy(y)).double().mean()) for model in models)
+    assert single > 0.98
+    assert other > 0.98  # torch's fused SGD on the CPU leaves shorter floats at chance
+
+
 def test_no_items_is_said_and_not_divided_by() -> None:
     with pytest.raises(ValueError, match="no items"):
         SGDClassifier().train(Recorder(), load_digits(), [])

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from sufficiency.data.arrays import ArrayDataset, StoredItems
 from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.likeness import twins
 from sufficiency.data.precision import TOLERATED_STANDARDISED, Move, OneFeature, moves_for, remark_on
 from sufficiency.data.tables.columns import Column, Texts, counts_rows
 from sufficiency.data.tables.encoding import Choices, Coder, coder_for
 from sufficiency.data.tables.faults import Faults
-from sufficiency.data.tables.suspicions import giveaways, identifiers, twins
+from sufficiency.data.tables.suspicions import giveaways, identifiers
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,9 @@ def encoded(train: TableDataset, test: TableDataset) -> tuple[ArrayDataset, Arra
                 )
             )
         if coder.kind == "category":
-            warnings += twins(coder.categories, f"the values of {ours.name!r}", train.source)
+            warnings += twins(coder.categories, f"{train.source}: the values of {ours.name!r}")
     if not coders:
         raise DatasetError(f"{train.source}: no feature is left; name the columns to predict from in `features`")
-    warnings += twins(train.class_names, "the classes", train.source)
     warnings += identifiers([ours for coder, ours, _ in coders if coder.kind != "text"], train.source)
     warnings += giveaways(
         [ours for coder, ours, _ in coders if coder.kind != "text"], train.y, train.task, train.source

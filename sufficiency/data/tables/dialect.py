@@ -32,7 +32,9 @@ class Dialect:
     header : tuple of str
         Names in the first line.
     skipped_lines : int
-        Lines before the header.
+        Lines before the header; before the first row where `names` are given.
+    names : tuple of str
+        Of the columns, where the header lacks that of row names, or of what stands after a last delimiter in each row.
     notes : tuple of Remark
         What was found rather than asked for.
     """
@@ -40,6 +42,7 @@ class Dialect:
     delimiter: str
     header: tuple[str, ...]
     skipped_lines: int
+    names: tuple[str, ...]
     notes: tuple[Remark, ...]
 
 
@@ -64,7 +67,9 @@ def encoding_of(file: Path, path: str, asked: str | None) -> tuple[str, tuple[Re
         if b"\0" in start:
             even, odd = start[0::2].count(0), start[1::2].count(0)
             name = "utf-16-le" if odd > even else "utf-16-be"
-            return name, (_found(path, name, "every other byte is zero"),)
+            text = codecs.getincrementaldecoder(name)("replace").decode(start)
+            if any(mark in text for mark in ("\n", *DELIMITERS)):  # else cells of 8 bits a character hold a zero
+                return name, (_found(path, name, "every other byte is zero"),)
         if _is_utf8(start, opened):
             return "utf-8", ()
         opened.seek(0)
@@ -111,7 +116,16 @@ def dialect_of(text: str, path: str, target: str, asked: str | None) -> Dialect:
     if asked is None and best != ",":
         what = "tabs" if best == "\t" else f"{best!r}"
         notes = (Remark("delimiter_found", f"{path}: its cells stand between {what}; `delimiter` says otherwise"),)
-    return Dialect(best, tuple(rows[best][0]), skipped, notes)
+    header, *others = rows[best]
+    names = _one_more(header, others)
+    return Dialect(best, tuple(header), skipped + bool(names), names, notes)
+
+
+def _one_more(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return all columns' names where every row has a cell more than the header, as R writes its row names."""
+    if len(rows) < 2 or any(len(row) != len(header) + 1 for row in rows) or any("\n" in name for name in header):
+        return ()
+    return ("", *header) if any(row[-1].strip() for row in rows) else (*header, "")
 
 
 def _found(path: str, name: str, why: str) -> Remark:

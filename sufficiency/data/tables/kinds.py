@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.tables.columns import Column, Kind, Texts
-from sufficiency.data.tables.spelling import Decimal, dates_in, numbers_in, times_in, truths_in
+from sufficiency.data.tables.spelling import Decimal, dated, dates_in, numbers_in, times_in, truths_in
 from sufficiency.schemas.limits import CATEGORIES
 
 # A column of numbers with a few other cells is one with unknown marks for missing values, not one of categories.
@@ -66,14 +66,19 @@ def column_of_text(
     if (dates := dates_in(spelt)) is not None:
         unclear = "holds dates whose day and month cannot be told apart: write them as 2020-12-31" if dates[1] else ""
         return Column(name, "date", missing, spread(dates[0]), texts, unclear)
-    odd = spread(~known) & ~missing
-    if known.sum() > _MANY_NUMBERS and odd.sum() <= (1 - _MOSTLY) * (~missing).sum():
-        row = int(np.argmax(odd))
-        unclear = (
-            f"holds numbers but for {odd.sum()} cells ({texts.at(row)!r} in row {row}): add what stands for a missing "
-            "value to `missing_values`, or name the column in `categorical` if its numbers are names"
-        )
+    of_dates = dated(spelt)
+    if of_dates.all():
+        unclear = "holds dates that are written in several ways: write all of them as 2020-12-31"
         return Column(name, "mixed", missing, None, texts, unclear)
+    for what, of_kind, least in (("numbers", known, _MANY_NUMBERS), ("dates", of_dates, 1)):
+        odd = spread(~of_kind) & ~missing
+        if of_kind.sum() > least and odd.sum() <= (1 - _MOSTLY) * (~missing).sum():
+            row, some = int(np.argmax(odd)), f"{odd.sum()} cell{'s' * bool(odd.sum() > 1)}"
+            unclear = (
+                f"holds {what} but for {some} ({texts.at(row)!r} in row {row}): add what stands for a missing "
+                f"value to `missing_values`, or name the column in `categorical` if its {what} are names"
+            )
+            return Column(name, "mixed", missing, None, texts, unclear)
     return Column(name, "category", missing, None, texts)
 
 

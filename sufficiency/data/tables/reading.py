@@ -10,6 +10,8 @@ from typing import Any
 
 from sufficiency.data.description import Remark
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.mistaken import PARQUET, mistaken_file
+from sufficiency.data.tables.broken import first_fault
 from sufficiency.data.tables.dialect import beginning_of, dialect_of, encoding_of
 from sufficiency.schemas.limits import COLUMNS
 
@@ -72,7 +74,8 @@ def read_table(file: Path, path: str, target: str, delimiter: str | None, encodi
             return _read_text(file, path, target, delimiter, encoding)
     except (pa.ArrowException, OSError, UnicodeError) as error:
         # By the name that it was asked for: where the data roots lie is nobody's business.
-        raise DatasetError(f"{path} cannot be read as a table: {str(error).replace(str(file), path)}") from error
+        said = mistaken_file(file, PARQUET) or str(error).replace(str(file), path)
+        raise DatasetError(f"{path} cannot be read as a table: {said}") from error
     raise DatasetError(f"{path} must end in .csv, .tsv, .txt or .parquet")
 
 
@@ -80,18 +83,30 @@ def _read_text(file: Path, path: str, target: str, delimiter: str | None, encodi
     import pyarrow as pa
     from pyarrow import csv
 
+    if said := mistaken_file(file):
+        raise DatasetError(f"{path} cannot be read as a table: {said}")
     name, notes = encoding_of(file, path, encoding)
     dialect = dialect_of(beginning_of(file, name), path, target, delimiter)
     block = min(max(file.stat().st_size * 2, _LEAST_BLOCK), _MOST_BLOCK)
     source = file if name in ("utf-8", "utf-8-sig") else pa.BufferReader(file.read_bytes().decode(name).encode())
-    table = csv.read_csv(
-        source,
-        read_options=csv.ReadOptions(block_size=block, skip_rows=dialect.skipped_lines),
-        parse_options=csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(dialect.header, pa.large_string()), strings_can_be_null=False, null_values=[]
-        ),
-    )
+    try:
+        table = csv.read_csv(
+            source,
+            read_options=csv.ReadOptions(
+                block_size=block, skip_rows=dialect.skipped_lines, column_names=dialect.names or None
+            ),
+            parse_options=csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(dialect.names or dialect.header, pa.large_string()),
+                strings_can_be_null=False,
+                null_values=[],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        text = file.read_bytes().decode(name).removeprefix("\ufeff")
+        # pyarrow counts rows only where it reads them one after another, and says no way out.
+        said = first_fault(text, dialect.delimiter, dialect.skipped_lines)
+        raise DatasetError(f"{path} cannot be read as a table: {said or error}") from error
     cells = _by_name(table, path)
     index = {name: "it has no name, as pandas and R write a frame's index" for name in cells if _is_unnamed(name)}
     return Contents(cells, False, dialect.delimiter, index, (*notes, *dialect.notes))
@@ -100,8 +115,8 @@ def _read_text(file: Path, path: str, target: str, delimiter: str | None, encodi
 def _read_parquet(file: Path, path: str) -> Contents:
     from pyarrow import parquet
 
-    # Without partitioning, or a folder that is called year=2020 would become a column.
-    table = parquet.read_table(file, partitioning=None)
+    # As one file: of a dataset a folder that is called year=2020 would become a column, and twins would be no columns.
+    table = parquet.ParquetFile(file).read()
     cells = _by_name(table, path)
     index = {name: "it has no name, as pandas writes a frame's index" for name in cells if _is_unnamed(name)}
     about = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))

@@ -112,6 +112,12 @@ def times_in(words: Sequence[str]) -> NDArray[np.int64] | None:
     return np.array(found, dtype=np.int64)
 
 
+def dated(words: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which words are a date by themselves, however each is written."""
+    looks = (word if _ISO.fullmatch(word) or _DATE.fullmatch(word) else None for word in words)
+    return np.array([word is not None and dates_in([word]) is not None for word in looks], dtype=bool)
+
+
 def dates_in(words: Sequence[str]) -> tuple[NDArray[np.int64], bool] | None:
     """Return microseconds since 1970 (UTC), and whether day and month cannot be told apart; None for other words."""
     if not words:

@@ -1,7 +1,5 @@
-"""What in a table may make its figures wrong: identifiers, columns that give the target away, twins among names."""
+"""What in a table may make its figures wrong: identifiers, columns that give the target away."""
 
-import contextlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +11,6 @@ from sufficiency.data.tables.columns import Column
 
 _LEAST_ROWS, _MOST_ROWS, _MOST_COLUMNS = 50, 1000, 300
 _ALONE = 0.98
-_MOST_NAMED = 10
 
 
 def identifiers(columns: Iterable[Column], source: str) -> list[Remark]:
@@ -76,21 +73,6 @@ def giveaways(columns: Sequence[Column], y: NDArray[Any], task: str, source: str
                 )
             )
     return found
-
-
-def twins(names: Sequence[str], what: str, source: str) -> list[Remark]:
-    """Return a warning where names differ in spaces, capitals, or how a number is written."""
-    alike: dict[Any, list[str]] = defaultdict(list)
-    for name in names:
-        key: Any = " ".join(name.split()).casefold()
-        with contextlib.suppress(ValueError):
-            key = float(key)
-        alike[key].append(name)
-    return [
-        Remark("names_alike", f"{source}: {what} {' and '.join(map(repr, group))} are taken for different ones")
-        for group in list(alike.values())[: len(names)]
-        if len(group) > 1
-    ][:_MOST_NAMED]
 
 
 def _one_number(column: Column) -> NDArray[np.float64]:

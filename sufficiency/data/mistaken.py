@@ -1,0 +1,51 @@
+"""What a file is that is none of what it should be, told by its first bytes."""
+
+from pathlib import Path
+
+ZIP, NPY, PARQUET = b"PK\x03\x04", b"\x93NUMPY", b"PAR1"
+_LOOK = 512
+_PAGE = (b"<!doctype", b"<html", b"<?xml")
+_KNOWN = (
+    (b"version https://git-lfs", "it is Git LFS's pointer to the file; run git lfs pull"),
+    (PARQUET, "it is a Parquet file; call it .parquet"),
+    (b"\x1f\x8b", "it is packed by gzip; unpack it"),
+    (b"\xd0\xcf\x11\xe0", "it is an Excel workbook (.xls); export it as CSV"),
+    (b"ARROW1", "it is an Arrow or Feather file; write it as Parquet"),
+    (NPY, "it is a single NumPy array (.npy)"),
+    (b"BZh", "it is packed by bzip2; unpack it"),
+    (b"\xfd7zXZ", "it is packed by xz; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "it is packed by zstd; unpack it"),
+    ((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "it is a pickle, and reading one runs what is in it"),
+)
+
+
+def mistaken(start: bytes, own: bytes = b"") -> str:
+    """Return what a file is by its first bytes, and what to do about it; nothing where they say nothing.
+
+    Parameters
+    ----------
+    start : bytes
+        A few dozen of them.
+    own : bytes
+        With what a file begins that is what it should be: one that does is another matter.
+    """
+    if own and start.startswith(own):
+        return ""
+    begin = start[:_LOOK].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if not start:
+        return "it is empty"
+    if begin.startswith(_PAGE):
+        return "it is a web page, as a server sends in place of a file it does not have; fetch it again"
+    if start.startswith(ZIP):
+        if b"[Content_Types].xml" in start or b"xl/" in start:
+            return "it is an Excel workbook (.xlsx); export it as CSV"
+        return "it is a zip archive; unpack it"
+    return next((what for mark, what in _KNOWN if start.startswith(mark)), "")
+
+
+def mistaken_file(file: Path, own: bytes = b"") -> str:
+    """Return what a file is by its first bytes; nothing where they say nothing; `own` as `mistaken` has it."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as opened:
+        return mistaken(opened.read(_LOOK), own)
