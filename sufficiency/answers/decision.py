@@ -15,7 +15,7 @@ from sufficiency.answers.verdict import void_of
 from sufficiency.answers.warnings import doubts_of, warnings_of
 from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import DEFAULT_LEVEL
-from sufficiency.method.decision import FAR, Decision, Prospect, Terms, decide, worth_of_knowing
+from sufficiency.method.decision import Decision, Prospect, Terms, decide, worth_of_knowing
 from sufficiency.method.diagnosis import find_drivers, sampling_sd
 from sufficiency.method.doubt import failed
 from sufficiency.method.gain import UNSHARED
@@ -125,8 +125,7 @@ def _affordable(terms: Terms, n_max: float) -> Sequence[float]:
     """Return the most that the budget buys at once, which may lie between the sizes that are gone through."""
     if terms.budget is None:
         return ()
-    # No farther than is gone through: of labels that are as good as free more can be paid for than can be counted.
-    items = int(min((terms.budget - terms.round_cost) / terms.price * (1 + 1e-12), FAR * n_max))
+    items = int((terms.budget - terms.round_cost) / terms.price * (1 + 1e-12))
     return (n_max + items,) if items > 0 else ()
 
 

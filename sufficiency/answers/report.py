@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
-from typing import Any
 
 from sufficiency.answers.decision import decision
 from sufficiency.answers.drawing import draw
@@ -15,7 +14,7 @@ from sufficiency.method.fitted_to import TrainScores
 from sufficiency.method.measurements import Series
 from sufficiency.method.phrasing import as_much, money_text
 from sufficiency.schemas.decisions import DecisionTerms, DecisionView
-from sufficiency.schemas.text import WORTH, count, number, percent
+from sufficiency.schemas.text import WORTH, count, number, percent, warned
 from sufficiency.schemas.verdicts import Verdicts, VerdictView
 
 # What fits on the sheet; the rest is said to be elsewhere.
@@ -168,8 +167,8 @@ def _how_sure(curve: FittedCurve[Series], view: VerdictView, told: Verdicts) -> 
             f"{hits} of {len(inside)} lay inside the 95 % interval."
         )
     facts += [f"{limit.detail} {limit.remedy}" for limit in view.limits[:_MOST_LIMITS]]
-    warnings: Sequence[dict[str, Any]] = told.warnings
-    facts += [str(warning["detail"]) for warning in warnings[:_MOST_WARNINGS]]
+    warnings = warned(told.warnings)
+    facts += warnings[:_MOST_WARNINGS]
     if (left := len(warnings) - _MOST_WARNINGS) > 0:
         facts.append(f"And {left} more notes, with the job.")
     facts.append("It is a forecast of more data like these: not of other data, other labels or another model.")

@@ -107,9 +107,17 @@ def gate(
       sufficiency gate 019a0000-0000-7000-8000-000000000000 --target 0.9 --junit gate.xml --summary summary.md
     """
     from sufficiency.cli import gates
+    from sufficiency.client.errors import ClientError
 
     with client_of(url) as client:
-        answer = client.gate(id, targets, probability=probability, n=n)
+        try:
+            answer = client.gate(id, targets, probability=probability, n=n)
+        except ClientError as error:
+            if junit is not None:
+                write_file(junit, gates.junit_unanswered(id, targets, str(error)))
+            if summary is not None:
+                add_to_file(summary, gates.markdown_unanswered(id, str(error)))
+            raise
     if junit is not None:
         write_file(junit, gates.junit(answer))
     if summary is not None:

@@ -93,8 +93,7 @@ def _print(study: Any, answers: dict[str, Any], metric: list[str] | None, ends: 
     print_verdict(console, answers["verdict"])
     for line in plots(study.asked, study.id, console.width, metrics=metric, ends=ends):
         console.print(line)
-    for warning in study["warnings"]:
-        typer.echo(f"warning: {warning['detail']}", err=True)
+    print_warnings(study)
     return print_warnings(answers["verdict"])
 
 

@@ -1,10 +1,10 @@
 """What a gate found, in the forms that pipelines read: JUnit's XML, and Markdown for the summary of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from sufficiency.schemas.text import number, percent
+from sufficiency.schemas.text import number, percent, warned
 
 
 def junit(answer: Mapping[str, Any]) -> bytes:
@@ -22,9 +22,22 @@ def junit(answer: Mapping[str, Any]) -> bytes:
             SubElement(case, "failure", message=_plain(check["sentence"])).text = _plain(check["sentence"])
         else:
             SubElement(case, "system-out").text = _plain(check["sentence"])
-    indent(suite)
-    made: bytes = tostring(suite, encoding="utf-8", xml_declaration=True)
-    return made + b"\n"
+    return _written(suite)
+
+
+def junit_unanswered(id: str, targets: Sequence[str], why: str) -> bytes:
+    """Return JUnit's XML of a gate that had no answer, a case a target: else that of an earlier one stands."""
+    many = str(len(targets))
+    suite = Element("testsuite", name="sufficiency gate", tests=many, failures="0", errors=many)
+    for target in targets:
+        case = SubElement(suite, "testcase", classname=f"sufficiency.{_plain(id)}", name=_plain(target))
+        SubElement(case, "error", message=_plain(why)).text = _plain(why)
+    return _written(suite)
+
+
+def markdown_unanswered(id: str, why: str) -> str:
+    """Return Markdown of a gate that had no answer."""
+    return f"## Sufficiency gate: no answer\n\nJob `{_plain(id)}`: {_plain(why)}\n"
 
 
 def markdown(answer: Mapping[str, Any]) -> str:
@@ -42,8 +55,16 @@ def markdown(answer: Mapping[str, Any]) -> str:
         interval = f"{number(check['lower'])} to {number(check['upper'])}"
         cells = [mark, _cell(_name(check)), number(check["value"]), interval, percent(check["probability"])]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += [f"\n> {_plain(warning['detail'])}" for warning in answer["warnings"]]
+    if answer["provisional"]:
+        lines.append("\n> Provisional: the job has not completed.")
+    lines += [f"\n> {_plain(warning)}" for warning in warned(answer["warnings"])]
     return "\n".join(lines) + "\n"
+
+
+def _written(suite: Element) -> bytes:
+    indent(suite)
+    made: bytes = tostring(suite, encoding="utf-8", xml_declaration=True)
+    return made + b"\n"
 
 
 def _name(check: Mapping[str, Any]) -> str:

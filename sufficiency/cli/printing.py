@@ -51,8 +51,9 @@ def print_table(made: Table) -> None:
 
 def print_warnings(answer: Mapping[str, Any]) -> None:
     """Write an answer's warnings to stderr."""
-    for warning in answer.get("warnings") or []:
-        text = warning.get("detail", warning) if isinstance(warning, Mapping) else warning
+    from sufficiency.schemas.text import warned
+
+    for text in warned(answer.get("warnings") or []):
         typer.echo(f"warning: {text}", err=True)
 
 

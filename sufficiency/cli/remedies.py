@@ -4,7 +4,7 @@ import shlex
 from urllib.parse import unquote, urlsplit
 
 from sufficiency.cli.remedy_table import BY_CODE
-from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, WaitTimeout
+from sufficiency.client.errors import ApiError, BadUrl, ClientError, ServiceUnreachable, Unsendable, WaitTimeout
 from sufficiency.exits import MISUSED, UNREACHABLE, CommandError
 from sufficiency.running import running_standalones
 from sufficiency.study.errors import InvalidStudy
@@ -39,6 +39,8 @@ def explain(error: Exception) -> CommandError | None:
     if isinstance(error, InvalidStudy):
         places = "\n".join(f"{one['pointer']}: {one['detail']}" for one in error.errors)
         return CommandError("the measurements make no study", places, "correct what is named above", MISUSED)
+    if isinstance(error, Unsendable):
+        return CommandError(str(error), "what was to be sent", "correct what is named above", MISUSED)
     if isinstance(error, ClientError):
         return CommandError(str(error))
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -266,6 +267,8 @@ def plot_curve(
 
     if output is not None and output.suffix not in (".svg", ".png"):
         raise CommandError("the file's name must end in .svg or .png", str(output), code=MISUSED)
+    if target is not None and not math.isfinite(target):
+        raise CommandError("a value to mark must be a finite number", f"--target {target}", code=MISUSED)
     with client_of(url) as client:
         if output is not None:
             kind: Any = output.suffix[1:]
@@ -332,5 +335,5 @@ def _print_answer(answer: Mapping[str, Any], as_json: bool, show: Callable[[Mapp
         return print_json(answer)
     print_table(show(answer))
     note = f"method {answer['method']}, measured up to n = {answer['n_observed']:,}"
-    typer.echo(note + (", provisional: the job still runs" if answer["provisional"] else ""))
+    typer.echo(note + (", provisional: the job has not completed" if answer["provisional"] else ""))
     return print_warnings(answer)

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
+from sufficiency.client.bodies import encoded
 from sufficiency.client.errors import ApiError, BadUrl, ServiceUnreachable
 from sufficiency.pauses import doubling, retry_after
 
@@ -139,7 +140,12 @@ class Connection:
         ApiError
             When the service says no.
         ServiceUnreachable
+        Unsendable
+            When JSON has no form for the body.
         """
+        sent = None if body is None else encoded(body)
+        if sent is not None:
+            headers = {"Content-Type": "application/json", **(headers or {})}
         http = self.http
         from httpx import ConnectError, TransportError
 
@@ -150,7 +156,7 @@ class Connection:
             try:
                 if content is not None:
                     content.seek(0)
-                response = http.request(method, path, params=asked, json=body, headers=headers, content=content)
+                response = http.request(method, path, params=asked, headers=headers, content=content or sent)
             except TransportError as error:
                 # A request whose connection was refused never arrived, so that even a POST may be sent again.
                 if last or not (repeatable or isinstance(error, ConnectError)):

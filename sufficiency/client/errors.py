@@ -19,6 +19,10 @@ class BadKey(ClientError, ValueError):
     """What should be a key, or the name of a project, is none."""
 
 
+class Unsendable(ClientError, ValueError):
+    """What should be sent has a value that JSON has no form for."""
+
+
 class ServiceUnreachable(ClientError):
     """No answer came from the address.
 

@@ -248,7 +248,7 @@ class Solver:
         # Column 0 is now, where one is at no place yet.
         self.met = np.concatenate([np.full((places, 1), here), met], axis=1).astype(float)
         self.gain = np.concatenate([np.zeros((places, 1)), prospect.gains], axis=1)
-        self.stop = terms.penalty * (1.0 - self.met) if terms.target is not None else -terms.value * self.gain
+        self.stop = terms.penalty * (1.0 - self.met) if terms.target is not None else 0.0 - terms.value * self.gain
 
     def solve(self, known: float = 0.0, seen: float = 0.0) -> tuple[int, Outcome]:
         """Return what to buy now, as a place in `items`, and what comes of it.

@@ -67,5 +67,6 @@ def as_large(factor: float) -> str:
 
 
 def _fixed(value: float, decimals: int) -> str:
-    text = f"{round(value, decimals):,.0f}" if decimals <= 0 else f"{value:,.{decimals}f}"
+    value = round(value, decimals) + 0.0  # what is rounded to zero has no sign
+    text = f"{value:,.0f}" if decimals <= 0 else f"{value:,.{decimals}f}"
     return text.replace("-", MINUS)

@@ -3,8 +3,11 @@
 The page has the same rules in `app/page/static/dom.js`, and a test holds the two to one another.
 """
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from math import floor, isfinite, log10
+from typing import Any
 
 from sufficiency.schemas.words import StopReason, TargetStatus, Worth
 
@@ -105,11 +108,30 @@ def duration(seconds: float | None) -> str:
     return f"{_rounded(seconds / 86400, 1)} days"
 
 
+def warned(warnings: Iterable[Mapping[str, Any] | str]) -> list[str]:
+    """Return warnings as they are said: each once, after the metrics that it is of."""
+    metrics: dict[str, list[str]] = {}
+    for one in warnings:
+        detail, metric = (one, None) if isinstance(one, str) else (str(one["detail"]), one.get("metric"))
+        named = metrics.setdefault(detail, [])
+        # Many begin with the metric's name, or have it within.
+        if metric and metric not in named and not re.search(rf"(?<!\w){re.escape(metric)}(?!\w)", detail):
+            named.append(metric)
+    return [f"{several(names)}: {detail}" if names else detail for detail, names in metrics.items()]
+
+
+def several(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names, and how many more there are: Accuracy, F1, Loss and 4 more."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
+
+
 def _rounded(value: float, digits: int) -> Decimal:
     """Round as JavaScript does: what lies in the middle away from zero."""
     exact = Decimal(value)
     # The default context's 28 digits do not hold every double with digits after the point.
-    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) if abs(exact) < 10**20 else exact
+    made = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) if abs(exact) < 10**20 else exact
+    return made or abs(made)  # nothing has no sign
 
 
 def _significant(value: float, digits: int) -> str:

@@ -32,11 +32,9 @@ def test_a_loss_that_diverged_has_a_verdict_and_a_decision() -> None:
     assert 0 <= decided["first"]["runs"] <= decided["first"]["curve"]
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("price", [1e-6, 1e-300, 5e-324], ids=str)
-def test_labels_as_good_as_free_are_bought_as_far_as_curves_go(price: float) -> None:
-    asked = fitted()
-    terms = {"target": "Accuracy:0.99", "penalty": 500.0}
-    free = finite(decision(asked, DecisionTerms(price=price, budget=1e15, **terms)))
-    assert free["buy"] == finite(decision(asked, DecisionTerms(price=price, **terms)))["buy"] > 0
-    assert max(one["n"] for one in free["purchases"]) == 32_000
+def test_what_is_worth_nothing_has_no_sign() -> None:
+    asked = fitted(lambda _, n: {("Accuracy", SCALAR): 1.0 - 0.1 * (n > 10)})
+    told = decision(asked, DecisionTerms(price=1.0, value=1e-9))
+    amounts = [told.first.curve, told.first.runs, told.stop.loss, told.plan.loss, told.regret, told.purchases[0].loss]
+    assert [str(amount) for amount in amounts if amount == 0] == ["0.0"] * amounts.count(0.0)
+    assert told.stop.loss == 0

@@ -27,7 +27,7 @@ def test_the_commands_print_tables(sufficiency: Run, url: str, measured: str) ->
     assert " [0." in projected, "with intervals"
     far = sufficiency("project", measured, "10000", "--url", url)
     assert far.code == 0
-    assert "warning: n = 10,000 is 25 times the largest measured size" in far.err
+    assert ": n = 10,000 is 25 times the largest measured size" in far.err
     assert "1 − (" in printed("curves", measured, "--method", "power_law")
     assert "through 5 steps" in printed("curves", measured)
     needed = printed("inv-project", measured, "0.8", "Accuracy:0.95")

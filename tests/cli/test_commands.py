@@ -260,3 +260,27 @@ def test_ctrl_c_leaves_no_traceback(sufficiency: Run, monkeypatch: pytest.Monkey
     outcome = sufficiency("workers", "--url", "http://127.0.0.1:1")
     assert outcome.code == 130
     assert outcome.err.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        pytest.param(
+            ("datasets", "add", "q", "--source", "digits", "--test-fraction", "nan"),
+            "#/split/test_fraction",
+            id="share",
+        ),
+        pytest.param(("keys", "add", "ci", "--days", "inf"), "#/expires_in_days", id="days"),
+        pytest.param(("submit", "{file}"), "#/training/params/lr", id="in_a_file"),
+        pytest.param(("plot", "019a0000-0000-7000-8000-000000000000", "--target", "nan"), "--target nan", id="target"),
+    ],
+)
+def test_what_is_no_number_is_misuse(
+    sufficiency: Run, nobody: str, tmp_path: Path, asked: tuple[str, ...], named: str
+) -> None:
+    file = tmp_path / "job.json"
+    file.write_text('{"training": {"name": "sgd-classifier", "params": {"lr": NaN}}}')
+    outcome = sufficiency(*(word.format(file=file) for word in asked), "--url", nobody)
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert "must be a finite number" in outcome.err

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from sufficiency.cli.gates import junit, markdown
+from sufficiency.cli.gates import junit, junit_unanswered, markdown
 from tests.support.command_line import Run
 
 MET, MISSED = "Accuracy:0.5", "Accuracy:0.999"
@@ -87,6 +87,24 @@ def test_a_summary_is_added_to_what_a_pipeline_has_written(
     ]
 
 
+def test_a_gate_without_an_answer_leaves_no_earlier_one_standing(
+    sufficiency: Run, url: str, measured: str, nobody: str, tmp_path: Path
+) -> None:
+    file, summary = tmp_path / "gate.xml", tmp_path / "summary.md"
+    forms = ("--junit", str(file), "--summary", str(summary))
+    assert sufficiency("gate", measured, "--target", MET, *forms, "--url", url).code == 0
+    for where, target, code, why in ((url, "Speed:0.5", 1, "no metric 'Speed'"), (nobody, MET, 3, "no answer from")):
+        assert sufficiency("gate", measured, "--target", target, *forms, "--url", where).code == code
+        suite = ElementTree.parse(file).getroot()
+        assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "0", "1")
+        [case] = suite.findall("testcase")
+        error = case.find("error")
+        assert error is not None
+        assert (case.get("name"), why in (error.text or "")) == (target, True)
+        assert summary.read_text().splitlines()[-3] == "## Sufficiency gate: no answer"
+        assert why in summary.read_text().splitlines()[-1]
+
+
 def test_names_of_strangers_break_neither_form() -> None:
     name = 'a|b <c> & "d" \x1b[2J\x00 ]]>'
     check = {
@@ -110,11 +128,29 @@ def test_names_of_strangers_break_neither_form() -> None:
         "checks": [check],
         "warnings": [],
     }
+    assert ElementTree.fromstring(junit_unanswered(name, [name], name)).find("testcase/error") is not None
     case = ElementTree.fromstring(junit(answer)).find("testcase")
     assert case is not None
     assert case.get("name") == 'a|b <c> & "d" [2J ]]>: 0.5'
     [row] = [line for line in markdown(answer).splitlines() if line.startswith("| ❌")]
     assert row.replace("\\|", "").count("|") == 6, "a name does not make a column"
+
+
+def test_a_summary_says_that_it_is_provisional_and_each_warning_once() -> None:
+    thin = {"code": "too_short", "class": None, "detail": "4 steps show little."}
+    answer = {
+        **dict.fromkeys(("passed", "provisional"), True),
+        "job_id": "019a",
+        "n": 400,
+        "probability": 0.8,
+        "checks": [],
+        "warnings": [{**thin, "metric": metric} for metric in ("Accuracy", "AUROC")],
+    }
+    assert markdown(answer).splitlines()[-3:] == [
+        "> Provisional: the job has not completed.",
+        "",
+        "> Accuracy, AUROC: 4 steps show little.",
+    ]
 
 
 @pytest.mark.parametrize("place", ["--junit", "--summary"])

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from sufficiency.method import phrasing
 from sufficiency.schemas import text
 from sufficiency.schemas.words import TargetStatus, Worth
 
@@ -17,7 +18,7 @@ VALUES = [
     *(0, 1, 0.5, 0.946, 0.99951, 0.03125, 0.00625, 1 / 3, 9.99995, 9.99994, 10, 12.345678, 99.9, 123.456, 99999, 1e5),
     *(1e-3, 0.00099951, 9.9e-4, 1e-4, 9.99e-5, 1.2e-5, 5e-324, 1.7976931348623157e308, 123456789, 2**53, 0.1 + 0.2),
 ]
-SIGNED = [sign * value for value in VALUES for sign in (1, -1)]
+SIGNED = [*(sign * value for value in VALUES for sign in (1, -1)), -0.0]
 SHARES = [0, 1, 0.5, 0.005, 0.0099, 0.01, 0.125, 0.335, 0.945, 0.99, 0.9901, 0.999, 0.845]
 SIZES = [0, 1, 9, 25, 999, 1000, 1001, 1536, 2500, 999_949, 999_950, 1_000_000, 7_481_000, 2**53]
 FACTORS = [1, 2, 3, 4, 1.5, 1.234, 12.345, 1024, 99_999, 0.0123]
@@ -33,6 +34,11 @@ SECONDS = [0, 0.4, 1, 1.5, 89.4, 89.6, 90, 132, 5399, 5400, 7_200, 129_599, 129_
         (text.number(1.2e-5), "1.20e-5"),
         (text.number(-1.2e5), "−1.20e+5"),
         (text.number(12.345678), "12.346"),
+        (text.number(-0.0), "0.0000"),
+        (text.count(-0.0), "0"),
+        (phrasing.money_text(-0.0), "0"),
+        (phrasing.money_text(-0.004), "0.00"),
+        (phrasing.value_text(-0.0), "0"),
         (text.number(None), "–"),
         (text.number(float("nan")), "–"),
         (text.signed(0.011), "+0.0110"),
@@ -53,12 +59,18 @@ SECONDS = [0, 0.4, 1, 1.5, 89.4, 89.6, 90, 132, 5399, 5400, 7_200, 129_599, 129_
         (text.level_text(0.999), "99.9 %"),
         (text.level_text(0.999999), "99.9999 %"),
         (text.level_text(0.55), "55 %"),
+        (text.warned([{"detail": "It is flat."}, "Odd.", "Odd."]), ["It is flat.", "Odd."]),
+        (
+            text.warned([{"metric": one, "detail": "It is flat."} for one in "AtIs"]),
+            ["A, t, I and 1 more: It is flat."],
+        ),
+        (text.warned([{"metric": "A", "detail": "A is flat."}]), ["A is flat."]),
         (text.times(2), "2×"),
         (text.duration(132), "2 min"),
         (text.duration(None), "–"),
     ],
 )
-def test_how_it_reads(said: str, expected: str) -> None:
+def test_how_it_reads(said: str | list[str], expected: str | list[str]) -> None:
     assert said == expected
 
 
