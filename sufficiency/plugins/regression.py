@@ -14,7 +14,7 @@ from sufficiency.plugins.outputs import expect_numbers, expect_task, expect_trai
 from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.estimate import Measured
 
-_INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or register it with task=regression"
+_INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or have it read with task=regression"
 
 Metric = Literal["mae", "rmse", "r2"]
 

@@ -31,14 +31,14 @@ class FreshModels:
         study = self._study
         with blamed_on(study.names["model"], "model", cell.place):
             if study.reset is None:
-                return self._placed(self._reset_copy() if self._is_ready_made else study.model())
+                return self._placed(self._adopted(self._reset_copy() if self._is_ready_made else study.model()))
             template = self._template()
         with blamed_on(study.names["reset"], "reset", cell.place):
             seed_everything(cell_seed(self._unit.seed, cell.run, cell.step))
             model = study.reset(template)
             if model is None:
                 raise TypeError("it returned None; a reset strategy must return the model")
-            return self._placed(model)
+            return self._placed(self._adopted(model))
 
     def specimen(self) -> Any:
         """Return an untrained model that is no cell's, to be looked at, or None where none can be had.
@@ -47,7 +47,7 @@ class FreshModels:
         """
         try:
             made = self._study.model()
-            return self._placed(copy.deepcopy(made) if self._is_ready_made else made)
+            return self._placed(self._adopted(copy.deepcopy(made) if self._is_ready_made else made))
         except Exception:  # the first cell says so, and where
             return None
 
@@ -66,6 +66,11 @@ class FreshModels:
         # Built again rather than copied: not every model can be copied.
         seed_everything(cell_seed(self._unit.seed, 0, 0))
         return self._study.model()
+
+    def _adopted(self, model: Any) -> Any:
+        """Return a model as its training takes it, where that says so by a method `adopt`."""
+        adopt = getattr(self._study.training, "adopt", None)
+        return adopt(model, self._study.train) if callable(adopt) else model
 
     def _placed(self, model: Any) -> Any:
         to = getattr(model, "to", None)

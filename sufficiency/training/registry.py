@@ -177,7 +177,8 @@ class Registry:
                 if signature.parameters["input_shape"].default is inspect.Parameter.empty:
                     message = (
                         f"{kind}:{name} asks for the shape of an item (input_shape), and the items of this dataset are "
-                        "not of one shape; take a model that does not need it, or bring the items to one shape"
+                        "no pairs (array, target) with arrays of one shape; take a model that does not need it, or "
+                        "have the dataset give such pairs"
                     )
                     raise PluginError(kind, name, "build", message)
                 asked.remove("input_shape")

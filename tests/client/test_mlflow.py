@@ -1,6 +1,8 @@
 """A job in a real MLflow, on SQLite: once, however often and however interrupted."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,23 @@ def test_a_job_becomes_a_run_with_children_once(
     assert job.to_mlflow(store, "study") == parent.info.run_id
     assert len(runs(store)) == 3
     assert curve(parent, "Accuracy") == pytest.approx(means)
+
+
+def test_a_renamed_job_renames_its_run_but_not_one_that_somebody_named(job: Job, store: str) -> None:
+    api = mlflow.MlflowClient(tracking_uri=store)
+    run_id = job.to_mlflow(store, "study")
+    usual = api.get_run(run_id).info.run_name
+    job.rename(name="first batch")
+    assert job.to_mlflow(store, "study") == run_id
+    assert api.get_run(run_id).info.run_name == "first batch"
+    api.update_run(run_id, name="the one for Tuesday")
+    job.rename(name="second batch")
+    job.to_mlflow(store, "study")
+    assert api.get_run(run_id).info.run_name == "the one for Tuesday"
+    api.update_run(run_id, name="first batch")
+    job.rename(name="")
+    job.to_mlflow(store, "study")
+    assert api.get_run(run_id).info.run_name == usual
 
 
 def test_an_extended_job_brings_its_run_up_to_date(client: Client, worker: HandWorker, store: str) -> None:
@@ -174,6 +193,15 @@ def test_what_mlflow_refuses_is_told(
     monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
     told = sufficiency("export", job.id, "--to-mlflow", "sqlite:///x.db", "--url", url)
     assert (told.code, "pip install 'sufficiency[mlflow]'" in told.err) == (1, True)
+
+
+def test_a_server_that_is_not_there_is_told_within_seconds(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    began = time.monotonic()
+    with pytest.raises(MlflowError, match=r"MLflow at http://127\.0\.0\.1:9 said no"):
+        job.to_mlflow("http://127.0.0.1:9", "study")
+    assert time.monotonic() - began < 30  # MLflow's own seven tries take four minutes
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_bad_label_is_one_however_the_items_are() -> None:
 def test_a_model_that_needs_a_shape_is_refused_where_there_is_none() -> None:
     from sufficiency.training.registry import DatasetContext, PluginError, Registry
 
-    with pytest.raises(PluginError, match=r"asks for the shape of an item .* not of one shape"):
+    with pytest.raises(PluginError, match=r"asks for the shape of an item .* no pairs .* of one shape; take a model"):
         Registry.load().build("model", "linear", {}, context=DatasetContext((), 3))
 
 

@@ -21,6 +21,7 @@ from sufficiency.data.arrays import ArrayDataset
 from sufficiency.plugins.estimators import EstimatorModel, FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.regression import Regression
+from sufficiency.study.running import run
 
 # They want other estimators, or targets of several columns, and so cannot be made, or given a dataset's targets.
 NEED_ESTIMATORS = {
@@ -283,3 +284,42 @@ def test_an_estimator_of_another_library_answers_for_itself() -> None:
     assert measured["LogLoss"] == pytest.approx(log_loss(test.y, own.predict_proba(test.x)), rel=1e-6)
     FitEstimator().train(model, train, np.flatnonzero(np.isin(train.y, [1, 3])).tolist())
     assert set(model.predict(torch.from_numpy(test.x)).tolist()) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(make_pipeline(StandardScaler(), SVC()), id="pipeline"),
+        pytest.param(lambda: LogisticRegression(C=0.5), id="function"),
+        pytest.param(LogisticRegression(), id="instance"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_a_bare_estimator_is_a_model(model: Any, protocol: str) -> None:
+    x, y = make_classification(200, 6, n_informative=4, n_classes=3, random_state=0)
+    x = x.astype(np.float32)
+    study = run(
+        model=model,
+        training="fit-estimator",
+        evaluation={"name": "classification", "params": {"metrics": ["accuracy"]}},
+        train=(x[:120], y[:120]),
+        test=(x[120:], y[120:]),
+        runs=1,
+        schedule=[40, 80, 120],
+        protocol=protocol,
+    )
+    own = model if hasattr(model, "fit") else model()
+    measured = study.measurements()[-1]["mean"]
+    if protocol == "independent":
+        assert measured == pytest.approx(own.fit(x[:120], y[:120]).score(x[120:], y[120:]), abs=1e-9)
+    assert measured > 0.4
+
+
+def test_a_bare_estimator_of_numbers_is_a_model_too() -> None:
+    x = np.random.default_rng(0).normal(size=(90, 3)).astype(np.float32)
+    y = x @ np.array([1.0, 2.0, 3.0], dtype=np.float32)
+    dataset = ArrayDataset(x, y, None)
+    model = FitEstimator().adopt(Ridge(), dataset)
+    FitEstimator().train(model, dataset, range(60))
+    assert Regression(["r2"]).evaluate(model, dataset)["R2"] > 0.99
+    assert FitEstimator().adopt(model, dataset) is model

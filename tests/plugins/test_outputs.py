@@ -120,6 +120,7 @@ def frozen() -> nn.Module:
         pytest.param(
             EstimatorModel(GaussianNB(), 3), r"estimator \(GaussianNB\).*take the training fit-estimator", id="fit"
         ),
+        pytest.param(GaussianNB(), r"estimator \(GaussianNB\).*take the training fit-estimator", id="bare"),
         pytest.param(frozen(), "nothing to train in the model: all of its parameters are frozen", id="frozen"),
         pytest.param(nn.Flatten(), "nothing to train in the model: it has no parameters", id="none"),
     ],

