@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,6 +166,22 @@ def test_what_only_some_studies_have_is_left_out_in_the_order_of_the_first() -> 
     answer = compare([fitted(more, number=1), fitted(only, number=2)])
     assert list(answer.metrics) == ["Accuracy"]
     assert [warning["metric"] for warning in answer.warnings] == ["F1", "Loss", "Zeal"]
+
+
+def test_studies_that_read_a_metric_otherwise_are_told_so() -> None:
+    def per_cent(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {("Accuracy", SCALAR): 100 - 100 * n**-0.5 - run}
+
+    [series] = measured(per_cent)
+    one = fitted(scalars)
+    other = fit_study(study(2), [replace(series, bounds=(0.0, 100.0))])
+    told = [warning for warning in compare([one, other]).warnings if warning["code"] == "other_ranges"]
+    assert [warning["metric"] for warning in told] == ["Accuracy"]
+    assert "[0, 1], [0, 100]" in told[0]["detail"]
+    assert not [warning for warning in compare([one, one]).warnings if warning["code"] == "other_ranges"]
+    lower = fit_study(study(2), [replace(series, direction="minimize")])
+    with pytest.raises(Unanswerable, match="Accuracy is left out: the jobs do not agree whether higher or lower"):
+        compare([one, lower])
 
 
 def nothing(run: int, n: int) -> dict[tuple[str, int], float | None]:
