@@ -74,24 +74,26 @@ def compare(
     by_study = [{(one.reading.metric, fitted.label(one)): one for one in fitted.curves} for fitted in studies]
     keys, warnings = _in_common(by_study, metrics)
     compared: dict[str, list[ComparedMetric]] = {}
+    opposed: list[dict[str, Any]] = []
     for metric, label in keys:
         curves = [of_study[metric, label] for of_study in by_study]
         if len({one.reading.direction for one in curves}) > 1:
-            warnings.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
+            opposed.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
             continue
         if (read := _other_ranges(curves)) is not None:
             warnings.append(read)
         of_metric = [one.get(metric, {}) if label is None else {} for one in marks] or [{}] * len(studies)
         compared.setdefault(metric, []).append(_compared(studies, curves, label, level, of_metric))
     if not compared:
-        why = "".join(f" {one['detail']}" for one in warnings[:_MOST_REASONS])
+        # What not all of them have is seen by what each has.
+        why = "".join(f" {one['detail']}" for one in opposed[:_MOST_REASONS])
         detail = "The jobs have no curve in common: " + "; ".join(map(_has, studies, by_study)) + "." + why
         raise Unanswerable(detail, "nothing_in_common")
     return ComparisonView(
         level=level,
         jobs=[_job(studies[0].study, fitted) for fitted in studies],
         metrics=compared,
-        warnings=warnings,
+        warnings=[*warnings, *opposed],
     )
 
 

@@ -223,6 +223,14 @@ def test_what_gets_no_answer_says_why(ask: Any, kind: type[QuestionError], code:
     assert str(refused.value) == refused.value.detail != ""
 
 
+def test_what_is_too_little_is_said_once() -> None:
+    with pytest.raises(Unanswerable) as refused:
+        fitted(little)
+    assert refused.value.detail.endswith(
+        "cells are measured. Accuracy has values at 1 of 5 steps; a curve needs at least 3"
+    )
+
+
 def test_before_anything_is_measured_a_declared_metric_is_known() -> None:
     assert choose(study(), [], ["Accuracy"]) == []
 
