@@ -20,7 +20,7 @@ from sufficiency.method.comparison import (
 )
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.items import ItemsPaired, Place, paired_on_items
-from sufficiency.method.measurements import Series
+from sufficiency.method.measurements import Series, bounds_text
 from sufficiency.method.projection import project
 from sufficiency.schemas.results import (
     ComparedCurve,
@@ -43,6 +43,8 @@ _Curves = Mapping[_Key, FittedCurve[Series]]
 Marks = Mapping[str, Mapping[Place, ItemMarks]]
 # How far ahead curves are shown beside each other, in doublings of the largest measured size.
 _DOUBLINGS = 4
+# Of so many metrics a refusal says why they are left out.
+_MOST_REASONS = 3
 
 
 def compare(
@@ -72,21 +74,26 @@ def compare(
     by_study = [{(one.reading.metric, fitted.label(one)): one for one in fitted.curves} for fitted in studies]
     keys, warnings = _in_common(by_study, metrics)
     compared: dict[str, list[ComparedMetric]] = {}
+    opposed: list[dict[str, Any]] = []
     for metric, label in keys:
         curves = [of_study[metric, label] for of_study in by_study]
         if len({one.reading.direction for one in curves}) > 1:
-            warnings.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
+            opposed.append(left_out(metric, "the jobs do not agree whether higher or lower is better"))
             continue
+        if (read := _other_ranges(curves)) is not None:
+            warnings.append(read)
         of_metric = [one.get(metric, {}) if label is None else {} for one in marks] or [{}] * len(studies)
         compared.setdefault(metric, []).append(_compared(studies, curves, label, level, of_metric))
     if not compared:
-        detail = "The jobs have no curve in common: " + "; ".join(map(_has, studies, by_study)) + "."
+        # What not all of them have is seen by what each has.
+        why = "".join(f" {one['detail']}" for one in opposed[:_MOST_REASONS])
+        detail = "The jobs have no curve in common: " + "; ".join(map(_has, studies, by_study)) + "." + why
         raise Unanswerable(detail, "nothing_in_common")
     return ComparisonView(
         level=level,
         jobs=[_job(studies[0].study, fitted) for fitted in studies],
         metrics=compared,
-        warnings=warnings,
+        warnings=[*warnings, *opposed],
     )
 
 
@@ -101,6 +108,19 @@ def _in_common(by_study: Sequence[_Curves], metrics: Sequence[str] | None) -> tu
     shared = {metric for metric, _ in common}
     missing = dict.fromkeys(metric for metric, _ in keys if metric not in shared)
     return common, [left_out(metric, "not every job has a curve of it") for metric in missing]
+
+
+def _other_ranges(curves: Sequence[FittedCurve[Series]]) -> dict[str, Any] | None:
+    """Return the warning that a metric's range is not that of the other jobs, as where one has per cent of it."""
+    one = curves[0].reading
+    ranges = list(dict.fromkeys(bounds_text(curve.reading.bounds) for curve in curves))
+    if len(ranges) == 1:
+        return None
+    detail = (
+        f"The jobs do not agree on the range of {one.metric}: {', '.join(ranges)}. If its units differ, the comparison "
+        "says nothing; else declare one range in each job's `metrics`."
+    )
+    return {"code": "other_ranges", "metric": one.metric, "class": None, "detail": detail}
 
 
 def _has(fitted: FittedStudy[Series], curves: _Curves) -> str:

@@ -18,6 +18,7 @@ from sufficiency.method.kinks.rules import Met
 from sufficiency.method.measurements import Key, Reading, Series, key
 from sufficiency.method.methods import METHOD_VERSIONS, fit_all
 from sufficiency.schemas.spec import MetricSpec
+from sufficiency.schemas.text import warned
 from sufficiency.schemas.words import DEFAULT_METHOD, SCALAR, ClassLabel, Method
 
 R = TypeVar("R", bound=Reading)
@@ -207,7 +208,7 @@ class FittedStudy(Generic[R_co]):
             return
         if not self.skipped:
             raise TooLittleMeasured(f"There is nothing to fit a curve to yet: {self.study.progress}.")
-        reasons = "; ".join(dict.fromkeys(f"{one.metric}: {why}" for one, why in self.skipped[:5]))
+        reasons = "; ".join(warned({"metric": one.metric, "detail": why} for one, why in self.skipped)[:5])
         raise TooLittleMeasured(f"There is too little for a fit: {self.study.progress}. {reasons}")
 
     def label(self, curve: FittedCurve[Reading]) -> ClassLabel:

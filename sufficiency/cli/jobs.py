@@ -356,16 +356,17 @@ def _json_of(text: str | None, option: str) -> dict[str, Any] | None:
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:
-    from sufficiency.schemas.text import count, duration
+    from sufficiency.schemas.text import count, counted, duration
 
     if plan["steps"] is None:
         typer.echo(f"The job is valid; its schedule names the steps when it runs, on {plan['device']}.")
     else:
-        typer.echo(f"The job is valid: {plan['runs']} runs of {len(plan['steps'])} steps, on {plan['device']}.")
+        runs, steps = counted(plan["runs"], "run"), counted(len(plan["steps"]), "step")
+        typer.echo(f"The job is valid: {runs} of {steps}, on {plan['device']}.")
         typer.echo("steps: " + ", ".join(count(n) for n in plan["steps"]))
-        cost = [f"{count(plan['cells'])} cells in {count(plan['units'])} units"]
+        cost = [f"{counted(plan['cells'], 'cell')} in {counted(plan['units'], 'unit')}"]
         if plan["sgd_steps"] is not None:
-            cost.append(f"{count(plan['sgd_steps'])} SGD steps")
+            cost.append(counted(plan["sgd_steps"], "SGD step"))
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")
         if design := plan.get("design"):
@@ -380,15 +381,18 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
 
 
 def _print_extension(plan: Mapping[str, Any]) -> None:
-    from sufficiency.schemas.text import count, duration
+    from sufficiency.schemas.text import count, counted, duration
 
     if plan["steps"] is None:
         typer.echo("The extension is valid; the job's schedule names the steps when it runs.")
     else:
-        typer.echo(f"The extension is valid: {plan['spec']['runs']} runs of {len(plan['steps'])} steps.")
+        runs, steps = counted(plan["spec"]["runs"], "run"), counted(len(plan["steps"]), "step")
+        typer.echo(f"The extension is valid: {runs} of {steps}.")
         typer.echo("steps: " + ", ".join(count(n) for n in sorted(plan["steps"])))
         more = plan["cells_to_measure"]
-        to_measure = "cells to measure are chosen stage by stage" if more is None else f"{count(more)} cells to measure"
+        to_measure = (
+            "cells to measure are chosen stage by stage" if more is None else f"{counted(more, 'cell')} to measure"
+        )
         cost = [f"{to_measure}, {count(plan['cells_kept'])} kept"]
         if plan["estimated_slot_seconds"] is not None:
             cost.append(f"about {duration(plan['estimated_slot_seconds'])} of one slot, by earlier jobs like it")

@@ -16,7 +16,19 @@ from sufficiency.client.job import Job
 from sufficiency.client.progress import cells_text
 from sufficiency.exits import CommandError
 from sufficiency.method.phrasing import money_text
-from sufficiency.schemas.text import NO_VALUE, STATUS, STOPPED, WORTH, count, number, percent, signed, spread, times
+from sufficiency.schemas.text import (
+    NO_VALUE,
+    STATUS,
+    STOPPED,
+    WORTH,
+    count,
+    counted,
+    number,
+    percent,
+    signed,
+    spread,
+    times,
+)
 from sufficiency.schemas.words import ENDED, HORIZON
 
 
@@ -380,13 +392,14 @@ def _measured(data: Mapping[str, Any]) -> str:
 
 def _design(data: Mapping[str, Any]) -> str:
     if data["stopped"] is None:
-        return f"stage {data['stages']}, {data['cells']} cells: {data['detail']}"
+        return f"stage {data['stages']}, {counted(data['cells'], 'cell')}: {data['detail']}"
     why = STOPPED.get(data["stopped"], data["stopped"])
     return f"{why}, {percent(data['saved'])} of the grid saved: {data['detail']}"
 
 
 def _discarded(data: Mapping[str, Any]) -> str:
-    return f"started anew: {data['cells']} measured cells are dropped"
+    are = "is" if data["cells"] == 1 else "are"
+    return f"started anew: {counted(data['cells'], 'measured cell')} {are} dropped"
 
 
 def _warning(data: Mapping[str, Any]) -> str:

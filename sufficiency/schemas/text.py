@@ -40,6 +40,11 @@ def count(n: float | None) -> str:
     return NO_VALUE if n is None else f"{_rounded(n, 0):,}".replace("-", MINUS)
 
 
+def counted(n: float, what: str) -> str:
+    """Return a number of things: 1 cell, 7,481 cells."""
+    return f"{count(n)} {what}{'' if n == 1 else 's'}"
+
+
 def short_count(n: float) -> str:
     """Return a number of items as short as an axis wants it: 25, 1k, 2.5M."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

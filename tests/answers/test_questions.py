@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,6 +168,22 @@ def test_what_only_some_studies_have_is_left_out_in_the_order_of_the_first() -> 
     assert [warning["metric"] for warning in answer.warnings] == ["F1", "Loss", "Zeal"]
 
 
+def test_studies_that_read_a_metric_otherwise_are_told_so() -> None:
+    def per_cent(run: int, n: int) -> dict[tuple[str, int], float | None]:
+        return {("Accuracy", SCALAR): 100 - 100 * n**-0.5 - run}
+
+    [series] = measured(per_cent)
+    one = fitted(scalars)
+    other = fit_study(study(2), [replace(series, bounds=(0.0, 100.0))])
+    told = [warning for warning in compare([one, other]).warnings if warning["code"] == "other_ranges"]
+    assert [warning["metric"] for warning in told] == ["Accuracy"]
+    assert "[0, 1], [0, 100]" in told[0]["detail"]
+    assert not [warning for warning in compare([one, one]).warnings if warning["code"] == "other_ranges"]
+    lower = fit_study(study(2), [replace(series, direction="minimize")])
+    with pytest.raises(Unanswerable, match="Accuracy is left out: the jobs do not agree whether higher or lower"):
+        compare([one, lower])
+
+
 def nothing(run: int, n: int) -> dict[tuple[str, int], float | None]:
     return {}
 
@@ -204,6 +221,14 @@ def test_what_gets_no_answer_says_why(ask: Any, kind: type[QuestionError], code:
         ask()
     assert (refused.value.code, refused.value.pointer) == (code, pointer)
     assert str(refused.value) == refused.value.detail != ""
+
+
+def test_what_is_too_little_is_said_once() -> None:
+    with pytest.raises(Unanswerable) as refused:
+        fitted(little)
+    assert refused.value.detail.endswith(
+        "cells are measured. Accuracy has values at 1 of 5 steps; a curve needs at least 3"
+    )
 
 
 def test_before_anything_is_measured_a_declared_metric_is_known() -> None:

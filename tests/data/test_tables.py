@@ -421,6 +421,20 @@ def test_a_date_of_two_readings_is_refused(table: Any) -> None:
         table("when,label\n01/02/2020,a\n03/04/2020,b\n", dates="ordinal")
 
 
+def test_numbers_that_float64_would_take_for_each_other_are_refused(root: Path) -> None:
+    ids = pa.array([2**63 + k % 5 for k in range(60)], pa.uint64())
+    label = [f"g{k % 5}" for k in range(60)]
+    parquet.write_table(pa.table({"x": ids, "label": label}), root / "t.parquet")
+    with pytest.raises(
+        DatasetError, match=r"'x' holds numbers beyond 2\*\*53, .* takes 4 for others: store them as text"
+    ):
+        load_tabular("t.parquet", "label")
+    assert load_tabular("t.parquet", "x", features=["label"]).class_names == tuple(str(2**63 + k) for k in range(5))
+    apart = pa.array([2**62 + k * 2**40 for k in range(60)], pa.uint64())
+    parquet.write_table(pa.table({"x": apart, "label": label}), root / "t.parquet")
+    assert load_tabular("t.parquet", "label").feature_names == ("x",)
+
+
 def test_typed_dates_and_times(root: Path) -> None:
     days = [datetime.date(2020, 1, 1), datetime.date(2020, 1, 3)]
     columns = {

@@ -50,6 +50,8 @@ SECONDS = [0, 0.4, 1, 1.5, 89.4, 89.6, 90, 132, 5399, 5400, 7_200, 129_599, 129_
         (text.count(7481), "7,481"),
         (text.count(2**53), "9,007,199,254,740,992"),
         (text.count(None), "–"),
+        (text.counted(1, "cell"), "1 cell"),
+        (text.counted(7481, "cell"), "7,481 cells"),
         (text.short_count(999_999), "1000k"),
         (text.percent(0.845), "85 %"),
         (text.percent(0.995), "> 99 %"),

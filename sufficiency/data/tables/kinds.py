@@ -122,8 +122,9 @@ def column_of_type(
             name, "other", missing, unclear=f"holds {cells.type}; it must hold numbers, text, truth values or dates"
         )
     numbers = _filled(found[1], missing)
+    unclear = _rounded(cells, numbers, missing) if types.is_uint64(kind) or types.is_decimal(kind) else ""
     if not (named or of_categories):
-        return Column(name, found[0], missing, numbers)
+        return Column(name, found[0], missing, numbers, unclear=unclear)
     spoken = cells.cast(pa.float64()) if kind == pa.float16() else cells
     coded = spoken.combine_chunks().dictionary_encode()
     codes = np.asarray(coded.indices.fill_null(-1), dtype=np.int64)
@@ -131,7 +132,7 @@ def column_of_type(
     texts = Texts(codes, [str(value) for value in coded.dictionary.to_pylist()])
     if of_categories:
         return Column(name, "category", missing, None, texts)
-    return Column(name, found[0], missing, numbers, texts)
+    return Column(name, found[0], missing, numbers, texts, unclear)
 
 
 def _coded(cells: Any, marks: Sequence[str], values: Sequence[str]) -> tuple[NDArray[np.int64], Any, NDArray[np.bool_]]:
@@ -146,6 +147,16 @@ def _coded(cells: Any, marks: Sequence[str], values: Sequence[str]) -> tuple[NDA
     codes = np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
     missing = np.append(none, True)[codes]
     return np.where(missing, -1, codes), words, missing
+
+
+def _rounded(cells: Any, numbers: NDArray[Any], missing: NDArray[np.bool_]) -> str:
+    """Return what is wrong with numbers of which float64 takes different ones for the same."""
+    import pyarrow.compute as pc
+
+    if numbers.dtype.kind == "i" or not missing.size or np.abs(numbers).max(initial=0) < 2.0**53:
+        return ""
+    lost = len(pc.unique(cells.drop_null())) - len(np.unique(numbers[~missing]))
+    return f"holds numbers beyond 2**53, of which float64 takes {lost} for others: store them as text" if lost else ""
 
 
 def _filled(cells: Any, missing: NDArray[np.bool_]) -> NDArray[Any]:
