@@ -132,6 +132,8 @@ def test_nothing_is_lost_while_both_versions_run(mixed: Mixed, capsys: pytest.Ca
     known = set(httpx.get(f"{mixed.url}/openapi.json", trust_env=False).json()["paths"])
     assert "/keys" not in known, "it is the version before that answers"
     with Client(mixed.url, timeout=60) as theirs:
+        # An API without a worker has no plugins to read a dataset with.
+        wait_until(lambda: len(theirs.workers()) == 1, 120, "the worker of before lives", mixed.last_words)
         theirs.add_dataset(**DIGITS)
         assert theirs.wait_dataset("digits", 120)["status"] == "ready"
         jobs = [theirs.submit(JOB | {"seed": seed})["id"] for seed in range(3)]
