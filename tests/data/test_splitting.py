@@ -194,7 +194,7 @@ def test_a_mapped_set_is_not_read_into_memory(root: Path) -> None:
     ("x", "y", "says"),
     [
         (np.zeros((4, 2)), np.zeros(3, int), "shapes"),
-        (np.zeros((4, 2)), np.array([0, 1, 2.5, 0]), "whole numbers"),
+        (np.zeros((4, 2)), np.array([0, 1, 2.5, 0]), "item 2 has the label 2.5, which is no whole number"),
         (np.array([[0.0, np.nan]] * 4), np.zeros(4, int), "NaN or infinite"),
         (np.array(["a"] * 4), np.zeros(4, int), "numeric"),
         (None, np.zeros(4, int), r"x\.npy.*np\.save"),

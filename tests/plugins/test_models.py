@@ -167,7 +167,7 @@ def test_the_fingerprint_sees_every_change() -> None:
         (np.array([[0, np.nan], [0, 0]]), [0, 1], "NaN"),
         (np.zeros((0, 3)), [], "no items"),
         (np.zeros((2, 3)), [0], "2 items but 1 labels"),
-        (np.zeros((2, 3)), [0.5, 1], "whole numbers"),
+        (np.zeros((2, 3)), [0.5, 1], "item 0 has the label 0.5, which is no whole number"),
     ],
 )
 def test_data_that_would_mislead_are_refused(x: Any, y: Any, says: str) -> None:
