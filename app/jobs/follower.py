@@ -6,8 +6,10 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Request
+from fastapi.sse import ServerSentEvent
 
 from app.queue.feed import Feed
+from sufficiency.schemas.words import INTERRUPTED
 
 T = TypeVar("T")
 
@@ -46,3 +48,9 @@ class Follower(Generic[T]):
                     return await self._feed.next(self._job_id, self.seq, at_once=self.at_once)
             except TimeoutError:
                 self.at_once = False
+
+
+def interrupted() -> ServerSentEvent:
+    """Return what a stream ends with that is not at its end: without a number, so that it is resumed where it was."""
+    detail = "The service ends this stream before its end: it stops, or its database is away. Come back for the rest."
+    return ServerSentEvent(event=INTERRUPTED, data={"detail": detail})

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tables import JobLog
 from app.jobs import service
-from app.jobs.follower import Follower
+from app.jobs.follower import Follower, interrupted
 from app.jobs.following import MOST_EVENTS, LogBatch
 from app.jobs.routes import existing_job
 from app.web.problem import documented
@@ -66,7 +66,7 @@ def _piece(row: JobLog, text: str) -> OutputPiece:
     responses={
         200: {
             "description": "Events of type `output`, whose `id` is the piece's number, and at the job's end one of "
-            "type `state`",
+            "type `state`. One of type `interrupted`, without a number, says that the service ends the stream before",
             "content": {
                 "text/event-stream": {
                     "example": 'event: output\ndata: {"seq": 7, "at": "2026-11-23T12:00:00Z", "attempt": 1, "run": 0, '
@@ -94,3 +94,4 @@ async def follow_job_logs(
             yield ServerSentEvent(id=str(place.seq), event="state", data={"state": batch.state})
             return
         place.at_once = len(batch.pieces) == MOST_EVENTS
+    yield interrupted()

@@ -15,7 +15,7 @@ from app.access.caller import caller_of
 from app.db.tables import Job
 from app.errors import Invalid, field_error
 from app.jobs import elsewhere, ending, preparing, reopening, repository, service
-from app.jobs.follower import Follower
+from app.jobs.follower import Follower, interrupted
 from app.jobs.following import MOST_EVENTS, EventBatch
 from app.web.limits import plain_json
 from app.web.pagination import Cursor, decode_cursor, page_of
@@ -378,7 +378,9 @@ def existing_job(request: Request, job_id: UUID) -> UUID:
     responses={
         200: {
             "description": "Events of type state, planned, cell, not_measurable, warning, versions and discarded; "
-            "`id` is the event's number. An event of type pruned stands for numbers that are no longer kept",
+            "`id` is the event's number. An event of type pruned stands for numbers that are no longer kept. One of "
+            "type interrupted, without a number, says that the service ends the stream before the job has ended: come "
+            "back with the last number as `Last-Event-ID`",
             "content": {
                 "text/event-stream": {
                     "example": 'event: cell\ndata: {"run": 0, "step": 9, "n": 2500, "metrics": {"Accuracy": 0.944}, '
@@ -407,6 +409,7 @@ async def follow_job(
         if batch.last:
             return
         place.at_once = len(batch.events) == MOST_EVENTS
+    yield interrupted()
 
 
 def _pruned(seq: int, count: int) -> ServerSentEvent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sufficiency.client.connection import Connection, api_error, pause
-from sufficiency.schemas.words import ENDED
+from sufficiency.schemas.words import ENDED, INTERRUPTED
 
 if TYPE_CHECKING:
     import httpx
@@ -59,15 +59,15 @@ def follow(connection: Connection, path: str, last_id: int | None, has_ended: Ca
                 if event.type == "state":
                     tells_end = event.data.get("state") in ENDED
                 yield event
-        except (TransportError, _Busy) as error:
+        except (TransportError, _Busy, _Interrupted) as error:
             failures += 1
             if failures > STREAM_RETRIES:
                 raise connection.unreachable(error) from error
             time.sleep(pause(failures, error.response if isinstance(error, _Busy) else None))
             continue
-        # The server closes the stream of an ended job, but also when it shuts down or its database is away. So the
-        # end is what was read after the job had ended, and tells of it. To who comes later than that, it is nothing
-        # twice; to who still waits for it, nothing for longer than a server takes to shut down.
+        # A server closes the stream of an ended job; one of an older version also when it shuts down or its database
+        # is away. So the end is what was read after the job had ended, and tells of it. To who comes later than that,
+        # it is nothing twice; to who still waits for it, nothing for longer than a server takes to shut down.
         empty += 1
         if ended and (tells_end or empty > patience):
             return
@@ -82,6 +82,10 @@ class _Busy(Exception):
     def __init__(self, response: "httpx.Response") -> None:
         super().__init__("the service is busy")
         self.response = response
+
+
+class _Interrupted(Exception):
+    """The stream ended before its end, as the server said."""
 
 
 def _stream(connection: Connection, path: str, last_id: int | None) -> Iterator[JobEvent]:
@@ -101,6 +105,8 @@ def _stream(connection: Connection, path: str, last_id: int | None) -> Iterator[
             raise api_error(response, connection.read)
         try:
             for event in source.iter_sse():
+                if event.event == INTERRUPTED:
+                    raise _Interrupted(event.data)
                 if event.data and event.id.isdigit():
                     yield JobEvent(int(event.id), event.event, connection.read(json.loads(event.data)))
         except SSEError as error:

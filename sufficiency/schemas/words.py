@@ -20,6 +20,8 @@ JobEventType = Literal[
     "state", "planned", "design", "cell", "provisional", "not_measurable", "warning", "versions", "discarded", "pruned"
 ]
 JOB_EVENT_TYPES: tuple[JobEventType, ...] = get_args(JobEventType)
+# What a stream says, under no number, that ends before there is no more to say.
+INTERRUPTED = "interrupted"
 
 Protocol = Literal["independent", "dataeval"]
 # Which cells of a study are measured: all, or those that its answer gains most by; what they cost; why no more are.

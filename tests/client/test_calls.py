@@ -118,6 +118,22 @@ def test_what_came_after_a_restart_is_read_though_the_stream_breaks_again(
         assert [event.id for event in client.events(JOB)] == [1, 2, 3]
 
 
+def test_who_comes_back_while_the_database_is_away_still_hears_the_end(script: Script, patience: list[float]) -> None:
+    """The end is known by who looks at the job, and not yet by who reads on; nothing twice is no end then."""
+    away = (200, {"Content-Type": "text/event-stream"}, 'event: interrupted\ndata: {"detail": "…"}\n\n')
+    script.answers = [
+        away,
+        away,
+        away,
+        sse((10, "cell", {}), (11, "state", {"state": "completed"})),
+        state("completed"),
+    ]
+    script.answers.append(sse())
+    with Client(script.url) as client:
+        assert [event.id for event in client.events(JOB, 9)] == [10, 11]
+    assert [headers.get("Last-Event-ID") for _, headers in script.asked] == ["9", "9", "9", "9", None, "11"]
+
+
 def test_a_stream_of_no_job_is_a_refusal(script: Script) -> None:
     script.answers = [(404, {}, json.dumps({"title": "Not Found", "detail": "No such job.", "code": "not_found"}))]
     with Client(script.url) as client, pytest.raises(ApiError, match="No such job"):

@@ -1,5 +1,6 @@
 """The event stream: resumable, the same on every replica, ended with the job, the client or the server."""
 
+import json
 import os
 import signal
 import subprocess
@@ -109,3 +110,6 @@ def test_a_stream_ends_with_its_client_and_with_the_server(service: Service) -> 
             assert process.wait(60) in (0, -signal.SIGTERM)
             assert time.monotonic() - begun < 8
             assert any(line.startswith("event: planned") for line in remaining)
+            told = [line for line in remaining if line and not line.startswith(":")]
+            assert told[-2] == "event: interrupted", "and says that it is not the job's"
+            assert "Come back" in json.loads(told[-1].removeprefix("data: "))["detail"]

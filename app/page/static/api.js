@@ -124,6 +124,7 @@ export async function follow(id, onEvent, signal) {
         headers: { Accept: "text/event-stream", "Last-Event-ID": String(last) },
       });
       for await (const event of events(answer.body)) {
+        if (event.type === "interrupted") break; // the service stops, or its database is away
         wait = 500;
         last = event.id ?? last;
         if (event.type === "state") state = event.data.state;
