@@ -1,7 +1,7 @@
 // The registered datasets, and a form for one more.
 
 import { get, getAll, pause, post, remove, ROOT } from "../api.js";
-import { badge, count, h, percent, plural, problemBox, replace, time } from "../dom.js";
+import { badge, count, h, percent, plural, problemBox, remarks, replace, time } from "../dom.js";
 import { field, fields, PluginChoice, pointerPath, toFirstWrong } from "../form.js";
 import { sending } from "./datasets/sending.js";
 
@@ -79,7 +79,7 @@ function remarks(info) {
   const notes = [...(info?.notes ?? []).map((n) => n.detail), ...(info?.missing?.columns ?? []).map((c) => `${c.name}: ${count(c.train)} missing values in training and ${count(c.test)} in test are filled with ${c.value}.`)];
   const list = (details) => h("ul", { class: "small" }, details.map((detail) => h("li", null, detail)));
   return [
-    ...(info?.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Warning. "), w.detail)),
+    ...remarks(info?.warnings ?? [], "Warning. "),
     notes.length > 0 && h("details", null, h("summary", null, plural(notes.length, "note")), list(notes)),
   ];
 }
