@@ -22,7 +22,12 @@ def adds_nothing(job: Job, spec: JobSpec, steps: Sequence[int], wanted: NewExten
     wanted : NewExtension
     """
     left = job.cells_total - job.cells_done - job.cells_not_measurable
-    if job.state != "completed" or left or list(steps) != job.steps or _asked(spec) != _asked(JobSpec.model_validate(job.spec)):
+    if (
+        job.state != "completed"
+        or left
+        or list(steps) != job.steps
+        or _asked(spec) != _asked(JobSpec.model_validate(job.spec))
+    ):
         return []
     more = "nothing would be measured; name more `runs` or larger `steps`"
     said = {
