@@ -30,7 +30,7 @@ study = sufficiency.run(
     train={"loader": "digits", "params": {"split": "train"}}, test={"loader": "digits", "params": {"split": "test"}},
     runs=2, substeps=6, progress=False)
 study.figure()
-print(study.verdict()[1]["sentence"])
+print(study.verdict()[0]["sentence"])
 """
 
 

@@ -4,15 +4,18 @@ A file comes into being under a name of its own beside the others, is looked at,
 it is on the disk. What a process that was killed has left there is known by its lock, which nobody holds any more.
 """
 
+import codecs
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
 from typing import BinaryIO, Self
 from uuid import UUID, uuid4
 
+from sufficiency.schemas.mistaken import mistaken
 from sufficiency.schemas.uploads import UploadKind
 
 INCOMING = ".incoming"
@@ -20,6 +23,14 @@ INCOMING = ".incoming"
 RESERVE_BYTES = 500_000_000
 _SEEN_BYTES = 1 << 20
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Neither text nor the marks of old files' ends, which Latin-1 has all the same.
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
 class WrongKind(ValueError):
@@ -163,14 +174,20 @@ def _check_parquet(file: BinaryIO) -> None:
 
 def _check_table(file: BinaryIO) -> None:
     seen = file.read(_SEEN_BYTES)
-    if b"\0" in seen:
-        raise WrongKind("is no table as text: it holds NUL characters, as binary files and UTF-16 do")
-    try:
-        text = seen.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # What was seen may end in the middle of a character.
-        if len(seen) - error.start > 4 or len(seen) < _SEEN_BYTES:
-            raise WrongKind(f"is no text in UTF-8: byte {error.start + 1} is none of it") from None
-        text = seen[: error.start].decode("utf-8-sig")
+    if said := mistaken(seen):
+        raise WrongKind(f"is no table: {said}")
+    text = _text(seen)
     if len([line for line in text.splitlines() if line.strip()]) < 2:
         raise WrongKind("is no table: it takes a line with the columns' names, and one with values")
+
+
+def _text(seen: bytes) -> str:
+    """Return what a text file begins with, in any of the encodings that a table's loader finds."""
+    for mark, encoding in _MARKS:
+        if seen.startswith(mark):
+            return seen.decode(encoding, "replace")  # what was seen may end in the middle of a character
+    if _BINARY.search(seen):
+        raise WrongKind(
+            "is no table as text: it holds characters that only binary files do, or it is UTF-16 without its mark"
+        )
+    return seen.decode("utf-8", "replace")

@@ -23,6 +23,7 @@ from app.jobs.ending import complete
 from app.jobs.idempotency import digest, key_reused
 from app.jobs.lifecycle import emit, fresh, locked, move
 from app.jobs.not_measurable import open_again
+from app.jobs.nothing_added import adds_nothing
 from app.jobs.planning import add_cells, ask_for_plan, create_cells, new_units, queue_units
 from app.jobs.preparing import invalid, kinks_of, prepare_anew, too_many
 from app.jobs.reuse import Changed, changes, grown_since, refuse_mixing
@@ -235,6 +236,8 @@ def _extended(session: Session, job: Job, wanted: NewExtension, settings: Settin
     metrics = {name: MetricSpec.model_validate(one) for name, one in job.metrics.items()}
     if not errors:
         errors += [field_error(pointer(*path), detail) for path, detail in faults_of(spec, steps, metrics)]
+    if not errors and not changed and not anew:
+        errors += adds_nothing(job, spec, steps, wanted)
     if errors:
         raise invalid(errors, "invalid_extension")
     refuse_mixing(job, changed, anew)

@@ -74,6 +74,7 @@ def submit(
     elif wait:
         typer.echo(f"Job {job['id']} {job['state']}")
         print_warnings(job)
+        _lead_on(job)
     else:
         print_warnings(job)
         typer.echo(job["id"])
@@ -176,6 +177,7 @@ def watch(id: JobId, url: Url = None, as_json: Json = False) -> None:
         else:
             print_plots(client, id)
             print_warnings(job)
+            _lead_on(job)
     require_completed(job)
 
 
@@ -315,6 +317,12 @@ def _followed(client: Client, id: str, console: Console) -> Job:
     except KeyboardInterrupt:
         typer.echo(f"\nThe job goes on: `sufficiency watch {id}`, or `sufficiency cancel {id}`.", err=True)
         raise
+
+
+def _lead_on(job: Mapping[str, Any]) -> None:
+    """Say where the answer of a completed job is; not on standard output, which is the job's."""
+    if job["state"] == "completed":
+        typer.echo(f"Whether more data is worth it: `sufficiency verdict {job['id']}`.", err=True)
 
 
 def _move(id: str, url: str | None, as_json: bool, act: Callable[[Client], Any]) -> None:

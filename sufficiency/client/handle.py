@@ -103,8 +103,17 @@ class Handle(Reply[JobView]):
         return by_metric(self._asked.inv_project(self.id, targets, **options))
 
     def verdict(self, **options: Any) -> "Rows[Verdicts]":
-        """Return whether more data is worth it, a row a metric; the options are `Client.verdict`'s."""
-        return by_metric(self._asked.verdict(self.id, **options))
+        """Return whether more data is worth it, a row a metric, first the one that answers for the job.
+
+        Parameters
+        ----------
+        **options
+            `Client.verdict`'s.
+        """
+        rows = by_metric(self._asked.verdict(self.id, **options))
+        asked_first = (rows.answer.get("overall") or {}).get("metric")
+        rows.sort(key=lambda row: bool(row["metric"] != asked_first))
+        return rows
 
     def decide(self, price: float, **options: Any) -> "Reply[DecisionView]":
         """Return how many labels to buy now; the options are `Client.decide`'s."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sufficiency.data.hosted import array_of
+
 STAMP_BYTES = 16
 
 
@@ -30,7 +32,7 @@ def plain(value: Any) -> Iterator[bytes]:
         for item in sorted(value, key=str) if isinstance(value, set | frozenset) else value:
             yield from plain(item)
     elif hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
-        array = np.asarray(value)
+        array = array_of(value)
         yield repr((array.dtype.str, array.shape)).encode()
         yield from plain(array.tolist()) if array.dtype.hasobject else (np.ascontiguousarray(array).tobytes(),)
     else:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.hosted import array_of
 from sufficiency.data.images import Decoder, is_picture
 from sufficiency.data.labels import numbered_classes, said_by, settled_rows
 from sufficiency.data.plain import plain, stamp
@@ -19,6 +20,10 @@ from sufficiency.data.plain import plain, stamp
 MOST_IN_MEMORY = 1 << 30
 # Of what the items' targets are numbers of one shape.
 ARRAY_TASKS = ("classification", "regression", "multilabel")
+
+
+class ComplexItems(TypeError):
+    """Raised for complex numbers, of which only somebody's own strategies know what to make."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,21 @@ def read(dataset: Any, task: str) -> Reading:
         raise DatasetError(f"the dataset has no length: {error}; give its class a method __len__") from error
     if not size:
         raise DatasetError("the dataset has no items")
+    if is_stream(dataset):
+        raise DatasetError(
+            f"{type(dataset).__name__} is a stream (IterableDataset), and has no items by number, of which subsets are "
+            "made: give its class a method __getitem__, or make a list of it"
+        )
     if task in ARRAY_TASKS:
         return _read_labelled(dataset, task, size)
     return _read_opaque(dataset, task, size)
+
+
+def is_stream(dataset: Any) -> bool:
+    """Return whether a dataset can only be gone through: torch's kind of it has a method for items that raises."""
+    return any(
+        one.__name__ == "IterableDataset" and one.__module__.startswith("torch.") for one in type(dataset).__mro__
+    )
 
 
 def item_of(dataset: Any, index: int) -> tuple[Any, Any]:
@@ -131,11 +148,13 @@ def numeric(value: Any) -> NDArray[Any]:
     Raises
     ------
     TypeError, ValueError
-        When it does not hold numbers.
+        When it does not hold numbers, or complex ones.
     """
     if is_picture(value):
         return Decoder(None, None)(value)
-    array = np.asarray(value)
+    array = array_of(value)
+    if array.dtype.kind == "c":
+        raise ComplexItems("it holds complex numbers, of which a float32 keeps the real part alone")
     return array if array.dtype.kind in "buif" else array.astype(np.float32)
 
 
@@ -185,6 +204,9 @@ class _Inputs:
             return
         try:
             array = numeric(value)
+        except ComplexItems:
+            self._is_uneven(f"item {index} holds complex numbers: give their real and imaginary parts as two numbers")
+            return
         except (TypeError, ValueError):
             self._is_uneven(f"item {index} is a {type(value).__name__}, which holds no numbers of one shape")
             return
@@ -222,7 +244,7 @@ class _Targets:
 
     def add(self, index: int, target: Any) -> None:
         try:
-            array = np.asarray(target)
+            array = array_of(target)
         except (TypeError, ValueError) as error:
             raise DatasetError(f"item {index} has a target that is no label: {error}") from error
         if self.task == "classification" and array.dtype.kind in "UST":
@@ -329,11 +351,11 @@ def _read_opaque(dataset: Any, task: str, size: int) -> Reading:
 
 def _shape(value: Any) -> tuple[int, ...]:
     try:
-        return tuple(np.asarray(value).shape)
+        return tuple(array_of(value).shape)
     except (TypeError, ValueError):
         return ()
 
 
 def _labels(value: Any) -> NDArray[np.int64]:
-    labels = np.asarray([] if value is None else value)
+    labels = array_of([] if value is None else value)
     return labels.reshape(-1).astype(np.int64) if labels.dtype.kind in "buif" else np.empty(0, np.int64)

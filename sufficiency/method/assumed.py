@@ -22,7 +22,7 @@ _RATE = "fpr fnr frr eer ece mce hter acer apcer bpcer ber misclassification ina
 _ERROR = (
     "loss losses error errors err mae mse rmse mape smape wape mase msle rmsle mad medae rmsd nrmse nll nlpd ce bce "
     "xent logloss crossentropy deviance hinge brier wer cer mer ter fid kid sfid lpips hausdorff assd hd95 chamfer emd "
-    "wasserstein kl kld divergence bpc bpd regret crps pinball"
+    "wasserstein kl kld divergence bpc bpd regret crps pinball latency runtime"
 )
 _UNBOUNDED = "psnr snr sdr sisdr sisnr elbo likelihood loglikelihood reward"
 _SIGNED = "mcc matthews kappa correlation corr pearson spearman kendall pcc ccc ari silhouette"

@@ -16,12 +16,12 @@ from sufficiency.data.errors import DatasetError
 from sufficiency.data.labels import targets_of
 from sufficiency.data.layout import Layout, channels_first
 from sufficiency.data.mapped import MappedDataset
-from sufficiency.data.mistaken import NPY, ZIP, mistaken_file
 from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
 from sufficiency.plugins.digits import read_digits, stratified
+from sufficiency.schemas.mistaken import NPY, ZIP, mistaken_file
 
 Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]

@@ -114,7 +114,7 @@ def load_tabular(
     if not len(labels):
         raise DatasetError(f"{path} has no items: it is a header without rows")
     for name in categorical:
-        columns[name] = replace(columns[name], kind="category", unclear="")
+        columns[name] = replace(columns[name], kind="category", unclear="", unit="", doubt="")
 
     notes = [*contents.notes, *kinds.notes(path)]
     if features is None:

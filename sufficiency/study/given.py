@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.hosted import array_of
 from sufficiency.data.labels import numbered_classes, of_rows
 from sufficiency.data.layout import channels_first
 from sufficiency.data.pixels import as_unit
+from sufficiency.data.reading import is_stream
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.spec import JobSpec, PluginRef
 from sufficiency.schemas.work import SplitSource
@@ -80,7 +82,7 @@ class Given:
         except DatasetError as error:
             self.wrong(name, str(error))
             return None
-        if not (_has_length(dataset) and hasattr(dataset, "__getitem__")):
+        if not (_has_length(dataset) and hasattr(dataset, "__getitem__")) or is_stream(dataset):
             self.wrong(
                 name,
                 f"{type(value).__name__} has no length and items by number (__len__ and __getitem__): "
@@ -162,7 +164,7 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
     ------
     DatasetError
     """
-    x, y = (np.asarray(part) for part in value)
+    x, y = (array_of(part) for part in value)
     if x.ndim == 0 or y.ndim == 0:
         raise DatasetError(f"x and y must hold one entry an item, got shapes {x.shape} and {y.shape}")
     if x.ndim == 1:
@@ -226,7 +228,13 @@ def _sizes(given: Given, schedule: Any) -> Any:
         array = np.atleast_1d(np.asarray(list(schedule) if np.ndim(schedule) else schedule))
     except (TypeError, ValueError):
         array = np.empty(0, dtype=object)
+    if array.ndim == 1 and array.dtype.kind in "iu" and array.size and array.min() < 1:
+        given.wrong(f"schedule/{int(array.argmin())}", f"must be at least 1, not {array.min()}")
+        return None
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        given.wrong("schedule", f"{schedule!r:.100} is neither sizes, nor a name, nor has it get_steps()")
+        given.wrong(
+            "schedule",
+            f"{schedule!r:.100} is neither sizes (whole numbers from 1 on), nor a name, nor has it get_steps()",
+        )
         return None
     return array.tolist()

@@ -114,7 +114,7 @@ def opaque(train: Any, test: Any, why: str) -> Splits:
     digest = hashlib.sha256(repr((OPAQUE, sizes)).encode())
     for of in labels:
         digest.update(b"" if of is None else of.tobytes())
-    return Splits(train, test, labels[0], info, digest.hexdigest(), DatasetContext((), classes))
+    return Splits(train, test, labels[0], info, digest.hexdigest(), DatasetContext((), classes, why))
 
 
 def labels_of(dataset: Any) -> NDArray[np.int64] | None:

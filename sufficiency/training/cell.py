@@ -15,6 +15,7 @@ from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise, standard_errors
 from sufficiency.training.unit import Study
+from sufficiency.training.untouched import MESSAGE, ModelUnchanged, state_of
 
 # A score of so many items is sure enough to tell over- from underfitting, and cheap beside the training.
 MOST_TRAIN_ITEMS = 2_000
@@ -44,8 +45,11 @@ def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watch
     Fault
         When it raised.
     """
+    before = state_of(model)
     with watched(model) as seen, blamed_on(study.names["training"], "training", cell.place):
         study.training.train(model, study.train, indices)
+    if before is not None and before == state_of(model):
+        seen.warn(MESSAGE, ModelUnchanged)
     return seen
 
 

@@ -51,11 +51,12 @@ class PluginError(Exception):
 class DatasetContext:
     """What a plugin may be told of the dataset: the shape of one item, and the number of classes.
 
-    The shape is empty where the items are not of one.
+    The shape is empty where the items are not of one; `why` says so where that is known.
     """
 
     input_shape: tuple[int, ...]
     num_classes: int
+    why: str = ""
 
 
 class Registry:
@@ -175,10 +176,11 @@ class Registry:
             asked = [key for key in INJECTED if key in signature.parameters]
             if "input_shape" in asked and not context.input_shape:
                 if signature.parameters["input_shape"].default is inspect.Parameter.empty:
+                    because = f" ({context.why})" if context.why else ""
                     message = (
                         f"{kind}:{name} asks for the shape of an item (input_shape), and the items of this dataset are "
-                        "no pairs (array, target) with arrays of one shape; take a model that does not need it, or "
-                        "have the dataset give such pairs"
+                        f"no pairs (array, target) with arrays of one shape{because}; take a model that does not need "
+                        "it, or have the dataset give such pairs"
                     )
                     raise PluginError(kind, name, "build", message)
                 asked.remove("input_shape")

@@ -283,7 +283,8 @@ def _grown(pieces: list[Any], test: Any, source: SplitSource) -> tuple[tuple[Any
 def _context(info: dict[str, Any]) -> DatasetContext:
     # A regression has one output, and no classes to keep the proportions of.
     classes = len(info["class_names"]) or int(info["task"] == "regression")
-    return DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes)
+    why = next((one["detail"] for one in info.get("warnings") or [] if one["code"] == "uneven_items"), "")
+    return DatasetContext(input_shape=tuple(info["input_shape"]), num_classes=classes, why=why)
 
 
 def _part(dataset: Any, part: SplitPart | None, plugin: str) -> Any:

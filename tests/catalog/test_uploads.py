@@ -79,7 +79,8 @@ def test_the_same_file_again_is_the_one_that_is_there_and_another_is_refused(tak
         pytest.param("a.npz", b"PK\x03\x04 and nothing of a zip", id="a torn zip"),
         pytest.param("a.npz", archive(x=np.zeros(3))[:-30], id="an archive without its end"),
         pytest.param("a.csv", archive(x=np.zeros(3)), id="an archive called csv"),
-        pytest.param("a.csv", "größe,kind\n1,a\n".encode("latin-1"), id="latin-1"),
+        pytest.param("a.csv", "größe,kind\n1,a\n".encode("utf-16-le"), id="utf-16 without its mark"),
+        pytest.param("a.csv", bytes(range(1, 200)) * 3 + b"\n1\n", id="binary"),
         pytest.param("a.csv", b"only,names\n", id="no values"),
         pytest.param("a.csv", b"", id="empty"),
         pytest.param("a.parquet", b"PAR1" + b"x" * 50, id="parquet without its end"),
@@ -93,10 +94,39 @@ def test_what_is_not_of_its_kind_is_refused_and_leaves_nothing(taking: Service, 
     assert taking.client.get("/uploads").json()["items"] == []
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-32", "utf-8-sig"])
+def test_a_table_is_taken_in_any_encoding_that_its_loader_finds(taking: Service, encoding: str) -> None:
+    content = "größe,kind\n1,a\n2,é\n".encode(encoding)
+    assert send(taking, "a.csv", content).status_code == 201
+    assert [path.read_bytes() for path in files(taking)] == [content]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param("a.csv", b"<!DOCTYPE html>\n<html>\n<body>", "it is a web page", id="page"),
+        pytest.param("a.csv", b"PK\x03\x04..[Content_Types].xml", "Excel workbook (.xlsx); export", id="workbook"),
+        pytest.param("a.csv", b"PAR1" + b"x" * 50, "it is a Parquet file; call it .parquet", id="parquet"),
+        pytest.param("a.csv", b"\x1f\x8b\x08\x00", "packed by gzip; unpack it", id="gzip"),
+        pytest.param("a.csv", b"", "it is empty", id="empty"),
+    ],
+)
+def test_a_file_that_is_another_is_told_in_its_loader_s_words(
+    taking: Service, name: str, content: bytes, said: str
+) -> None:
+    assert said in problem(send(taking, name, content), 422, "wrong_kind")["detail"]
+
+
 @pytest.mark.parametrize("name", ["..%2fa.csv", ".a.csv", "a.exe", "a", "a.csv.pkl", "x" * 120 + ".csv", "a%00.csv"])
 def test_a_name_is_one_name_that_says_what_the_file_is(taking: Service, name: str) -> None:
     assert send(taking, name, TABLE).status_code in (404, 422)
     assert files(taking) == []
+
+
+def test_a_name_that_is_none_is_told_what_would_be_one(taking: Service) -> None:
+    told = problem(send(taking, "a b.xlsx", TABLE), 422)["errors"][0]["detail"]
+    assert "ends in .npz, .csv, .tsv, .txt or .parquet (a workbook is exported as CSV first)" in told
+    assert "^[" not in told
 
 
 def test_too_large_a_file_is_refused_before_it_is_read_and_while_it_comes(taking: Service) -> None:

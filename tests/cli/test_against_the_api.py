@@ -59,6 +59,7 @@ def test_a_job_is_watched_in_lines(sufficiency: Run, url: str, measured: str) ->
     assert lines[0] == "queued"
     assert lines[-1] == "completed"
     assert any(line.split()[:4] == ["100", "%", "10/10", "cells"] for line in lines)
+    assert outcome.err.splitlines()[-1] == f"Whether more data is worth it: `sufficiency verdict {measured}`."
     again = sufficiency("watch", measured, "--json", "--url", url)
     assert json.loads(again.out)["state"] == "completed"
 

@@ -40,3 +40,22 @@ def test_what_json_has_no_form_for_is_named(value: Any, said: str) -> None:
 def test_the_rest_arrives_as_it_is() -> None:
     body = {"name": "é \u2028", "runs": 3, "lr": np.float64(0.1), "of": [None, True, 1e-300, (1, 2)]}
     assert json.loads(encoded(body)) == {**body, "of": [None, True, 1e-300, [1, 2]]}
+
+
+def test_levels_are_counted_alike_by_every_version_of_python() -> None:
+    """A newer one's encoder goes thousands of levels deep: what it takes, the service would refuse."""
+    wide: list[Any] = [1, {"a": 2}]
+    for _ in range(97):
+        wide = [*wide[:1], wide]
+    assert json.loads(encoded({"params": wide}))
+    for _ in range(3):
+        wide = [*wide[:1], wide]
+    with pytest.raises(Unsendable, match="more than 100 levels"):
+        encoded({"params": wide})
+
+
+def test_what_holds_itself_is_refused() -> None:
+    whole: list[Any] = [1]
+    whole += [whole, whole]
+    with pytest.raises(Unsendable, match="more than 100 levels"):
+        encoded({"params": whole})

@@ -68,6 +68,40 @@ def test_items_that_are_no_numbers_are_their_own_strategies_too(items: list[Any]
     assert found.fingerprint() != other.fingerprint()
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(lambda x: x.bfloat16(), id="bfloat16"),
+        pytest.param(lambda x: x.requires_grad_(), id="with-a-gradient"),
+        pytest.param(lambda x: x.to_sparse(), id="sparse"),
+        pytest.param(lambda x: x.double(), id="double"),
+    ],
+)
+def test_tensors_of_any_kind_are_read_as_what_they_hold(made: Any) -> None:
+    x = torch.arange(24, dtype=torch.float32).reshape(8, 3)
+    found = materialise(Theirs([made(row.clone()) for row in x], np.arange(8) % 2))
+    assert np.array_equal(found.take(np.arange(8)), x.numpy())
+
+
+def test_complex_items_are_left_to_their_own_strategies() -> None:
+    mine = Theirs(np.ones((6, 4), np.complex64) * 1j, [0, 1] * 3)
+    assert contents(mine).class_counts == [3, 3]  # type: ignore[union-attr]
+    with pytest.raises(DatasetError, match=r"item 0 holds complex numbers: give their real and imaginary parts"):
+        materialise(mine)
+
+
+def test_a_stream_says_that_it_has_no_items_by_number() -> None:
+    class Stream(torch.utils.data.IterableDataset[Any]):
+        def __len__(self) -> int:
+            return 5
+
+        def __iter__(self) -> Any:
+            return iter([(0.0, 1)] * 5)
+
+    with pytest.raises(DatasetError, match=r"Stream is a stream \(IterableDataset\).*method __getitem__"):
+        contents(Stream())
+
+
 def test_uneven_items_are_split_by_class_and_read_once() -> None:
     whole = uneven(30)
     train, test = part_of(whole, "train", test_fraction=0.5), part_of(whole, "test", test_fraction=0.5)
@@ -94,6 +128,8 @@ def test_a_model_that_needs_a_shape_is_refused_where_there_is_none() -> None:
 
     with pytest.raises(PluginError, match=r"asks for the shape of an item .* no pairs .* of one shape; take a model"):
         Registry.load().build("model", "linear", {}, context=DatasetContext((), 3))
+    with pytest.raises(PluginError, match=r"of one shape \(items are texts\); take a model"):
+        Registry.load().build("model", "linear", {}, context=DatasetContext((), 3, "items are texts"))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What tables are made of: kinds of columns, gaps, indices, dates, and how files are written."""
 
 import datetime
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -430,9 +431,23 @@ def test_numbers_that_float64_would_take_for_each_other_are_refused(root: Path) 
     ):
         load_tabular("t.parquet", "label")
     assert load_tabular("t.parquet", "x", features=["label"]).class_names == tuple(str(2**63 + k) for k in range(5))
+    parquet.write_table(pa.table({"x": label, "y": ids}), root / "t.parquet")
+    with pytest.raises(DatasetError, match=r"'y' holds numbers beyond 2\*\*53"):
+        load_tabular("t.parquet", "y", task="regression")
     apart = pa.array([2**62 + k * 2**40 for k in range(60)], pa.uint64())
     parquet.write_table(pa.table({"x": apart, "label": label}), root / "t.parquet")
     assert load_tabular("t.parquet", "label").feature_names == ("x",)
+
+
+def test_whole_numbers_of_a_text_file_are_not_rounded_in_silence(table: Any) -> None:
+    lines = ["x,label", *(f"{2**64 + k % 5},{k % 2}" for k in range(60))]
+    with pytest.raises(DatasetError, match=r"'x' holds whole numbers beyond 2\*\*53.* takes 4 for others.*categorical"):
+        table(lines)
+    assert len(table(lines, categorical=["x"]).feature_names) == 5
+    with pytest.raises(DatasetError, match=r"'x' \(?.*beyond 2\*\*53"):
+        table(lines, "x", task="regression")
+    assert table(["x,label", *(f"{2**64 + k % 5 * 2**30},{k % 2}" for k in range(60))]).feature_names == ("x",)
+    assert table(["x,label", *(f"{k}.1e30,{k % 2}" for k in range(60))]).feature_names == ("x",)
 
 
 def test_typed_dates_and_times(root: Path) -> None:
@@ -536,6 +551,69 @@ def test_dialects_are_found(root: Path, delimiter: str, decimal: str, encoding: 
 )
 def test_numbers_as_they_are_written(table: Any, text: str, values: list[float], params: dict[str, Any]) -> None:
     assert table(text, **params).x[:, 0] == pytest.approx(values)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        pytest.param(["12%", "3.5 %", "-1%"], [12, 3.5, -1], id="percent"),
+        pytest.param(["$1.5", "-$2", '"$1,234.5"'], [1.5, -2, 1234.5], id="dollar"),
+        pytest.param(["€ 3", '"4,5 €"', "€12"], [3, 4.5, 12], id="euro"),
+    ],
+)
+def test_amounts_of_one_unit_are_numbers(table: Any, cells: list[str], values: list[float]) -> None:
+    dataset = table(["v,label", *(f"{cell},{k % 2}" for k, cell in enumerate(cells))])
+    assert dataset.feature_names == ("v",)
+    assert dataset.x[:, 0] == pytest.approx(values)
+    assert "unit_found" in codes(dataset)
+    named = table(["v,label", *(f"{cell},{k % 2}" for k, cell in enumerate(cells))], categorical=["v"])
+    assert len(named.feature_names) == 3
+
+
+def test_amounts_of_two_units_are_not_mixed(table: Any) -> None:
+    train = table(["v,label", "12%,a", "30%,b"], name="train.csv")
+    with pytest.raises(DatasetError, match=r"'v' holds numbers with '%' in the training split, and without a unit"):
+        finished(train, table(["v,label", "0.12,a", "0.3,b"], name="test.csv"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        pytest.param(["$1", "€2", "$3", "€4"], r"'v' holds amounts such as '\$1', '€2'", id="currencies"),
+        pytest.param(["1 kg", "2 kg", "3 kg", "4 kg"], r"'v' holds amounts such as '1 kg'", id="unit"),
+        pytest.param(["1 000", "2 000", "3 500"], r"'v' holds amounts such as '1 000'", id="spaces"),
+        pytest.param(["1", "2", "3", "unknown"], r"'v' holds numbers but for 'unknown'.*missing_values", id="mark"),
+    ],
+)
+def test_numbers_that_become_categories_are_said(table: Any, cells: list[str], said: str) -> None:
+    lines = ["v,label", *(f"{cells[k % len(cells)]},{k // 7 % 2}" for k in range(120))]
+    train, _ = split(table(lines))
+    assert len(train.feature_names) == len(cells)
+    (doubt,) = [one.detail for one in train.description.warnings if one.code == "numbers_as_categories"]
+    assert re.search(said + r".*`categorical`", doubt)
+    train, _ = split(table(lines, categorical=["v"]))
+    assert "numbers_as_categories" not in codes(train)
+
+
+@pytest.mark.parametrize("words", [["A1", "A2", "A3"], ["1A", "2B", "3C"], ["low", "high", "unknown"], ["1-5", "6-9"]])
+def test_names_with_numbers_in_them_are_not_doubted(table: Any, words: list[str]) -> None:
+    train, _ = split(table(["v,label", *(f"{words[k % len(words)]},{k // 7 % 2}" for k in range(120))]))
+    assert "numbers_as_categories" not in codes(train)
+
+
+@pytest.mark.parametrize("mark", ["-", ".", "unknown", "--", "(missing)"])
+def test_many_marks_among_numbers_make_no_categories_either(table: Any, mark: str) -> None:
+    lines = ["x,label", *(f"{mark if k % 3 == 0 else k * 0.5},{k % 2}" for k in range(300))]
+    with pytest.raises(DatasetError, match=rf"'x' holds numbers but for 100 cells \('{re.escape(mark)}' in row 0\)"):
+        table(lines)
+    assert split(table(lines, missing="impute", missing_values=[mark]))[0].feature_names[0] == "x"
+
+
+def test_parquet_s_numbers_as_text_are_said(root: Path) -> None:
+    columns = {"x": [f"{k % 50}.5" for k in range(200)], "y": [f"{k // 7 % 2}" for k in range(200)]}
+    parquet.write_table(pa.table(columns), root / "t.parquet")
+    train, _ = split(load_tabular("t.parquet", "y"))
+    assert "numbers_as_categories" in codes(train)
 
 
 def test_a_folder_is_no_column(root: Path) -> None:

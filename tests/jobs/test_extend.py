@@ -123,6 +123,8 @@ def test_a_key_extends_once(service: Service) -> None:
         ({"steps": [10.5]}, "#/steps/0"),
         ({"steps": list(range(500, 550))}, "#/steps"),
         ({"dataset": "smal"}, "#/dataset"),
+        ({"dataset": "small"}, "#/dataset"),
+        ({"plan": "grid"}, "#/plan"),
         ({"run": 5}, "#/run"),
     ],
 )

@@ -25,6 +25,7 @@ UP, DOWN = "maximize", "minimize"
         ("test RMSE (px)", 3.0, 9.0, DOWN, (0, None)),
         ("mean_squared_error", 0.1, 0.2, DOWN, (0, None)),
         ("WER", 0.2, 1.4, DOWN, (0, None)),
+        ("latency_ms", 3.0, 40.0, DOWN, (0, None)),
         ("Word Error Rate", 0.2, 1.4, DOWN, (0, None)),
         ("CER %", 2.0, 14.0, DOWN, (0, 100)),
         ("FID", 12.0, 90.0, DOWN, (0, None)),

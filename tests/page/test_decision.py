@@ -26,6 +26,10 @@ def test_it_says_what_the_service_decides(page: Any, live: Live, job: str) -> No
     expect(decision.locator(".decided")).to_have_text(answer["sentence"])
     assert answer["buy"] > 0
     expect(decision.get_by_role("region", name="What may be bought at once")).to_contain_text(f"{answer['buy']:,} ◂")
+    with page.context.expect_page() as opened:
+        decision.get_by_role("link", name="The report with this decision").click()
+    expect(opened.value.locator("body")).to_contain_text(answer["sentence"])
+    opened.value.close()
     decision.get_by_text("What money buys, with the purchases").click()
     expect(decision.get_by_role("region", name="What money buys", exact=True).locator("tbody tr")).to_have_count(
         len(answer["frontier"])

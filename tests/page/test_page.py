@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from app.db.tables import Dataset
 from tests.page.conftest import Live
 from tests.results.test_compared_on_items import ITEMS, measured
-from tests.support.service import Measure
+from tests.support.service import INFO, Measure
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -324,6 +324,21 @@ def test_jobs_are_compared_item_by_item_and_noise_is_called_noise(page: Any, liv
     expect(page.locator(".sentence")).to_contain_text("is ahead throughout")
     go(page, live, f"/compare?job={first}&job={same}")
     expect(page.locator(".sentence")).to_contain_text("neither can be said to be better")
+
+
+def test_what_is_to_be_known_of_a_job_is_said_once_and_code_is_set_as_code(page: Any, live: Live) -> None:
+    detail = "17 test items are training items too; keep them together with `group_by`"
+    info = {**INFO, "warnings": [{"code": "test_items_in_train", "detail": detail}]}
+    live.service.dataset("leaking", info=info)
+    warned = finished(live, dataset="leaking")
+    assert detail in live.service.client.get(f"/jobs/{warned}/verdict").text
+    go(page, live, f"/jobs/{warned}?metric=Accuracy")
+    expect(page.get_by_role("region", name="Learning curve")).to_contain_text("Would these data")
+    expect(page.get_by_text("17 test items")).to_have_count(1)
+    expect(page.locator(".note code")).to_have_text("group_by")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Report", exact=True).click()
+    expect(opened.value.get_by_role("heading", level=1)).to_contain_text("Is more data worth it?")
 
 
 def test_it_says_whose_interval_it_is(page: Any, live: Live, job: str) -> None:

@@ -34,6 +34,14 @@ def test_the_answers_are_those_of_a_study_that_measured_the_same() -> None:
     assert study.to_dataeval().measures["Accuracy"].tolist() == RUNS.tolist()
 
 
+def test_the_first_verdict_is_that_of_the_metric_which_answers_for_the_study() -> None:
+    study = sufficiency.fit(pandas.DataFrame({"n": [*N, *N], "AUROC": RUNS.ravel(), "Accuracy": RUNS.ravel()}))
+    rows = study.verdict()
+    assert [row["metric"] for row in rows] == ["Accuracy", "AUROC"]
+    assert rows[0]["metric"] == rows.answer["overall"]["metric"]
+    assert [row["metric"] for row in study.verdict(primary="AUROC")] == ["AUROC", "Accuracy"]
+
+
 LONG = pandas.DataFrame(
     [{"train_size": n, "fold": f"f{run}", "score": RUNS[run, k]} for run in range(2) for k, n in enumerate(N)]
 )

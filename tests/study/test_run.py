@@ -241,6 +241,10 @@ def test_what_is_wrong_is_told_all_at_once() -> None:
         sufficiency.run(**SPEC | {"training": {"name": "sgd-classifier", "params": {"epochs": 0}}}, **SPLITS)
     with pytest.raises(InvalidStudy, match="step 500 is above the 160 items"):
         sufficiency.run(**parts(schedule=[10, 500]))
+    with pytest.raises(InvalidStudy, match=r"^schedule/1: must be at least 1, not 0$"):
+        sufficiency.run(**parts(schedule=[10, 0]))
+    with pytest.raises(InvalidStudy, match=r"neither sizes \(whole numbers from 1 on\), nor a name"):
+        sufficiency.run(**parts(schedule=np.geomspace(10, 100, 3)))
     with pytest.raises(InvalidStudy, match="workers: 0 is no number"):
         sufficiency.run(**parts(workers=0))
     with pytest.raises(InvalidStudy, match="item 1 holds NaN"):

@@ -115,6 +115,11 @@ export function prose(text) {
   return text.split(/`+([^`]+)`+/).map((part, k) => (k % 2 ? h("code", null, part) : part));
 }
 
+// What is to be known of an answer, or of what was planned, one by one.
+export function remarks(warnings, word = "Note. ") {
+  return warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, word), prose(w.detail ?? JSON.stringify(w))));
+}
+
 export function time(text) {
   return h("time", { datetime: text, title: new Date(text).toLocaleString() }, ago(text));
 }

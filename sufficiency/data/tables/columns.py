@@ -57,6 +57,10 @@ class Column:
         What is wrong with the column, said so that it goes on after its name; empty where nothing is.
     spelling : str
         How its numbers are written, where it is not the way of programs.
+    unit : str
+        The sign that stands at each of its numbers: per cent, or a currency's.
+    doubt : str
+        Why its categories may be numbers, said so that it goes on after its name; empty where nothing speaks for it.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Column:
     texts: Texts | None = None
     unclear: str = ""
     spelling: str = ""
+    unit: str = ""
+    doubt: str = ""
 
     def __len__(self) -> int:
         return len(self.missing)

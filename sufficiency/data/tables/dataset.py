@@ -160,6 +160,8 @@ def encoded(train: TableDataset, test: TableDataset) -> tuple[ArrayDataset, Arra
                     f"none of its categories: {', '.join(map(repr, unseen[:5]))}{' …' if len(unseen) > 5 else ''}",
                 )
             )
+        if coder.kind == "category" and ours.doubt:
+            warnings.append(Remark("numbers_as_categories", f"{train.source}: the column {ours.name!r} {ours.doubt}"))
         if coder.kind == "category":
             warnings += twins(coder.categories, f"{train.source}: the values of {ours.name!r}")
     if not coders:
@@ -225,6 +227,11 @@ def _matched(train: TableDataset, test: TableDataset, names: Sequence[str]) -> l
                 f"column {name!r} holds {ours.kind}s in the training split, and here {_example(theirs)}; make both the "
                 "same, or name the column in `categorical`"
             )
+        elif theirs.kind == ours.kind == "number" and theirs.unit != ours.unit:
+            faults.add(
+                f"column {name!r} holds numbers {_with(ours.unit)} in the training split, and {_with(theirs.unit)} "
+                "here; make both the same"
+            )
         elif theirs.numbers is None and ours.numbers is not None:
             theirs = replace(theirs, numbers=np.zeros(len(theirs), ours.numbers.dtype))
         pairs.append((ours, theirs))
@@ -234,6 +241,10 @@ def _matched(train: TableDataset, test: TableDataset, names: Sequence[str]) -> l
 
 def _is_binary(column: Column) -> bool:
     return column.kind == "number" and column.numbers is not None and bool(np.isin(column.numbers, (0, 1)).all())
+
+
+def _with(unit: str) -> str:
+    return f"with {unit!r}" if unit else "without a unit"
 
 
 def _example(column: Column) -> str:

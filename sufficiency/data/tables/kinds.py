@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.data.tables.amounts import doubt_about, doubt_about_text, stands_for_nothing, too_long, without_unit
 from sufficiency.data.tables.columns import Column, Kind, Texts
 from sufficiency.data.tables.spelling import Decimal, dated, dates_in, numbers_in, times_in, truths_in
 from sufficiency.schemas.limits import CATEGORIES
@@ -55,8 +56,15 @@ def column_of_text(
     if not len(trimmed):
         return Column(name, "empty", missing, texts=texts)
     numbers, known, spelling = numbers_in(trimmed, decimal, delimiter)
+    bare, unit = trimmed, ""
+    if not known.all():
+        plain, unit = without_unit(trimmed.to_pylist())
+        if unit:
+            bare = pa.array(plain, trimmed.type)
+            numbers, known, spelling = numbers_in(bare, decimal, delimiter)
     if known.all():
-        return Column(name, "number", missing, spread(numbers), texts, spelling=spelling)
+        unclear = too_long(bare.to_pylist(), numbers) if np.abs(numbers).max() >= 2.0**53 else ""
+        return Column(name, "number", missing, spread(numbers), texts, unclear, spelling, unit)
     spelt = trimmed.to_pylist()
     texts = texts or Texts(codes, words.to_pylist())
     if (truths := truths_in(spelt)) is not None:
@@ -72,14 +80,18 @@ def column_of_text(
         return Column(name, "mixed", missing, None, texts, unclear)
     for what, of_kind, least in (("numbers", known, _MANY_NUMBERS), ("dates", of_dates, 1)):
         odd = spread(~of_kind) & ~missing
-        if of_kind.sum() > least and odd.sum() <= (1 - _MOSTLY) * (~missing).sum():
+        few = odd.sum() <= (1 - _MOSTLY) * (~missing).sum()
+        none = what == "numbers" and all(
+            stands_for_nothing(word) for word, good in zip(spelt, of_kind.tolist(), strict=True) if not good
+        )
+        if of_kind.sum() > least and (few or none):
             row, some = int(np.argmax(odd)), f"{odd.sum()} cell{'s' * bool(odd.sum() > 1)}"
             unclear = (
                 f"holds {what} but for {some} ({texts.at(row)!r} in row {row}): add what stands for a missing "
                 f"value to `missing_values`, or name the column in `categorical` if its {what} are names"
             )
             return Column(name, "mixed", missing, None, texts, unclear)
-    return Column(name, "category", missing, None, texts)
+    return Column(name, "category", missing, None, texts, doubt=doubt_about(spelt, known))
 
 
 def column_of_type(
@@ -100,7 +112,11 @@ def column_of_type(
         cells = cells.cast(kind)
     if any(is_kind(kind) for is_kind in (types.is_string, types.is_large_string, types.is_string_view)):
         codes, words, missing = _coded(cells.cast(pa.large_string()), marks, values)
-        return Column(name, "empty" if missing.all() else "category", missing, None, Texts(codes, words.to_pylist()))
+        texts = Texts(codes, words.to_pylist())
+        present = pa.array(texts.present(), pa.large_string())
+        _, known, _ = numbers_in(pc.utf8_trim_whitespace(present), ".", "")
+        doubt = "" if of_categories else doubt_about_text(present.to_pylist(), known)
+        return Column(name, "empty" if missing.all() else "category", missing, None, texts, doubt=doubt)
     missing = np.asarray(cells.is_null(nan_is_null=types.is_floating(kind)), dtype=bool)
     if missing.all() and len(missing):
         return Column(name, "empty", missing)

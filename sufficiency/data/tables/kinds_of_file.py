@@ -67,4 +67,15 @@ class KindsOfFile:
                 notes.append(
                     Remark("decimal_found", f"{path}: numbers with {what} in {listed}; `decimal` says otherwise")
                 )
+        units = sorted({column.unit for column in self._found if column.unit})
+        for unit in units:
+            listed = ", ".join([repr(column.name) for column in self._found if column.unit == unit][:MOST_NAMED])
+            what = "12% is 12" if unit == "%" else f"{unit}12 is 12"
+            notes.append(
+                Remark(
+                    "unit_found",
+                    f"{path}: numbers with {unit!r} in {listed} are read as numbers ({what}); name the column in "
+                    "`categorical` if they are names",
+                )
+            )
         return notes

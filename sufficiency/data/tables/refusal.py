@@ -67,8 +67,8 @@ def _target_fault(labels: Column, task: Task, classes: Sequence[str] | None) -> 
         return labels.unclear or f"holds {labels.kind}s; it must hold numbers or text"
     if task == "regression":
         if labels.kind != "number" or labels.numbers is None:
-            return (labels.unclear or f"holds {_what(labels)}") + "; a regression needs numbers"
-        return _infinite(labels)
+            return (labels.unclear or labels.doubt or f"holds {_what(labels)}") + "; a regression needs numbers"
+        return labels.unclear or _infinite(labels)
     if classes is None and labels.texts is not None and (count := len(np.unique(labels.texts.codes))) > CATEGORIES:
         return f"has {count} different values; it is no class (task=regression predicts numbers)"
     return ""
@@ -88,6 +88,8 @@ def _feature_fault(column: Column, choices: Choices) -> str:
             "with `leave_out`"
         )
     categories = len(column.texts.present()) if column.kind == "category" and column.texts is not None else 0
+    if categories > CATEGORIES and column.doubt:
+        return f"{column.doubt}, or leave it out with `leave_out`"
     if categories > CATEGORIES:
         return (
             f"has {categories} categories: leave it out with `leave_out`, or name it in `text` if it is free text, or "

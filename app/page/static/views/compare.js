@@ -3,7 +3,7 @@
 import { get, pause } from "../api.js";
 import { Chart, legend } from "../chart.js";
 import { Curve } from "../curve.js";
-import { count, h, number, percent, problemBox, replace, STATUS, table, time, times, titleOf } from "../dom.js";
+import { count, h, number, percent, problemBox, remarks, replace, STATUS, table, time, times, titleOf } from "../dom.js";
 
 // As many as the service compares at a time.
 const MOST = 10;
@@ -119,7 +119,7 @@ export async function view({ holder, signal, query, attach }) {
       content,
       h("section", { class: "panel stack" }, choose, legend(parts), chartHolder),
       compared.pairs.map((pair) => beside(pair, answer)),
-      answer.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
+      remarks(answer.warnings),
     );
     chart.label = `Learning curves of ${metric}: ${parts.map((p) => p.name).join(", ")}; the tables below have the numbers`;
     chart.marks = {

@@ -1,7 +1,7 @@
 // The registered datasets, and a form for one more.
 
 import { get, getAll, pause, post, remove, ROOT } from "../api.js";
-import { badge, count, h, percent, plural, problemBox, replace, time } from "../dom.js";
+import { badge, count, h, percent, plural, problemBox, remarks, replace, time } from "../dom.js";
 import { field, fields, PluginChoice, pointerPath, toFirstWrong } from "../form.js";
 import { sending } from "./datasets/sending.js";
 
@@ -75,11 +75,11 @@ function settings({ train }) {
 }
 
 // What may make the figures wrong stands open; what was done to the items is there to be looked up.
-function remarks(info) {
+function learnt(info) {
   const notes = [...(info?.notes ?? []).map((n) => n.detail), ...(info?.missing?.columns ?? []).map((c) => `${c.name}: ${count(c.train)} missing values in training and ${count(c.test)} in test are filled with ${c.value}.`)];
   const list = (details) => h("ul", { class: "small" }, details.map((detail) => h("li", null, detail)));
   return [
-    ...(info?.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Warning. "), w.detail)),
+    ...remarks(info?.warnings ?? [], "Warning. "),
     notes.length > 0 && h("details", null, h("summary", null, plural(notes.length, "note")), list(notes)),
   ];
 }
@@ -110,7 +110,7 @@ export async function view({ holder, signal, attach }) {
         features.length > 0 && [h("dt", null, plural(features.length, "feature")), h("dd", null, features.map((f) => `${f.name} (${f.kind})`).join(", "))],
         names.length > 0 && [h("dt", null, plural(names.length, "class", "classes")), h("dd", null, names.length > 12 ? `${names.slice(0, 12).join(", ")}, …` : names.join(", "))],
       ),
-      remarks(d.info),
+      learnt(d.info),
       classes(d.info),
       // Only pictures have one; whether these items are some is the worker's to say.
       d.status === "ready" && (d.info?.input_shape?.length ?? 0) >= 2 && h("img", {

@@ -1,7 +1,7 @@
 // One job: its state, what can be done with it, its progress, and what it has measured.
 
 import { follow, get, getAll, pause, post, remove } from "../api.js";
-import { badge, clock, count, duration, elapsed, ENDED, h, percent, plural, problemBox, replace, sentenceCase, STOPPED, time } from "../dom.js";
+import { badge, clock, count, duration, elapsed, ENDED, h, percent, plural, problemBox, remarks, replace, sentenceCase, STOPPED, time } from "../dom.js";
 import { CellGrid } from "./job/cells.js";
 import { extendForm } from "./job/extend.js";
 import { naming } from "./job/naming.js";
@@ -59,7 +59,7 @@ export async function view({ holder, signal, params, query, attach }) {
           h("p", null, h("strong", null, "It failed. "), job.error.detail, wheres.length ? ` (${wheres.join(", ")})` : null),
           job.error.traceback && h("details", null, h("summary", null, "Traceback"), h("pre", { tabindex: "0" }, job.error.traceback)),
         ),
-      job.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail ?? JSON.stringify(w))),
+      remarks(job.warnings),
     );
   }
 

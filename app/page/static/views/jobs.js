@@ -1,7 +1,7 @@
 // The jobs: live, searched, sorted and filtered by the service, a page at a time; several chosen for one act.
 
 import { get, pause } from "../api.js";
-import { ago, badge, count, h, number, percent, problemBox, replace, sentenceCase, STATES, time, titleOf, WORTH } from "../dom.js";
+import { ago, badge, count, h, number, percent, problemBox, prose, replace, sentenceCase, STATES, time, titleOf, WORTH } from "../dom.js";
 import { runDemo } from "./demo.js";
 import { Selection } from "./jobs/selection.js";
 
@@ -75,7 +75,7 @@ export async function view({ holder, signal, query, attach }) {
         { class: "what" },
         h("a", { class: "name", href: `#/jobs/${job.id}` }, job.name ? h("strong", null, job.name) : [h("strong", null, model.name), " on ", dataset]),
         h("span", { class: "muted small" }, job.name ? `${model.name} on ${dataset} · ` : null, job.id.slice(-8), " ", Object.entries(job.labels).map(([k, v]) => [" ", h("span", { class: "chip" }, `${k}: ${v}`)])),
-        why && h("span", { class: "name clamp muted small", title: why }, why),
+        why && h("span", { class: "name clamp muted small", title: why }, prose(why)),
       ),
       h("td", { class: "result" }, result(job)),
       h("td", { class: "wide" }, h("div", { class: "row" }, badge(job.state), h("span", { class: "muted small" }, total ? `${job.state === "completed" && done === total ? "" : `${count(done)} of `}${count(total)} cells${lost ? `, ${count(lost)} not measurable` : ""}` : "to be planned", `, ${runs} ${runs === 1 ? "run" : "runs"}`)), job.state === "running" && h("div", { class: "bar", role: "img", "aria-label": `${percent(fraction)} of the work` }, fill)),

@@ -2,7 +2,7 @@
 
 import { get, getAll, post } from "../api.js";
 import { combination, isFor, tasksOf } from "../combination.js";
-import { count, duration, h, plural, problemBox, replace } from "../dom.js";
+import { count, duration, h, plural, problemBox, remarks, replace } from "../dom.js";
 import { byKind, field, PluginChoice, pointerPath, toFirstWrong } from "../form.js";
 
 const WAIT = 350;
@@ -197,6 +197,6 @@ function planned(plan) {
   return [
     h("dl", { class: "pairs" }, pairs.flatMap(([k, v]) => [h("dt", null, k), h("dd", null, v)])),
     plan.queued_reason && h("p", { class: "note warn" }, h("strong", null, "It would wait. "), plan.queued_reason),
-    ...plan.warnings.map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
+    ...remarks(plan.warnings),
   ];
 }

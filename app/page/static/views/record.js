@@ -35,7 +35,7 @@ function row(one) {
     name,
     `${count(one.n_observed)} → ${count(one.n)}`,
     `${number(one.value)} [${number(one.lower)}, ${number(one.upper)}]`,
-    one.measured === null ? h("span", { class: "muted" }, "not yet") : [number(one.measured), outside && h("span", { class: "badge state-failed" }, "outside")],
+    one.measured === null ? h("span", { class: "muted" }, "not yet") : [number(one.measured), " ", outside && h("span", { class: "badge state-failed" }, "outside")],
     time(one.made_at),
   ];
 }

@@ -1,7 +1,8 @@
 // What to buy now, at what labels cost: the prices asked for, the answer, and what money buys.
 
 import { get } from "../../api.js";
-import { count, h, number, percent, problemBox, replace, table } from "../../dom.js";
+import { count, h, number, percent, problemBox, remarks, replace, table } from "../../dom.js";
+import { reportLink } from "./downloads.js";
 
 const FIELDS = [
   ["price", "Price of a label", { min: 0, step: "any" }],
@@ -60,7 +61,7 @@ export class Decision {
     try {
       const key = this.key;
       const answer = await get(`/jobs/${this.id}/decision`, { ...params, metric: this.metric, class: this.label }, this.signal);
-      if (key === this.key) this.draw(answer);
+      if (key === this.key) this.draw(answer, params);
     } catch (error) {
       if (this.signal.aborted) return;
       let first = null;
@@ -81,7 +82,12 @@ export class Decision {
     if (detail) wrong.parentElement.querySelector("input").setAttribute("aria-invalid", "true");
   }
 
-  draw(answer) {
+  // The report is of the job's own metric, unless a target names another.
+  reported(terms) {
+    return this.label === null && ("target" in terms || this.metric === this.primary);
+  }
+
+  draw(answer, terms) {
     const aim = answer.terms.target !== null;
     const every = Math.max(1, Math.ceil(answer.purchases.length / MOST_ROWS));
     const rows = answer.purchases.filter((one, k) => k % every === 0 || one.items === answer.buy);
@@ -90,8 +96,9 @@ export class Decision {
     replace(
       this.out,
       h("p", { class: "sentence decided" }, answer.sentence),
+      this.reported(terms) && h("p", { class: "small" }, reportLink(this.id, "The report with this decision", terms)),
       h("p", { class: "muted small" }, `To know more first is worth at most: ${worth}.`),
-      answer.warnings.filter((w) => w.code === "backtest_failed").map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail)),
+      remarks(answer.warnings.filter((w) => w.code === "backtest_failed")),
       table(
         ["Bought at once", "Samples then", "Cost", aim ? "Chance of the target" : "Gain", "Loss"],
         rows.map((one) => [`${count(one.items)}${one.items === answer.buy ? " ◂" : ""}`, count(one.n), money(one.cost), aim ? percent(one.probability) : number(one.gain), money(one.loss)]),

@@ -1,12 +1,21 @@
-// Links to the measurements as files and to the curve as a picture.
+// Links to the measurements as files, to the curve as a picture, and to the job's report.
 
 import { ROOT } from "../../api.js";
 import { h, replace } from "../../dom.js";
 
-function link(name, path, query = {}) {
+function address(path, query) {
   const url = new URL(path.slice(1), ROOT);
   for (const [k, v] of Object.entries(query)) if (v !== null) url.searchParams.set(k, v);
-  return h("a", { href: url.href, download: "" }, name);
+  return url.href;
+}
+
+function link(name, path, query = {}) {
+  return h("a", { href: address(path, query), download: "" }, name);
+}
+
+// The job on one page for who pays: to look at and to print.
+export function reportLink(id, name, terms = {}) {
+  return h("a", { href: address(`/jobs/${id}/report`, terms), target: "_blank" }, name);
 }
 
 export class Downloads {
@@ -20,6 +29,7 @@ export class Downloads {
       link("CSV of every cell", `/jobs/${id}/export`, { format: "csv" }),
       link("DataEval", `/jobs/${id}/export`, { format: "dataeval" }),
       this.pictures,
+      reportLink(id, "Report"),
     );
   }
 

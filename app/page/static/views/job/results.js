@@ -151,10 +151,11 @@ export class Results {
     const judged = verdict.metrics?.[metric]?.[0];
     if (judged?.ceiling.in_sight) this.ceiling = judged.ceiling.value;
     drawVerdict(this.verdict, judged, verdict);
-    drawWarnings(this.warnings, verdict, curves, item);
+    drawWarnings(this.warnings, verdict, curves, item, this.job.warnings);
     this.drawSteps();
     this.questions.bound = judged?.label_bound ?? null;
     this.questions.show(curve, metric, label, this.series[0].means.filter((m) => m.mean !== null).map((m) => m.mean));
+    this.decision.primary = this.job.result?.metric;
     this.decision.show(curve, metric, label, this.chosen.target);
     this.every.show(metric, this.metrics.get(metric));
     this.draw();

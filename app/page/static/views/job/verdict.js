@@ -1,6 +1,6 @@
 // Whether more data is worth it, and what the curve's own back-test and warnings say of that answer.
 
-import { count, h, number, percent, replace, sentenceCase, signed, table, times, WORTH } from "../../dom.js";
+import { count, h, number, percent, prose, remarks, replace, sentenceCase, signed, table, times, WORTH } from "../../dom.js";
 
 export function drawVerdict(node, judged, answer) {
   if (!judged) {
@@ -18,14 +18,15 @@ export function drawVerdict(node, judged, answer) {
     node,
     h("p", { class: `answer ${judged.worth}` }, sentenceCase(WORTH[judged.worth] ?? judged.worth), answer.provisional && h("span", { class: "muted small" }, " so far: the job has not completed")),
     h("p", { class: "sentence" }, judged.sentence),
-    judged.limits.length > 0 && h("ul", { class: "limits", "aria-label": "What limits the answer" }, judged.limits.map((l) => h("li", null, l.detail, " ", h("strong", null, l.remedy)))),
+    judged.limits.length > 0 && h("ul", { class: "limits", "aria-label": "What limits the answer" }, judged.limits.map((l) => h("li", null, prose(l.detail), " ", h("strong", null, prose(l.remedy))))),
     h("details", { open: node.querySelector("details")?.open }, h("summary", null, "What more data would bring"), table(["Samples", "Expected", "95 % interval", "Gain", `Chance of ${number(judged.min_gain)} or more`], more, { caption: "What more data would bring", numeric: [0, 1, 2, 3, 4] })),
   );
 }
 
-// What the verdict's own limits say already is not among its warnings.
-export function drawWarnings(node, judged, curves, item) {
-  const said = (judged.warnings ?? curves.warnings ?? []).map((w) => h("p", { class: "note warn" }, h("strong", null, "Note. "), w.detail));
+// What the verdict's own limits say already is not among its warnings, and what stands at the job's head is not said twice.
+export function drawWarnings(node, judged, curves, item, head) {
+  const told = new Set(head.map((w) => w.detail));
+  const said = remarks((judged.warnings ?? curves.warnings ?? []).filter((w) => !told.has(w.detail)));
   const test = item?.backtest;
   if (test?.error !== null && test?.error !== undefined) {
     const inside = test.predictions.filter((p) => p.lower !== null);
