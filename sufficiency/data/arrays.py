@@ -197,7 +197,9 @@ class StoredItems(ABC):
                     f"{self.source}: a regression needs one number an item as its target, got {numbers.dtype} of shape "
                     f"{numbers.shape}"
                 )
-            numbers = np.ascontiguousarray(numbers, dtype=np.float64)
+            given, numbers = numbers, np.ascontiguousarray(numbers, dtype=np.float64)
+            if given.dtype.kind in "iu" and np.abs(numbers).max(initial=0) >= 2.0**53:
+                _refuse_rounded(given, numbers, self.source)
             if (bad := np.flatnonzero(~np.isfinite(numbers))).size:
                 raise DatasetError(
                     f"{self.source}: item {bad[0]} has the target NaN or infinity ({bad.size} such items)"
@@ -224,6 +226,16 @@ class StoredItems(ABC):
         bad = [k + row for k, part in self.rows_in_parts() for row in np.flatnonzero(~np.isfinite(part).all(axis=1))]
         if bad:
             raise DatasetError(f"{self.source}: item {bad[0]} holds NaN or infinite values ({len(bad)} such items)")
+
+
+def _refuse_rounded(given: NDArray[Any], numbers: NDArray[np.float64], source: str, what: str = "targets") -> None:
+    """Refuse whole numbers of which float64 takes different ones for the same."""
+    lost = len(np.unique(given)) - len(np.unique(numbers))
+    if lost:
+        raise DatasetError(
+            f"{source}: of the {what}, whole ones beyond 2**53, float64 takes {lost} for others: subtract a number "
+            "that all of them exceed, or make classes or categories of them if they are names"
+        )
 
 
 class ArrayDataset(StoredItems):
@@ -255,6 +267,8 @@ class ArrayDataset(StoredItems):
         super().__init__(y, class_names, source, feature_names, item_metadata, description, size=len(x))
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused after
             self.x = read_only(np.ascontiguousarray(x, dtype=np.float32))
+        if x.dtype == np.uint64 and x.max(initial=0) >= 2**63:  # what is smaller is moved as whole numbers
+            _refuse_rounded(x, x.astype(np.float64), source, "numbers")
         # Until it is settled with its training split what is to be done about the rest.
         self._given = read_only(x) if may_lose(x.dtype) and not np.array_equal(self.x, x) else self.x
         self._check_items()

@@ -61,7 +61,7 @@ class Classification:
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers logits of the dataset's classes."""
-        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
+        expect_task("classification", dataset, "the evaluation classification")
         if isinstance(model, EstimatorModel):
             model.expect("classification")
         # The largest probability is the largest logit's: only for what goes by scores do they differ.
@@ -73,7 +73,7 @@ class Classification:
         An estimator is asked for its own `predict` where labels count, and for its scores where their order does; the
         AUROC of one that has no scores is NaN.
         """
-        expect_task("classification", dataset, "the evaluation classification", "regression or multilabel")
+        expect_task("classification", dataset, "the evaluation classification")
         x, y = tensors(dataset, device_of(model))
         model.eval()
         answers = answers_of(model, lambda: x.split(self.batch_size))

@@ -18,8 +18,6 @@ from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["map", "f1_micro", "f1_macro", "exact_match", "ap_per_class", "recall_per_class"]
 _UNIT = {"direction": "maximize", "bounds": [0.0, 1.0]}
-_INSTEAD_OF_TRAINING = "sgd-classifier or sgd-regressor"
-_INSTEAD_OF_EVALUATION = "classification or regression"
 
 
 class SGDMultilabel(ItemwiseDescent):
@@ -55,13 +53,13 @@ class SGDMultilabel(ItemwiseDescent):
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one logit a label."""
-        expect_task("multilabel", dataset, "sgd-multilabel", _INSTEAD_OF_TRAINING)
+        expect_task("multilabel", dataset, "sgd-multilabel")
         expect_trainable(model)
         expect_logit_a_label(model, dataset, scale=True)
 
     def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Look whether the items have labels."""
-        expect_task("multilabel", dataset, "sgd-multilabel", _INSTEAD_OF_TRAINING)
+        expect_task("multilabel", dataset, "sgd-multilabel")
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the mean binary cross-entropy over labels and items."""
@@ -113,7 +111,7 @@ class Multilabel:
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one logit a label."""
-        expect_task("multilabel", dataset, "the evaluation multilabel", _INSTEAD_OF_EVALUATION)
+        expect_task("multilabel", dataset, "the evaluation multilabel")
         if isinstance(model, EstimatorModel):
             model.expect("multilabel")
         # What goes by the order of the scores alone takes probabilities as well.
@@ -121,7 +119,7 @@ class Multilabel:
 
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, Any]:
         """Return each metric asked for; a label that the test split lacks has NaN for its precision and recall."""
-        expect_task("multilabel", dataset, "the evaluation multilabel", _INSTEAD_OF_EVALUATION)
+        expect_task("multilabel", dataset, "the evaluation multilabel")
         x, y = tensors(dataset, device_of(model))
         model.eval()
         with torch.inference_mode():

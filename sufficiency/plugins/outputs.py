@@ -20,7 +20,10 @@ class WrongOutput(TypeError):
     """A model whose outputs cannot be what the dataset asks for; the message says what was seen and what to do."""
 
 
-def expect_task(task: str, dataset: Any, strategy: str, instead: str) -> StoredItems:
+_TRAININGS = {"classification": "sgd-classifier", "regression": "sgd-regressor", "multilabel": "sgd-multilabel"}
+
+
+def expect_task(task: str, dataset: Any, strategy: str) -> StoredItems:
     """Return a dataset as arrays, if it is for a task.
 
     Raises
@@ -34,7 +37,10 @@ def expect_task(task: str, dataset: Any, strategy: str, instead: str) -> StoredI
             "regression": "numbers to predict",
             "multilabel": "several labels an item",
         }
-        raise TypeError(f"{strategy} is for {task}, and the dataset holds {holds[arrays.task]}: use {instead}")
+        instead = _TRAININGS[arrays.task] if strategy in _TRAININGS.values() else f"the evaluation {arrays.task}"
+        # Classes may be numbers to predict, or rows of which several could be 1; the other way there is no reading.
+        reading = f", or have it read with task={task}" if arrays.task == "classification" else ""
+        raise TypeError(f"{strategy} is for {task}, and the dataset holds {holds[arrays.task]}: use {instead}{reading}")
     return arrays
 
 

@@ -14,8 +14,6 @@ from sufficiency.plugins.outputs import expect_numbers, expect_task, expect_trai
 from sufficiency.plugins.training import ItemwiseDescent
 from sufficiency.schemas.estimate import Measured
 
-_INSTEAD_OF_TRAINING = "sgd-classifier or sgd-multilabel, or have it read with task=regression"
-
 Metric = Literal["mae", "rmse", "r2"]
 
 
@@ -53,7 +51,7 @@ class SGDRegressor(ItemwiseDescent):
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one number an item."""
-        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
+        expect_task("regression", dataset, "sgd-regressor")
         expect_trainable(model)
         expect_numbers(model, dataset, scale=True)
 
@@ -69,7 +67,7 @@ class SGDRegressor(ItemwiseDescent):
 
     def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Look whether the items have numbers, and have the model answer in their unit once it is trained."""
-        expect_task("regression", dataset, "sgd-regressor", _INSTEAD_OF_TRAINING)
+        expect_task("regression", dataset, "sgd-regressor")
         if getattr(model, "target_unit", None) is None:
             _, y = tensors(dataset, device_of(model))
             chosen = y[torch.as_tensor(indices, device=y.device)]
@@ -138,7 +136,7 @@ class Regression:
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers one number an item."""
-        expect_task("regression", dataset, "the evaluation regression", "classification or multilabel")
+        expect_task("regression", dataset, "the evaluation regression")
         expect_numbers(model, dataset)
 
     def evaluate(self, model: nn.Module, dataset: Any) -> dict[str, float]:
@@ -146,7 +144,7 @@ class Regression:
 
         R² is NaN where all targets are equal.
         """
-        expect_task("regression", dataset, "the evaluation regression", "classification or multilabel")
+        expect_task("regression", dataset, "the evaluation regression")
         x, y = tensors(dataset, device_of(model))
         model.eval()
         with torch.inference_mode():

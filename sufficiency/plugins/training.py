@@ -161,13 +161,13 @@ class SGDClassifier(ItemwiseDescent):
 
     def check_model(self, model: Any, dataset: Any) -> None:
         """Look whether an untrained model answers logits of the dataset's classes."""
-        expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
+        expect_task("classification", dataset, "sgd-classifier")
         expect_trainable(model)
         expect_logits(model, dataset, scale=True)
 
     def prepare(self, model: nn.Module, dataset: Any, indices: Sequence[int]) -> None:
         """Look whether the items have classes."""
-        expect_task("classification", dataset, "sgd-classifier", "sgd-regressor or sgd-multilabel")
+        expect_task("classification", dataset, "sgd-classifier")
 
     def loss(self, output: Tensor, target: Tensor, model: nn.Module) -> Tensor:
         """Return the cross-entropy."""

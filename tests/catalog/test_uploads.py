@@ -123,6 +123,12 @@ def test_a_name_is_one_name_that_says_what_the_file_is(taking: Service, name: st
     assert files(taking) == []
 
 
+def test_a_name_that_is_none_is_told_what_would_be_one(taking: Service) -> None:
+    told = problem(send(taking, "a b.xlsx", TABLE), 422)["errors"][0]["detail"]
+    assert "ends in .npz, .csv, .tsv, .txt or .parquet (a workbook is exported as CSV first)" in told
+    assert "^[" not in told
+
+
 def test_too_large_a_file_is_refused_before_it_is_read_and_while_it_comes(taking: Service) -> None:
     large = TABLE + b"1,a\n" * 20_000
     problem(send(taking, "a.csv", large), 413, "upload_too_large")

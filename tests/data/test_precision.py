@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sufficiency.data.arrays import ArrayDataset
+from sufficiency.data.errors import DatasetError
 from sufficiency.data.finishing import finished
 from sufficiency.data.foreign import materialise
 from sufficiency.data.pairing import verify_splits
@@ -167,3 +168,19 @@ def test_ordinary_targets_stay_float32() -> None:
     y = np.random.default_rng(0).normal(50, 10, 100)
     assert ArrayDataset(y[:, None], y, None).y.dtype == np.float32
     assert ArrayDataset(y[:, None], SECONDS + y, None)[3][1].dtype == np.float64
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(np.uint64, 2**63), (np.int64, 2**62), (np.int64, -(2**62))])
+def test_whole_targets_are_not_taken_for_each_other(dtype: Any, least: int) -> None:
+    x = np.arange(12, dtype=np.float32)[:, None]
+    close = np.array([least + k % 4 for k in range(12)], dtype)
+    with pytest.raises(DatasetError, match=r"beyond 2\*\*53, float64 takes 3 for others: subtract a number"):
+        ArrayDataset(x, close, None, "mine")
+    apart = np.array([least + k * 2**40 for k in range(12)], dtype)
+    assert len(np.unique(ArrayDataset(x, apart, None, "mine").y)) == 12
+
+
+def test_whole_numbers_beyond_int64_are_not_taken_for_each_other() -> None:
+    close = np.array([[2**63 + k % 4] for k in range(12)], np.uint64)
+    with pytest.raises(DatasetError, match=r"of the numbers, .* float64 takes 3 for others"):
+        ArrayDataset(close, np.arange(12) % 2, ["a", "b"], "mine")

@@ -15,7 +15,7 @@ from sufficiency.plugins.estimators import EstimatorModel, FitEstimator
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.models import MLP, Linear, SmallResNet
 from sufficiency.plugins.multilabel import SGDMultilabel
-from sufficiency.plugins.outputs import WrongOutput
+from sufficiency.plugins.outputs import WrongOutput, expect_task
 from sufficiency.plugins.regression import Regression, SGDRegressor
 from sufficiency.plugins.training import SGDClassifier
 from sufficiency.schemas.work import CellResult, UnitCell
@@ -263,3 +263,24 @@ def test_the_look_changes_nothing_of_what_is_measured(protocol: Any, monkeypatch
     looked = measured()
     monkeypatch.setattr("sufficiency.training.loop.check_model", lambda *_: None)
     assert measured() == looked
+
+
+@pytest.mark.parametrize(
+    ("y", "names", "strategy", "task", "said"),
+    [
+        pytest.param(np.eye(2)[[0, 1]] + [[0, 1], [1, 0]], "ab", "sgd-classifier", "classification",
+                     "several labels an item: use sgd-multilabel", id="multilabel"),
+        pytest.param([0.5, 1.5], None, "sgd-classifier", "classification",
+                     "numbers to predict: use sgd-regressor", id="regression"),
+        pytest.param([0, 1], "ab", "sgd-regressor", "regression",
+                     "classes: use sgd-classifier, or have it read with task=regression", id="classes"),
+        pytest.param([0.5, 1.5], None, "the evaluation multilabel", "multilabel",
+                     "numbers to predict: use the evaluation regression", id="evaluation"),
+    ],
+)  # fmt: skip
+def test_what_goes_with_a_dataset_is_the_one_that_is_named(
+    y: Any, names: Any, strategy: str, task: str, said: str
+) -> None:
+    dataset = ArrayDataset(np.zeros((2, 3), np.float32), np.array(y), names, "mine")
+    with pytest.raises(TypeError, match=f"{said}$"):
+        expect_task(task, dataset, strategy)
