@@ -52,5 +52,8 @@ class Follower(Generic[T]):
 
 def interrupted() -> ServerSentEvent:
     """Return what a stream ends with that is not at its end: without a number, so that it is resumed where it was."""
-    detail = "The service ends this stream before its end: it stops, or its database is away. Come back for the rest."
+    detail = (
+        "This stream ends before its end: the service stops, its database is away, or the key that opened the stream "
+        "is no longer good. Come back for the rest."
+    )
     return ServerSentEvent(event=INTERRUPTED, data={"detail": detail})

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from sufficiency.schemas.words import INTERRUPTED
 from tests.support.service import Service
 
 
@@ -11,7 +12,7 @@ from tests.support.service import Service
 class Received:
     """One event of a stream."""
 
-    id: int
+    id: int | None  # None: the stream is interrupted
     type: str
     data: dict[str, Any]
 
@@ -21,7 +22,8 @@ def parse(stream: str) -> list[Received]:
     for block in stream.strip().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         if fields:
-            events.append(Received(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+            id = int(fields["id"]) if fields["event"] != INTERRUPTED else None
+            events.append(Received(id, fields["event"], json.loads(fields["data"])))
     return events
 
 

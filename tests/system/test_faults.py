@@ -265,6 +265,7 @@ def held_up(cluster: Cluster, *counts: int) -> Iterator[psycopg.Connection]:
             connection.execute("DROP FUNCTION held_up CASCADE")
 
 
+@pytest.mark.slow
 def test_slots_and_killed_workers_change_no_cell_of_an_adaptive_job(cluster: Cluster, client: Client) -> None:
     """Two slots, one slot, and one whose worker is killed in the first stage and in a later one."""
     spec = {**STUDY, "runs": 4, "stop_when": {"width": 1e-9}}

@@ -18,7 +18,8 @@ SETTINGS = Settings(plugins=SPECS, plugin_path=(ROOT,), device="cpu", slots=2)
 
 
 @pytest.mark.parametrize(
-    ("idle_seconds", "warm"), [pytest.param(60.0, 1, id="come-with-work"), pytest.param(0.0, 2, id="always-warm")]
+    ("idle_seconds", "warm"),
+    [pytest.param(60.0, 1, id="come-with-work"), pytest.param(0.0, 2, id="always-warm", marks=pytest.mark.slow)],
 )
 def test_trainers_come_with_work_and_leave_without(idle_seconds: float, warm: int) -> None:
     slots = Slots(SETTINGS.model_copy(update={"trainer_idle_seconds": idle_seconds}))
