@@ -46,9 +46,9 @@ format: venv ## Put the code into its standard form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Four files at a time, on two cores: much of a test is waiting. What a file's fixtures start is started once.
+# Three files at a time, on two cores: much of a test is waiting, and with four they wait for each other. What a file's fixtures start is started once.
 test: venv ## The tests, all but the slow ones
-	$(BIN)/pytest -n 4 --dist loadfile --parts
+	$(BIN)/pytest -n 3 --dist loadfile --parts
 
 test-slow: venv ## The slow tests
 	$(BIN)/pytest -m slow --timeout 3600
