@@ -34,6 +34,7 @@ from sufficiency.schemas.access import (
 )
 from sufficiency.schemas.limits import PAGE
 from sufficiency.schemas.paging import Page
+from sufficiency.schemas.patterns import HARMLESS
 
 router = APIRouter(tags=["access"], responses=documented(422, 503))
 
@@ -42,7 +43,7 @@ NUMBER = TypeAdapter(int)
 MAX_GRACE_HOURS = 24 * 7
 
 Limit = Annotated[int, Query(ge=1, le=PAGE, description="size of a page")]
-Subject = Annotated[str, Path(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Subject = Annotated[str, Path(min_length=1, max_length=500, pattern=HARMLESS)]
 NEW_KEY = {"summary": "For a pipeline, a year long", "value": {"name": "ci", "scope": "write", "expires_in_days": 365}}
 NEW_PROJECT = {"summary": "A project", "value": {"name": "radiology", "description": "Chest X-rays"}}
 PROJECT_CHANGE = {"summary": "At most twenty jobs at a time", "value": {"quotas": {"open_jobs": 20}}}

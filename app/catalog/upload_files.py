@@ -4,7 +4,6 @@ A file comes into being under a name of its own beside the others, is looked at,
 it is on the disk. What a process that was killed has left there is known by its lock, which nobody holds any more.
 """
 
-import codecs
 import fcntl
 import hashlib
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 from uuid import UUID, uuid4
 
-from sufficiency.schemas.mistaken import mistaken
+from sufficiency.first_bytes import ENCODING_MARKS, mistaken
 from sufficiency.schemas.uploads import UploadKind
 
 INCOMING = ".incoming"
@@ -23,12 +22,6 @@ INCOMING = ".incoming"
 RESERVE_BYTES = 500_000_000
 _SEEN_BYTES = 1 << 20
 _ZIP, _PARQUET = b"PK\x03\x04", b"PAR1"
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 # Neither text nor the marks of old files' ends, which Latin-1 has all the same.
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
@@ -183,7 +176,7 @@ def _check_table(file: BinaryIO) -> None:
 
 def _text(seen: bytes) -> str:
     """Return what a text file begins with, in any of the encodings that a table's loader finds."""
-    for mark, encoding in _MARKS:
+    for mark, encoding in ENCODING_MARKS:
         if seen.startswith(mark):
             return seen.decode(encoding, "replace")  # what was seen may end in the middle of a character
     if _BINARY.search(seen):

@@ -20,7 +20,8 @@ from app.web.pagination import Cursor, decode_cursor, page_of
 from app.web.problem import documented
 from app.web.session import SessionDep, SettingsDep, changing, short_transaction
 from sufficiency.schemas.limits import PAGE, UPLOAD_SECONDS, UPLOADS_AT_ONCE
-from sufficiency.schemas.uploads import UPLOAD_NAME, UploadPage, UploadView
+from sufficiency.schemas.patterns import UPLOAD_NAME
+from sufficiency.schemas.uploads import UploadPage, UploadView
 
 router = APIRouter(tags=["datasets"], responses=documented(422, 503))
 

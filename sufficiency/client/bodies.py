@@ -6,8 +6,7 @@ from math import isfinite
 from typing import Any
 
 from sufficiency.client.errors import Unsendable
-
-MOST_LEVELS = 100
+from sufficiency.schemas.limits import DEPTH
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -18,28 +17,20 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     Unsendable
         Naming the field that JSON has no form for.
     """
-    # Not left to the encoder: how deep it goes is the version of Python's, and the service's limit is one for all.
-    if _deeper(body, MOST_LEVELS):
-        raise Unsendable(_fault(body, "#") or f"what is to be sent must not have more than {MOST_LEVELS} levels")
+    # Not left to the encoder: it names no field, and how deep it goes is the version of Python's.
+    if fault := _fault(body, "#", 0):
+        raise Unsendable(fault)
     try:
         return json.dumps(body, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unsendable(_fault(body, "#") or f"what is to be sent is no JSON: {error}") from error
+    except (TypeError, ValueError) as error:  # such as a name that is no text
+        raise Unsendable(f"what is to be sent is no JSON: {error}") from error
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Return whether there are more levels than so many; what holds itself has."""
-    if not isinstance(value, Mapping | list | tuple):
-        return False
-    inside = value.values() if isinstance(value, Mapping) else value
-    return levels <= 0 or any(_deeper(one, levels - 1) for one in inside)
-
-
-def _fault(value: Any, pointer: str, depth: int = 0) -> str | None:
-    """Return the first field without a form in JSON, and why; None where none is found."""
-    if depth > MOST_LEVELS:
-        return f"{pointer[:100]}…: must not have more than {MOST_LEVELS} levels"
+def _fault(value: Any, pointer: str, depth: int) -> str | None:
+    """Return the first field without a form in JSON, and why; None where there is none."""
     if isinstance(value, Mapping | list | tuple):
+        if depth >= DEPTH:  # what holds itself too
+            return f"{pointer[:100]}…: nested more than {DEPTH} deep"
         pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
         # A name may be at fault too.
         found = (_fault(key, pointer, depth + 1) or _fault(one, f"{pointer}/{key}", depth + 1) for key, one in pairs)

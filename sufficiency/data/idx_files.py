@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.paths import resolve_inside
-from sufficiency.schemas.mistaken import mistaken
+from sufficiency.first_bytes import mistaken
 
 _NAME = re.compile(
     r"(?:(?P<prefix>.+?)[-_.])?(?P<split>train|t10k|test)(?:ing)?[-_.](?P<what>images?|labels?)"

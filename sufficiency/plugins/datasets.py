@@ -20,8 +20,8 @@ from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
+from sufficiency.first_bytes import NPY, ZIP, mistaken_file
 from sufficiency.plugins.digits import read_digits, stratified
-from sufficiency.schemas.mistaken import NPY, ZIP, mistaken_file
 
 Start = Annotated[int, Field(ge=0)]
 Limit = Annotated[int | None, Field(ge=1)]

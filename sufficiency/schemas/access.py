@@ -6,14 +6,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from sufficiency.schemas.fields import Strict, Timestamp, Word
+from sufficiency.schemas.patterns import HARMLESS, PROJECT_NAME
 from sufficiency.schemas.words import DEFAULT_PROJECT, Scope
 
-# Shown on terminals, and written down: no character that does something there
-Named = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
-]
+Named = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=HARMLESS)]
 # It stands in a header and in lists.
-ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+ProjectName = Annotated[str, StringConstraints(pattern=PROJECT_NAME, max_length=63)]
 
 _KEY: dict[str, Any] = {
     "id": "019ab0c4-2222-7cc2-9d2e-0f6a1b2c3d4e",

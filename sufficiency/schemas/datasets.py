@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from sufficiency.schemas.fields import Name, Strict, Timestamp, Word
+from sufficiency.schemas.patterns import DATASET_NAME
 from sufficiency.schemas.words import DatasetStatus, FingerprintOf
 
 
@@ -42,7 +43,7 @@ class NewDataset(Strict):
     """A named pair of splits: `train` and `test`, or one `source` that is split by a rule."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=DATASET_NAME,
         max_length=100,
         description="letters, digits, `.`, `_` and `-`, the first a letter or digit",
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from sufficiency.schemas.uploads import UPLOAD_NAME, UPLOAD_NAME_IN_WORDS
+from sufficiency.schemas.patterns import IN_WORDS
 
 LONGEST_SHOWN = 40  # characters of a value that was given
 EXAMPLE_ID = "019ab0c4-5b7a-7cc2-9d2e-0f6a1b2c3d4e"
@@ -178,8 +178,8 @@ def required(fault: Mapping[str, Any]) -> str:
         return _own_words(str(context.get("error") or fault.get("msg", "")))
     if kind not in REQUIRED:
         return _translated(str(fault.get("msg", "")))
-    if kind == "string_pattern_mismatch" and context.get("pattern") == UPLOAD_NAME:
-        return UPLOAD_NAME_IN_WORDS
+    if (said := IN_WORDS.get(str(context.get("pattern")))) is not None:
+        return said
     if kind in _MEASURED:
         unit = _MEASURED[kind]
         limit = context.get("min_length", context.get("max_length"))

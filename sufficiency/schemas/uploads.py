@@ -9,12 +9,6 @@ from sufficiency.schemas.fields import Timestamp, Word
 from sufficiency.schemas.paging import Page
 
 UploadKind = Literal["npz", "parquet", "table"]
-# One name without a folder, which says what the file is
-UPLOAD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,90}\.(npz|csv|tsv|txt|parquet)$"
-UPLOAD_NAME_IN_WORDS = (
-    "must be a name of letters, digits, '.', '_' and '-', without a folder, that ends in .npz, .csv, .tsv, .txt or "
-    ".parquet (a workbook is exported as CSV first)"
-)
 
 
 class UploadView(BaseModel):

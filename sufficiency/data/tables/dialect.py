@@ -9,15 +9,9 @@ from pathlib import Path
 
 from sufficiency.data.description import Remark
 from sufficiency.data.errors import DatasetError
+from sufficiency.first_bytes import ENCODING_MARKS
 
 DELIMITERS = (",", ";", "\t", "|")
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _CHUNK, _SAMPLE = 1 << 20, 1 << 18
 _CELL = 1 << 24  # the csv module's own limit refuses long texts
 
@@ -61,7 +55,7 @@ def encoding_of(file: Path, path: str, asked: str | None) -> tuple[str, tuple[Re
             raise DatasetError(f"{path}: the encoding {asked!r} is not known; try utf-8, cp1252 or utf-16") from error
     with file.open("rb") as opened:
         start = opened.read(_CHUNK)
-        for mark, name in _MARKS:
+        for mark, name in ENCODING_MARKS:
             if start.startswith(mark):
                 return name, () if name == "utf-8-sig" else (_found(path, name, "its first bytes say so"),)
         if b"\0" in start:

@@ -12,8 +12,8 @@ from sufficiency.data.description import Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.tables.broken import first_fault
 from sufficiency.data.tables.dialect import beginning_of, dialect_of, encoding_of
+from sufficiency.first_bytes import PARQUET, mistaken_file
 from sufficiency.schemas.limits import COLUMNS
-from sufficiency.schemas.mistaken import PARQUET, mistaken_file
 
 TEXT_SUFFIXES, PARQUET_SUFFIXES = (".csv", ".tsv", ".tab", ".txt"), (".parquet", ".pq")
 # A row must fit in a block, whatever line breaks its quotes hold.

@@ -1,6 +1,16 @@
-"""What a file is that is none of what it should be, told by its first bytes."""
+"""What the first bytes of a file tell: its encoding, and what it is where it is none of what it should be."""
 
+import codecs
 from pathlib import Path
+
+# The longer first: that of UTF-32 begins as that of UTF-16 does.
+ENCODING_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 ZIP, NPY, PARQUET = b"PK\x03\x04", b"\x93NUMPY", b"PAR1"
 _LOOK = 512
