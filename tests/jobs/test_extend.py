@@ -27,6 +27,7 @@ def change_version(service: Service, name: str, version: str) -> None:
 
 def test_more_runs_are_measured_and_nothing_again(service: Service) -> None:
     job_id = completed(service)
+    service.keep_messages()
     before = values(service, job_id)
     answer = extend(service, job_id, {"runs": 5})
     assert answer.status_code == 202

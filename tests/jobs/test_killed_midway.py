@@ -89,6 +89,7 @@ def count(service: Service, table: Table, *where: Any) -> int:
 
 
 def test_a_version_of_a_dataset(service: Service) -> None:
+    service.keep_messages()
     lot = {"appended": {"loader": "npz", "params": {"path": "more.npz"}}}
     statuses = []
 
