@@ -7,6 +7,7 @@ import pytest
 
 TRAINS = """
 import sys
+import sufficiency.training.trainer
 import torch
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -40,7 +41,7 @@ kinds = [(torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}), (torch.optim.AdamW, {}
          (torch.optim.LBFGS, {"max_iter": 2}), (torch.optim.Adagrad, {})]
 eager = [trained(family, **params) for family, params in kinds]
 assert len(steps) == 3 * len(kinds), steps
-assert not {"torch._dynamo", "torch._inductor"} & set(sys.modules)
+assert not {"torch._dynamo", "torch._inductor", "scipy", "sklearn", "pandas"} & set(sys.modules)
 
 import torch._dynamo.config  # as who compiles does
 import torch._inductor.config
