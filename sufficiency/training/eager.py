@@ -1,8 +1,9 @@
 """Has torch's compiler imported by who compiles, and not by the first optimiser.
 
-torch imports its whole compiler to tell it what it is to leave alone: some functions of its optimisers, and that results
-are to be repeatable. In torch 2.13 on a CPU that is 1.3 s of the 2.7 that a trainer needs to be ready, and 70 MiB. Until
-something imports the compiler, these functions are called as they stand, which is what they do where nothing is compiled.
+torch imports its whole compiler to tell it what it is to leave alone (some functions of its optimisers), and that
+results are to be repeatable. In torch 2.13 on a CPU that is more than a second of a trainer's start, and 70 MiB. Until
+something imports the compiler, these functions are called as they stand, which is what they do where nothing is
+compiled.
 """
 
 import functools
