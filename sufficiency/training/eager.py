@@ -94,7 +94,7 @@ class _Watch:
 
 def _marked() -> Iterator[FunctionType]:
     """Yield the optimisers' functions that are marked, as they were before."""
-    marker = torch._disable_dynamo(lambda: None).__code__
+    marker = torch._disable_dynamo(lambda: None).__code__  # type: ignore[attr-defined]
     for function in vars(Optimizer).values():
         if isinstance(function, FunctionType) and function.__code__ is marker:
             yield function.__wrapped__  # type: ignore[attr-defined]
