@@ -1,7 +1,7 @@
 """Whether "the training loss still falls" foretells that twice the training raises the accuracy by .01.
 
-    python -m bench.convergence --mnist-dir DIR --keep FILE     # hours on a busy core; what is in FILE is not trained anew
-    python -m bench.convergence --keep FILE --scored            # scores what is in it
+    python -m bench.convergence --mnist-dir DIR --keep FILE  # hours; what is in FILE is not trained anew
+    python -m bench.convergence --keep FILE --scored         # scores what is in it
     python -m bench.convergence --mnist-dir DIR --settings 6 --seeds 1
 
 Small networks on MNIST and on scikit-learn's packaged data, some of whose labels are wrong, with the built-in strategy

@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_written_is_misuse_not_a_verdict(
 
 def test_decide_prints_the_decision_that_the_service_makes(sufficiency: Run, url: str, measured: str) -> None:
     terms = {"price": 0.1, "target": "Accuracy:0.93", "penalty": 2000, "rounds": 3, "round_cost": 5}
-    answer = httpx.get(f"{url}/jobs/{measured}/decision", params=terms).json()
+    answer = httpx.get(f"{url}/jobs/{measured}/decision", params=terms, timeout=60).json()
     options = [part for name, value in terms.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     outcome = sufficiency("decide", measured, *options, "--url", url)
     assert outcome.code == 0, outcome.err
