@@ -88,7 +88,8 @@ def cells(items: Iterable[Mapping[str, Any]]) -> Table:
 
 def learners(items: Iterable[Mapping[str, Any]]) -> Table:
     """Return what every cell's learner did, a row a cell."""
-    made = table("run", "step", "n", "seconds", "steps", "settled", "warnings", right=["run", "step", "n", "seconds"])
+    right = ["run", "step", "n", "seconds", "steps"]
+    made = table("run", "step", "n", "seconds", "steps", "loss", "settled", "warnings", right=right)
     for item in items:
         details = item["details"]
         settled = [
@@ -100,10 +101,17 @@ def learners(items: Iterable[Mapping[str, Any]]) -> Table:
         seconds = NO_VALUE if item["seconds"] is None else f"{item['seconds']:.2f}"
         steps = NO_VALUE if details["optimiser_steps"] is None else count(details["optimiser_steps"])
         made.add_row(
-            *(str(item["run"]), str(item["step"]), count(item["n"]), seconds, steps),
+            *(str(item["run"]), str(item["step"]), count(item["n"]), seconds, steps, _loss(details.get("loss"))),
             *(", ".join(settled), "; ".join(said)),
         )
     return made
+
+
+def _loss(loss: Mapping[str, Any] | None) -> str:
+    """Return what the training loss was in the end, and whether it still fell then."""
+    if loss is None:
+        return NO_VALUE
+    return f"{loss['end']:.3g}, still falling" if loss["falls"] else f"{loss['end']:.3g}"
 
 
 def projection(answer: Mapping[str, Any]) -> Table:
