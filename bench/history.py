@@ -16,6 +16,8 @@ from app.units.lease import CellResult, claim_of, fail_unit, finish_unit, record
 
 # Seconds between the copies' submissions: 10,000 jobs are some four months.
 SPACING = 1000
+# So many of the newest copies have all of their rows; the older ones are only listed, and have the job's alone.
+WHOLE = 10_000
 # A service that is up takes back what is leased for longer than any worker would: its clock was set back since.
 LEASE_SECONDS = 60.0
 
@@ -25,15 +27,22 @@ _COPY = (
     """
     CREATE TEMP TABLE copy AS
     SELECT job.id AS old_id, k, make_interval(secs => (%(count)s - k) * %(spacing)s) AS age,
-           uuidv7(-make_interval(secs => (%(count)s - k) * %(spacing)s)) AS new_id
+           uuidv7(-make_interval(secs => (%(count)s - k) * %(spacing)s)) AS new_id, k >= %(listed)s AS is_whole
     FROM generate_series(0, %(count)s - 1) AS k
     JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS jobs FROM job) AS job
       ON job.place = k %% job.jobs
     """,
     "CREATE TEMP TABLE unit_copy AS SELECT unit.id AS old_id, copy.new_id AS job_id, uuidv7(-age) AS new_id "
-    "FROM unit JOIN copy ON copy.old_id = unit.job_id",
+    "FROM unit JOIN copy ON copy.old_id = unit.job_id AND copy.is_whole",
     "CREATE INDEX ON unit_copy (old_id, job_id)",
 )
+
+
+# What no two jobs share, and lists are by: a name, and the result's value
+_OF_ITS_OWN = {
+    "name": "'batch ' || copy.k",
+    "result": "jsonb_set(t.result, '{value}', to_jsonb((t.result ->> 'value')::float8 - copy.k * 1e-7))",
+}
 
 
 def finish_job(database: Database, job_id: UUID, *, seed: int, ending: str = "completed") -> None:
@@ -86,6 +95,8 @@ def finish_job(database: Database, job_id: UUID, *, seed: int, ending: str = "co
 def copy_jobs(url: str, count: int, say: Callable[[str], None] = print) -> None:
     """Fill a database up with copies of all its jobs, until `count` more are there, and let PostgreSQL look at it.
 
+    Each has a name of its own, and a result that is a little off.
+
     Parameters
     ----------
     url : str
@@ -94,7 +105,7 @@ def copy_jobs(url: str, count: int, say: Callable[[str], None] = print) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("SET session_replication_role = replica")
         for statement in _COPY:
-            connection.execute(statement, {"count": count, "spacing": SPACING})
+            connection.execute(statement, {"count": count, "spacing": SPACING, "listed": max(count - WHOLE, 0)})
         for table in ("job", "unit", "cell", "measurement", "curve", "event"):
             say(f"  copying {table}s")
             connection.execute(_copy_statement(connection, table).encode())
@@ -110,8 +121,11 @@ def _copy_statement(connection: psycopg.Connection, table: str) -> str:
         [table],
     ).fetchall()
     values = {name: f"t.{name} - age" if kind.startswith("timestamp") else f"t.{name}" for name, kind in columns}
-    source = f"{table} AS t JOIN copy ON copy.old_id = t.{'id' if table == 'job' else 'job_id'}"
-    values["id" if table == "job" else "job_id"] = "copy.new_id"
+    key = "id" if table == "job" else "job_id"
+    source = f"{table} AS t JOIN copy ON copy.old_id = t.{key}" + ("" if table == "job" else " AND copy.is_whole")
+    values[key] = "copy.new_id"
+    if table == "job":
+        values |= _OF_ITS_OWN
     if table in ("unit", "cell"):
         own = "id" if table == "unit" else "unit_id"
         source += f" JOIN unit_copy AS u ON u.old_id = t.{own} AND u.job_id = copy.new_id"

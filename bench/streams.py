@@ -4,7 +4,7 @@ Each stream follows a job of its own that waits in the queue, so that nothing ha
 then with requests beside them: `/livez` and `GET /jobs`, each at its own pace.
 
     python -m bench.streams --streams 0 500 2000 --json streams.json
-    python -m bench.streams --streams 500 --against OTHER_CHECKOUT      # two versions, turn by turn
+    python -m bench.streams --streams 500 --against REVISION      # two versions, turn by turn
 """
 
 import argparse
@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 
 from app.settings import Settings
 from app.standalone.servers import EmbeddedServers
-from bench.load import JOB, ROOT, api, do_jobs, psycopg_url
+from bench.versions import JOB, THIS, api, do_jobs, other, psycopg_url
 from sufficiency import Client
 
 TIMEOUT_SECONDS = 60
@@ -154,9 +154,9 @@ def _seconds(process: psutil.Process) -> float:
 
 def run(options: argparse.Namespace) -> list[Found]:
     """Measure each number of streams with each version, turn by turn."""
-    versions = {"this": ROOT} | ({"other": options.against.resolve()} if options.against else {})
     found = []
     with ExitStack() as stack:
+        versions = [THIS, *([stack.enter_context(other(options.against))] if options.against else [])]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sufficiency-streams-")))
         database_url, redis_url = stack.enter_context(EmbeddedServers(folder / "servers"))
         with psycopg.connect(psycopg_url(database_url), autocommit=True) as connection:
@@ -164,8 +164,8 @@ def run(options: argparse.Namespace) -> list[Found]:
         settings = Settings(database_url=str(make_url(database_url).set(database="streams")), redis_url=redis_url)
         do_jobs(settings, folder)
         running = {
-            version: stack.enter_context(api(settings, folder / f"{version}.log", root))
-            for version, root in versions.items()
+            version.name: stack.enter_context(api(settings, folder / f"{version.name}.log", version))
+            for version in versions
         }
         with Client(running["this"][0]) as client:
             example = client.submit(JOB)["id"]
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, nargs="+", default=[0, 500, 2000], help="how many are open")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each measurement")
-    parser.add_argument("--against", type=Path, help="checkout of another version, measured turn by turn")
+    parser.add_argument("--against", help="another version on the same tables, turn by turn: a revision, or its folder")
     parser.add_argument("--json", type=Path, help="where to write it all")
     options = parser.parse_args()
     found = run(options)

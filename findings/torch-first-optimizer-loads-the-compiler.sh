@@ -4,7 +4,7 @@
 # Expected: an eager SGD over one parameter costs what an object costs. Seen: constructing it imports torch._dynamo,
 # 800 modules and more than a second of processor time, once a process; so does torch.use_deterministic_algorithms(True),
 # whichever comes first. `import torch` alone does not. Whoever starts a process for a few seconds of training pays it each time.
-# The product starts trainers only when there is work, and keeps them for the next; byte code is kept so that it is no more.
+# The product's trainers keep the compiler away until something compiles, with the same numbers (decision 40).
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 with_packages torch==2.13.0 numpy
 seen <<'PYTHON'

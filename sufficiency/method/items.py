@@ -1,6 +1,5 @@
 """Two models on the same test items: which each was right about, and what their difference is worth."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from sufficiency.method.curve import DEFAULT_LEVEL, Array
+from sufficiency.method.item_marks import unpack
 from sufficiency.schemas.work import ItemMarks
 
 # Of one training at one size: run and size.
 Place = tuple[int, int]
 # More degrees of freedom than this are as good as infinitely many.
 _MOST_FREEDOM = 1e6
-
-
-def pack(right: NDArray[np.bool_]) -> ItemMarks:
-    """Return which items were right, a bit an item."""
-    return ItemMarks(len(right), base64.b64encode(np.packbits(right).tobytes()).decode("ascii"))
-
-
-def unpack(marks: ItemMarks) -> NDArray[np.bool_]:
-    """Return what `pack` was given."""
-    bits = np.frombuffer(base64.b64decode(marks.bits), dtype=np.uint8)
-    return np.unpackbits(bits, count=marks.items).astype(np.bool_)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import cloudpickle
 
 from sufficiency.schemas.work import CellResult, UnitCell
+from sufficiency.training.eager import stay_eager
 from sufficiency.training.faults import Fault, describe, fault
 from sufficiency.training.loop import run_cells
 from sufficiency.training.process_group import end_process_group
@@ -83,6 +84,7 @@ def main(fd: int) -> None:
     connection: Connection[Any, Any] = Connection(fd)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, requests), daemon=True).start()
+    stay_eager()
     serve(connection, requests)
     sys.stdout.flush()
     threading.Event().wait()  # until the other end has read what went wrong, and closes

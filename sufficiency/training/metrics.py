@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.method.items import pack
+from sufficiency.method.item_marks import pack
 from sufficiency.schemas.estimate import Measured
 from sufficiency.schemas.limits import (
     CLASSES_MEASURED,

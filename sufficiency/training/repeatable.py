@@ -9,13 +9,15 @@ import numpy as np
 import numpy.random.bit_generator as _bit_generator
 import torch
 
+from sufficiency.training.eager import be_deterministic
+
 bit_generator: Any = _bit_generator
 
 
 def make_repeatable() -> None:
     """Set what decides how torch calculates; at each unit, since a plugin may have changed it."""
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    be_deterministic()
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
 

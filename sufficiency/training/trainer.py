@@ -25,6 +25,7 @@ from sufficiency.data.preview import contact_sheet
 from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.settings import get_settings
 from sufficiency.training.channel import Channel, ChannelClosed
+from sufficiency.training.eager import stay_eager
 from sufficiency.training.examining import examined
 from sufficiency.training.faults import Fault, storable
 from sufficiency.training.identity import identity_of
@@ -229,6 +230,7 @@ def main(argv: Sequence[str]) -> None:
     channel = Channel(socket.socket(fileno=fd))
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_read_requests, args=(channel, requests), name="requests", daemon=True).start()
+    stay_eager()
     make_repeatable()
     settings = get_settings()
     registry = Registry.load(settings.plugins)

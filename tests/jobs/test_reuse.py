@@ -17,7 +17,7 @@ from app.jobs.reopening import extend, retry
 from app.settings import Settings
 from app.units.lease import ClaimedUnit, finish_unit, record_cell
 from app.units.recognising import recognised
-from sufficiency.method.items import pack
+from sufficiency.method.item_marks import pack
 from sufficiency.schemas.jobs import NewExtension
 from sufficiency.schemas.work import UnitCell
 from tests.support.jobs import add_job, result, state, take

@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sufficiency.method.comparison import Crossing
-from sufficiency.method.items import pack, paired_on_items, unpack
+from sufficiency.method.item_marks import pack, unpack
+from sufficiency.method.items import paired_on_items
 from sufficiency.schemas.work import ItemMarks
 
 Marks = dict[tuple[int, int], ItemMarks]
