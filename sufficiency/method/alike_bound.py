@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy.optimize import brentq
-from scipy.special import betainc, betaincinv
-from scipy.stats import hypergeom
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, betaincinv, gammaln
 
 # What would come about by chance so seldom is taken for a sign that the bound does not hold.
 _SUSPECT = 0.05
@@ -79,7 +79,10 @@ class AlikeBound:
             return 0.0
         if self.highest(high) < target:
             return high
-        return float(brentq(lambda level: self.highest(level) - target, low, high, xtol=1e-7))
+        while high - low > 1e-7:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.highest(middle) < target else (low, middle)
+        return low
 
     @property
     def why(self) -> str:
@@ -137,7 +140,15 @@ def labelled_alike(across: tuple[int, int], train: tuple[int, int]) -> bool:
     if train[0] < max(_FEWEST, across[0] / 4):
         return False
     pairs, differing = across[0] + train[0], across[1] + train[1]
-    return bool(hypergeom.sf(train[1] - 1, pairs, differing, train[0]) >= _SUSPECT)
+    # Fisher's exact test: of all pairs that differ, so many or more among the training split's.
+    counts = np.arange(train[1], min(train[0], differing) + 1)
+    ways = _log_ways(train[0], counts) + _log_ways(across[0], differing - counts)
+    return float(np.exp(ways - _log_ways(pairs, np.array(differing))).sum()) >= _SUSPECT
+
+
+def _log_ways(of: int, taken: NDArray[np.int64]) -> NDArray[np.float64]:
+    left: NDArray[np.float64] = gammaln(of + 1.0) - gammaln(taken + 1.0) - gammaln(of - taken + 1.0)
+    return left
 
 
 def _reached(count: int, of: int, share: float) -> float:

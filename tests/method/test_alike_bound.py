@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from sufficiency.method.alike_bound import AlikeBound, labelled_alike, least_error, tells_apart
 from sufficiency.method.label_bound import LabelBound
@@ -80,3 +81,9 @@ def test_it_says_what_speaks_for_it() -> None:
         "of 300 test items that are nearly alike to a training item 110 have another class than that, "
         "and two such training items differ no oftener"
     )
+
+
+@pytest.mark.parametrize(("across", "train"), [((40, 10), (30, 12)), ((40, 10), (30, 22)), ((80, 30), (20, 7))])
+def test_both_are_compared_by_fishers_exact_test(across: tuple[int, int], train: tuple[int, int]) -> None:
+    table = [[train[1], train[0] - train[1]], [across[1], across[0] - across[1]]]
+    assert labelled_alike(across, train) == (fisher_exact(table, alternative="greater").pvalue >= 0.05)
