@@ -127,12 +127,13 @@ def learners_table(cells: Sequence[CellView]) -> Table:
         found = {f"{name}.{key}": one for name, of in (cell.details.settled or {}).items() for key, one in of.items()}
         settings |= dict.fromkeys(found)
         rows.append((cell, found))
-    optimiser = ["name", "first_lr", "last_lr"]
+    optimiser, loss = ["name", "first_lr", "last_lr"], ["start", "halfway", "end", "falls"]
     told = told_of_cells(OF_CELL, cells)
     return Table(
         [
             *(*told, "optimiser_steps"),
             *(f"optimiser.{name}" for name in optimiser),
+            *(f"loss.{name}" for name in loss),
             *settings,
             "warnings",
         ],
@@ -141,6 +142,7 @@ def learners_table(cells: Sequence[CellView]) -> Table:
                 *(getattr(cell, name) for name in told),
                 cell.details.optimiser_steps,
                 *((cell.details.optimiser or {}).get(name) for name in optimiser),
+                *(getattr(cell.details.loss, name, None) for name in loss),
                 *(found.get(name) for name in settings),
                 json.dumps([one.model_dump() for one in cell.details.warnings]) if cell.details.warnings else None,
             ]

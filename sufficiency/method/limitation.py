@@ -7,10 +7,10 @@ from scipy.special import ndtri
 
 from sufficiency.method.diagnosis import REMEDIES, Drivers
 from sufficiency.method.doubt import Doubt
-from sufficiency.method.fitted_to import TrainFit
+from sufficiency.method.fitted_to import TrainFit, Unfinished
 from sufficiency.method.gain import FAR, NEAR, SURE, Ceiling, Gain
 from sufficiency.method.measurements import Series
-from sufficiency.method.phrasing import as_large, as_much, items_text, size_text, value_text
+from sufficiency.method.phrasing import as_large, as_much, items_text, size_text, value_text, values_text
 from sufficiency.schemas.text import percent
 from sufficiency.schemas.words import Course, Limit, LimitedBy, Worth
 
@@ -130,13 +130,15 @@ def _what_limits(end: Course, ceiling: Ceiling, now: float) -> Limitation:
     )
 
 
-def what_limits(worth: Worth, doubt: Doubt | None, train: TrainFit | None, *, converged: bool) -> LimitedBy | None:
+def what_limits(
+    worth: Worth, doubt: Doubt | None, train: TrainFit | None, unfinished: Unfinished | None
+) -> LimitedBy | None:
     """Return what keeps a metric where it is; None where it cannot be told."""
     if worth == "yes":
         return "data"
     if doubt is not None:
         return "test_split" if doubt.code == "test_set" else None
-    if not converged:
+    if unfinished is not None:
         return "training"
     if train is None or train.fitting == "between":
         return None
@@ -148,15 +150,13 @@ def with_training(
     limited_by: LimitedBy | None,
     train: TrainFit | None,
     worth: Worth,
-    *,
-    converged: bool,
+    unfinished: Unfinished | None,
 ) -> list[Limitation]:
     """Return the limits with what the training items tell: instead of the guess at what limits, where they do."""
     kept = [one for one in limits if one.code != "model" or limited_by not in ("training", "model", "labels")]
     told: list[Limitation] = []
-    if not converged:
-        detail = "Most trainings at the largest size say that they had not converged."
-        told.append(Limitation("training", detail, "Let it train longer, and measure again."))
+    if unfinished is not None:
+        told.append(_of_training(unfinished))
     elif worth == "no" and train is not None and train.fitting == "under":
         detail = (
             f"On its own training items the model reaches {value_text(train.value)}: what is missing is mostly missing "
@@ -170,6 +170,23 @@ def with_training(
         )
         told.append(Limitation("labels", detail, "Look for wrong labels and for a test split of another kind."))
     return [*told, *kept]
+
+
+def _of_training(unfinished: Unfinished) -> Limitation:
+    falling, train = unfinished.falling, unfinished.train
+    if falling is None:
+        detail = "Most trainings at the largest size say that they had not converged."
+        return Limitation("training", detail, "Let it train longer, and measure again.")
+    halfway, end = values_text([falling.halfway, falling.end], falling.halfway - falling.end)
+    fell = f"fell from {halfway} halfway to {end} at the end (by {percent(falling.share)})"
+    if train is None:
+        detail = f"When training ended, the training loss seems to have been still falling: it {fell}."
+        return Limitation("training", detail, "See what twice as many epochs bring, before more data.")
+    detail = (
+        f"When training ended, the training loss was still falling: it {fell}. On its own training items the model "
+        f"reaches {value_text(train)}, and is not done with them."
+    )
+    return Limitation("training", detail, "Let it train longer, such as twice as many epochs, and measure again.")
 
 
 def _once(found: Sequence[Limitation]) -> list[Limitation]:

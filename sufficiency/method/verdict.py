@@ -14,7 +14,7 @@ from sufficiency.method.backtest import Backtest
 from sufficiency.method.curve import DEFAULT_LEVEL, Fit
 from sufficiency.method.diagnosis import Drivers, Flag, find_drivers, sampling_sd
 from sufficiency.method.doubt import find_doubt
-from sufficiency.method.fitted_to import TrainFit, TrainScores, train_fit
+from sufficiency.method.fitted_to import TrainFit, TrainScores, train_fit, unfinished
 from sufficiency.method.gain import (
     FAR,
     UNSHARED,
@@ -201,11 +201,11 @@ def judge(
     fit_of = None
     if trained is not None and (train := trained.values.get(series.metric)) is not None and series.class_index is None:
         fit_of = train_fit(series, now.value, train)
-    converged = trained is None or trained.converged
-    limited_by = None if no_room else what_limits(worth, doubt, fit_of, converged=converged)
+    open_training = unfinished(series, now.value, worthwhile, trained)
+    limited_by = None if no_room else what_limits(worth, doubt, fit_of, open_training)
     limits = find_limits(known, more, drivers, doubt, worth, end, no_room, level, ceiling, now.value)
     if not no_room:
-        limits = with_training(limits, limited_by, fit_of, worth, converged=converged)
+        limits = with_training(limits, limited_by, fit_of, worth, open_training)
     for limit in limits:
         told += [Statement(limit.detail, "limit"), Statement(limit.remedy, "advice")]
     return Verdict(worth, worthwhile, now, left, more, ceiling, limits, test_sd, drivers, fit_of, limited_by, told)

@@ -57,11 +57,26 @@ class TrainingWarning(BaseModel):
     count: int
 
 
+class LossView(BaseModel):
+    """How the training loss of torch's networks went, as it went into `backward`."""
+
+    start: float = Field(description="mean over the first hundredth of the steps")
+    halfway: float = Field(description="by a line through the second half, over the logarithm of the steps")
+    end: float = Field(description="by the same line")
+    falls: bool | None = Field(
+        description="whether it still fell when training ended, beyond its noise; null: it cannot be told, of a "
+        "learning rate that had come down as planned, or of a loss below zero"
+    )
+
+
 class CellDetails(BaseModel):
     """What a cell's learner did that its values do not show; nothing where nobody looked."""
 
     optimiser_steps: int | None = Field(None, description="of torch's optimisers")
     optimiser: dict[str, Any] | None = Field(None, description="name, first_lr and last_lr of torch's optimiser")
+    loss: LossView | None = Field(
+        None, description="of the training; null: it could not be told", exclude_if=lambda found: found is None
+    )
     settled: dict[str, dict[str, Any]] | None = Field(
         None,
         description="by estimator, what it chose by itself: n_iter_, learning_rate_, batch_size, _gamma, CatBoost's "
@@ -95,6 +110,7 @@ class CellView(BaseModel):
             "details": {
                 "optimiser_steps": 3130,
                 "optimiser": {"name": "SGD", "first_lr": 0.01, "last_lr": 0.01},
+                "loss": {"start": 2.31, "halfway": 0.21, "end": 0.09, "falls": True},
                 "settled": None,
                 "train": {},
                 "warnings": [],

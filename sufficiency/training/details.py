@@ -3,14 +3,16 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
+from sufficiency.method.falling import ending
 from sufficiency.plugins.components import estimators_in, plain, plain_params
+from sufficiency.training.losses import Course, Losses, losses_seen
 
 MOST_WARNINGS, LONGEST_WARNING = 20, 300
 MOST_SETTLED = 60
@@ -50,12 +52,15 @@ class Watched:
         Category and message to how often they came.
     before : dict
         Place of each estimator in the model to its parameters.
+    losses : Losses
+        Of torch's networks.
     """
 
     steps: int = 0
     optimiser: dict[str, Any] = field(default_factory=dict)
     warnings: dict[tuple[str, str], int] = field(default_factory=dict)
     before: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    losses: Losses = field(default_factory=Losses)
 
     def step(self, optimiser: Optimizer, *_: object) -> None:
         """Count a step of an optimiser."""
@@ -64,6 +69,7 @@ class Watched:
         if not self.optimiser:
             self.optimiser = {"name": type(optimiser).__name__, "first_lr": rate}
         self.optimiser["last_lr"] = rate
+        self.losses.step(optimiser, rate)
 
     def warn(self, message: Any, category: type[Warning], *_: object, **__: object) -> None:
         """Take note of a warning; what is for a library's developers is passed over."""
@@ -75,8 +81,13 @@ class Watched:
 
 
 @contextmanager
-def watched(model: Any) -> Iterator[Watched]:
+def watched(model: Any, *, losses: bool = True) -> Iterator[Watched]:
     """Watch a model being trained: nothing that is random, and no number, is touched.
+
+    Parameters
+    ----------
+    losses : bool
+        Its loss too. Whoever trains several models at once knows the loss of each, and nobody else does.
 
     Notes
     -----
@@ -91,17 +102,29 @@ def watched(model: Any) -> Iterator[Watched]:
             filters[:] = [("default", *one[1:]) if one[0] == "ignore" else one for one in filters]
             warnings.simplefilter("ignore", _NoWarning, append=True)  # so that Python notices the new filters
             warnings.showwarning = seen.warn
-            yield seen
+            with losses_seen(seen.losses) if losses else nullcontext():
+                yield seen
     finally:
         hook.remove()
 
 
-def details_of(model: Any, seen: Watched) -> dict[str, Any]:
-    """Return what is kept of a cell beside its values, as bounded JSON; empty where there is nothing to tell."""
+def details_of(model: Any, seen: Watched, course: Course | None = None) -> dict[str, Any]:
+    """Return what is kept of a cell beside its values, as bounded JSON; empty where there is nothing to tell.
+
+    Parameters
+    ----------
+    model : object
+        As it is now.
+    seen : Watched
+    course : Course, optional
+        Of its loss, where that was not watched.
+    """
     found: dict[str, Any] = {}
     if seen.steps:
         found["optimiser_steps"] = seen.steps
         found["optimiser"] = {name: plain(value) for name, value in seen.optimiser.items()}
+        if loss := _loss(seen, course):
+            found["loss"] = loss
     if settled := _settled(model, seen.before):
         found["settled"] = settled
     if seen.warnings:
@@ -110,6 +133,20 @@ def details_of(model: Any, seen: Watched) -> dict[str, Any]:
             for (category, message), count in seen.warnings.items()
         ]
     return _bounded(found)
+
+
+def _loss(seen: Watched, course: Course | None) -> dict[str, Any] | None:
+    """Return how the loss ended; None where that cannot be told."""
+    if course is None:
+        course, rates = seen.losses.seen(), (seen.losses.highest_rate, seen.losses.last_rate)
+    else:
+        first, last = seen.optimiser["first_lr"], seen.optimiser["last_lr"]
+        rates = max(first, last), last
+    found = None if course is None else ending(*course.parts(), *rates)
+    if found is None:
+        return None
+    values = {name: float(f"{getattr(found, name):.6g}") for name in ("start", "halfway", "end")}
+    return {**values, "falls": found.falls}
 
 
 def _estimators(model: Any, *, fitted: bool = False) -> list[tuple[Any, Mapping[str, Any]]]:

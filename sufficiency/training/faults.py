@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sufficiency.schemas.plain import plain
+from sufficiency.training.small_sets import advice_on
 
 TRACEBACK_LINES = 20
 LONGEST_TEXT = 2_000
@@ -90,7 +91,7 @@ def blamed_on(plugin: str, phase: str, cell: Mapping[str, Any] | None = None) ->
         raise
     except Exception as error:
         where = {**(cell or {}), "plugin": plugin, "phase": phase}
-        detail = (
-            f"{plugin} raised {describe(error)}{at_cell(where)}. Mend the plugin or its params, then retry the job."
-        )
+        said = describe(error)
+        advice = advice_on(said, where) or "Mend the plugin or its params, then retry the job."
+        detail = f"{plugin} raised {said.rstrip('.')}{at_cell(where)}. {advice}"
         raise Fault(fault("plugin_raised", detail, where, exception=error)) from error

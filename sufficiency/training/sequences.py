@@ -3,11 +3,12 @@
 import time
 from collections import Counter
 from itertools import groupby
+from typing import Any
 
 from sufficiency.method.sampling import cell_seed, with_replacement_order
 from sufficiency.schemas.work import UnitCell
 from sufficiency.training.cell import evaluate, result_of, subset_of, train
-from sufficiency.training.details import details_of
+from sufficiency.training.details import Watched, details_of
 from sufficiency.training.faults import Fault
 from sufficiency.training.fitting import check_model
 from sufficiency.training.learners import known_of
@@ -43,6 +44,7 @@ class _Run:
         self._open = {cell.step for cell in cells if cell.is_open}
         self._failed_in = {cell.step: cell.failed_in for cell in cells if cell.failed_in is not None}
         self._tries: Counter[int] = Counter()
+        self._loss_at_start: float | None = None
 
     def measure(self) -> None:
         """Measure the steps that are open."""
@@ -54,7 +56,7 @@ class _Run:
         steps = [cell for cell in self._cells if cell.step <= max(self._open) and not self._is_left_out(cell)]
         seed_everything(cell_seed(self._unit.seed, steps[0].run, 0))
         self._recorder.started(steps[0])
-        cell = steps[0]
+        cell, self._loss_at_start = steps[0], None
         try:
             model = self._models.model(cell)
             for cell in steps:
@@ -62,7 +64,7 @@ class _Run:
                 began = time.perf_counter()
                 indices = subset_of(self._order, cell)
                 seen = train(self._study, model, indices, cell)
-                details = details_of(model, seen) if cell.step in self._open else {}
+                details = self._details(model, seen, cell)
                 try:
                     found = evaluate(self._study, model, cell)
                 except Fault:
@@ -78,6 +80,17 @@ class _Run:
             self._note(fault, cell)
             return False
         return True
+
+    def _details(self, model: Any, seen: Watched, cell: UnitCell) -> dict[str, Any]:
+        """Return what is kept of an open cell; its loss started where that of the run's model did."""
+        if cell.step not in self._open and self._loss_at_start is not None:
+            return {}
+        details = details_of(model, seen)
+        if loss := details.get("loss"):
+            if self._loss_at_start is None:
+                self._loss_at_start = loss["start"]
+            loss["start"] = self._loss_at_start
+        return details if cell.step in self._open else {}
 
     def _is_left_out(self, cell: UnitCell) -> bool:
         return self._failed_in.get(cell.step, "evaluation") != "evaluation"

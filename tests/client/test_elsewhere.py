@@ -114,7 +114,9 @@ def test_a_study_is_published_with_all_that_is_known_of_it(client: Client) -> No
     ],
 )
 def test_what_is_wrong_is_named(url: str, body: dict[str, Any], pointer: str, told: str) -> None:
-    answer = httpx.post(f"{url}/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    answer = httpx.post(
+        f"{url}/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"}, timeout=60
+    )
     assert answer.status_code == 422, answer.text
     problem = answer.json()
     said = json.dumps(problem, ensure_ascii=False)
@@ -133,11 +135,15 @@ def test_odd_values_are_taken_or_refused_and_never_a_fault_of_the_service(client
         values(metric="ä" * 200),
         [{"n": n, "value": 0.1, "class": k} for n in N for k in range(30)],
     ):
-        answer = httpx.post(f"{url}/jobs", json={"measured": {"values": odd}})
+        answer = httpx.post(f"{url}/jobs", json={"measured": {"values": odd}}, timeout=60)
         assert answer.status_code in (201, 422), answer.text
         if answer.status_code == 201:
             for question in ("project?n=500", "inv_project?target=0.9", "verdict", "curves", "measurements", "export"):
-                assert httpx.get(f"{url}/jobs/{answer.json()['id']}/{question}").status_code in (200, 409, 422)
+                assert httpx.get(f"{url}/jobs/{answer.json()['id']}/{question}", timeout=60).status_code in (
+                    200,
+                    409,
+                    422,
+                )
 
 
 def test_its_webhook_is_sent_as_any_job_s(client: Client) -> None:

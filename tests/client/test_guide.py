@@ -68,15 +68,22 @@ def test_the_guide_is_true(job: Job, url: str, tmp_path: Path, part: str) -> Non
         )
         try:
             assert ran.wait(120) == 0, (tmp_path / "output.txt").read_text()
-            hook = httpx.get(f"{url}/webhooks", trust_env=False).json()["items"][0]
+            hook = httpx.get(f"{url}/webhooks", trust_env=False, timeout=60).json()["items"][0]
             assert hook["description"] == "the team chat"
             waiting = threading.Event()
             for _ in range(500):
-                (delivery,) = httpx.get(f"{url}/webhooks/{hook['id']}/deliveries", trust_env=False).json()["items"]
+                (delivery,) = httpx.get(f"{url}/webhooks/{hook['id']}/deliveries", trust_env=False, timeout=60).json()[
+                    "items"
+                ]
                 if delivery["state"] == "delivered":
                     break
                 # It may have been sent before the receiver listened.
-                httpx.post(f"{url}/webhooks/{hook['id']}/deliveries/{delivery['id']}/replay", json={}, trust_env=False)
+                httpx.post(
+                    f"{url}/webhooks/{hook['id']}/deliveries/{delivery['id']}/replay",
+                    json={},
+                    trust_env=False,
+                    timeout=60,
+                )
                 waiting.wait(0.1)
             assert (tmp_path / "received.txt").read_text().startswith(f"{delivery['id']} webhook.test")
         finally:

@@ -19,7 +19,7 @@ OF_PROMETHEUS = {"instance"}  # put on by the scrape
 
 
 def test_every_metric_and_label_of_the_dashboard_exists(url: str, servers: Servers) -> None:
-    with httpx.Client(base_url=url, trust_env=False) as http:
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
         http.get("/jobs")
         text = http.get("/metrics").text
     labels: dict[str, set[str]] = {}
@@ -38,7 +38,7 @@ def test_every_metric_and_label_of_the_dashboard_exists(url: str, servers: Serve
 
 
 def test_every_metric_of_the_service_is_on_the_dashboard(url: str) -> None:
-    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
     families = {family.name for family in text_string_to_metric_families(text) if "_created" not in family.name}
     assert {name for name in families if not any(name in query for query in QUERIES)} == set()
 

@@ -98,7 +98,7 @@ def write(version: str) -> None:
     """Write what the present version leaves."""
     plugins = [one for one in described_plugins() if f"{one['kind']}:{one['name']}" in OFFERED] + [SCHEDULE]
     with migrated_servers() as (database_url, redis_url):
-        with serving(database_url, redis_url) as url, httpx.Client(base_url=url) as http:
+        with serving(database_url, redis_url) as url, httpx.Client(base_url=url, timeout=60) as http:
             add_studies(Service(url, database_url, http), HandWorker(database_url, plugins))
         (DATA / f"database-{version}.copy").write_text(dump(database_url))
 

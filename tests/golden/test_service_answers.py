@@ -61,7 +61,7 @@ def service(servers: Servers) -> Iterator[Service]:
     with (
         new_database(servers) as database,
         serving(database, servers.redis_url) as url,
-        httpx.Client(base_url=url) as http,
+        httpx.Client(base_url=url, timeout=60) as http,
     ):
         service = Service(url, database, http)
         worker = HandWorker(database, catalog(LEFT_BY_0_1))

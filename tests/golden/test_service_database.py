@@ -33,7 +33,7 @@ def restored(servers: Servers) -> Iterator[Service]:
         restore(LEFT_BY_0_1, database_url)
         upgrade(database_url)
         rows(database_url, "DELETE FROM worker")
-        with serving(database_url, servers.redis_url) as url, httpx.Client(base_url=url) as http:
+        with serving(database_url, servers.redis_url) as url, httpx.Client(base_url=url, timeout=60) as http:
             service = Service(url, database_url, http)
             service.know_jobs()
             yield service

@@ -21,7 +21,7 @@ def begun(servers: Servers) -> Iterator[tuple[Service, HandWorker]]:
     with (
         new_database(servers) as database_url,
         serving(database_url, servers.redis_url) as url,
-        httpx.Client(base_url=url) as http,
+        httpx.Client(base_url=url, timeout=60) as http,
     ):
         service = Service(url, database_url, http)
         worker = HandWorker(database_url, catalog(LEFT_BY_0_1))

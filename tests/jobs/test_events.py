@@ -72,7 +72,7 @@ def served(service: Service) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         deadline = time.monotonic() + 60
         while True:
             try:
-                if httpx.get(f"{url}/livez", trust_env=False).status_code == 200:
+                if httpx.get(f"{url}/livez", trust_env=False, timeout=60).status_code == 200:
                     break
             except httpx.TransportError:
                 assert time.monotonic() < deadline

@@ -1,5 +1,7 @@
 """What a score on training items says of what a model lacks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,8 +16,8 @@ LEVEL = series(noisy(np.minimum(0.3 + 0.1 * np.log2(N / 25), 0.6), 0.002))
 STEEP = series(noisy(1 - 3.0 * N**-0.4))
 
 
-def told(curve: object, train: float | None, *, converged: bool = True) -> Verdict:
-    scores = TrainScores(2500, {} if train is None else {"Accuracy": train}, converged)
+def told(curve: object, train: float | None, *, warned: bool = False) -> Verdict:
+    scores = TrainScores(2500, {} if train is None else {"Accuracy": train}, warned)
     return judge(curve, fit_calibrated(curve), diagnose(curve), trained=scores)  # type: ignore[arg-type]
 
 
@@ -46,17 +48,70 @@ def test_what_nobody_looked_at_is_not_told() -> None:
 
 
 def test_a_training_that_did_not_converge_is_the_limit() -> None:
-    verdict = told(LEVEL, 0.62, converged=False)
+    verdict = told(LEVEL, 0.62, warned=True)
     assert verdict.limited_by == "training"
     assert verdict.limits[0].remedy.startswith("Let it train longer")
-    at_its_best = told(series(np.ones((5, 10))), 1.0, converged=False)
+    at_its_best = told(series(np.ones((5, 10))), 1.0, warned=True)
     assert (at_its_best.limited_by, list(at_its_best.limits)) == (None, [])
+
+
+FALLING = {"start": 2.3, "halfway": 1.4, "end": 1.05, "falls": True}
+
+
+def fallen(curve: Any, train: float | None, loss: dict[str, Any], *, runs: int = 5, still: int = 5) -> Verdict:
+    """Return the verdict where the loss of so many of the runs still fell."""
+    level = {**loss, "falls": False}
+    cells = [{"loss": loss if run < still else level} for run in range(runs)]
+    if train is not None:
+        cells = [{**one, "train": {"Accuracy": train}} for one in cells]
+    scores = train_scores((2500, one) for one in cells)[2500]
+    return judge(curve, fit_calibrated(curve), diagnose(curve), trained=scores)
+
+
+def test_a_loss_that_still_falls_where_much_is_missing_on_the_training_items_is_the_limit() -> None:
+    verdict = fallen(LEVEL, 0.62, FALLING)
+    assert (verdict.worth, verdict.limited_by, verdict.limits[0].code) == ("no", "training", "training")
+    assert "it fell from 1.40 halfway to 1.05 at the end (by 25 %)" in verdict.limits[0].detail
+    assert "On its own training items the model reaches 0.620" in verdict.limits[0].detail
+    assert verdict.limits[0].remedy.startswith("Let it train longer")
+    assert "model" not in [limit.code for limit in verdict.limits]
+    assert not list(contradictions(verdict.statements))
+
+
+@pytest.mark.parametrize(
+    ("train", "loss", "still"),
+    [
+        pytest.param(0.99, FALLING, 5, id="nothing is missing on the training items"),
+        pytest.param(0.62, {**FALLING, "end": 1.38}, 5, id="it hardly falls"),
+        pytest.param(0.62, FALLING, 2, id="in few of the cells"),
+        pytest.param(0.62, {**FALLING, "falls": None}, 5, id="it cannot be told"),
+        pytest.param(0.8, {**FALLING, "halfway": 1.3}, 5, id="what it learns does not carry over"),
+    ],
+)
+def test_it_is_not_where_it_would_bring_nothing(train: float, loss: dict[str, Any], still: int) -> None:
+    verdict = fallen(LEVEL, train, loss, still=still)
+    assert verdict.limited_by != "training"
+    assert "training" not in [limit.code for limit in verdict.limits]
+
+
+def test_where_nobody_looked_at_the_training_items_it_is_said_more_weakly() -> None:
+    [limit, *_] = fallen(LEVEL, None, FALLING).limits
+    assert limit.code == "training"
+    assert "seems to have been still falling" in limit.detail
+    assert limit.remedy.startswith("See what twice as many epochs bring")
+    near_zero = {"start": 2.3, "halfway": 0.2, "end": 0.05, "falls": True}
+    assert "training" not in [limit.code for limit in fallen(LEVEL, None, near_zero).limits]
+
+
+def test_yes_stays_yes_where_the_loss_still_falls() -> None:
+    assert (told(STEEP, 0.5).worth, fallen(STEEP, 0.5, FALLING).worth) == ("yes", "yes")
+    assert fallen(STEEP, 0.5, FALLING).limited_by == "data"
 
 
 def test_cells_are_put_together_by_size() -> None:
     warned = {"train": {"Accuracy": 0.8}, "warnings": [{"category": "ConvergenceWarning", "message": "", "count": 1}]}
     found = train_scores([(10, warned), (10, {"train": {"Accuracy": 0.9, "AUROC": None}}), (20, None)])
-    assert found[10] == TrainScores(10, {"Accuracy": pytest.approx(0.85)}, converged=False)
+    assert found[10] == TrainScores(10, {"Accuracy": pytest.approx(0.85)}, warned=True)
     assert found[20] == TrainScores(20, {})
 
 

@@ -97,7 +97,7 @@ def test_migrate_worker_and_serve_find_the_user_s_modules_in_a_setting_too(
     try:
         worker.wait_for("slots on cpu")
         api.wait_for("running on http://")
-        workers = httpx.get(f"{api.url}/workers", trust_env=False).json()["items"]
+        workers = httpx.get(f"{api.url}/workers", trust_env=False, timeout=60).json()["items"]
         assert [(one["live"], one["plugin_errors"]) for one in workers] == [(True, [])] * 2
     finally:
         for one in (worker, api):

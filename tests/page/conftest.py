@@ -54,7 +54,7 @@ class Live:
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         transport = httpx.HTTPTransport(retries=10)
-        with httpx.Client(transport=transport) as client:
+        with httpx.Client(transport=transport, timeout=60) as client:
             assert client.get(f"{self.url}/livez").status_code == 200
 
     def stop(self) -> None:
@@ -84,8 +84,8 @@ def live(servers: Servers) -> Iterator[Live]:
             with service.database.transaction() as session:
                 advertise(session, PLUGINS)
             running = Live(settings, service, port)
-            running.start()
             try:
+                running.start()
                 service.dataset("small")
                 yield running
             finally:

@@ -54,7 +54,9 @@ def site(servers: Servers, issuer: TinyIssuer, tmp_path_factory: pytest.TempPath
         thread = threading.Thread(target=server.run)
         thread.start()
         address, key = f"http://127.0.0.1:{port}", (folder / "key").read_text()
-        with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10), trust_env=False) as client:
+        with httpx.Client(
+            base_url=address, transport=httpx.HTTPTransport(retries=10), trust_env=False, timeout=60
+        ) as client:
             made = client.post("/projects", json={"name": "radiology"}, headers=bearer(key))
             assert made.status_code == 201
         try:
@@ -95,12 +97,12 @@ def test_a_key_opens_the_page_and_makes_others(page: Any, site: tuple[str, str])
     page.get_by_role("button", name="Make a key").click()
     made = page.locator("code.secret")
     expect(made).to_be_visible()
-    answer = httpx.get(f"{address}/caller", headers=bearer(made.inner_text()), trust_env=False).json()
+    answer = httpx.get(f"{address}/caller", headers=bearer(made.inner_text()), trust_env=False, timeout=60).json()
     assert (answer["project"], answer["scope"]) == ("radiology", "read")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Revoke ci").click()
     expect(page.get_by_role("row").filter(has_text="ci")).to_contain_text("revoked")
-    refused = httpx.get(f"{address}/caller", headers=bearer(made.inner_text()), trust_env=False)
+    refused = httpx.get(f"{address}/caller", headers=bearer(made.inner_text()), trust_env=False, timeout=60)
     assert refused.status_code == 401
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -86,7 +86,7 @@ def guarded(service: Service, folder: Path) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
             assert client.get(f"http://127.0.0.1:{port}/livez").status_code == 200
         yield f"127.0.0.1:{port}"
     finally:

@@ -239,7 +239,7 @@ def test_results_wait_for_postgresql_beyond_the_lease(cluster: Cluster, client: 
             statuses.add(answer.status_code)
             assert int(answer.headers["Retry-After"]) >= 1
             assert answer.headers["Content-Type"] == "application/problem+json"
-        assert httpx.get(f"{cluster.url}/livez", timeout=2, trust_env=False).status_code == 200
+        assert httpx.get(f"{cluster.url}/livez", timeout=30, trust_env=False).status_code == 200
     assert statuses == {503}
     cluster.tend(after=0)
     cluster.wait_ready()

@@ -107,7 +107,7 @@ def test_the_readme_over_http(reader: Reader) -> None:
 
 def test_the_guide_to_data(reader: Reader) -> None:
     folder, url = reader.folder, reader.url
-    of_others = {job["id"] for job in httpx.get(f"{url}/jobs").json()["items"]}
+    of_others = {job["id"] for job in httpx.get(f"{url}/jobs", timeout=60).json()["items"]}
     said: dict[str, str] = {}
     client = next(text for language, text, file in blocks("data.md") if language == "python" and file is None)
     for line in commands("data.md"):
@@ -123,10 +123,10 @@ def test_the_guide_to_data(reader: Reader) -> None:
     assert "classes (train/test): 01 " in visits
     assert (folder / "shapes.png").read_bytes().startswith(b"\x89PNG")
     metrics: dict[str, list[dict[str, float]]] = {}
-    jobs = [job for job in httpx.get(f"{url}/jobs").json()["items"] if job["id"] not in of_others]
+    jobs = [job for job in httpx.get(f"{url}/jobs", timeout=60).json()["items"] if job["id"] not in of_others]
     for job in jobs:
         assert job["state"] == "completed", job
-        for row in httpx.get(f"{url}/jobs/{job['id']}/measurements?view=averages").json()["items"]:
+        for row in httpx.get(f"{url}/jobs/{job['id']}/measurements?view=averages", timeout=60).json()["items"]:
             metrics.setdefault(row["metric"], []).append(row)
     last = {name: max(rows, key=lambda row: row["n"])["mean"] for name, rows in metrics.items()}
     multilabel = {"mAP", "F1 (micro)", "F1 (macro)", "Recall"}
@@ -149,7 +149,7 @@ def test_the_tutorial(reader: Reader) -> None:
     assert "(measured)" in said["sufficiency inv-project $(cat job-id) 0.9 0.95 0.99"]
     assert "Twice the data should" in said["sufficiency verdict $(cat job-id)"]
     assert (folder / "curve.svg").read_text().count("<svg") == 1
-    job = httpx.get(f"{reader.url}/jobs/{reader.job_id}").json()
+    job = httpx.get(f"{reader.url}/jobs/{reader.job_id}", timeout=60).json()
     assert (job["state"], job["spec"]["runs"], job["progress"]["cells_done"]) == ("completed", 5, 30)
 
 

@@ -129,7 +129,7 @@ def numbers(client: Client, job_id: str) -> list[tuple[int, int, float]]:
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_while_both_versions_run(mixed: Mixed, capsys: pytest.CaptureFixture[str]) -> None:
     wait_until(lambda: answers(mixed.url), 120, "the API of before answers", mixed.last_words)
-    known = set(httpx.get(f"{mixed.url}/openapi.json", trust_env=False).json()["paths"])
+    known = set(httpx.get(f"{mixed.url}/openapi.json", trust_env=False, timeout=60).json()["paths"])
     assert "/keys" not in known, "it is the version before that answers"
     with Client(mixed.url, timeout=60) as theirs:
         # An API without a worker has no plugins to read a dataset with.

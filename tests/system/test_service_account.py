@@ -44,7 +44,7 @@ def test_a_service_account_posts_a_job_and_reads_its_answer(address: str, tmp_pa
     job = json.loads((tmp_path / "job.json").read_text())["id"]
     account = {"Authorization": f"Bearer {(tmp_path / 'platform-key').read_text().strip()}"}
     boss = {"Authorization": f"Bearer {(tmp_path / 'bootstrap-key').read_text().strip()}"}
-    with httpx.Client(base_url=f"http://{address}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://{address}", trust_env=False, timeout=60) as client:
         assert [one["id"] for one in client.get("/jobs", headers=account).json()["items"]] == [job]
         assert client.get(f"/jobs/{job}", headers=boss).status_code == 404, "in project default nobody knows it"
         assert client.get("/keys", headers=account).status_code == 403

@@ -97,7 +97,7 @@ def with_a_dataset(run: Callable[[], Running], data_dir: Path) -> tuple[Running,
     """Return a standalone that has a dataset to lose, and all of its processes."""
     first = run()
     first.wait_for("The worker is ready")
-    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False).status_code in (201, 202)
+    assert httpx.post(f"{first.url}/datasets", json=DIGITS, trust_env=False, timeout=60).status_code in (201, 202)
     family = first.family()
     assert {"postgres", binaries.find_redis().name} <= names(family)
     assert running_standalones() == [RunningStandalone(data_dir, first.url)]
@@ -111,7 +111,7 @@ def test_it_is_killed_and_the_next_start_finds_the_data(run: Callable[[], Runnin
     # Not after a pause: what has not ended yet must not stand in the way.
     second = run()
     second.wait_for("answers at")
-    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False, timeout=60).json()["name"] == "digits"
     wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "nothing of the first is left")
     a_second_instance_is_refused(run())
     assert second.end(signal.SIGTERM) == 0
@@ -129,14 +129,14 @@ def test_it_is_stopped_killed_and_hurt_and_the_next_start_finds_the_data(
 
     second = run()
     second.wait_for("The worker is ready")
-    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False).json()["name"] == "digits"
+    assert httpx.get(f"{second.url}/datasets/digits", trust_env=False, timeout=60).json()["name"] == "digits"
     family = second.family()
     second.end(signal.SIGKILL)
 
     # Not after a pause: what has not ended yet must not stand in the way.
     third = run()
     third.wait_for("The worker is ready")
-    assert httpx.get(f"{third.url}/datasets/digits", trust_env=False).status_code == 200
+    assert httpx.get(f"{third.url}/datasets/digits", trust_env=False, timeout=60).status_code == 200
     wait_until(lambda: not psutil.wait_procs(family, timeout=0)[1], 60, "nothing of the second is left")
     a_second_instance_is_refused(run())
     dead_children_are_started_again(third)

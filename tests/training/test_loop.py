@@ -215,6 +215,29 @@ def test_dataeval_trains_one_model_a_run_on_and_on() -> None:
     assert results[0, 2].n_unique == len(set(large)) < 20
 
 
+class Descending:
+    """Comes nearer to zero by forty steps of an optimiser each time."""
+
+    def train(self, model: Net, dataset: Any, indices: Sequence[int]) -> None:
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(40):
+            optimiser.zero_grad()
+            model.layer.weight.square().sum().backward()
+            optimiser.step()
+
+
+def test_where_a_model_is_trained_on_and_on_its_loss_started_where_the_first_training_did() -> None:
+    alone = [one.details["loss"] for one in run(Parts(training=Descending()), CELLS[:3]).values()]
+    assert all(loss["start"] > 1.5 * loss["halfway"] > 1.5 * loss["end"] for loss in alone)
+    first, *later = (one.details["loss"] for one in run(Parts(training=Descending()), CELLS[:3], "dataeval").values())
+    assert [loss["start"] for loss in later] == [first["start"]] * 2
+    assert first["end"] > later[0]["halfway"] > later[0]["end"] > later[1]["halfway"]
+    resumed = run(
+        Parts(training=Descending()), [UnitCell(c.run, c.step, c.n, done=c.step < 2) for c in CELLS[:3]], "dataeval"
+    )
+    assert resumed[0, 2].details["loss"] == later[1]
+
+
 def test_a_resumed_run_measures_what_an_uninterrupted_one_would() -> None:
     whole = values(run(Parts(), CELLS, "dataeval"))
     torch.rand(3)

@@ -122,6 +122,18 @@ def assert_equal(parts: Any, stacked: Log, device: str = "cpu") -> None:
         assert other.n_unique == one.n_unique
 
 
+def test_the_loss_of_each_cell_is_seen_as_it_is_alone() -> None:
+    """A last batch of one item, which is weighted, and cells that end before others."""
+    settings = {"epochs": 14, "schedule": "constant"}
+    parts = Parts(lambda: InFloat64(MLP(SHAPE, 3)), **settings)
+    alone, together = by_place(measured(parts, "sequential")), by_place(measured(parts, "stacked"))
+    told = {place: one.details.get("loss") for place, one in alone.items()}
+    assert [place for place, loss in told.items() if loss is None] == [(0, 0), (1, 0)], "of 14 steps nothing is said"
+    for place, loss in told.items():
+        assert together[place].details["engine"] == {"name": "stacked"}
+        assert together[place].details.get("loss") == (None if loss is None else pytest.approx(loss, rel=1e-5))
+
+
 @pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
 def test_each_cell_measures_what_it_measures_alone(task: str) -> None:
     parts = Parts(lambda: cnn(task), task)

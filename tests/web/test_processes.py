@@ -48,10 +48,10 @@ def test_several_processes_answer_on_one_port(api: Running) -> None:
         time.sleep(0.1)
     first = answering(api)
     assert len(first) == 2
-    assert {httpx.get(f"{api.url}/readyz", trust_env=False).status_code for _ in range(8)} == {200}
+    assert {httpx.get(f"{api.url}/readyz", trust_env=False, timeout=60).status_code for _ in range(8)} == {200}
     psutil.Process(min(first)).kill()
     while api.output.count("startup complete") < 3:
         assert time.monotonic() < until, api.output
         time.sleep(0.1)
     assert len(answering(api)) == 2
-    assert httpx.get(f"{api.url}/readyz", trust_env=False).status_code == 200
+    assert httpx.get(f"{api.url}/readyz", trust_env=False, timeout=60).status_code == 200

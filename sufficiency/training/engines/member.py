@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sufficiency.schemas.work import UnitCell
+from sufficiency.training.losses import Course
 
 
 class Member:
@@ -26,12 +27,15 @@ class Member:
     ----------
     seconds : float
         Its share of the time that the stack has taken.
+    course : Course
+        Of its loss.
     """
 
     def __init__(self, cell: UnitCell, indices: list[int], model: Any, epochs: int, batches: int) -> None:
         self.cell, self.indices, self.model = cell, indices, model
         self.batches, self.steps = batches, epochs * batches
         self.seconds = 0.0
+        self.course = Course()
         # What is drawn next goes on from where drawing the model has left the generators.
         self._others = random.getstate(), np.random.get_state()  # noqa: NPY002  (plugins draw from it)
         self._generator = torch.Generator()

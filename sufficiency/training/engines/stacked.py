@@ -33,7 +33,7 @@ from sufficiency.training.unit import Recorder, Study
 # Batches are put together for many steps at a time.
 T = TypeVar("T")
 
-STEPS_AT_ONCE, INDICES_AT_ONCE = 256, 2**20
+STEPS_AT_ONCE, INDICES_AT_ONCE, BLOCKS_AT_ONCE = 256, 2**20, 16
 
 
 def measure_together(of: Cells, recorder: Recorder, told: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ class _Together:
         self._recorder.started(cell)
         began = time.perf_counter() - member.seconds
         model = stack.unstack(place)
-        details = details_of(model, replace(seen, steps=member.steps, before={})) | self._told
+        details = details_of(model, replace(seen, steps=member.steps, before={}), member.course) | self._told
         member.seed_what_follows()
         try:
             result = self._of.result(cell, model, member.indices, details, began)
@@ -205,13 +205,18 @@ class _Descent:
     def go_on(self, end: int, note: Callable[[int], None]) -> Watched:
         """Do the steps up to one, and say how many those of all models are; return what was seen of all of them."""
         at_once = max(1, min(STEPS_AT_ONCE, INDICES_AT_ONCE // (len(self._members) * self._width)))
-        with watched(self.stack) as seen:
+        of_models: list[Tensor] = []
+        with watched(self.stack, losses=False) as seen:
             while self._done < end:
                 count = min(at_once, end - self._done)
-                for items, weights in zip(*self._batches(count), strict=True):
-                    self._step(items, weights)
+                losses = [self._step(*batch) for batch in zip(*self._batches(count), strict=True)]
+                # Of each step's losses, an item each, what each model's would have been alone.
+                of_models.append(torch.stack(losses).unflatten(1, (len(self._members), -1)).sum(2))
                 self._done += count
+                if len(of_models) == BLOCKS_AT_ONCE:
+                    self._keep(of_models)
                 note(count * len(self._members))
+        self._keep(of_models)
         first = self._seen.optimiser or seen.optimiser
         self._seen.optimiser = seen.optimiser | {"first_lr": first["first_lr"]}
         for told, times in seen.warnings.items():
@@ -245,16 +250,25 @@ class _Descent:
             [self._training.weight(size, batches) / size for size in sizes.tolist()], dtype=torch.float64
         )
 
-    def _step(self, places: Tensor, weights: Tensor) -> None:
+    def _keep(self, of_models: list[Tensor]) -> None:
+        """Put losses, shape (steps, models) each, into their models' courses: a device is waited for no oftener."""
+        if of_models:
+            for member, losses in zip(self._members, torch.cat(of_models).T.tolist(), strict=True):
+                member.course.add(losses)
+            of_models.clear()
+
+    def _step(self, places: Tensor, weights: Tensor) -> Tensor:
         flat = places.reshape(-1)
         items = self._x[self._rows[flat]]
         self._updates.clear()
         answered = self.stack(items.reshape(*places.shape, *items.shape[1:]))
         losses = self._training.item_losses(answered.flatten(0, 1), self._targets[flat])
-        (losses * weights.reshape(-1).to(losses.dtype)).sum().backward()
+        weighted = losses * weights.reshape(-1).to(losses.dtype)
+        weighted.sum().backward()
         self._updates.step()
         if self._scheduler is not None:
             self._scheduler.step()
+        return weighted.detach()
 
 
 def _stack_of(models: list[nn.Module], items: Tensor) -> Stack:
