@@ -29,6 +29,9 @@ SHORTEST_BOOTSTRAP_KEY = 32
 LONGEST_TOKEN = 16_000
 
 
+ANYBODY = Grant("anybody", "anybody", everywhere="admin")
+
+
 class BadKeyFile(Exception):
     """The file that should have the first key has none."""
 
@@ -62,7 +65,7 @@ class Credentials:
         """
         if self._settings.access == "open":
             _refuse_from_afar(scope)
-            return Grant("anybody", "anybody", everywhere="admin")
+            return ANYBODY
         if self._settings.access == "proxy" and self._settings.proxy_user_header in headers:
             return await self._of_proxy(scope, headers)
         if "authorization" not in headers and (cookie := cookie_parser(headers.get("cookie", "")).get(COOKIE)):
