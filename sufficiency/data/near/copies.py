@@ -67,8 +67,8 @@ class NearCopies:
         found = []
         if self.test_items:
             one = self.test_items == 1
-            at_least = "at least " if self.partial else ""
-            count = f"{at_least}{self.test_items:,} of {self.stands_for:,} test items {'has' if one else 'have'} a near copy"
+            of = f"{'at least ' if self.partial else ''}{self.test_items:,} of {self.stands_for:,} test items"
+            count = f"{of} {'has' if one else 'have'} a near copy"
             which = ", ".join(f"test item {a} and training item {b}" for a, b in self.examples)
             found.append(
                 Remark(
