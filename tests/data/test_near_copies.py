@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sufficiency.data.arrays import ArrayDataset
-from sufficiency.data.near import pairing
+from sufficiency.data.near import pairing, search
 from sufficiency.data.near.copies import NearCopies, near_copies
 from sufficiency.data.near.search import _candidates
 from sufficiency.data.pairing import verify_splits
@@ -208,7 +208,7 @@ def test_no_pair_that_is_near_is_passed_over() -> None:
         z = np.concatenate([rng.normal(size=(500, dimensions)), 9 + rng.normal(size=(200, dimensions))])
         z = z.astype(np.float32)
         reach = float(np.quantile(np.linalg.norm(z[:300] - z[300:600], axis=1), 0.02))
-        seen = {tuple(pair) for block in _candidates(z, reach) for pair in block.tolist()}
+        seen = {tuple(pair) for pairs, _ in _candidates(z, reach) for pair in pairs.tolist()}
         apart = np.linalg.norm(z[:, None] - z, axis=2)
         assert {(a, b) for a, b in np.argwhere(apart <= reach).tolist() if a < b} <= seen
         assert len(seen) < 700 * 699 / 2 / 10
@@ -249,3 +249,18 @@ def test_they_are_told_when_a_dataset_is_examined_and_change_no_fingerprint() ->
     before, fingerprint = verify_splits(splits.train, splits.test)
     assert splits.fingerprint == fingerprint
     assert "near_copies" not in before
+
+
+def test_of_too_many_a_part_is_looked_at_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = RNG(0).normal(size=(1_000, 20))
+    again = rows[:400] + 1e-5 * RNG(1).normal(size=(400, 20))
+    whole = found(arrays(rows), arrays(again))
+    assert (whole.test_items, whole.partial) == (400, False)
+    monkeypatch.setattr(search, "MOST_COMPARED", 10_000)
+    part = found(arrays(rows), arrays(again))
+    assert part.partial
+    assert 0 < part.test_items < 400
+    monkeypatch.setattr(search, "MOST_COMPARED", 10**9)
+    monkeypatch.setattr(search, "MOST_PAIRS", 300)
+    part = found(arrays(rows), arrays(again))
+    assert (part.test_items, part.partial) == (300, True), "those that are nearest"

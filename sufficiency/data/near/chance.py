@@ -22,7 +22,7 @@ _FEWEST = 50
 # Where items are fewer in some places the dimension is read too high.
 _CAUTION = 0.85
 _ASKED = 400
-_REFERENCES, _NUMBERS = 4_000, 16_000_000
+_REFERENCES, _NUMBERS = 2_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def chance_of(pool: Pool, units: Units, rng: np.random.Generator) -> Chance | No
     asked = rng.choice(len(pool), min(_ASKED, len(pool)), replace=False)
     references = units.scaled(pool.take(numbers))
     known = references, numbers, np.einsum("ij,ij->i", references, references)
-    around = _neighbours(units.scaled(pool.take(asked)), asked, *known)
+    size = max(1, _NUMBERS // 4 // pool.width)
+    some = [asked[k : k + size] for k in range(0, len(asked), size)]
+    around = np.concatenate([_neighbours(units.scaled(pool.take(part)), part, *known) for part in some])
     apart = float(np.mean(np.log(np.maximum(around[:, 1], 1e-12) / np.maximum(around[:, 0], 1e-12))))
     steps = sum(1 / k for k in range(_NEAR, _FAR))
     dimension = min(_CAUTION * steps / max(apart, 1e-3), units.fine)

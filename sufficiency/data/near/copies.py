@@ -17,7 +17,7 @@ from sufficiency.data.near.pool import Pool, pool_of
 from sufficiency.data.near.search import near_pairs
 from sufficiency.data.near.units import Units, units_of
 
-_SAMPLE, _NUMBERS = 2_000, 8_000_000
+_SAMPLE, _NUMBERS = 2_000, 4_000_000
 _FEWEST = 50
 _MOST_NAMED = 5
 # Of so many the set is not what it seems; a few are in most.
@@ -67,7 +67,8 @@ class NearCopies:
         found = []
         if self.test_items:
             one = self.test_items == 1
-            count = f"{self.test_items:,} of {self.stands_for:,} test items {'has' if one else 'have'} a near copy"
+            of = f"{'at least ' if self.partial else ''}{self.test_items:,} of {self.stands_for:,} test items"
+            count = f"{of} {'has' if one else 'have'} a near copy"
             which = ", ".join(f"test item {a} and training item {b}" for a, b in self.examples)
             found.append(
                 Remark(

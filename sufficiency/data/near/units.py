@@ -13,10 +13,14 @@ _TIES = 0.01
 _SHIFTS = 8
 # The most that one number may differ: of a picture's range, of a column's spread.
 _OF_RANGE, _OF_SPREAD = 0.1, 0.05
+# Lest squares of what lies far out are all that float32 has digits for.
+_OUT = 1e4
 # Numbers on a grid coincide in so many pairs of items for each step of a normal's SD.
 _TIES_A_STEP = 0.2821
 _QUARTILES = 1.349
 _LEVELS = 4096
+# Spreads that numbers can be divided by.
+_LEAST, _LARGEST = 1e-30, 1e30
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Units:
     fine: int
 
     def scaled(self, items: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return items as distances are of them."""
-        return (items - self.centre) * self.weight
+        """Return items as distances are of them, with what lies far out brought nearer: no pair gets farther apart."""
+        made = items - self.centre
+        made *= self.weight
+        return np.clip(made, -_OUT, _OUT, out=made)
 
 
 def units_of(sample: NDArray[np.float32], shape: tuple[int, ...]) -> Units:
@@ -51,16 +57,17 @@ def units_of(sample: NDArray[np.float32], shape: tuple[int, ...]) -> Units:
 
     The pixels of a picture have one unit, and all of them count. Whatever else an item is, each number has its own.
     """
-    if looks_like_an_image(shape) or looks_channels_last(shape):
-        return _of_pictures(sample)
-    return _of_columns(sample)
+    with np.errstate(over="ignore", invalid="ignore"):  # of what float32 hardly holds nothing is compared
+        if looks_like_an_image(shape) or looks_channels_last(shape):
+            return _of_pictures(sample)
+        return _of_columns(sample)
 
 
 def _of_pictures(sample: NDArray[np.float32]) -> Units:
     width = sample.shape[1]
     spread, span = float(sample.std(dtype=np.float64)), float(sample.max() - sample.min())
     varying = int(np.count_nonzero(np.ptp(sample, axis=0)))
-    if spread <= 0 or not np.isfinite(spread):
+    if not _LEAST < spread < _LARGEST or not np.isfinite(span):
         nothing = np.zeros(width, np.float32)
         return Units(nothing, nothing, nothing, 0.0, 0)
     levels = np.unique(sample.ravel()[: 50 * _LEVELS])
@@ -75,9 +82,10 @@ def _of_columns(sample: NDArray[np.float32]) -> Units:
     ties = np.mean([(sample == np.roll(sample, k, axis=0)).mean(axis=0) for k in shifts], axis=0)
     low, middle, high = np.quantile(sample, [0.25, 0.5, 0.75], axis=0)
     spread = (high - low) / _QUARTILES
-    fine = (ties <= _TIES) & (spread > 0) & np.isfinite(spread)
+    fine = (ties <= _TIES) & (spread > _LEAST) & (spread < _LARGEST)
     weight = np.divide(1.0, spread, out=np.zeros_like(spread), where=fine)
     unseen = float(np.sqrt(np.sum((ties[fine] / _TIES_A_STEP / 2) ** 2)))
     most = np.where(fine, _OF_SPREAD * spread, 0.0)
     kept = np.float32
+    middle = np.where(fine, middle, 0.0)
     return Units(middle.astype(kept), weight.astype(kept), most.astype(kept), unseen, int(fine.sum()))
