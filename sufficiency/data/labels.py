@@ -58,7 +58,7 @@ def named_labels(y: NDArray[Any], source: str, classes: Sequence[str] | None = N
     """
     if y.dtype.kind == "S":
         try:
-            names = np.char.decode(y, "utf-8").tolist()
+            names: list[str] = np.char.decode(y, "utf-8").tolist()
         except UnicodeDecodeError as error:
             raise DatasetError(
                 f"{source}: the labels are bytes that are no text in UTF-8 ({error}); decode them"

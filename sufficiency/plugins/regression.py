@@ -12,6 +12,7 @@ from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins import standard_errors
 from sufficiency.plugins.outputs import expect_numbers, expect_task, expect_trainable
 from sufficiency.plugins.training import ItemwiseDescent
+from sufficiency.plugins.unanswered import expect_no_nan
 from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["mae", "rmse", "r2"]
@@ -152,7 +153,7 @@ class Regression:
         target = y.double().cpu()
         if output.numel() != len(target):
             raise ValueError(f"the model gave outputs of shape {tuple(output.shape)}; a regression needs one an item")
-        error = output.reshape(-1) - target
+        error = expect_no_nan(output.reshape(-1)) - target
         spread = float((target - target.mean()).square().sum())
         off, targets = error.numpy(), target.numpy()
         r2 = 1 - float(error.square().sum()) / spread if spread else math.nan
