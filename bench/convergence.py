@@ -29,7 +29,7 @@ from bench.trainings import LENGTHS, Followed, Setting, follow, settings
 from sufficiency.method.falling import LEAST_STEPS, ending
 from sufficiency.method.fitted_to import train_scores, unfinished
 from sufficiency.method.worthwhile import SHARE_OF_VALUE
-from sufficiency.schemas.words import Bounds, Direction
+from sufficiency.schemas.words import Bounds, Direction, MetricFamily
 from sufficiency.training.losses import Course
 
 ENOUGH = 0.01
@@ -42,6 +42,7 @@ class Metric:
     metric: str
     direction: Direction
     bounds: Bounds
+    family: MetricFamily
     class_index: int | None = None
 
     def counts(self, now: float) -> float:
@@ -49,7 +50,7 @@ class Metric:
         return ENOUGH if self.metric == "Accuracy" else SHARE_OF_VALUE * now
 
 
-METRICS = [Metric("Accuracy", "maximize", (0.0, 1.0)), Metric("LogLoss", "minimize", (0.0, None))]
+METRICS = [Metric("Accuracy", "maximize", (0.0, 1.0), "accuracy"), Metric("LogLoss", "minimize", (0.0, None), "loss")]
 
 
 @dataclass(frozen=True)
