@@ -94,7 +94,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
         import uvicorn
 
         from app.access.credentials import BadKeyFile
-        from app.access.issuer import BadIssuer
+        from app.access.errors import BadIssuer
         from app.main import serving
         from app.observability.logging import configure_logging
         from app.settings import get_settings

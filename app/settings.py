@@ -191,6 +191,8 @@ class Settings(sufficiency.settings.Settings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
+        if value == cls.model_fields["database_url"].default:
+            return value  # without the third of a supervisor's memory that it takes to find nothing wrong with it
         from sqlalchemy.engine import make_url
         from sqlalchemy.exc import ArgumentError
 

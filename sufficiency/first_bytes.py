@@ -12,6 +12,9 @@ ENCODING_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+# What every table as text has among its first characters.
+_IN_TABLES = "\n,;\t|"
+
 ZIP, NPY, PARQUET = b"PK\x03\x04", b"\x93NUMPY", b"PAR1"
 _LOOK = 512
 _PAGE = (b"<!doctype", b"<html", b"<?xml")
@@ -27,6 +30,19 @@ _KNOWN = (
     (b"\x28\xb5\x2f\xfd", "it is packed by zstd; unpack it"),
     ((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), "it is a pickle, and reading one runs what is in it"),
 )
+
+
+def unmarked_utf16(start: bytes) -> str | None:
+    """Return the encoding of a table in UTF-16 that does not begin with its mark; None of anything else.
+
+    Every other byte of it is zero. Cells of 8 bits a character may hold a zero too, and are no such text then.
+    """
+    if b"\0" not in start:
+        return None
+    even, odd = start[0::2].count(0), start[1::2].count(0)
+    name = "utf-16-le" if odd > even else "utf-16-be"
+    text = codecs.getincrementaldecoder(name)("replace").decode(start)
+    return name if any(mark in text for mark in _IN_TABLES) else None
 
 
 def mistaken(start: bytes, own: bytes = b"") -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -16,7 +16,6 @@ from app.access import keys, persons, sessions
 from app.access.caller import Grant, Place
 from app.access.errors import Unauthenticated
 from app.access.exposure import is_loopback
-from app.access.issuer import Issuer
 from app.access.kept import KEPT_SECONDS, Kept
 from app.access.operations import READS
 from app.access.sessions import COOKIE, SignedIn, require_own_page
@@ -25,8 +24,12 @@ from app.settings import Settings
 from sufficiency.schemas.words import KEY_PREFIX
 from sufficiency.schemas.words import Scope as Role
 
+if TYPE_CHECKING:
+    from app.access.issuer import Issuer
+
 SHORTEST_BOOTSTRAP_KEY = 32
 LONGEST_TOKEN = 16_000
+ANYBODY = Grant("anybody", "anybody", everywhere="admin")
 
 
 class BadKeyFile(Exception):
@@ -62,7 +65,7 @@ class Credentials:
         """
         if self._settings.access == "open":
             _refuse_from_afar(scope)
-            return Grant("anybody", "anybody", everywhere="admin")
+            return ANYBODY
         if self._settings.access == "proxy" and self._settings.proxy_user_header in headers:
             return await self._of_proxy(scope, headers)
         if "authorization" not in headers and (cookie := cookie_parser(headers.get("cookie", "")).get(COOKIE)):
@@ -141,7 +144,7 @@ class Credentials:
         with self._database.transaction() as session:
             return keys.find(session, hash)
 
-    async def _of_token(self, issuer: Issuer, token: str) -> Grant:
+    async def _of_token(self, issuer: "Issuer", token: str) -> Grant:
         place = ("token", hashlib.sha256(token.encode()).digest())
         if isinstance(kept := self._kept.get(place), Grant):
             return kept
@@ -149,7 +152,7 @@ class Credentials:
         self._kept.put(place, grant, max(0.0, min(KEPT_SECONDS, seconds)))
         return grant
 
-    def _look_up_token(self, issuer: Issuer, token: str) -> tuple[Grant, float]:
+    def _look_up_token(self, issuer: "Issuer", token: str) -> tuple[Grant, float]:
         claims = issuer.claims(token)
         return self.of_claims(claims), float(claims["exp"]) - time.time()
 
@@ -181,7 +184,7 @@ class Credentials:
             return persons.grant_of(session, subject, told, at_least)
 
 
-def issuer_of(settings: Settings) -> Issuer | None:
+def issuer_of(settings: Settings) -> "Issuer | None":
     """Return the identity provider that the settings name, or None.
 
     Raises
@@ -191,6 +194,8 @@ def issuer_of(settings: Settings) -> Issuer | None:
     """
     if settings.oidc_issuer is None or settings.access == "open":
         return None
+    from app.access.issuer import Issuer  # it brings httpx and the cryptography of tokens, which keys do without
+
     return Issuer(settings.oidc_issuer, settings.oidc_audience or settings.oidc_client_id or "sufficiency")
 
 

@@ -24,3 +24,15 @@ class Forbidden(ServiceError):
     status = 403
     code = "forbidden"
     title = "Not allowed"
+
+
+class IssuerAway(ServiceError):
+    """The identity provider does not answer, and its keys are not known."""
+
+    status = 503
+    code = "issuer_unavailable"
+    title = "Service unavailable"
+
+
+class BadIssuer(Exception):
+    """The address of the identity provider is none that can be trusted."""

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from app.access.errors import Unauthenticated
+from app.access.errors import BadIssuer, IssuerAway, Unauthenticated
 from app.access.exposure import is_loopback
-from app.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
@@ -23,18 +22,6 @@ KEYS_KEPT_SECONDS = 300.0
 LOOKED_AGAIN_AFTER_SECONDS = 10.0  # for a key that nobody knows: tokens with made-up keys must not flood the provider
 TIMEOUT_SECONDS = 5.0
 MOST_BYTES = 1_000_000
-
-
-class IssuerAway(ServiceError):
-    """The identity provider does not answer, and its keys are not known."""
-
-    status = 503
-    code = "issuer_unavailable"
-    title = "Service unavailable"
-
-
-class BadIssuer(Exception):
-    """The address of the identity provider is none that can be trusted."""
 
 
 class Issuer:
@@ -161,6 +148,24 @@ class Issuer:
             if id not in self._keys:
                 raise jwt.InvalidKeyError("nobody knows the key that it is signed with")
             return self._keys[id]
+
+    def token_for(self, form: Mapping[str, str]) -> str:
+        """Return the token of who has signed in, which the provider gives for a code.
+
+        Raises
+        ------
+        Unauthenticated
+            When it takes the code for none of its own.
+        IssuerAway
+        """
+        try:
+            answer = httpx.post(str(self.about()["token_endpoint"]), data=dict(form), timeout=TIMEOUT_SECONDS)
+            if answer.is_client_error:
+                raise Unauthenticated("The identity provider does not take its own code; begin to sign in again.")
+            return str(answer.raise_for_status().json()["id_token"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            logger.warning("%s gives no token: %s", self.url, error)
+            raise IssuerAway("The identity provider gives no token; try again.") from error
 
     def _asked(self, address: str) -> Mapping[str, Any]:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -25,6 +26,7 @@ class Need:
     service: bool = False
 
 
+PATHS_KEPT = 256
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # Nothing in them is anybody's: whether it lives, what it is, the files of the page, and signing in there.
@@ -84,6 +86,8 @@ class Operations:
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         self._routes: dict[str, list[tuple[APIRoute, Operation]]] = {}
+        # A request is looked for three times on its way, and whoever waits for a job asks for the same again and again.
+        self._at = lru_cache(PATHS_KEPT)(self._matching)
         for router in routers:
             for route in router.routes:
                 if isinstance(route, APIRoute):
@@ -102,24 +106,20 @@ class Operations:
         method = "GET" if method == "HEAD" else method
         if path == "/openapi.json":
             return Operation("openapi")
-        return next(
-            (
-                operation
-                for route, operation in self._routes.get(_first(path), ())
-                if method in (route.methods or ()) and route.path_regex.match(path)
-            ),
-            None,
-        )
+        return next((operation for route, operation in self._at(path) if method in (route.methods or ())), None)
 
     def methods(self, path: str) -> list[str]:
         """Return the methods that an address has, HEAD and OPTIONS among them; none where nothing is there."""
         if path == "/openapi.json":
             return ["GET", "HEAD", "OPTIONS"]
-        routes = [route for route, _ in self._routes.get(_first(path), ()) if route.path_regex.match(path)]
-        found = {method for route in routes for method in route.methods or ()}
+        found = {method for route, _ in self._at(path) for method in route.methods or ()}
         if "GET" in found:
             found.add("HEAD")
         return sorted(found | {"OPTIONS"}) if found else []
+
+    def _matching(self, path: str) -> tuple[tuple[APIRoute, Operation], ...]:
+        """Return what there is at an address, in order."""
+        return tuple(one for one in self._routes.get(_first(path), ()) if one[0].path_regex.match(path))
 
 
 def _streams(route: APIRoute) -> bool:

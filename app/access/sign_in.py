@@ -3,13 +3,11 @@
 import base64
 import hashlib
 import hmac
-import logging
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
-import httpx
 from fastapi import APIRouter, Body, Cookie, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BeforeValidator
@@ -20,7 +18,6 @@ from app.access import audit, keys, persons, projects, sessions
 from app.access.caller import Grant
 from app.access.door import Door
 from app.access.errors import Unauthenticated
-from app.access.issuer import TIMEOUT_SECONDS, Issuer, IssuerAway
 from app.db.engine import Database
 from app.errors import NotFound
 from app.settings import Settings
@@ -28,7 +25,8 @@ from app.web.limits import plain_json
 from app.web.problem import documented
 from sufficiency.schemas.access import Looking, PageSessionView, SignIn
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from app.access.issuer import Issuer
 
 router = APIRouter(tags=["access"], responses=documented(422, 503))
 
@@ -175,7 +173,7 @@ def come_from_provider(
     return response
 
 
-def _exchange(settings: Settings, issuer: Issuer, client: str, code: str, pending: Any) -> str:
+def _exchange(settings: Settings, issuer: "Issuer", client: str, code: str, pending: Any) -> str:
     """Return the token that the provider gives for a code."""
     form = {
         "grant_type": "authorization_code",
@@ -186,14 +184,7 @@ def _exchange(settings: Settings, issuer: Issuer, client: str, code: str, pendin
     }
     if (file := settings.oidc_client_secret_file) is not None:
         form["client_secret"] = Path(file).read_text().strip()
-    try:
-        answer = httpx.post(str(issuer.about()["token_endpoint"]), data=form, timeout=TIMEOUT_SECONDS)
-        if answer.is_client_error:
-            raise Unauthenticated("The identity provider does not take its own code; begin to sign in again.")
-        return str(answer.raise_for_status().json()["id_token"])
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        logger.warning("%s gives no token: %s", issuer.url, error)
-        raise IssuerAway("The identity provider gives no token; try again.") from error
+    return issuer.token_for(form)
 
 
 def _begin(request: Request, response: Response, grant: Grant, **what: Any) -> None:
@@ -220,7 +211,7 @@ def _client(request: Request) -> str | None:
     return None if _door(request).credentials.issuer is None else settings.oidc_client_id
 
 
-def _required(request: Request) -> tuple[Issuer, str]:
+def _required(request: Request) -> tuple["Issuer", str]:
     issuer, client = _door(request).credentials.issuer, _client(request)
     if issuer is None or client is None:
         raise NotFound("One signs in here with a key alone.", code="no_provider")

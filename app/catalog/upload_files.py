@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 from uuid import UUID, uuid4
 
-from sufficiency.first_bytes import ENCODING_MARKS, mistaken
+from sufficiency.first_bytes import ENCODING_MARKS, mistaken, unmarked_utf16
 from sufficiency.schemas.uploads import UploadKind
 
 INCOMING = ".incoming"
@@ -179,8 +179,10 @@ def _text(seen: bytes) -> str:
     for mark, encoding in ENCODING_MARKS:
         if seen.startswith(mark):
             return seen.decode(encoding, "replace")  # what was seen may end in the middle of a character
+    if (name := unmarked_utf16(seen)) is not None:
+        text = seen.decode(name, "replace")
+        if not _BINARY.search(text.encode("utf-8")):
+            return text
     if _BINARY.search(seen):
-        raise WrongKind(
-            "is no table as text: it holds characters that only binary files do, or it is UTF-16 without its mark"
-        )
+        raise WrongKind("is no table as text: it holds characters that only binary files do")
     return seen.decode("utf-8", "replace")

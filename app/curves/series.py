@@ -59,6 +59,7 @@ def study_of(session: Session, job: Job) -> Study:
         test_size=test.get("size"),
         test_class_counts=test.get("class_counts") or [],
         test_unavoidable=info.get("test_unavoidable"),
+        near_copies=info.get("near_copies"),
         gaps=gaps_of(session, job),
         subsets=_subsets(job),
         **asked_of(job.spec),

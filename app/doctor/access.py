@@ -10,8 +10,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.access.credentials import BadKeyFile, bootstrap_hash, issuer_of
+from app.access.errors import BadIssuer, IssuerAway
 from app.access.exposure import HOW, why_exposed
-from app.access.issuer import BadIssuer, IssuerAway
 from app.db.tables import ApiKey, Member
 from app.doctor.findings import Check, Finding
 from app.settings import Settings

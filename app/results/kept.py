@@ -14,8 +14,7 @@ from uuid import UUID
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.curves.versions import Version
-from app.results.versions import Versions
+from app.results.versions import Version, Versions
 
 MOST_BYTES = 32_000_000  # of all answers of a process
 LARGEST_BYTES = 1_000_000  # of one

@@ -1,21 +1,37 @@
-"""Asks the database which versions jobs are of: for all requests that wait at the moment with one query."""
+"""Asks the database which versions jobs are of: for all requests that wait at the moment with one query.
+
+Every answer that is sent once more waits for this and for nothing else, so the query goes to the driver's own library
+as bytes, and its answer is taken up where the event loop tells of it: no cursor, no task, no conversion of what is only
+compared.
+"""
 
 import asyncio
 import logging
 from uuid import UUID
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
-from app.curves.versions import COLUMNS, TABLES, Version
+from app.curves.versions import COLUMNS, TABLES
 from app.db.engine import VANISHED_HOST
 
 logger = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 5.0
 
-_OF_SEVERAL = f"SELECT job.id, job.project_id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY(%s)".encode()
+_NAME = b"versions"
+_PREPARE = (
+    f"PREPARE versions (uuid[]) AS SELECT job.id, job.project_id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY($1)"
+).encode()
+
+# As the database writes it: it is only compared.
+Version = tuple[bytes | None, ...]
+Found = dict[bytes | None, tuple[bytes | None, Version]]
+
+
+_Future = asyncio.Future[tuple[bytes | None, Version] | None]
 
 
 class Versions:
@@ -25,15 +41,24 @@ class Versions:
     ----------
     database_url : str
         SQLAlchemy URL.
+
+    Attributes
+    ----------
+    queries : int
+        How often the database was asked so far.
     """
 
     def __init__(self, database_url: str) -> None:
         address = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._address = make_conninfo(address, **VANISHED_HOST)
         self._connection: psycopg.AsyncConnection | None = None
-        self._waiting: dict[UUID, list[asyncio.Future[tuple[UUID, Version] | None]]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._descriptor = -1
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: dict[bytes, list[_Future]] = {}
+        self._asked: dict[bytes, list[_Future]] = {}
+        self._too_long: asyncio.TimerHandle | None = None
         self._is_open = False
+        self.queries = 0
 
     def open(self) -> None:
         """Begin to answer, in the event loop that runs now."""
@@ -43,48 +68,110 @@ class Versions:
         """Return the version of a job of a project, asked for after this call; None for none, or if nobody can tell."""
         if not self._is_open:
             return None
-        future: asyncio.Future[tuple[UUID, Version] | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(job_id, []).append(future)
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        future: _Future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(str(job_id).encode(), []).append(future)
+        self._go_on()
         found = await future
-        return found[1] if found is not None and found[0] == project_id else None
+        return found[1] if found is not None and found[0] == str(project_id).encode() else None
 
     async def close(self) -> None:
         """Answer no more."""
         self._is_open = False
-        await self._disconnect()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        self._give_up("the service ends")
+        self._asked, self._waiting = self._waiting, {}
+        self._answer({})
 
-    async def _disconnect(self) -> None:
+    def _go_on(self) -> None:
+        """Ask for all that wait, unless a query is under way; who comes meanwhile shares the next one."""
+        if self._asked or not self._waiting or self._connecting is not None:
+            return
+        if self._connection is None:
+            self._connecting = asyncio.create_task(self._connect())
+            return
+        self._asked, self._waiting = self._waiting, {}
+        wire = self._connection.pgconn
+        self.queries += 1
+        try:
+            wire.send_query_prepared(_NAME, [b"{" + b",".join(self._asked) + b"}"])
+            self._flush()
+        except psycopg.Error as error:
+            self._give_up(error)
+            return
+        self._too_long = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._give_up, "no answer in time")
+
+    def _flush(self) -> None:
+        """Send what is to be sent; what the system does not take at once, when it does."""
+        assert self._connection is not None
+        loop = asyncio.get_running_loop()
+        loop.remove_writer(self._descriptor)
+        if self._connection.pgconn.flush():
+            loop.add_writer(self._descriptor, self._readable)
+
+    def _readable(self) -> None:
+        """Take up what has come, and answer those who asked once it is whole."""
+        assert self._connection is not None
+        wire = self._connection.pgconn
+        try:
+            wire.consume_input()
+            self._flush()
+            if wire.is_busy():
+                return
+            found: Found = {}
+            while (result := wire.get_result()) is not None:
+                if result.status != pq.ExecStatus.TUPLES_OK:
+                    raise psycopg.OperationalError(result.get_error_message())
+                found |= _versions_in(result)
+        except psycopg.Error as error:
+            self._give_up(error)
+            return
+        while wire.notifies() is not None:  # nobody listens to any
+            pass
+        self._answer(found)
+        self._go_on()
+
+    def _answer(self, found: Found) -> None:
+        asked, self._asked = self._asked, {}
+        if self._too_long is not None:
+            self._too_long.cancel()
+            self._too_long = None
+        for job_id, futures in asked.items():
+            for future in futures:
+                if not future.done():  # else who asked has gone
+                    future.set_result(found.get(job_id))
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
+                await connection.execute(_PREPARE)
+        except (psycopg.Error, OSError) as error:  # a timeout is an OSError
+            self._connecting = None
+            self._asked, self._waiting = self._waiting, {}
+            self._give_up(error)
+            return
+        self._connecting = None
+        self._connection, self._descriptor = connection, connection.pgconn.socket
+        asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
+        self._go_on()
+
+    def _give_up(self, why: object) -> None:
+        """Say that nobody can tell to all who asked, and connect anew for the next."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._descriptor)
+            loop.remove_writer(self._descriptor)
+            connection.pgconn.finish()
+        if self._asked:
+            logger.info("versions cannot be looked up: %s", str(why).strip() or type(why).__name__)
+        self._answer({})
+        if self._is_open:
+            self._go_on()
 
-    async def _look(self) -> None:
-        """Ask for all that wait, and for those that came meanwhile, until none waits."""
-        try:
-            while self._waiting:
-                asked, self._waiting = self._waiting, {}
-                found: dict[UUID, tuple[UUID, Version]] = {}
-                try:
-                    async with asyncio.timeout(LONGEST_SECONDS):
-                        found = await self._found(list(asked))
-                except (psycopg.Error, OSError) as error:  # a timeout is an OSError
-                    logger.info("versions cannot be looked up: %s", str(error) or type(error).__name__)
-                    await self._disconnect()
-                finally:
-                    for job_id, futures in asked.items():
-                        for future in futures:
-                            if not future.done():  # else who asked has gone
-                                future.set_result(found.get(job_id))
-        finally:
-            self._looking = None
 
-    async def _found(self, job_ids: list[UUID]) -> dict[UUID, tuple[UUID, Version]]:
-        if self._connection is None:
-            self._connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
-        rows = await (await self._connection.execute(_OF_SEVERAL, [job_ids], prepare=True)).fetchall()
-        return {
-            job_id: (project_id, (written, events, of_dataset))
-            for job_id, project_id, written, events, of_dataset in rows
-        }
+def _versions_in(result: pq.abc.PGresult) -> Found:
+    rows = ([result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples))
+    return {job_id: (project_id, tuple(version)) for job_id, project_id, *version in rows}

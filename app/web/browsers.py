@@ -2,10 +2,11 @@
 
 import ipaddress
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 # No form can send it, no more than JSON.
 OCTETS = "application/octet-stream"
 UNFENCED = frozenset({"/livez", "/readyz"})
+NAMES_KEPT = 64
 SETTING = "SUFFICIENCY_ALLOWED_HOSTS"
 # How the service's own webhooks say who they are, and how they are known at the door.
 WEBHOOK_AGENT = "Sufficiency-Webhooks/"
@@ -57,6 +59,8 @@ class BrowserGuard:
         self.app = app
         self.methods = methods
         self.hosts = frozenset(host.lower() for host in hosts)
+        # What is asked under which name does not change; those who ask do so by a few.
+        self._is_ours = lru_cache(NAMES_KEPT)(self._has_name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -66,22 +70,25 @@ class BrowserGuard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                guard(MutableHeaders(scope=message))
+                message["headers"] = guard(list(message["headers"]))
             await send(message)
 
-        refused = self._refusal(Request(scope))
+        refused = self._refusal(scope)
         await (refused or self.app)(scope, receive, guarded)
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _refusal(self, scope: Scope) -> Response | None:
+        names = tuple(value for name, value in scope["headers"] if name == b"host")
+        is_ours = scope["path"] in UNFENCED or self._is_ours(names)
+        if is_ours and scope["method"] in SAFE:
+            return None
+        request = Request(scope)
         headers = request.headers
-        if request.url.path not in UNFENCED and not self._is_ours(headers.getlist("host")):
+        if not is_ours:
             detail = (
                 f"This service does not answer to the host {headers.get('host', '')[:253]!r}. If it is reached by that "
                 f"name, whoever runs it can say so with {SETTING}."
             )
             return problem_response(request, 421, "host_not_allowed", "Misdirected request", detail)
-        if request.method in SAFE:
-            return None
         if _is_foreign(headers):
             detail = (
                 f"{request.method} from a page of another origin ({_shown_origin(headers)}) is refused: only the "
@@ -103,10 +110,10 @@ class BrowserGuard:
             return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
         return None
 
-    def _is_ours(self, given: list[str]) -> bool:
+    def _has_name(self, given: tuple[bytes, ...]) -> bool:
         if len(given) != 1:
             return False
-        host = _hostname(given[0])
+        host = _hostname(given[0].decode("latin-1"))
         if host is None:
             return False
         if host == "localhost" or host.endswith(".localhost") or _is_address(host):

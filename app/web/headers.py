@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
-
 # Answers of the API are data: whoever opens one in a tab gets nothing to run. The page and pictures say more of theirs.
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Scripts and styles of our own only, none inline: a metric's name could at worst be shown, never run.
@@ -32,7 +30,11 @@ GUARDS: Mapping[str, str] = {
 }
 
 
-def guard(headers: MutableHeaders) -> None:
-    """Put the guards on an answer; what it says itself stays."""
-    for name, value in GUARDS.items():
-        headers.setdefault(name, value)
+# As they are sent
+_SENT = tuple((name.lower().encode(), value.encode()) for name, value in GUARDS.items())
+
+
+def guard(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer with the guards; what it says itself stays."""
+    said = {name.lower() for name, _ in headers}
+    return [*headers, *(one for one in _SENT if one[0] not in said)]

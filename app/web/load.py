@@ -90,9 +90,11 @@ class Load:
         if lane is None:
             await self.app(scope, receive, send)
             return
+        received: list[Message] = []
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                received = await _whole(receive)
+            if _has_body(scope):
+                async with asyncio.timeout(BODY_SECONDS):
+                    received = await _whole(receive)
         except TimeoutError:
             detail = f"The body did not come within {BODY_SECONDS} s."
             refused = problem_response(Request(scope), 408, "body_too_slow", "Request timeout", detail)
@@ -130,6 +132,11 @@ class Load:
         about_a_job = len(parts) > 2 and parts[0] in ("jobs", "forecasts") and parts[-1] not in READ_OFF
         reckoned = scope["method"] in ("GET", "HEAD") and (about_a_job or parts[0] == "compare")
         return self._lanes["reckoned" if reckoned else "plain"]
+
+
+def _has_body(scope: Scope) -> bool:
+    """Return whether something follows the head: HTTP/1.1 says so there."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 async def _whole(receive: Receive) -> list[Message]:

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import certifi
-import httpx
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,9 @@ from app.web.browsers import WEBHOOK_AGENT
 from app.webhooks.addresses import own_ports, own_refusal, refusal
 from app.webhooks.signing import signed_headers
 from sufficiency.pauses import retry_after
+
+if TYPE_CHECKING:
+    import httpx
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +112,8 @@ class Deliverer(Background):
             )
 
     async def _drain(self, claimed: list[Attempt]) -> None:
+        import httpx  # with what it brings, many megabytes, of which a service without webhooks needs none
+
         # A slow endpoint must not hold up the others: as long as one is being called, new work is looked for.
         # Connections are not kept: they are made to addresses, and one made for a host must not serve another.
         async with httpx.AsyncClient(
@@ -176,7 +181,7 @@ class Deliverer(Background):
                 )
             return attempts
 
-    async def _deliver(self, http: httpx.AsyncClient, attempt: Attempt) -> None:
+    async def _deliver(self, http: "httpx.AsyncClient", attempt: Attempt) -> None:
         begun = time.perf_counter()
         try:
             outcome = await self._call(http, attempt)
@@ -186,7 +191,9 @@ class Deliverer(Background):
             raise
         await asyncio.to_thread(self._record, attempt, outcome, time.perf_counter() - begun)
 
-    async def _call(self, http: httpx.AsyncClient, attempt: Attempt) -> Outcome:
+    async def _call(self, http: "httpx.AsyncClient", attempt: Attempt) -> Outcome:
+        import httpx
+
         seconds = self._settings.webhook_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -200,7 +207,9 @@ class Deliverer(Background):
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             return Outcome(None, f"{type(error).__name__}: {error}"[:RESPONSE_CHARACTERS])
 
-    async def _post(self, http: httpx.AsyncClient, attempt: Attempt) -> Outcome:
+    async def _post(self, http: "httpx.AsyncClient", attempt: Attempt) -> Outcome:
+        import httpx
+
         url = httpx.URL(attempt.url)
         headers = {
             "Host": url.netloc.decode(),
@@ -230,7 +239,7 @@ class Deliverer(Background):
                 await response.aclose()
         raise unreachable or httpx.ConnectError("the host has no address")
 
-    async def _addresses(self, url: httpx.URL) -> list[str]:
+    async def _addresses(self, url: "httpx.URL") -> list[str]:
         """Return the addresses of a URL's host that may be called."""
         port = url.port or (443 if url.scheme == "https" else 80)
         found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
@@ -318,7 +327,7 @@ def _secrets(session: Session, webhook: Webhook) -> list[str]:
     return [webhook.secret, *(one for one in session.scalars(old) if one is not None)]
 
 
-async def _outcome(response: httpx.Response) -> Outcome:
+async def _outcome(response: "httpx.Response") -> Outcome:
     """Return what an answer means; of its body only the beginning is read."""
     read = b""
     async for piece in response.aiter_raw():

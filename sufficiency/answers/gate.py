@@ -81,8 +81,9 @@ def _check(
     assert point.upper is not None
     chance = _chance(fitted, one, target, n, point.value)
     measured = int(one.fit.n_max)
-    known = chance if n == measured else _chance(fitted, one, target, measured, float(one.fit.value(measured)))
-    reach = attainable(fitted.study, series, target, known if void is None else 0.0)
+    now = float(one.fit.value(measured))
+    known = chance if n == measured else _chance(fitted, one, target, measured, now)
+    reach = attainable(fitted.study, series, target, known if void is None else 0.0, now)
     passed = chance >= probability and void is None
     label = fitted.label(one)
     name = series.metric if label is None else f"{series.metric} of {label}"

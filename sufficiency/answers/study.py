@@ -50,6 +50,8 @@ class Study:
         Of them, by class.
     test_unavoidable : int or None
         Of them those that no model is right about, as their labels contradict each other. None: not known.
+    near_copies : mapping or None
+        What was found of near copies, as `DatasetInfo.near_copies` has it. None: nobody looked.
     gaps : sequence of Gap
         The cells that could not be measured.
     subsets : hashable
@@ -82,6 +84,7 @@ class Study:
     test_size: int | None = None
     test_class_counts: Sequence[int] = ()
     test_unavoidable: int | None = None
+    near_copies: Mapping[str, Any] | None = None
     gaps: Sequence[Gap] = ()
     subsets: Hashable = None
     split: Hashable = None

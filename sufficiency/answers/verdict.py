@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from sufficiency.answers.attainable import label_bound
+from sufficiency.answers.attainable import alike_bound, label_bound
 from sufficiency.answers.errors import BadQuestion, TooMuchAsked, UnknownMetric
 from sufficiency.answers.heading import heading
 from sufficiency.answers.primary import primary_metric
 from sufficiency.answers.study import FittedCurve, FittedStudy, Study, test_items
 from sufficiency.answers.targets import Target
 from sufficiency.answers.warnings import doubts_of, warnings_of
+from sufficiency.method.alike_bound import AlikeBound
 from sufficiency.method.curve import DEFAULT_LEVEL
 from sufficiency.method.diagnosis import REMEDIES
 from sufficiency.method.fitted_to import TrainScores
@@ -17,6 +18,7 @@ from sufficiency.method.measurements import Series
 from sufficiency.method.verdict import Verdict, judge
 from sufficiency.schemas.limits import VERDICTS
 from sufficiency.schemas.verdicts import (
+    AlikeBoundView,
     LabelBoundView,
     OverallView,
     StatementView,
@@ -87,10 +89,13 @@ def verdict(
             trained=(trained or {}).get(int(one.fit.n_max)),
         )
         bound = label_bound(fitted.study, one.reading)
-        if bound is not None and void_of(fitted.study) is None:
-            judged = with_labels(judged, bound)
+        near = alike_bound(fitted.study, one.reading, judged.now.value)
+        if void_of(fitted.study) is None:
+            judged = with_labels(judged, bound, near)
         basis: GainBasis = "asked" if asked is not None else "job" if metric in fitted.study.min_gains else "default"
-        metrics.setdefault(metric, []).append(_view(judged, fitted.label(one), one, basis, bound))
+        metrics.setdefault(metric, []).append(
+            _view(judged, fitted.label(one), one, basis, _bound_view(fitted.study, bound, near))
+        )
     return Verdicts(
         **heading(fitted, level),
         overall=_overall(first, metrics),
@@ -145,7 +150,7 @@ def _farthest(metrics: Mapping[str, Sequence[VerdictView]]) -> int:
 
 
 def _view(
-    judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis, bound: LabelBound | None
+    judged: Verdict, label: ClassLabel, one: FittedCurve[Series], basis: GainBasis, bound: LabelBoundView | None
 ) -> VerdictView:
     # Read off by their names all at once: a thousand verdicts are some thirty thousand such parts.
     told = {
@@ -153,12 +158,27 @@ def _view(
         "sentence": judged.sentence,
         "min_gain_by": basis,
         "now": judged.now.value,
-        "label_bound": None if bound is None else _bound_view(bound),
+        "label_bound": bound,
         "backtest": one.backtest,
         "class_": label,
     }
     return VerdictView.model_validate(told, from_attributes=True)
 
 
-def _bound_view(bound: LabelBound) -> LabelBoundView:
-    return LabelBoundView(best=bound.best, highest=bound.highest(), unavoidable=bound.unavoidable, items=bound.items)
+def _bound_view(study: Study, bound: LabelBound | None, near: AlikeBound | None) -> LabelBoundView | None:
+    if bound is None and near is None:
+        return None
+    exact = bound or LabelBound(study.test_size or 1, 0)
+    alike = None
+    if near is not None:
+        alike = AlikeBoundView(
+            best=near.best,
+            highest=near.highest(),
+            unavoidable=near.near_unavoidable,
+            pairs=near.pairs,
+            differing=near.differing,
+            looked_at=near.looked_at,
+        )
+    return LabelBoundView(
+        best=exact.best, highest=exact.highest(), unavoidable=exact.unavoidable, items=exact.items, alike=alike
+    )

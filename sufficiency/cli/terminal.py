@@ -31,6 +31,9 @@ from sufficiency.schemas.text import (
 )
 from sufficiency.schemas.words import ENDED, HORIZON
 
+# Of those that a decision weighs, so many are told, from none to the largest.
+_PURCHASES = 6
+
 
 def stdout() -> Console:
     """Return the console for answers; tables are not cut where nobody's terminal sets a width."""
@@ -251,16 +254,28 @@ def print_decision(console: Console, answer: Mapping[str, Any]) -> None:
     aim = answer["terms"]["target"] is not None
     height = f"{answer['metric']} meets it" if aim else "gain"
     made = table("labels", "n", "cost", height, "loss", right=["labels", "n", "cost", height, "loss"])
-    for one in answer["purchases"]:
+    rows = _some(answer["purchases"], answer["buy"])
+    for one in rows:
         shown = percent(one["probability"]) if aim else number(one["gain"])
         made.add_row(count(one["items"]), count(one["n"]), money_text(one["cost"]), shown, money_text(one["loss"]))
+    more = len(answer["purchases"]) - len(rows)
     console.print("Bought at once and never again:", markup=False)
     console.print(made)
+    if more:
+        console.print(f"(and {more} purchases between them: --json)", markup=False)
     first = answer["first"]
     worth = [f"twice as many runs {money_text(first['runs'])}"]
     if first["test_split"] is not None:
         worth.append(f"a test split four times as large {money_text(first['test_split'])}")
     console.print(f"To know more first is worth at most: {', '.join(worth)}.", markup=False)
+
+
+def _some(purchases: Sequence[Mapping[str, Any]], bought: int) -> list[Mapping[str, Any]]:
+    """Return the purchases that are told: the first, the last, the advised one, the cheapest, and some between."""
+    cheapest = min(range(len(purchases)), key=lambda place: purchases[place]["loss"])
+    advised = [place for place, one in enumerate(purchases) if one["items"] == bought]
+    between = [round(part * (len(purchases) - 1) / (_PURCHASES - 1)) for part in range(_PURCHASES)]
+    return [purchases[place] for place in sorted({*between, *advised, cheapest})]
 
 
 def params_table(schema: Mapping[str, Any]) -> Table:

@@ -133,6 +133,11 @@ class StoredItems(ABC):
         return same
 
     @property
+    def is_at_hand(self) -> bool:
+        """Whether items are read from memory or a file, and not one by one from somebody's own dataset."""
+        return True
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """What each number of an item is, where that is known."""
         return self._feature_names

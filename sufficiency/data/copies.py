@@ -75,7 +75,7 @@ def copies(train: Any, test: Any, labels: tuple[NDArray[Any] | None, NDArray[Any
     labels : pair of ndarray or None
         The classes of both splits' items; None where they have none.
     """
-    ours, theirs = _digests(train, test)
+    ours, theirs = digests(train, test)
     known = set(ours)
     shared = sum(digest in known for digest in theirs)
     if labels[0] is None or labels[1] is None:
@@ -88,15 +88,16 @@ def copies(train: Any, test: Any, labels: tuple[NDArray[Any] | None, NDArray[Any
     return Copies(shared, len(ours) - len(known), contradicting, len(ours), len(theirs), unavoidable)
 
 
-def _unavoidable(digests: Sequence[bytes], classes: Sequence[int]) -> int:
-    often = Counter(zip(digests, classes, strict=True))
+def _unavoidable(stamps: Sequence[bytes], classes: Sequence[int]) -> int:
+    often = Counter(zip(stamps, classes, strict=True))
     most: dict[bytes, int] = {}
     for (digest, _), count in often.items():
         most[digest] = max(count, most.get(digest, 0))
-    return len(digests) - sum(most.values())
+    return len(stamps) - sum(most.values())
 
 
-def _digests(train: Any, test: Any) -> tuple[Sequence[bytes], Sequence[bytes]]:
+def digests(train: Any, test: Any) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Return by what the items of both splits are told apart: the same for those that are alike, number by number."""
     ours, theirs = reading_of(train), reading_of(test)
     if ours is not None and theirs is not None:
         return ours.stamps, theirs.stamps

@@ -88,11 +88,15 @@ def _pairs(folder: Path, split: str, name: str | None, deepest: int) -> tuple[di
         found = sets.setdefault((at, match["prefix"] or ""), {})
         found.setdefault(match["what"].lower().rstrip("s"), file)
     pairs = {
-        key: Pair(resolve_inside(str(files["image"])), resolve_inside(str(files["label"])), key[1])
+        key: Pair(_inside(files["image"]), _inside(files["label"]), key[1])
         for key, files in sets.items()
         if len(files) == 2 and name in (None, key[1])
     }
     return pairs, seen
+
+
+def _inside(file: Path) -> Path:
+    return resolve_inside(str(file), told=file.name)
 
 
 def _called(at: str, prefix: str) -> str:

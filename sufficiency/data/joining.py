@@ -43,6 +43,11 @@ class JoinedItems(StoredItems):
         description = description or first.description
         super().__init__(y, first._names, first.source, first.feature_names, about, description, size=len(self._rows))
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether every lot's items are."""
+        return all(lot.is_at_hand for lot in self._lots)
+
     def _gathered(
         self, rows: NDArray[np.int64], read: Callable[[StoredItems, NDArray[np.int64]], NDArray[Any]]
     ) -> NDArray[Any]:

@@ -25,19 +25,22 @@ def own_files() -> Iterator[None]:
         _own_process.reset(token)
 
 
-def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
+def resolve_inside(path: str, roots: Sequence[Path] | None = None, *, told: str | None = None) -> Path:
     """Return the file or folder that `path` names, absolute or relative to one of the roots.
 
     Parameters
     ----------
     roots : sequence of Path, optional
         Where files may lie; the settings' `data_roots` by default.
+    told : str, optional
+        What an error calls it, where the path was found below one that was given.
 
     Raises
     ------
     DatasetError
         When it lies outside every root, or is not there.
     """
+    told = path if told is None else told
     wanted = get_settings().data_roots if roots is None else roots
     if roots is None and not wanted and _own_process.get():
         wanted = [Path.cwd(), Path(Path.cwd().anchor)]
@@ -53,16 +56,16 @@ def resolve_inside(path: str, roots: Sequence[Path] | None = None) -> Path:
     ]
     if not inside:
         raise DatasetError(
-            f"{path!r} lies outside the data roots ({_listed(allowed)}); put it inside one of them, or have the "
+            f"{told!r} lies outside the data roots ({_listed(allowed)}); put it inside one of them, or have the "
             "workers started with its folder in SUFFICIENCY_DATA_ROOTS"
         )
     for candidate in inside:
         if candidate.exists():
-            _refuse_strange(candidate, path)
+            _refuse_strange(candidate, told)
             note(candidate)
             return candidate
     raise DatasetError(
-        f"{path!r} is not in any data root ({_listed(allowed)}); SUFFICIENCY_DATA_ROOTS says where the workers look"
+        f"{told!r} is not in any data root ({_listed(allowed)}); SUFFICIENCY_DATA_ROOTS says where the workers look"
     )
 
 

@@ -57,6 +57,11 @@ class StreamedDataset(StoredItems):
         self._dataset, self._rows, self._shape, self._dtype = dataset, rows, shape, dtype
         self._moves, self._scaling = dict(moves or {}), scaling
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether items are read without their owner: they are not."""
+        return False
+
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Read these items, shape (len(rows), ...)."""
         items = self.exact(rows)

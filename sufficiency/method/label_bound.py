@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from scipy.special import betainc, betaincinv
 
+from sufficiency.method.alike_bound import AlikeBound
 from sufficiency.method.limitation import Limitation
 from sufficiency.method.phrasing import value_text
 from sufficiency.method.statements import Statement
@@ -53,23 +54,36 @@ class LabelBound:
         return 1.0 - float(least)
 
 
-def with_labels(verdict: Verdict, bound: LabelBound) -> Verdict:
+def with_labels(verdict: Verdict, bound: LabelBound | None, alike: AlikeBound | None = None) -> Verdict:
     """Return a verdict that says what the labels leave, and that they are the limit where that is next to nothing.
 
     A yes stands: how near the bound a curve comes is its to say, and what the labels forbid is told beside it.
     """
-    near = bound.best - verdict.now.value < verdict.min_gain
-    first = near and verdict.worth != "yes"
+    if bound is None and alike is None:
+        return verdict
+    best = min(one.best for one in (bound, alike) if one is not None)
+    first = best - verdict.now.value < verdict.min_gain and verdict.worth != "yes"
+    told = " ".join([*([] if bound is None else [_detail(bound)]), *([] if alike is None else [_detail_alike(alike)])])
+    limit = Limitation("labels", told, "Look at those labels, and at what tells the items apart.")
+    others = [one for one in verdict.limits if one.code not in (("labels", "model") if first else ("labels",))]
+    limits = [limit, *others] if first else [*others, limit]
+    said = [Statement(limit.detail, "limit"), Statement(limit.remedy, "advice")]
+    gone = {text for one in verdict.limits if one not in others for text in (one.detail, one.remedy)}
+    statements = [one for one in verdict.statements if one.text not in gone] + said
+    limited_by = "labels" if first else verdict.limited_by
+    return replace(verdict, limits=limits, statements=statements, limited_by=limited_by)
+
+
+def _detail(bound: LabelBound) -> str:
     items = "item contradicts" if bound.unavoidable == 1 else "items contradict"
-    detail = (
+    return (
         f"No model has more than {value_text(bound.best)} of the test split right: {bound.unavoidable:,} of its "
         f"{bound.items:,} {items} the labels of others that are alike, number by number."
     )
-    limit = Limitation("labels", detail, "Look at those labels, and at what tells the items apart.")
-    others = [one for one in verdict.limits if one.code not in (("labels", "model") if first else ("labels",))]
-    limits = [limit, *others] if first else [*others, limit]
-    told = [Statement(limit.detail, "limit"), Statement(limit.remedy, "advice")]
-    gone = {text for one in verdict.limits if one not in others for text in (one.detail, one.remedy)}
-    statements = [one for one in verdict.statements if one.text not in gone] + told
-    limited_by = "labels" if first else verdict.limited_by
-    return replace(verdict, limits=limits, statements=statements, limited_by=limited_by)
+
+
+def _detail_alike(alike: AlikeBound) -> str:
+    return (
+        f"A model that answers nearly alike items alike should have no more than {value_text(alike.best)} of such data "
+        f"right, and with 95 % confidence not {value_text(alike.highest())}: {alike.why}."
+    )

@@ -120,7 +120,7 @@ def _emnist_classes(pair: Pair) -> list[str] | None:
 def _find(folder: Path, name: str) -> Path | None:
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.exists():
-            return resolve_inside(str(candidate))
+            return resolve_inside(str(candidate), told=candidate.name)
     return None
 
 

@@ -83,11 +83,12 @@ def load_image_folder(
     x = np.empty((len(chosen), 1 if grayscale else 3, size, size), np.float32)
     damaged = []
     for row, index in enumerate(chosen):
-        file = resolve_inside(str(files[index][0]))  # a link may lead out of the roots
+        name = files[index][0].relative_to(folder).as_posix()
+        file = resolve_inside(str(files[index][0]), told=f"{path}: {name}")  # a link may lead out of the roots
         try:
             x[row] = decode.read(file.read_bytes())
         except Exception as error:  # the decoders of damaged files raise nearly anything, SyntaxError among it
-            damaged.append((files[index][0].relative_to(folder).as_posix(), error))
+            damaged.append((name, error))
     if damaged:
         said = "; ".join(f"{name}: {error}" for name, error in sorted(damaged, key=str)[:_MOST_NAMED])
         raise DatasetError(f"{path}: {len(damaged)} of {len(chosen)} images cannot be read: {said}")
@@ -116,7 +117,7 @@ def _below(folder: Path, *, deeper: bool = True) -> _Found:
 
 
 def _files(folder: Path, above: tuple[Path, ...], found: _Found, *, deeper: bool) -> Iterator[Path]:
-    resolved = resolve_inside(str(folder))
+    resolved = resolve_inside(str(folder), told=folder.name)
     if resolved in above:
         return  # a link that leads back up
     for entry in sorted(folder.iterdir()):

@@ -142,6 +142,44 @@ class FoundMissing(TypedDict, total=False):
     ]
 
 
+class FoundDiffering(TypedDict, total=False):
+    """How often the classes of nearly alike items differ; of each group of such items one pair."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    unavoidable: Annotated[int, Field(description="pairs of test items of two classes, no item twice")]
+    across: Annotated[int, Field(description="pairs of a test and a training item, of groups without such a pair")]
+    across_differing: Annotated[int, Field(description="of these those of two classes")]
+    within_train: Annotated[int, Field(description="pairs of training items")]
+    within_train_differing: Annotated[int, Field(description="of these those of two classes")]
+    groups: Annotated[int, Field(description="pairs of any kind")]
+    groups_differing: Annotated[int, Field(description="of these those of two classes")]
+    by_chance: Annotated[float, Field(description="share that would differ if items said nothing of their class")]
+    directions: Annotated[int, Field(description="pairs of two classes whose difference was compared with others'")]
+    directions_agreeing: Annotated[
+        int, Field(description="those where it points from the one class to the other as in the others")
+    ]
+
+
+class FoundNearCopies(TypedDict, total=False):
+    """Items that are nearly alike to others, and not to the last number: a picture that was saved again."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+
+    skipped: Annotated[str, Field(description="why nobody looked; nothing else is told then")]
+    test: Annotated[int, Field(description="test items that were looked at, each kind once")]
+    train: Annotated[int, Field(description="training items that were looked at, each kind once")]
+    stands_for: Annotated[int, Field(description="how many test items those of the test split stand for")]
+    test_items: Annotated[int, Field(description="test items with a near copy among the training items")]
+    within_test: Annotated[int, Field(description="test items with a near copy among the test items")]
+    within_train: Annotated[int, Field(description="training items with a near copy among the training items")]
+    examples: Annotated[
+        list[tuple[int, int]], Field(description="a few test items, each with its training item, by their places")
+    ]
+    differing: Annotated[FoundDiffering, Field(description="where there are some, and items have a class each")]
+    partial: Annotated[bool, Field(description="there were too many to look at all")]
+
+
 class DatasetInfo(TypedDict, total=False):
     """What a worker found in a dataset when it last read it."""
 
@@ -160,6 +198,7 @@ class DatasetInfo(TypedDict, total=False):
             "right about one class alone"
         ),
     ]
+    near_copies: Annotated[FoundNearCopies, Field(description="absent: read before anybody looked for them")]
     feature_names: Annotated[list[str], Field(description="what each number of an item is, at most a hundred of them")]
     features: Annotated[list[FoundFeature], Field(description="of a table, at most a hundred of them")]
     notes: Annotated[list[FoundRemark], Field(description="what was done to the items")]

@@ -5,18 +5,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from sufficiency.schemas.examples import ANSWER_EXAMPLE
 from sufficiency.schemas.fields import ClassField, Word
 from sufficiency.schemas.results import Answer
-from sufficiency.schemas.words import Attainable
+from sufficiency.schemas.words import Attainable, BoundModels
 
 
 class AttainableView(BaseModel):
     """Whether any model can reach a target, and how sure that is."""
 
     status: Word[Attainable] = Field(
-        description="demonstrated: it was measured to be met; ruled_out: test items that are alike, number by number, "
-        "and of different classes forbid it; undecided"
+        description="demonstrated: it was measured to be met; ruled_out: items that are alike, number by number or "
+        "nearly, and of different classes forbid it; undecided"
     )
     confidence: float = Field(description="in that; of undecided the larger of the two that do not reach 95 %")
     detail: str
+    of_models: Word[BoundModels] | None = Field(
+        None,
+        description="of which models it is ruled out: all of them; or those that answer nearly alike items alike; "
+        "null: it is not",
+    )
 
 
 class CheckView(BaseModel):
@@ -68,6 +73,7 @@ class GateView(Answer):
                                 "confidence": 0.94,
                                 "detail": "Neither has it been measured to be met (94 %) nor do the labels rule it "
                                 "out.",
+                                "of_models": None,
                             },
                         }
                     ],

@@ -76,6 +76,20 @@ class TrainView(BaseModel):
     )
 
 
+class AlikeBoundView(BaseModel):
+    """What the labels leave to be reached by a model that answers nearly alike items alike."""
+
+    best: float = Field(description="the accuracy that such a model has at best, as far as these items tell")
+    highest: float = Field(description="with 95 % confidence no such model has more on data of the kind")
+    unavoidable: int = Field(
+        description="pairs of nearly alike test items of two classes, no item twice: such a model is wrong about one "
+        "of each"
+    )
+    pairs: int = Field(description="further test items with a nearly alike training item, one pair of a group")
+    differing: int = Field(description="of these pairs those of two classes")
+    looked_at: int = Field(description="test items that were looked at")
+
+
 class LabelBoundView(BaseModel):
     """What the test split's labels leave to be reached: items that are alike, number by number, and of two classes."""
 
@@ -83,6 +97,11 @@ class LabelBoundView(BaseModel):
     highest: float = Field(description="nor, with 95 % confidence, more than this on other data of the kind")
     unavoidable: int = Field(description="test items that no model is right about")
     items: int = Field(description="in the test split")
+    alike: AlikeBoundView | None = Field(
+        None,
+        description="what items that are only nearly alike leave besides; null: nothing, or what little tells them "
+        "apart tells their classes too",
+    )
 
 
 class StatementView(BaseModel):

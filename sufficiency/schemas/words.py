@@ -109,6 +109,8 @@ LimitedBy = Literal["data", "model", "training", "labels", "test_split"]
 Fitting = Literal["over", "under", "between"]
 # Whether any model can reach a target.
 Attainable = Literal["demonstrated", "ruled_out", "undecided"]
+# Of which models a target is ruled out.
+BoundModels = Literal["all", "answering_alike"]
 # Who said what least gain counts: the question, the job, or nobody.
 GainBasis = Literal["asked", "job", "default"]
 MeasurementsView = Literal["cells", "averages"]

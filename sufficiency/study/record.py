@@ -191,6 +191,7 @@ class Record:
             test_size=test.get("size"),
             test_class_counts=test.get("class_counts") or [],
             test_unavoidable=self.info.get("test_unavoidable"),
+            near_copies=self.info.get("near_copies"),
             subsets=self._subsets(),
             **asked_of(self.spec),
             doubts=self.info.get("warnings") or [],

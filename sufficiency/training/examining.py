@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.near.copies import near_copies
 from sufficiency.data.repeats import changed_when_built_again, changed_when_read_again, marks_of
 from sufficiency.schemas.work import SplitSource
 from sufficiency.training.faults import Fault, fault
@@ -41,7 +42,7 @@ def examined(reader: SplitReader, registry: Registry, train: SplitSource, test: 
     splits = reader.read_anew(train, test)
     loaders = [train.loader, test.loader, *(lot.loader for lot in train.appended)]
     if all(_is_of_the_house(registry, loader) for loader in loaders):
-        return splits
+        return _compared(splits)
     differ = _read_again(splits, train)
     before = [marks_of(split) for split in (splits.train, splits.test)]
     del splits  # not two of them in memory
@@ -59,7 +60,7 @@ def examined(reader: SplitReader, registry: Registry, train: SplitSource, test: 
         if changed_when_built_again(first, second, "content"):
             differ.append(which)
     _doubt(splits, differ)
-    return splits
+    return _compared(splits)
 
 
 def looked_over(splits: Splits, most: int = 100) -> Splits:
@@ -78,6 +79,22 @@ def looked_over(splits: Splits, most: int = 100) -> Splits:
                 if changed_when_read_again(split, marks_of(split), "content", most):
                     differ.append(which)
     _doubt(splits, differ)
+    return _compared(splits)
+
+
+def _compared(splits: Splits) -> Splits:
+    """Return splits with what there is to be said of their near copies.
+
+    It is looked for where a dataset is examined alone: a trainer that reads it again is told nothing new.
+    """
+    with suppress(DatasetError):  # items for strategies of their own
+        found = near_copies(splits.train, splits.test)
+        if isinstance(found, str):
+            splits.info["near_copies"] = {"skipped": found}
+        else:
+            splits.info["near_copies"] = found.as_info()
+            if doubts := found.doubts():
+                splits.info.setdefault("warnings", []).extend(vars(doubt) for doubt in doubts)
     return splits
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from app.access.errors import Unauthenticated
-from app.access.issuer import KEYS_KEPT_SECONDS, LOOKED_AGAIN_AFTER_SECONDS, BadIssuer, Issuer, IssuerAway
+from app.access.errors import BadIssuer, IssuerAway, Unauthenticated
+from app.access.issuer import KEYS_KEPT_SECONDS, LOOKED_AGAIN_AFTER_SECONDS, Issuer
 from app.access.persons import claimed
 from tests.access.conftest import Guarded, guard
 from tests.support.issuer import TinyIssuer, tiny_issuer

@@ -1,6 +1,7 @@
 """`gate` and `decide`: what pipelines and buyers read of them, word for word what the service answers."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -170,6 +171,11 @@ def test_decide_prints_the_decision_that_the_service_makes(sufficiency: Run, url
     assert outcome.code == 0, outcome.err
     assert " ".join(outcome.out.split()).startswith(answer["sentence"])
     assert answer["buy"] > 0
+    told = [line.split()[0].replace(",", "") for line in outcome.out.splitlines() if re.match(r" *\d", line)]
+    weighed = [one["items"] for one in answer["purchases"]]
+    assert {"0", str(answer["buy"]), str(weighed[-1])} <= set(told)
+    assert f"(and {len(weighed) - len(told)} purchases between them: --json)" in outcome.out
+    assert len(told) < 10 < len(weighed)
     assert json.loads(sufficiency("decide", measured, *options, "--json", "--url", url).out)["buy"] == answer["buy"]
     nothing = sufficiency("decide", measured, "--price", "1000000", "--value", "1", "--url", url)
     assert nothing.code == 0

@@ -173,3 +173,17 @@ def test_a_link_that_leads_back_up_ends(root: Path) -> None:
     d = filled(root / "d")
     (d / "cat" / "again").symlink_to(d / "cat")
     checked("d", 4)
+
+
+@pytest.mark.parametrize("leads_to", ["file", "folder"])
+def test_a_link_out_of_the_roots_is_named_as_it_was_given(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, leads_to: str
+) -> None:
+    d, outside = filled(root / "d"), tmp_path_factory.mktemp("outside")
+    picture(outside / "secret.png", 100)
+    link, name = (d / "cat" / "3.png", "d: cat/3.png") if leads_to == "file" else (d / "cat" / "more", "more")
+    link.symlink_to(outside / "secret.png" if leads_to == "file" else outside)
+    with pytest.raises(DatasetError, match="outside the data roots") as raised:
+        load_image_folder("d")
+    assert str(raised.value).startswith(f"{name!r} lies outside")
+    assert str(outside) not in str(raised.value)

@@ -20,6 +20,7 @@ from sufficiency.plugins.estimators import FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.tabular import load_tabular
 from sufficiency.settings import get_settings
+from sufficiency.training.repeatable import seed_everything
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ def codes(dataset: Any) -> list[str]:
 
 
 def accuracy(train: Any, test: Any, estimator: str = "RandomForestClassifier") -> float:
+    seed_everything(np.random.SeedSequence(0))  # a forest draws from the generator that all tests have
     model = sklearn_model(train.num_classes, estimator)
     FitEstimator().train(model, train, list(range(len(train))))
     return Classification(["accuracy"]).evaluate(model, test)["Accuracy"]

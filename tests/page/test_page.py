@@ -1,5 +1,6 @@
 """The page as people use it: look, slide, submit, compare, lose the service and get it back."""
 
+import io
 import math
 import re
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import numpy as np
 import pytest
+from PIL import Image
 from sqlalchemy import select, text
 
 from app.db.tables import Dataset
@@ -385,6 +388,12 @@ def _failed(live: Live) -> str:
     return job_id
 
 
+def shaded(element: Any) -> tuple[bool, bool]:
+    """Return whether an element's left and right edges are darker than what is beside them, above all text."""
+    row = np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("L"), dtype=float)[1]
+    return bool(row[:2].mean() < row[24:28].mean() - 5), bool(row[-2:].mean() < row[-28:-24].mean() - 5)
+
+
 def test_odd_jobs_are_readable_and_escaped_also_on_a_phone(page: Any, live: Live, odd: dict[str, str]) -> None:
     width = 360
     page.set_viewport_size({"width": width, "height": 800})
@@ -407,7 +416,12 @@ def test_odd_jobs_are_readable_and_escaped_also_on_a_phone(page: Any, live: Live
     for view in VIEWS:
         go(page, live, f"/{view}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+    nav = page.locator(".top nav")
+    assert shaded(nav) == (False, True), "there are more than fit"
+    nav.evaluate("one => one.scrollLeft = one.scrollWidth")
+    assert shaded(nav) == (True, False)
     page.set_viewport_size({"width": 1280, "height": 800})
+    assert shaded(nav) == (False, False)
     go(page, live, f"/jobs/{odd['many classes']}")
     page.get_by_text("All 200 classes").click()
     expect(page.locator("details[open] tbody tr")).to_have_count(200)

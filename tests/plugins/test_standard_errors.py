@@ -10,7 +10,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_auroc, multiclass_f1_score
 
 from sufficiency import Measured
-from sufficiency.method.items import unpack
+from sufficiency.method.item_marks import unpack
 from sufficiency.method.measurements import series_from_rows
 from sufficiency.plugins import standard_errors
 from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise

@@ -2,10 +2,12 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from kombu.exceptions import OperationalError
+from redis.client import Pipeline
 from sqlalchemy import func, select, text, update
 
 from app.db.engine import Database
@@ -43,6 +45,27 @@ def test_messages_reach_the_broker_by_priority(database: Database, redis_url: st
     assert waiting(database) == 0
     assert received(celery) == [s for s, p in order if p == 9] + [s for s, p in order if p == 0]
     assert low != high
+
+
+def test_messages_that_wait_together_take_one_turn_with_the_broker(
+    database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of many units must not cost its submission's process a turn each."""
+    celery = make_celery(Settings(redis_url=redis_url))
+    celery.control.purge()
+    with database.transaction() as session:
+        enqueue_units(session, units := [uuid4() for _ in range(60)], "cpu", 0)
+    turns: list[int] = []
+    real = Pipeline.execute
+
+    def noted(pipeline: Pipeline, *args: Any, **more: Any) -> Any:
+        turns.append(sum(command[0][0] == "LPUSH" for command in pipeline.command_stack))
+        return real(pipeline, *args, **more)
+
+    monkeypatch.setattr(Pipeline, "execute", noted)
+    Relay(database, celery).turn()
+    assert [count for count in turns if count] == [60]
+    assert received(celery) == units
 
 
 def test_messages_wait_while_the_broker_is_away(database: Database, job_id: UUID) -> None:

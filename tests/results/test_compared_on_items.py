@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.db.tables import ItemMarks, Job
 from app.units.lease import CellResult, record_cell
-from sufficiency.method.items import pack
+from sufficiency.method.item_marks import pack
 from tests.support.finished import STEPS
 from tests.support.service import Service
 

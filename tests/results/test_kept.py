@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import func, select
 
 from app.curves import keeping
 from app.curves.memory import Memory
 from app.db.tables import DEFAULT_PROJECT_ID
+from app.results.kept import KeptAnswers
 from app.results.versions import Versions
 from tests.support.finished import extend, finished
 from tests.support.service import Service, problem
@@ -53,6 +55,30 @@ def test_all_questions_to_a_completed_job_read_its_curves_once(service: Service,
     service.client.get(f"/jobs/{job_id}/inv_project?target=0.95")
     service.client.get(f"/jobs/{job_id}/curves")
     assert makings == ["_kept_study"]
+
+
+def test_an_answer_that_is_sent_once_more_takes_one_look_and_no_route(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/jobs/{finished(service)}/project?n=4000"
+    state = service.client.app.state  # type: ignore[attr-defined]
+    made: list[str] = []
+    real = KeptAnswers._made
+
+    async def noted(self: KeptAnswers, scope: Any, *others: Any) -> Any:
+        made.append(scope["path"])
+        return await real(self, scope, *others)
+
+    monkeypatch.setattr(KeptAnswers, "_made", noted)
+    tag = service.client.get(address).headers["etag"]
+    looks, matched = state.versions.queries, state.door.operations._at.cache_info().misses
+    assert [service.client.get(address, headers=headers).status_code for headers in ({}, {"if-none-match": tag})] == [
+        200,
+        304,
+    ]
+    assert state.versions.queries == looks + 2
+    assert state.door.operations._at.cache_info().misses == matched, "an address is matched with the routes once"
+    assert len(made) == 1
 
 
 def test_a_running_job_is_fitted_once_for_what_it_has_measured(service: Service, makings: list[str]) -> None:
@@ -112,15 +138,6 @@ def test_those_who_wait_are_asked_for_together(service: Service, database_url: s
         versions = Versions(service.settings.database_url)
         assert await versions.of(known, DEFAULT_PROJECT_ID) is None, "not before it is open"
         versions.open()
-        queries = 0
-        real = versions._found
-
-        async def counted(job_ids: list[UUID]) -> Any:
-            nonlocal queries
-            queries += 1
-            return await real(job_ids)
-
-        versions._found = counted  # type: ignore[method-assign]
         try:
             asked = [
                 (known, DEFAULT_PROJECT_ID),
@@ -128,7 +145,7 @@ def test_those_who_wait_are_asked_for_together(service: Service, database_url: s
                 (known, uuid4()),
                 (known, DEFAULT_PROJECT_ID),
             ]
-            return await asyncio.gather(*(versions.of(*one) for one in asked)), queries
+            return await asyncio.gather(*(versions.of(*one) for one in asked)), versions.queries
         finally:
             await versions.close()
 
@@ -136,6 +153,46 @@ def test_those_who_wait_are_asked_for_together(service: Service, database_url: s
     assert first is not None
     assert (of_nobody, of_others, second) == (None, None, first)
     assert queries == 1
+
+
+def test_a_connection_that_was_ended_costs_one_look_at_most(service: Service) -> None:
+    job = UUID(finished(service))
+
+    async def look() -> list[Any]:
+        versions = Versions(service.settings.database_url)
+        versions.open()
+        try:
+            before = await versions.of(job, DEFAULT_PROJECT_ID)
+            assert versions._connection is not None
+            with service.database.transaction() as session:
+                session.execute(select(func.pg_terminate_backend(versions._connection.info.backend_pid)))
+            seen = [before]
+            while len(seen) < 3:  # the loop may hear of the end before it asks, or by asking
+                seen.append(await versions.of(job, DEFAULT_PROJECT_ID))
+            return seen
+        finally:
+            await versions.close()
+
+    before, soon, then = asyncio.run(look())
+    assert before is not None
+    assert soon in (before, None)
+    assert then == before
+
+
+def test_who_waits_when_the_service_ends_is_told(service: Service) -> None:
+    job = UUID(finished(service))
+
+    async def look() -> list[Any]:
+        versions = Versions(service.settings.database_url)
+        versions.open()
+        await versions.of(job, DEFAULT_PROJECT_ID)
+        asked = [asyncio.create_task(versions.of(one, DEFAULT_PROJECT_ID)) for one in (job, uuid4())]
+        await asyncio.sleep(0)  # both are on their way, the second behind the first
+        await versions.close()
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*asked)
+
+    assert asyncio.run(look()) == [None, None]
 
 
 def test_without_a_database_nobody_knows_the_version() -> None:

@@ -13,11 +13,33 @@ STEPS = [10, 40, 160, 640, 1000]
 ACCURACY = {"metrics": {"Accuracy": {"bounds": [0.0, 1.0], "proportion_of": "items"}}}
 
 
-def measured(service: Service, dataset: str, top: float, unavoidable: int | None) -> str:
+def near(**told: Any) -> dict[str, Any]:
+    """What a worker finds of near copies: pairs of which about as many differ across the splits as within one."""
+    found = {
+        "unavoidable": 0,
+        "across": 100,
+        "across_differing": 40,
+        "within_train": 150,
+        "within_train_differing": 56,
+        "groups": 250,
+        "groups_differing": 96,
+        "by_chance": 0.66,
+        "directions": 48,
+        "directions_agreeing": 25,
+        **told,
+    }
+    counts = {"test_items": 100, "within_test": 0, "within_train": 300, "examples": [[0, 1]]}
+    return {"test": 200, "train": 1000, "stands_for": 200, **counts, "differing": found, "partial": False}
+
+
+def measured(
+    service: Service, dataset: str, top: float, unavoidable: int | None, near_copies: dict[str, Any] | None = None
+) -> str:
     service.dataset(dataset)
     with service.database.transaction() as session:
         found = session.scalars(select(Dataset).where(Dataset.name == dataset)).one()
         found.info = {**INFO, **({} if unavoidable is None else {"test_unavoidable": unavoidable})}
+        found.info |= {} if near_copies is None else {"near_copies": near_copies}
     job_id = str(service.submit(dataset=dataset, schedule=STEPS, runs=3, **ACCURACY)["id"])
 
     def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
@@ -78,3 +100,53 @@ def test_a_dataset_that_was_read_before_they_were_counted_has_no_bound(standing:
     job_id = measured(standing, "before", 0.795, None)
     assert standing.client.get(f"/jobs/{job_id}/verdict").json()["metrics"]["Accuracy"][0]["label_bound"] is None
     assert check(standing, job_id, 0.9)["attainable"]["status"] == "undecided"
+
+
+@pytest.fixture(scope="module")
+def resembling(standing: Service) -> str:
+    """A job half of whose test items have a near copy in the training split, two in five of them of another class."""
+    return measured(standing, "resembling", 0.879, 0, near())
+
+
+def test_labels_of_near_copies_rule_a_target_out_for_models_that_answer_them_alike(
+    standing: Service, resembling: str
+) -> None:
+    beyond = check(standing, resembling, 0.97)["attainable"]
+    assert (beyond["status"], beyond["of_models"]) == ("ruled_out", "answering_alike")
+    assert 0.95 <= beyond["confidence"] < 1
+    assert "no model that answers nearly alike items alike has 0.970 of such data right" in beyond["detail"]
+    assert "of 100 test items that are nearly alike to a training item 40 have another class" in beyond["detail"]
+    within = check(standing, resembling, 0.91)["attainable"]
+    assert (within["status"], within["of_models"]) == ("undecided", None)
+
+
+def test_the_verdict_tells_what_near_copies_leave_apart_from_copies(standing: Service, resembling: str) -> None:
+    told = standing.client.get(f"/jobs/{resembling}/verdict").json()["metrics"]["Accuracy"][0]
+    bound = told["label_bound"]
+    assert (bound["best"], bound["highest"], bound["unavoidable"]) == (1, 1, 0), "nothing is so for all models"
+    assert 0.8 < bound["alike"]["best"] < bound["alike"]["highest"] < 0.97
+    assert (bound["alike"]["pairs"], bound["alike"]["differing"], bound["alike"]["looked_at"]) == (100, 40, 200)
+    assert told["limited_by"] == "labels"
+    assert told["limits"][0]["detail"].startswith("A model that answers nearly alike items alike should have no more")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param({"within_train": 0, "within_train_differing": 0}, id="nothing_tells_that_both_are_labelled_alike"),
+        pytest.param({"within_train_differing": 110}, id="the_training_labels_are_worse"),
+        pytest.param({"directions_agreeing": 40}, id="what_little_differs_tells_the_class"),
+        pytest.param({"by_chance": 0.2}, id="they_differ_oftener_than_by_chance"),
+    ],
+)
+def test_where_near_copies_may_differ_for_a_reason_nothing_is_ruled_out(
+    standing: Service, told: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    job_id = measured(standing, request.node.callspec.id, 0.87, 0, near(**told))
+    assert check(standing, job_id, 0.97)["attainable"]["status"] == "undecided"
+    assert standing.client.get(f"/jobs/{job_id}/verdict").json()["metrics"]["Accuracy"][0]["label_bound"] is None
+
+
+def test_a_model_that_is_past_the_bound_tells_them_apart(standing: Service) -> None:
+    job_id = measured(standing, "past", 0.97, 0, near())
+    assert check(standing, job_id, 0.999)["attainable"]["status"] == "undecided"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sufficiency
-from sufficiency.method.items import unpack
+from sufficiency.method.item_marks import unpack
 from sufficiency.method.methods import METHOD_VERSIONS
 from sufficiency.schemas.words import DEFAULT_METHOD
 from tests.study.test_run import SPEC, SPLITS

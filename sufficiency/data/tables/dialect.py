@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sufficiency.data.description import Remark
 from sufficiency.data.errors import DatasetError
-from sufficiency.first_bytes import ENCODING_MARKS
+from sufficiency.first_bytes import ENCODING_MARKS, unmarked_utf16
 
 DELIMITERS = (",", ";", "\t", "|")
 _CHUNK, _SAMPLE = 1 << 20, 1 << 18
@@ -58,12 +58,8 @@ def encoding_of(file: Path, path: str, asked: str | None) -> tuple[str, tuple[Re
         for mark, name in ENCODING_MARKS:
             if start.startswith(mark):
                 return name, () if name == "utf-8-sig" else (_found(path, name, "its first bytes say so"),)
-        if b"\0" in start:
-            even, odd = start[0::2].count(0), start[1::2].count(0)
-            name = "utf-16-le" if odd > even else "utf-16-be"
-            text = codecs.getincrementaldecoder(name)("replace").decode(start)
-            if any(mark in text for mark in ("\n", *DELIMITERS)):  # else cells of 8 bits a character hold a zero
-                return name, (_found(path, name, "every other byte is zero"),)
+        if (unmarked := unmarked_utf16(start)) is not None:
+            return unmarked, (_found(path, unmarked, "every other byte is zero"),)
         if _is_utf8(start, opened):
             return "utf-8", ()
         opened.seek(0)

@@ -117,7 +117,9 @@ export class Questions {
       needed = curve.needed(chosen.target);
       const { bound } = this;
       const forbidden = bound && chosen.target > bound.best;
+      const alike = !forbidden && bound?.alike && chosen.target > bound.alike.highest;
       const text = forbidden ? [sentenceCase(STATUS.unreachable), `No model has more than ${number(bound.best)} of this test split right: ${count(bound.unavoidable)} of its ${plural(bound.items, "item")} contradict the labels of others that are alike.`] : this.needs(needed);
+      if (alike) text.push(`With 95 % confidence a model that answers nearly alike items alike has no more than ${number(bound.alike.highest)} of such data right.`);
       replace(this.tOut, h("b", null, text[0]), text.slice(1).flatMap((line) => [h("br"), line]));
       this.tSlider.setAttribute("aria-valuetext", `target ${number(chosen.target)}: ${text[0]}`);
     }
