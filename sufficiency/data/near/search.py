@@ -50,11 +50,11 @@ class Pairs:
 def near_pairs(pool: Pool, units: Units, chance: Chance, rng: np.random.Generator) -> Pairs:
     """Return the pairs of items that are nearly alike, and not alike to the last number."""
     z = _projected(pool, units, rng)
-    kept_in = _affordable(z, pool.tested, chance.most, rng)
+    looked_at = _affordable(z, pool.tested, chance.most, rng)
     most = max(min(MOST_PAIRS, MOST_MEASURED // pool.width), 1)
-    pairs, apart, partial = np.empty((0, 2), np.int64), np.empty(0, np.float32), len(kept_in) < len(pool)
+    pairs, apart, partial = np.empty((0, 2), np.int64), np.empty(0, np.float32), len(looked_at) < len(pool)
     waiting: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    for block in chain(_candidates(z[kept_in], chance.most), [None]):
+    for block in chain(_candidates(z[looked_at], chance.most), [None]):
         waiting += [] if block is None else [block]
         if block is not None and sum(len(one) for one, _ in waiting) < most:
             continue
@@ -64,7 +64,7 @@ def near_pairs(pool: Pool, units: Units, chance: Chance, rng: np.random.Generato
         if len(pairs) > most:  # the nearest along the directions are the likeliest
             nearest = np.argpartition(apart, most)[:most]
             pairs, apart, partial = pairs[nearest], apart[nearest], True
-    pairs = kept_in[pairs]
+    pairs = looked_at[pairs]
     size = max(1, _NUMBERS // pool.width)
     kept = [_near(pairs[k : k + size], pool, units, chance) for k in range(0, len(pairs), size)]
     found = np.concatenate([np.empty((0, 2), np.int64), *kept])
@@ -80,9 +80,8 @@ def _near(pairs: NDArray[np.int64], pool: Pool, units: Units, chance: Chance) ->
         return pairs[:0]
     pairs, first, apart = pairs[within], first[within], second[within] * units.weight
     distance = np.maximum(np.sqrt(np.einsum("ij,ij->i", apart, apart, dtype=np.float64)), units.resolution)
-    # Of items that near the other's neighbours are as far.
-    items, back = np.unique(pairs[:, 0], return_inverse=True)
-    _, places = np.unique(pairs[:, 0], return_index=True)
+    # Where two items are so near to each other, the neighbours of either are as far.
+    items, places, back = np.unique(pairs[:, 0], return_index=True, return_inverse=True)
     near: NDArray[np.int64] = pairs[distance <= chance.within(units.scaled(first[places]), items)[back]]
     return near
 
