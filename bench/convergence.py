@@ -26,80 +26,100 @@ import numpy as np
 import torch
 
 from bench.trainings import LENGTHS, Followed, Setting, follow, settings
-from sufficiency.method.falling import ending
+from sufficiency.method.falling import LEAST_STEPS, ending
 from sufficiency.method.fitted_to import train_scores, unfinished
-from sufficiency.schemas.words import Bounds, Direction
+from sufficiency.method.worthwhile import SHARE_OF_VALUE
+from sufficiency.schemas.words import Bounds, Direction, MetricFamily
 from sufficiency.training.losses import Course
 
 ENOUGH = 0.01
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """The metric that it is about."""
+class Metric:
+    """What it is about."""
 
-    metric: str = "Accuracy"
+    metric: str
+    direction: Direction
+    bounds: Bounds
+    family: MetricFamily
     class_index: int | None = None
-    direction: Direction = "maximize"
-    bounds: Bounds = (0.0, 1.0)
+
+    def counts(self, now: float) -> float:
+        """Return the least gain that counts."""
+        return ENOUGH if self.metric == "Accuracy" else SHARE_OF_VALUE * now
+
+
+METRICS = [Metric("Accuracy", "maximize", (0.0, 1.0), "accuracy"), Metric("LogLoss", "minimize", (0.0, None), "loss")]
 
 
 @dataclass(frozen=True)
 class Foretold:
-    """A setting at one length: what is said of it, with the training items and without, and what came of it."""
+    """A setting at one length: what is said of it, with the training items and without, and what came of it.
+
+    Attributes
+    ----------
+    gained : float
+        By as much training again, on the test split, in units of the gain that counts.
+    """
 
     setting: Setting
     epochs: int
+    steps: int
     said: bool
     said_alone: bool
     gained: float
 
 
-def details_of(losses: Sequence[float], train: float, setting: Setting) -> dict[str, Any]:
+def details_of(losses: Sequence[float], train: float, of: Metric, setting: Setting) -> dict[str, Any]:
     """Return what a cell records of such a training."""
     course = Course()
     course.add(losses)
     found = ending(*course.parts(), setting.lr, 0.0 if setting.schedule == "cosine" else setting.lr)
-    return {"loss": None if found is None else vars(found), "train": {"Accuracy": train}}
+    return {"loss": None if found is None else vars(found), "train": {of.metric: train}}
 
 
-def foretold(followed: Iterable[Followed]) -> Iterator[Foretold]:
+def foretold(followed: Iterable[Followed], of: Metric = METRICS[0]) -> Iterator[Foretold]:
     """Yield each setting at each length whose double was trained too."""
-    # By setting and epochs: of each seed its losses, and the accuracies.
-    found: dict[tuple[Setting, int], dict[int, tuple[dict[str, Any], float]]] = defaultdict(dict)
+    # By setting and epochs: of each seed its losses, and the metric on both splits.
+    found: dict[tuple[Setting, int], dict[int, tuple[dict[str, Any], float, int]]] = defaultdict(dict)
     for one in followed:
-        for epochs, (train, test) in one.reached.items():
-            losses = one.losses[: epochs * one.batches]
-            found[one.setting, epochs][one.seed] = details_of(losses, train, one.setting), test
+        for epochs, measured in one.reached.items():
+            if of.metric in measured:
+                train, test = measured[of.metric]
+                losses = one.losses[: epochs * one.batches]
+                found[one.setting, epochs][one.seed] = details_of(losses, train, of, one.setting), test, len(losses)
     for (setting, epochs), cells in found.items():
         doubled = found.get((setting, 2 * epochs), {})
         if epochs not in LENGTHS or cells.keys() - doubled.keys():
             continue
-        now = float(np.mean([test for _, test in cells.values()]))
-        gained = float(np.mean([test for _, test in doubled.values()])) - now
-        told = [details for details, _ in cells.values()]
+        now = float(np.mean([test for _, test, _ in cells.values()]))
+        gained = float(np.mean([test for _, test, _ in doubled.values()])) - now
+        told = [details for details, _, _ in cells.values()]
         alone = [{**one, "train": {}} for one in told]
         said, said_alone = (
-            unfinished(Accuracy(), now, ENOUGH, train_scores((setting.n, one) for one in of)[setting.n]) is not None
-            for of in (told, alone)
+            unfinished(of, now, of.counts(now), train_scores((setting.n, one) for one in cells_)[setting.n]) is not None
+            for cells_ in (told, alone)
         )
-        yield Foretold(setting, epochs, said, said_alone, gained)
+        gained = (gained if of.direction == "maximize" else -gained) / of.counts(now)
+        steps = min(steps for _, _, steps in cells.values())
+        yield Foretold(setting, epochs, steps, said, said_alone, gained)
 
 
 def row(name: str, of: Sequence[Foretold], *, alone: bool = False) -> str:
     """Return how right it was about them."""
     said = [one for one in of if (one.said_alone if alone else one.said)]
-    right = [one for one in said if one.gained >= ENOUGH]
-    gaining = [one for one in of if one.gained >= ENOUGH]
+    right = [one for one in said if one.gained >= 1]
+    gaining = [one for one in of if one.gained >= 1]
     precision = f"{len(right) / len(said):9.2f}" if said else f"{'-':>9}"
     recall = f"{len(right) / len(gaining):7.2f}" if gaining else f"{'-':>7}"
     base = f"{len(gaining) / len(of):6.2f}" if of else f"{'-':>6}"
-    lost = sum(one.gained <= -ENOUGH for one in said)
+    lost = sum(one.gained <= -1 for one in said)
     return f"{name:<34} {len(of):7} {base} {len(said):6} {precision} {recall} {lost:6}"
 
 
-def report(told: Sequence[Foretold]) -> Iterator[str]:
-    """Yield the table's lines."""
+def report(told: Sequence[Foretold], of_loss: Sequence[Foretold]) -> Iterator[str]:
+    """Yield the table's lines: of accuracies, and of log losses."""
     yield f"{'':<34} studies   base   said precision  recall  worse"
     constant = [one for one in told if one.setting.schedule == "constant"]
     ours = [one for one in constant if one.setting.loop == "built-in"]
@@ -112,10 +132,15 @@ def report(told: Sequence[Foretold]) -> Iterator[str]:
     yield row("report, some labels wrong", [one for one in other if one.setting.noise])
     for first, last in ((1, 3), (5, 10), (20, 50)):
         yield row(f"report, {first} to {last} epochs", [one for one in other if first <= one.epochs <= last])
+    yield row(f"report, {LEAST_STEPS} steps or more", [one for one in other if one.steps >= LEAST_STEPS])
     tutorial = [one for one in constant if one.setting.loop == "tutorial"]
     yield row("the tutorial's loop", tutorial)
     yield row("the tutorial's loop, course alone", tutorial, alone=True)
     yield row("cosine", [one for one in told if one.setting.schedule == "cosine"])
+    constant = [one for one in of_loss if one.setting.schedule == "constant"]
+    yield row("log loss, built-in", constant)
+    yield row("log loss, built-in, course alone", constant, alone=True)
+    yield row("log loss, some labels wrong", [one for one in constant if one.setting.noise])
 
 
 def kept_in(file: BinaryIO) -> Iterator[Followed]:
@@ -157,7 +182,7 @@ def main() -> None:
                         with options.keep.open("ab") as file:
                             for each in made:
                                 pickle.dump(each, file)
-    for line in report(list(foretold(found))):
+    for line in report(*(list(foretold(found, of)) for of in METRICS)):
         print(line)
 
 

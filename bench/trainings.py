@@ -81,13 +81,13 @@ class Setting:
 
 @dataclass
 class Followed:
-    """What came of a training: its loss at each step, and by epoch the accuracies on both splits."""
+    """What came of a training: its loss at each step; by epoch, and metric, the values on both splits."""
 
     setting: Setting
     seed: int
     batches: int = 0
     losses: list[float] = field(default_factory=list)
-    reached: dict[int, tuple[float, float]] = field(default_factory=dict)
+    reached: dict[int, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 def settings(count: int) -> list[Setting]:
@@ -171,7 +171,8 @@ def _trained(setting: Setting, seed: int, train: ArrayDataset, test: ArrayDatase
         nonlocal steps
         steps += 1
         if steps % batches == 0 and steps // batches in lengths:
-            found.reached[steps // batches] = (_accuracy(model, *data[0]), _accuracy(model, *data[1]))
+            on_train, on_test = (_measured(model, *split) for split in data)
+            found.reached[steps // batches] = {name: (on_train[name], on_test[name]) for name in on_train}
 
     hook = register_optimizer_step_post_hook(stepped)
     try:
@@ -207,13 +208,14 @@ def _losses(kept: list[float]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
+def _measured(model: nn.Module, x: Tensor, y: Tensor) -> dict[str, float]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    right = sum(int((model(part).argmax(1) == of).sum()) for part, of in zip(x.split(500), y.split(500), strict=True))
+    answered = torch.cat([model(part) for part in x.split(500)])
     for module, mode in modes:
         module.training = mode
-    return right / len(y)
+    right = float((answered.argmax(1) == y).float().mean())
+    return {"Accuracy": right, "LogLoss": nn.functional.cross_entropy(answered, y).item()}
 
 
 class _OneHot:

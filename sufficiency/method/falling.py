@@ -11,7 +11,7 @@ _BLOCKS = 8
 # With fewer steps nothing is said.
 LEAST_STEPS = 4 * _BLOCKS
 # Standard errors that the fall over the second half is above none; of what is left of the loss, the part that it is.
-_SURE, _LEAST_FALL = 2.0, 0.05
+_SURE, _LEAST_FALL = 2.0, 0.02
 # A learning rate that has come down by more was meant to end.
 _MOST_COME_DOWN = 0.5
 

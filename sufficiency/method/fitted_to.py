@@ -1,14 +1,15 @@
 """What a model's score on its own training items says of what it lacks: data, or something else."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sufficiency.method.measurements import Reading
 from sufficiency.method.worthwhile import left_to_gain
-from sufficiency.schemas.words import Fitting
+from sufficiency.schemas.words import Fitting, MetricFamily
 
 # Of what is left to the best, the part that is missing on the training items already, or on others alone.
 _MOST = 0.5
@@ -19,7 +20,12 @@ _NOT_CONVERGED = frozenset({"ConvergenceWarning"})
 # these are done than others, the part that is taken off, since less and less of it carries over.
 _ENOUGH, _NOT_CARRIED = 1.5, 0.3
 # Where nobody looked at the training items: of the loss at the start, what must be left.
-_MUCH_LEFT = 0.4
+_MUCH_LEFT = 0.5
+
+
+class _OfFamily(Reading, Protocol):
+    @property
+    def family(self) -> MetricFamily: ...
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,13 @@ def _falling(cells: Sequence[Mapping[str, Any]]) -> Falling | None:
     return Falling(start, halfway, end, share)
 
 
-def unfinished(reading: Reading, now: float, worthwhile: float, trained: TrainScores | None) -> Unfinished | None:
+def unfinished(reading: _OfFamily, now: float, worthwhile: float, trained: TrainScores | None) -> Unfinished | None:
     """Return that the trainings had not converged, where a metric can gain by it; else None.
 
     Parameters
     ----------
     reading : Reading
+        One that says of which family its metric is, as a Series does.
     now : float
         The metric on the test split.
     worthwhile : float
@@ -155,7 +162,10 @@ def unfinished(reading: Reading, now: float, worthwhile: float, trained: TrainSc
     left, short = left_to_gain(reading, now), left_to_gain(reading, train)
     if left is None or short is None:
         return None
-    expected = short * falling.share - _NOT_CARRIED * max(left - short, 0.0)
+    share = falling.share
+    if reading.family == "regression_error":
+        share = 1 - math.sqrt(1 - share)  # what is trained is mostly the square of what is measured
+    expected = short * share - _NOT_CARRIED * max(left - short, 0.0)
     return Unfinished(falling, train) if expected >= _ENOUGH * worthwhile else None
 
 

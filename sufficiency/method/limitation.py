@@ -184,7 +184,7 @@ def _of_training(unfinished: Unfinished) -> Limitation:
         return Limitation("training", detail, "See what twice as many epochs bring, before more data.")
     detail = (
         f"When training ended, the training loss was still falling: it {fell}. On its own training items the model "
-        f"reaches {value_text(train)}, and is not done with them."
+        f"reaches {value_text(train)}: there is more to learn from them."
     )
     return Limitation("training", detail, "Let it train longer, such as twice as many epochs, and measure again.")
 

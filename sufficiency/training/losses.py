@@ -95,9 +95,12 @@ class Losses:
         if self._is_lost or self._is_over:
             return
         try:
-            [one] = tensors if isinstance(tensors, list | tuple) else [tensors]
-            if gradient is not None or one.numel() != 1:
+            one = tensors
+            if not isinstance(one, Tensor):
+                [one] = tensors
+            if gradient is not None:
                 raise ValueError  # no loss: what is gone back through is weighted from outside
+            # What has more numbers than one is no loss either, and lets itself not be made one.
             value = one.item() if one.is_cpu else one.detach().reshape(()).clone()
             if self._scale is not None:
                 value = value / (self._scale.item() if one.is_cpu else self._scale)
@@ -120,7 +123,8 @@ class Losses:
         self._waiting.append(self._sum if self._count == 1 else self._sum / self._count)
         self._sum, self._count, self._scale = None, 0, None
         self._steps += 1
-        self._rated(rate)
+        if rate is not self.last_rate or rate is None:
+            self._rated(rate)
         if len(self._waiting) == _AT_ONCE:
             self._settle()
 
@@ -154,7 +158,7 @@ class Losses:
             self._earlier = [one for one in [*self._earlier, self._owner] if one() is not None]
         self._owner = ref(optimiser)
         self.course, self._waiting, self._steps, self._unseen = Course(), [], 0, 0
-        self.highest_rate = None
+        self.highest_rate = self.last_rate = None
         return True
 
     def _settle(self) -> None:

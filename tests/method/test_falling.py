@@ -27,7 +27,7 @@ def told(losses: NDArray[np.float64], highest: float | None = 0.1, last: float |
         pytest.param(0.5 * RNG.gamma(2, 0.5, 1000), False, id="level-with-noise"),
         pytest.param(0.5 + 2 * np.exp(-T / 50), False, id="come-down-early"),
         pytest.param(0.5 + 0.001 * T, False, id="rising"),
-        pytest.param(1 - 0.00004 * T, False, id="hardly-falling"),
+        pytest.param(1 - 0.00002 * T, False, id="hardly-falling"),
         pytest.param(np.zeros(1000), False, id="nothing-left"),
         pytest.param(-np.log(T), None, id="below-zero"),
     ],

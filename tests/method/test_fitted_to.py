@@ -1,5 +1,6 @@
 """What a score on training items says of what a model lacks."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from sufficiency.method.calibrated import fit_calibrated
 from sufficiency.method.diagnosis import diagnose
-from sufficiency.method.fitted_to import TrainScores, train_fit, train_scores
+from sufficiency.method.fitted_to import TrainScores, train_fit, train_scores, unfinished
 from sufficiency.method.verdict import Verdict, judge
 from tests.method.contradictions import contradictions
 from tests.method.curves import N, noisy, series
@@ -55,7 +56,7 @@ def test_a_training_that_did_not_converge_is_the_limit() -> None:
     assert (at_its_best.limited_by, list(at_its_best.limits)) == (None, [])
 
 
-FALLING = {"start": 2.3, "halfway": 1.4, "end": 1.05, "falls": True}
+FALLING = {"start": 2.0, "halfway": 1.4, "end": 1.05, "falls": True}
 
 
 def fallen(curve: Any, train: float | None, loss: dict[str, Any], *, runs: int = 5, still: int = 5) -> Verdict:
@@ -101,6 +102,15 @@ def test_where_nobody_looked_at_the_training_items_it_is_said_more_weakly() -> N
     assert limit.remedy.startswith("See what twice as many epochs bring")
     near_zero = {"start": 2.3, "halfway": 0.2, "end": 0.05, "falls": True}
     assert "training" not in [limit.code for limit in fallen(LEVEL, None, near_zero).limits]
+
+
+def test_of_an_error_that_is_not_squared_the_loss_tells_less() -> None:
+    """A tenth of the squares is a twentieth of their root, and a twentieth is what counts."""
+    loss = [(10, {"loss": {"start": 9.0, "halfway": 2.0, "end": 1.8, "falls": True}, "train": {"RMSE": 1.0}})]
+    for family, worthwhile, is_open in (("loss", 0.06, True), ("regression_error", 0.06, False)):
+        rmse = replace(series(noisy(1 + N**-0.4), direction="minimize", bounds=(0.0, None)), metric="RMSE")
+        rmse = replace(rmse, family=family)  # type: ignore[arg-type]
+        assert (unfinished(rmse, 1.0, worthwhile, train_scores(loss)[10]) is not None) == is_open
 
 
 def test_yes_stays_yes_where_the_loss_still_falls() -> None:

@@ -21,6 +21,7 @@ from sufficiency.plugins.regression import Regression, SGDRegressor
 from sufficiency.plugins.training import SGDClassifier
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.settings import get_settings
+from sufficiency.training.details import details_of, watched
 from sufficiency.training.loop import run_cells
 from sufficiency.training.registry import PluginError, Registry
 from sufficiency.training.repeatable import seed_everything
@@ -203,7 +204,11 @@ def test_lightning_trains_a_module_of_its_kind() -> None:
     for _ in range(2):
         seed_everything(np.random.SeedSequence(1))
         model = Net()
-        LightningFit(epochs=3).train(model, train, list(range(400)))
+        with watched(model) as seen:
+            LightningFit(epochs=3).train(model, train, list(range(400)))
+        loss = details_of(model, seen)["loss"]
+        assert 2 < loss["start"] < 3, "Lightning's loop goes through backward as any other does"
+        assert loss["falls"]
         measured.append(Classification(["accuracy", "log_loss"]).evaluate(model, test))
     assert measured[0] == measured[1]
     assert measured[0]["Accuracy"] > 0.7

@@ -103,6 +103,26 @@ def with_its_graph(model: nn.Module) -> None:
     optimiser.zero_grad(set_to_none=True)
 
 
+class Elsewhere(Tensor):
+    """A loss that is not at hand, as those on a device."""
+
+    is_cpu = False  # type: ignore[assignment]
+
+    def item(self) -> Any:
+        raise AssertionError("the device is waited for at every step")
+
+
+def on_a_device(model: nn.Module) -> None:
+    optimiser = sgd(model)
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        loss = loss_of(model).as_subclass(Elsewhere)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        with torch.no_grad():
+            loss.zero_()  # its memory may be the next one's
+
+
 def compiled(model: nn.Module) -> None:
     optimiser, fast = sgd(model), torch.compile(model, backend="eager")
     for _ in range(STEPS):
@@ -187,7 +207,7 @@ def expected() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "loop",
     [
-        *(in_parts, scaled, by_closure, by_two_optimisers, in_two_phases, gone_through_twice),
+        *(in_parts, scaled, by_closure, by_two_optimisers, in_two_phases, gone_through_twice, on_a_device),
         pytest.param(with_its_graph, marks=pytest.mark.filterwarnings("ignore:Using backward")),
         pytest.param(compiled, marks=pytest.mark.slow),
     ],
