@@ -19,6 +19,11 @@ from sufficiency.plugins.sklearn_names import TASKS
 __version__ = "0.2.0"
 
 _LEAST = 1e-12
+_UNSUPERVISED = {
+    "clusterer": "a clusterer",
+    "outlier_detector": "an outlier detector",
+    "density_estimator": "an estimator of densities",
+}
 
 
 def is_estimator(model: Any) -> bool:
@@ -98,6 +103,10 @@ class EstimatorModel(nn.Module):
         TypeError
         """
         name = type(self.estimator).__name__
+        if (kind := _no_supervised(self.estimator)) is not None:
+            raise TypeError(
+                f"{name} is {kind}: it does not learn the dataset's targets; use a classifier or a regressor"
+            )
         if task == "regression" and _is("classifier", self.estimator):
             raise TypeError(f"{name} is a classifier, and the dataset's targets are numbers: use a regressor")
         if task == "multilabel" and _is("regressor", self.estimator):
@@ -199,6 +208,17 @@ def _is(kind: str, estimator: Any) -> bool:
         return bool((is_classifier if kind == "classifier" else is_regressor)(estimator))
     except Exception:  # of a library that has no tags: it does not say
         return False
+
+
+def _no_supervised(estimator: Any) -> str | None:
+    """Return what an estimator is that learns nothing from targets; None where it does, or does not say."""
+    try:
+        from sklearn.utils import get_tags
+
+        kind = get_tags(estimator).estimator_type
+    except Exception:  # of a library that has no tags
+        return None
+    return _UNSUPERVISED.get(kind)
 
 
 def sklearn_model(num_classes: int, estimator: str, settings: dict[str, Any] = {}) -> EstimatorModel:  # noqa: B006

@@ -14,6 +14,8 @@ from sufficiency.schemas.work import CellResult, ItemMarks, UnitCell
 from sufficiency.training.details import Watched, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise, standard_errors
+from sufficiency.training.modes import MESSAGE as IN_TRAINING
+from sufficiency.training.modes import EvaluatedInTraining, mode_seen
 from sufficiency.training.unit import Study
 from sufficiency.training.untouched import MESSAGE, ModelUnchanged, state_of
 
@@ -55,11 +57,15 @@ def train(study: Study, model: Any, indices: list[int], cell: UnitCell) -> Watch
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation measured; by metric what the test split's own chance adds, and which items were right."""
+    """What an evaluation measured; by metric what the test split's own chance adds, and which items were right.
+
+    The `warnings` are of how it measured, as a cell's details have those of its training.
+    """
 
     values: Values
     test_sd: dict[str, float]
     correct: dict[str, ItemMarks]
+    warnings: tuple[dict[str, Any], ...] = ()
 
 
 def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
@@ -73,8 +79,13 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
     plugin = study.names["evaluation"]
     with blamed_on(plugin, "evaluation", cell.place):
         try:
-            found = study.evaluation.evaluate(model, study.test)
-            return Evaluated(normalise(found, study.class_names), standard_errors(found), item_marks(found))
+            with mode_seen(model) as seen:
+                found = study.evaluation.evaluate(model, study.test)
+            told = {"category": EvaluatedInTraining.__name__, "message": IN_TRAINING, "count": 1}
+            return Evaluated(
+                *(normalise(found, study.class_names), standard_errors(found), item_marks(found)),
+                warnings=(told,) if seen else (),
+            )
         except InvalidMetrics as error:
             detail = (
                 f"In run {cell.run}, step {cell.step} (n = {cell.n}) {plugin} gave no usable measurements: {error}. "
@@ -111,6 +122,8 @@ def result_of(
     learner: dict[str, Any] | None,
 ) -> CellResult:
     """Return what is recorded of a measured cell; `learner` is what is known of its model, where that is to be told."""
+    if found.warnings:
+        details = details | {"warnings": [*details.get("warnings", []), *found.warnings]}
     return CellResult(
         run=cell.run,
         step=cell.step,

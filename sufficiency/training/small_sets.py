@@ -48,6 +48,11 @@ _KNOWN = [
         "some{at}: number them so, and give the model an output for each.",
     ),
     (
+        r"are not in class_weight",
+        "Labels are the numbers 0 … C−1, in the order of the dataset's classes: weigh the classes by these, or choose "
+        "class_weight=balanced.",
+    ),
+    (
         r"must have the same dtype, but got Float and|Input type \(float\) and bias type|mixed dtype \(CPU\): expect"
         r"|RNN input dtype \(torch\.float32\) does not match",
         "Items are given to a model as float32, and its weights are of another type. Leave them float32 (without "

@@ -84,6 +84,16 @@ def test_a_table_under_another_name_says_what_it_is(root: Path, raw: bytes, said
         load_tabular("t.csv", "y")
 
 
+def test_a_page_that_is_not_what_its_checksum_says_is_not_read(root: Path) -> None:
+    x = np.arange(60.0)
+    table = pa.table({"x": x, "y": ["a", "b"] * 30})
+    parquet.write_table(table, root / "t.parquet", write_page_checksum=True, use_dictionary=False, compression="none")
+    raw = (root / "t.parquet").read_bytes()
+    (root / "t.parquet").write_bytes(raw.replace(x[40].tobytes(), x[41].tobytes(), 1))
+    with pytest.raises(DatasetError, match="page integrity"):
+        load_tabular("t.parquet", "y")
+
+
 def test_a_damaged_file_of_the_right_kind_is_not_called_another(root: Path) -> None:
     np.savez(root / "t.npz", x=np.zeros((9, 2)), y=np.arange(9) % 2)
     (root / "t.npz").write_bytes((root / "t.npz").read_bytes()[:200])

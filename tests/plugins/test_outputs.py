@@ -190,12 +190,18 @@ def called(strategy: Any, model: Any, dataset: Any) -> None:
 
 
 def test_an_estimator_is_of_the_kind_of_its_targets() -> None:
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import IsolationForest
     from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
 
     for strategy in (FitEstimator(), Classification()):
         strategy.check_model(EstimatorModel(LogisticRegression(), 3), classes(3))
         with pytest.raises(TypeError, match="Ridge is a regressor, and the dataset's targets are classes"):
             strategy.check_model(EstimatorModel(Ridge(), 3), classes(3))
+        for other, kind in ((KMeans(3), "a clusterer"), (make_pipeline(IsolationForest()), "an outlier detector")):
+            with pytest.raises(TypeError, match=f"is {kind}: it does not learn"):
+                strategy.check_model(EstimatorModel(other, 3), classes(3))
     with pytest.raises(TypeError, match="LogisticRegression is a classifier, and the dataset's targets are numbers"):
         FitEstimator().check_model(EstimatorModel(LogisticRegression(), 1), NUMBERS)
 

@@ -116,7 +116,7 @@ def _read_parquet(file: Path, path: str) -> Contents:
     from pyarrow import parquet
 
     # As one file: of a dataset a folder that is called year=2020 would become a column, and twins would be no columns.
-    table = parquet.ParquetFile(file).read()
+    table = parquet.ParquetFile(file, page_checksum_verification=True).read()
     cells = _by_name(table, path)
     index = {name: "it has no name, as pandas writes a frame's index" for name in cells if _is_unnamed(name)}
     about = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
