@@ -12,6 +12,7 @@ from sufficiency.data.copies import copies
 from sufficiency.data.description import Description, Remark
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.foreign import Opaque, contents, labels_of
+from sufficiency.data.likeness import likeness, told_apart_by_eye
 from sufficiency.data.suspicions import suspicions
 from sufficiency.schemas.words import FingerprintOf
 
@@ -37,7 +38,11 @@ def verify_splits(train: Any, test: Any, fingerprint: FingerprintOf = "content")
             hint = "; items of the one have several labels: make the task of both multilabel"
         raise DatasetError(f"the training split is for {first.task}, the test split for {second.task}{hint}")
     if unknown := [name for name in second.class_names if name not in first.class_names]:
-        raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}")
+        hint, ours = "", {likeness(name): name for name in first.class_names}
+        if alike := [name for name in unknown if likeness(name) in ours]:
+            there, here = told_apart_by_eye(ours[likeness(alike[0])], alike[0])
+            hint = f"; {there} there and {here} here differ in how they are written"
+        raise DatasetError(f"the test split has classes that the training split lacks: {', '.join(unknown[:5])}{hint}")
     if first.class_names[: len(second.class_names)] != second.class_names:
         k = next(k for k, name in enumerate(second.class_names) if first.class_names[k] != name)
         raise DatasetError(

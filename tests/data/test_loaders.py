@@ -183,6 +183,9 @@ def test_splits_must_have_the_same_shape_and_classes() -> None:
         verify_splits(train, ArrayDataset(np.zeros((4, 2)), y, "ab"))
     with pytest.raises(DatasetError, match="lacks: c"):
         verify_splits(train, ArrayDataset(x, y, "ac"))
+    for ours, theirs, said in (("Cat", "cat ", "'Cat' there and 'cat ' here"), ("\u00e9", "e\u0301", r"'\\xe9' there")):
+        with pytest.raises(DatasetError, match=f"lacks: .*; {said}.* differ in how they are written"):
+            verify_splits(ArrayDataset(x, y, [ours, "b"]), ArrayDataset(x, y, [theirs, "b"]))
     with pytest.raises(DatasetError, match="differently"):
         verify_splits(train, ArrayDataset(x, y, "ba"))
     info, fingerprint = verify_splits(train, ArrayDataset(x[:2], y[:2], "ab"))

@@ -38,6 +38,8 @@ def test_classes_whose_names_differ_in_little_are_warned_about_whatever_is_read(
     x, y = np.arange(60, dtype=np.float32)[:, None], np.arange(60) % 3
     found = warnings(ArrayDataset(x, y, ["Cat", "cat", "dog"]), ArrayDataset(x + 60, y, ["Cat", "cat", "dog"]))
     assert found["names_alike"] == "the classes 'Cat' and 'cat' are taken for different ones"
+    accents = warnings(*(ArrayDataset(x + k, y, ["caf\u00e9", "cafe\u0301", "dog"]) for k in (0, 60)))
+    assert accents["names_alike"] == r"the classes 'caf\xe9' and 'cafe\u0301' are taken for different ones"
     letters = ArrayDataset(x, y, ["a", "A", "b"]), ArrayDataset(x + 60, y, ["a", "A", "b"])
     assert warnings(*letters) == {}
     same = ArrayDataset(x, y, ["crane", "crane", "dog"]), ArrayDataset(x + 60, y, ["crane", "crane", "dog"])
