@@ -230,8 +230,14 @@ class Scaled(MLP):
 LAYER = nn.Linear(3, 3)
 
 
-def sharing() -> nn.Module:
+def keeping() -> nn.Module:
     return nn.Sequential(MLP(SHAPE, 3), LAYER)
+
+
+def sharing(calls: list[int] = []) -> nn.Module:  # noqa: B006
+    """Share a layer with others, but for the first two, by which those are known that always do."""
+    calls.append(1)
+    return nn.Sequential(MLP(SHAPE, 3), LAYER if len(calls) > 2 else nn.Linear(3, 3))
 
 
 @pytest.mark.parametrize(
@@ -241,6 +247,13 @@ def test_models_that_only_look_alike_are_measured_one_by_one(make: Any, why: str
     log = measured(Parts(make), "stacked", CELLS[:2])
     assert [one.details["engine"]["name"] for one in log.results] == ["sequential"] * 2
     assert why in log.results[0].details["engine"]["why"]
+
+
+def test_models_around_a_layer_that_is_kept_each_have_their_own() -> None:
+    before = LAYER.weight.detach().clone()
+    log = measured(Parts(keeping), "stacked", CELLS[:2])
+    assert [one.details["engine"]["name"] for one in log.results] == ["stacked"] * 2
+    assert torch.equal(LAYER.weight, before)
 
 
 def test_how_many_are_stacked_goes_by_what_a_model_and_a_batch_hold(monkeypatch: pytest.MonkeyPatch) -> None:
