@@ -29,6 +29,8 @@ class Target:
         What is submitted, as this version takes it.
     completed : sequence of str
         The ids of its completed jobs that have all of their rows.
+    at_rest : float
+        Share of a core that the API takes while nobody asks.
     """
 
     version: str
@@ -39,6 +41,7 @@ class Target:
     process: psutil.Process
     job: dict[str, Any]
     completed: Sequence[str]
+    at_rest: float = 0.0
 
 
 @dataclass(frozen=True)

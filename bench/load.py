@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from bench.versions import ENDINGS, JOB, THIS, Version, api, do_jobs, flush, oth
 __all__ = ["JOB", "do_jobs"]  # what `Version.fill` of a later revision asks of this one
 
 RATES = (25, 50, 100, 150, 200, 250, 300, 400, 500, 700, 1000)
+SETTLE_SECONDS, REST_SECONDS = 3.0, 8.0
 MOST_REQUESTS = 20_000  # of one step
 
 
@@ -56,7 +57,9 @@ class Step:
     lag_p99_ms : float
         How late the generator itself was: a step in which it could not keep up says nothing of the API.
     api_cpu_ms, postgres_cpu_ms : float
-        Processor time a request; unlike latencies, hardly touched by what else the machine does.
+        Processor time a request; unlike latencies, little touched by what else the machine does.
+    api_above_rest_ms : float
+        What of the API's is the request's: without what the API takes in the same time when nobody asks.
     load : float
         Processes that wanted a processor (the system's one-minute average) when the step ended.
     """
@@ -74,6 +77,7 @@ class Step:
     max_ms: float
     lag_p99_ms: float
     api_cpu_ms: float
+    api_above_rest_ms: float
     postgres_cpu_ms: float
     load: float
 
@@ -92,7 +96,7 @@ def measure(target: Target, endpoint: str, rate: float, seconds: float, seed: in
         api, postgres = _cpu(target.process), _postgres_cpu(target)
         began = time.perf_counter()
         latencies, lags, errors = asyncio.run(fire(target.url, requests, moments))
-        wall = time.perf_counter() - began - 0.1
+        whole = time.perf_counter() - began
         api, postgres = _cpu(target.process) - api, _postgres_cpu(target) - postgres
         if endpoint == "submit":
             _clear(connection, target, newest[0] if newest else None)
@@ -104,13 +108,14 @@ def measure(target: Target, endpoint: str, rate: float, seconds: float, seed: in
         rate,
         len(latencies),
         errors,
-        len(latencies) / wall,
+        len(latencies) / (whole - 0.1),
         p50,
         p90,
         p99,
         max(latencies) * 1000,
         float(np.quantile(lags, 0.99)) * 1000,
         api * 1000 / len(latencies),
+        (api - target.at_rest * whole) * 1000 / len(latencies),
         postgres * 1000 / len(latencies),
         os.getloadavg()[0],
     )
@@ -180,6 +185,18 @@ def _fill(
     return urls
 
 
+def _at_rest(targets: Sequence[Target], say: Callable[[str], None]) -> list[Target]:
+    """Return the targets with what their APIs take of a core while nobody asks."""
+    time.sleep(SETTLE_SECONDS)
+    before, began = [_cpu(one.process) for one in targets], time.perf_counter()
+    time.sleep(REST_SECONDS)
+    seconds = time.perf_counter() - began
+    shares = [(_cpu(one.process) - spent) / seconds for one, spent in zip(targets, before, strict=True)]
+    for one, share in zip(targets, shares, strict=True):
+        say(f"{one.version}, {one.history:,} jobs: {share:.1%} of a core at rest")
+    return [replace(one, at_rest=share) for one, share in zip(targets, shares, strict=True)]
+
+
 def _knows(target: Target, endpoint: str, say: Callable[[str], None]) -> bool:
     """Return whether a version answers such a request at all."""
     known = asyncio.run(knows(target.url, ENDPOINTS[endpoint](target, random.Random(0))))
@@ -210,6 +227,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> dict
                 at, process = stack.enter_context(api(settings, folder / f"{version.name}-{jobs}.log", version))
                 ids = [id for (id,) in rows]
                 targets.append(Target(version.name, jobs, at, psycopg_url(url), redis_url, process, job, ids))
+        targets = _at_rest(targets, say)
         targets.sort(key=lambda target: options.history.index(target.history))
         say(HEADER)
         for endpoint in options.endpoints:
@@ -235,7 +253,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None] = print) -> dict
 
 HEADER = (
     f"{'endpoint':<22} {'version':<7} {'history':>7} {'rate':>6} {'answered':>8} {'errors':>6} {'p50':>8} {'p90':>8} "
-    f"{'p99':>8} {'max':>8} {'lag p99':>8} {'API CPU':>8} {'PG CPU':>7} {'load':>5}"
+    f"{'p99':>8} {'max':>8} {'lag p99':>8} {'API CPU':>8} {'of asking':>9} {'PG CPU':>7} {'load':>5}"
 )
 
 
@@ -248,7 +266,7 @@ def _turn(
         say(
             f"{endpoint:<22} {step.version:<7} {step.history:>7,} {rate:>6g} {step.achieved:>8.1f} {step.errors:>6} "
             f"{step.p50_ms:>8.1f} {step.p90_ms:>8.1f} {step.p99_ms:>8.1f} {step.max_ms:>8.1f} {step.lag_p99_ms:>8.1f} "
-            f"{step.api_cpu_ms:>8.2f} {step.postgres_cpu_ms:>7.2f} {step.load:>5.2f}"
+            f"{step.api_cpu_ms:>8.2f} {step.api_above_rest_ms:>9.2f} {step.postgres_cpu_ms:>7.2f} {step.load:>5.2f}"
         )
         steps.append(step)
     return steps

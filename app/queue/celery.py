@@ -55,9 +55,8 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def waiting_messages(celery: Celery) -> dict[str, int]:
-    """Return how many messages each queue holds; raises whatever the transport raises when the broker is away."""
-    with celery.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_PATIENCE_SECONDS)
+    """Return how many messages each queue holds, over a connection that is kept; raises as the transport does."""
+    with celery.pool.acquire(block=True, timeout=BROKER_PATIENCE_SECONDS) as connection:
         return {queue: _held(connection, queue) for queue in QUEUES}
 
 

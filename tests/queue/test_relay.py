@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from kombu.exceptions import OperationalError
+from redis import from_url
 from redis.client import Pipeline
-from sqlalchemy import func, select, text, update
+from sqlalchemy import event, func, select, text, update
 
 from app.db.engine import Database
 from app.db.tables import Outbox, Unit
 from app.jobs.retention import prune
-from app.queue.celery import ENOUGH, make_celery
+from app.queue.celery import ENOUGH, make_celery, waiting_messages
 from app.queue.outbox import enqueue_units
 from app.queue.relay import BATCH, Relay
 from app.settings import Settings
@@ -66,6 +67,28 @@ def test_messages_that_wait_together_take_one_turn_with_the_broker(
     Relay(database, celery).turn()
     assert [count for count in turns if count] == [60]
     assert received(celery) == units
+
+
+def test_a_turn_in_which_nothing_waits_is_one_query(database: Database, redis_url: str) -> None:
+    relay = Relay(database, make_celery(Settings(redis_url=redis_url)))
+    relay.turn()
+    asked: list[str] = []
+    note = lambda *args: asked.append(args[2])  # noqa: E731
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        relay.turn()
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    assert len(asked) == 1
+
+
+def test_who_counts_messages_again_and_again_connects_once(redis_url: str) -> None:
+    celery = make_celery(Settings(redis_url=redis_url))
+    counted = waiting_messages(celery)
+    with from_url(redis_url.replace("redis+socket://", "unix://")) as broker:
+        before = broker.info("stats")["total_connections_received"]
+        assert [waiting_messages(celery) for _ in range(3)] == [counted] * 3
+        assert broker.info("stats")["total_connections_received"] == before
 
 
 def test_messages_wait_while_the_broker_is_away(database: Database, job_id: UUID) -> None:
