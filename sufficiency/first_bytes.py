@@ -22,6 +22,14 @@ _KNOWN = (
     (b"version https://git-lfs", "it is Git LFS's pointer to the file; run git lfs pull"),
     (PARQUET, "it is a Parquet file; call it .parquet"),
     (b"\x1f\x8b", "it is packed by gzip; unpack it"),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "it is an HDF5 file (of MATLAB 7.3 too); read it with h5py and save its arrays with np.savez",
+    ),
+    (b"MATLAB 5.0", "it is a MATLAB file; read it with scipy.io.loadmat and save its arrays with np.savez"),
+    (b"SQLite format 3", "it is an SQLite database; export the table as CSV"),
+    (b"ORC", "it is an ORC file; write it as Parquet"),
+    (b"Obj\x01", "it is an Avro file; write it as Parquet"),
     (b"\xd0\xcf\x11\xe0", "it is an Excel workbook (.xls); export it as CSV"),
     (b"ARROW1", "it is an Arrow or Feather file; write it as Parquet"),
     (NPY, "it is a single NumPy array (.npy)"),
@@ -75,3 +83,9 @@ def mistaken_file(file: Path, own: bytes = b"") -> str:
         return ""
     with file.open("rb") as opened:
         return mistaken(opened.read(_LOOK), own)
+
+
+def begins_as(file: Path, own: bytes) -> bool:
+    """Return whether a file begins with these bytes."""
+    with file.open("rb") as opened:
+        return opened.read(len(own)) == own

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sufficiency.answers.errors import TooLittleMeasured
 from sufficiency.answers.study import FittedStudy, Study, fit_study
+from sufficiency.answers.targets import is_share
 from sufficiency.answers.verdict import verdict
 from sufficiency.method.measurements import Series
 from sufficiency.method.projection import ProjectedPoint, project
@@ -85,6 +86,9 @@ def _target(fitted: FittedStudy[Series], stop: StopWhen, n: int) -> Standing | N
     if stop.target is None:
         return None
     [curve] = fitted.curves
+    if is_share(curve.reading, stop.target):
+        ask = number(100 * stop.target)
+        return Standing(False, f"{curve.reading.metric} is measured in per cent: a target of {ask} was meant")
     chance = float(curve.fit.probability_of_meeting(float(n), stop.target))
     decided = max(chance, 1.0 - chance) >= _sure(stop.probability)
     metric = curve.reading.metric

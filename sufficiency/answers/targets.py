@@ -70,9 +70,20 @@ def require_admitted(reading: Reading, target: float) -> None:
     OutOfBounds
     """
     try:
-        check_target(target, reading.bounds)
+        _check(reading, target)
     except TargetOutOfBounds as error:
         raise OutOfBounds(f"Target {target:g} for {reading.metric}: {error}") from None
+
+
+def _check(reading: Reading, target: float) -> None:
+    check_target(target, reading.bounds)
+    if is_share(reading, target):
+        raise TargetOutOfBounds(f"it is measured in per cent, from 0 to 100: write {100 * target:g}")
+
+
+def is_share(reading: Reading, target: float) -> bool:
+    """Return whether a target is one of 1, and the metric of 100, so that any value would seem to have reached it."""
+    return reading.bounds == (0.0, 100.0) and reading.direction == "maximize" and 0 < target <= 1
 
 
 def _admitting(fitted: FittedStudy[Reading], readings: Mapping[str, Reading], name: str, target: float) -> str:
@@ -89,11 +100,15 @@ def _all_admitting(readings: Mapping[str, Reading], target: float) -> list[str]:
     admitting = []
     for metric, one in readings.items():
         try:
-            check_target(target, one.bounds)
+            _check(one, target)
         except TargetOutOfBounds:
             continue
         admitting.append(metric)
     if not admitting:
-        told = [f"{metric} lies in {bounds_text(one.bounds)}" for metric, one in list(readings.items())[:MOST_LISTED]]
+        told = [
+            f"{metric} lies in {bounds_text(one.bounds)}"
+            + (f", in per cent: write {100 * target:g}" if is_share(one, target) else "")
+            for metric, one in list(readings.items())[:MOST_LISTED]
+        ]
         raise OutOfBounds(f"Target {target:g} is outside the bounds of every metric: {'; '.join(told)}")
     return admitting

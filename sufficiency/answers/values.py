@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sufficiency.method.assumed import assume, assumption_text
-from sufficiency.method.measurements import Series, bounds_text, key
+from sufficiency.method.measurements import Series, bounds_text, key, widened
 from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import SCALAR, Bounds, Direction
 
@@ -105,8 +105,8 @@ def _missing(metric: str, spreads: Sequence[Spread], cells_done: int) -> dict[st
 
 
 def _outside(metric: str, bounds: Bounds, least: float | None, most: float | None) -> dict[str, Any] | None:
-    low, high = bounds
-    if least is None or most is None or ((low is None or least >= low) and (high is None or most <= high)):
+    low, high = widened(bounds)
+    if least is None or most is None or (least >= low and most <= high):
         return None
     return {
         "code": "outside_bounds",

@@ -18,8 +18,16 @@ def array_of(value: Any) -> NDArray[Any]:
     Raises
     ------
     TypeError, ValueError
-        When it cannot be one.
+        When it cannot be one, or has values that are masked or in no dense form.
     """
+    if isinstance(value, np.ma.MaskedArray) and (masked := int(np.ma.getmaskarray(value).sum())):
+        # What lies under a mask is no value, and would be taken for one.
+        raise ValueError(
+            f"{masked} of its {value.size} values are masked, that is, missing: fill them (masked.filled(...)), or "
+            "leave such items out"
+        )
+    if callable(getattr(value, "toarray", None)) and callable(getattr(value, "tocsr", None)):
+        raise TypeError("it is a sparse matrix: give x.toarray()")
     if callable(getattr(value, "detach", None)) and hasattr(value, "layout"):
         tensor = value.detach().cpu()
         if "sparse" in str(tensor.layout):

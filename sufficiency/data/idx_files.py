@@ -67,9 +67,13 @@ def find_pair(folder: Path, path: str, split: str, name: str | None) -> Pair:
         )
     first = f"{name + '-' if name else ''}{'train' if split == 'train' else 't10k'}"
     has = f"it has {', '.join(seen[:_MOST_NAMED])}{' …' if len(seen) > _MOST_NAMED else ''}" if seen else "it is empty"
+    other = "test" if split == "train" else "train"
+    do = "set download to fetch MNIST where there is a net"
+    if any(_pairs(folder, other, name, deepest)[0] for deepest in (0, _DEEPEST)):
+        do = f"that is split={other}; or {do}"
     raise DatasetError(
         f"{path} has no {first}-images-idx3-ubyte[.gz] with {first}-labels-idx1-ubyte[.gz], nor what is called like "
-        f"them; {has}; set download to fetch MNIST where there is a net"
+        f"them; {has}; {do}"
     )
 
 

@@ -39,6 +39,43 @@ def numbered_classes(y: Any, source: str) -> list[str]:
     return [str(k) for k in range(largest + 1)]
 
 
+# What NumPy and pandas write for a missing value among texts.
+_WRITTEN_FOR_NONE = ("nan", "NaN", "None", "<NA>", "NaT")
+
+
+def named_labels(y: NDArray[Any], source: str, classes: Sequence[str] | None = None) -> list[str]:
+    """Return labels by their names, if each has one.
+
+    Parameters
+    ----------
+    classes : sequence of str, optional
+        What is named there is a name, whatever it looks like.
+
+    Raises
+    ------
+    DatasetError
+        For a label that is missing: None, NaN, what these become among texts, bytes that are no text, or nothing.
+    """
+    if y.dtype.kind == "S":
+        try:
+            names: list[str] = np.char.decode(y, "utf-8").tolist()
+        except UnicodeDecodeError as error:
+            raise DatasetError(
+                f"{source}: the labels are bytes that are no text in UTF-8 ({error}); decode them"
+            ) from error
+    else:
+        names = [str(one) for one in y.tolist()] if y.dtype == object else y.astype(str).tolist()
+    if gaps := [row for row, name in enumerate(names) if not name.strip()]:
+        raise DatasetError(f"{source}: item {gaps[0]} has an empty label ({len(gaps)} such items); leave them out")
+    missing = set(_WRITTEN_FOR_NONE) - set(classes or ())
+    if y.dtype.kind in "OUSTM" and (gaps := [row for row, name in enumerate(names) if name in missing]):
+        raise DatasetError(
+            f"{source}: item {gaps[0]} has the label {names[gaps[0]]}, as a missing one is written ({len(gaps)} such "
+            "items): leave them out; if it is the name of a class, name all of them in `classes`"
+        )
+    return names
+
+
 def several_labels(y: Any, classes: int, source: str) -> NDArray[np.float32]:
     """Return targets of several labels an item, 0 or 1 for each, shape (N, classes).
 
@@ -213,7 +250,7 @@ def targets_of(
         return y, None
     told_apart(classes or (), source)
     if y.dtype.kind in "US" and y.ndim == 1:
-        return _named(y.astype(str), classes, source)
+        return _named(y, classes, source)
     if y.ndim == 2 and y.dtype.kind in "buif" and y.shape[1] > 1:
         # Every loader's task is a classification where nobody says what it is.
         declared = "" if task == "classification" else task
@@ -254,17 +291,16 @@ def classes_by_name(
     return list(classes), place[labels]
 
 
-def _named(texts: NDArray[Any], classes: Sequence[str] | None, source: str) -> tuple[NDArray[Any], list[str]]:
-    names = in_order(np.unique(texts).tolist()) if classes is None else list(classes)
+def _named(labels: NDArray[Any], classes: Sequence[str] | None, source: str) -> tuple[NDArray[Any], list[str]]:
+    texts = named_labels(labels, source, classes)
+    names = in_order(sorted(set(texts))) if classes is None else list(classes)
     number = {name: k for k, name in enumerate(names)}
-    if gaps := [row for row, text in enumerate(texts.tolist()) if not text.strip()]:
-        raise DatasetError(f"{source}: item {gaps[0]} has an empty label ({len(gaps)} such items); leave them out")
-    if unknown := [row for row, text in enumerate(texts.tolist()) if text not in number]:
+    if unknown := [row for row, text in enumerate(texts) if text not in number]:
         raise DatasetError(
-            f"{source}: item {unknown[0]} has the label {str(texts[unknown[0]])!r}, which is not among the classes "
+            f"{source}: item {unknown[0]} has the label {texts[unknown[0]]!r}, which is not among the classes "
             f"{', '.join(names[:20])}"
         )
-    return np.array([number[text] for text in texts.tolist()], dtype=np.int64), names
+    return np.array([number[text] for text in texts], dtype=np.int64), names
 
 
 def in_order(names: Sequence[str]) -> list[str]:

@@ -65,6 +65,8 @@ _LONGEST = max(map(len, _PHRASES))
 _NEGATED = ("neg", "negative", "minus")
 _WHERE = re.compile(r"@|\b[aA][tT]\b|_at_")
 _PERCENT = {"percent", "percentage", "pct", "perc"}
+# How far values of single precision may lie beyond an end that they have.
+ROUNDING = 1e-5
 _UNDONE = ("free", "less")  # error-free
 
 
@@ -101,11 +103,11 @@ def assume(metric: str, least: float | None, largest: float | None) -> Assumed:
     -----
     Names are looked at word by word: "val/log_loss" and "LogLoss" are losses, "lossless" is not. What its values
     contradict, such as a negative error, is unbounded on that side. A name that says nothing reads as in DataEval:
-    higher is better, in [0, 1], unless a value lies outside.
+    higher is better, in [0, 1], unless a value lies outside, by more than rounding explains.
     """
     kind, flipped = _kind(metric)
-    low = 0.0 if least is None else least
-    high = 1.0 if largest is None else largest
+    low = 0.0 if least is None else _rounded(least)
+    high = 1.0 if largest is None else _rounded(largest)
     percent = _says_percent(metric)
     if kind is None:
         bounds: Bounds = (0.0, 1.0) if low >= 0 and high <= 1 and not percent else (None, None)
@@ -137,6 +139,12 @@ def assumption_text(metric: str, direction: Direction, bounds: Bounds, *, by_nam
         f"{metric} is not declared: {why}{better} is taken to be better, and its values {where}. If that is wrong, "
         "declare it in the evaluation's metric_properties, or under `metrics` of the job."
     )
+
+
+def _rounded(value: float) -> float:
+    """Return the end that a value lies beside, as far as rounding goes."""
+    ends = (-100.0, -1.0, 0.0, 1.0, 100.0)
+    return next((end for end in ends if abs(value - end) <= ROUNDING * max(1.0, abs(end))), value)
 
 
 def _spec(direction: Direction, bounds: Bounds) -> MetricSpec:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sufficiency.method.calibrated import medians
 from sufficiency.method.curve import NotEnoughData
-from sufficiency.method.measurements import Series
+from sufficiency.method.measurements import Series, widened
 from sufficiency.method.measurements import sampling_sd as sampling_sd
 from sufficiency.method.observed import Observed, observe_all
 from sufficiency.method.trend import Fall, are_flat, find_falls
@@ -81,9 +81,9 @@ def _holes(series: Series) -> Flag | None:
 
 
 def _outside(series: Series) -> Flag | None:
-    low, high = series.bounds
+    low, high = widened(series.bounds)
     values = series.values[np.isfinite(series.values)]
-    outside = values[(values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))]
+    outside = values[(values < low) | (values > high)]
     if not outside.size:
         return None
     worst = outside[np.argmax(np.abs(outside))]

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sufficiency.method.assumed import assume
+from sufficiency.method.assumed import ROUNDING, assume
 from sufficiency.method.averages import Averages
 from sufficiency.method.course import SLOTS, course
 from sufficiency.method.families import family_of
@@ -44,6 +44,15 @@ def bounds_text(bounds: Bounds) -> str:
     """Return what a metric can take for a sentence, such as [0, ∞]."""
     low, high = bounds
     return f"[{'−∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
+
+
+def widened(bounds: Bounds) -> tuple[float, float]:
+    """Return the ends that no value lies beyond but for rounding; infinite where there is none."""
+    low, high = bounds
+    return (
+        -math.inf if low is None else low - ROUNDING * max(1.0, abs(low)),
+        math.inf if high is None else high + ROUNDING * max(1.0, abs(high)),
+    )
 
 
 def sampling_sd(value: float, items: int) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.margins import ranks
+from sufficiency.plugins.unanswered import expect_no_nan
 
 # Not kept: the items may be more than the memory holds.
 Batches = Callable[[], Iterable[Tensor]]
@@ -57,11 +58,17 @@ class Answers(ABC):
 
 
 class NetworkAnswers(Answers):
-    """Of a network: logits, from which all else follows."""
+    """Of a network: logits, from which all else follows.
+
+    Raises
+    ------
+    NoAnswer
+        When some are NaN.
+    """
 
     def __init__(self, model: nn.Module, batches: Batches) -> None:
         with torch.inference_mode():
-            self._logits = torch.cat([model(batch) for batch in batches()]).float().cpu()
+            self._logits = expect_no_nan(torch.cat([model(batch) for batch in batches()]).float().cpu())
             self.classes = self._logits.shape[1]
 
     @cached_property
@@ -70,9 +77,10 @@ class NetworkAnswers(Answers):
         return self._logits.argmax(dim=1)
 
     @cached_property
-    def scores(self) -> Tensor:
-        """The softmax."""
-        return self._logits.softmax(dim=1)
+    def scores(self) -> Tensor | None:
+        """The softmax; none of infinite logits, which has no order."""
+        scores = self._logits.softmax(dim=1)
+        return None if scores.isnan().any() else scores
 
     def log_losses(self, target: Tensor) -> Tensor:
         """Return the cross-entropy of each item."""

@@ -20,7 +20,7 @@ from sufficiency.data.paths import resolve_inside
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.rows import chosen_rows, select
 from sufficiency.data.suspicions import cut_off
-from sufficiency.first_bytes import NPY, ZIP, mistaken_file
+from sufficiency.first_bytes import NPY, ZIP, begins_as, mistaken_file
 from sufficiency.plugins.digits import read_digits, stratified
 
 Start = Annotated[int, Field(ge=0)]
@@ -108,7 +108,8 @@ def load_npz(
     except DatasetError:
         raise
     except _DAMAGED as error:
-        raise DatasetError(f"{path} is not a readable NPZ file: {mistaken_file(file, ZIP) or error}") from error
+        said = mistaken_file(file, ZIP) or (_NO_ARRAYS if _of_objects(error) else error)
+        raise DatasetError(f"{path} is not a readable NPZ file: {said}") from error
     if items.ndim == 0 or targets.ndim == 0:
         raise DatasetError(f"{path}: x and y must hold one entry an item, got shapes {items.shape} and {targets.shape}")
     if items.dtype.kind not in "buif":
@@ -194,6 +195,8 @@ def _mapped(path: str, name: str, *, numeric: bool = True) -> NDArray[Any]:
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     except _DAMAGED as error:
         said = mistaken_file(file, NPY)
+        if _of_objects(error) and not said and not begins_as(file, NPY):
+            said = _NO_ARRAYS
         if _of_objects(error) and not said:
             raise DatasetError(f"{path}/{name} {_OBJECTS}: np.save(file, {_AS_NUMBERS})") from error
         raise DatasetError(
@@ -226,6 +229,8 @@ _OBJECTS = (
     "holds Python objects (dtype object), which only allow_pickle=True would read, and that runs whatever code is in "
     "the file; save it as a plain array"
 )
+# NumPy takes whatever it does not know for a pickle, and says to allow those.
+_NO_ARRAYS = "it begins as none that NumPy writes; save its arrays with np.savez or np.save"
 _AS_NUMBERS = "np.stack([np.asarray(item, dtype=np.float32) for item in x])"
 
 

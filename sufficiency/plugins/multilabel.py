@@ -14,6 +14,7 @@ from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_logit_a_label, expect_task, expect_trainable
 from sufficiency.plugins.training import ItemwiseDescent
+from sufficiency.plugins.unanswered import expect_no_nan
 from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["map", "f1_micro", "f1_macro", "exact_match", "ap_per_class", "recall_per_class"]
@@ -127,7 +128,7 @@ class Multilabel:
             if isinstance(model, EstimatorModel):
                 given = torch.cat([model.predict(batch) for batch in x.split(self.batch_size)]).numpy() > 0
             else:
-                given = (logits >= math.log(self.threshold / (1 - self.threshold))).numpy()
+                given = (expect_no_nan(logits) >= math.log(self.threshold / (1 - self.threshold))).numpy()
         target = y.cpu().numpy() > 0
         if logits.shape != target.shape:
             raise ValueError(

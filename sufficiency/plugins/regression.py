@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins import standard_errors
+from sufficiency.plugins.estimators import EstimatorModel
 from sufficiency.plugins.outputs import expect_numbers, expect_task, expect_trainable
 from sufficiency.plugins.training import ItemwiseDescent
+from sufficiency.plugins.unanswered import expect_no_nan
 from sufficiency.schemas.estimate import Measured
 
 Metric = Literal["mae", "rmse", "r2"]
@@ -152,6 +154,8 @@ class Regression:
         target = y.double().cpu()
         if output.numel() != len(target):
             raise ValueError(f"the model gave outputs of shape {tuple(output.shape)}; a regression needs one an item")
+        if not isinstance(model, EstimatorModel):  # one that leaves an item out, such as beyond its range, has no score
+            expect_no_nan(output)
         error = output.reshape(-1) - target
         spread = float((target - target.mean()).square().sum())
         off, targets = error.numpy(), target.numpy()

@@ -1,10 +1,11 @@
 """Giving a model fresh parameters, in the two usual ways."""
 
-import copy
 from typing import Any
 
 import torch
 from torch import nn
+
+from sufficiency.plugins.copying import copied
 
 
 def unresettable(model: nn.Module) -> list[str]:
@@ -54,5 +55,5 @@ class DeepCopy:
     def __call__(self, model: Any) -> Any:
         """Return a copy of the first model that this strategy was given."""
         if self._pristine is None:
-            self._pristine = copy.deepcopy(model)
-        return copy.deepcopy(self._pristine)
+            self._pristine = copied(model)
+        return copied(self._pristine)

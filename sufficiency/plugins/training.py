@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from sufficiency.data.tensors import device_of, tensors
 from sufficiency.plugins.batches import batch_sizes, in_batches, normalising
 from sufficiency.plugins.outputs import expect_logits, expect_task, expect_trainable
+from sufficiency.plugins.unanswered import expect_tensor
 from sufficiency.plugins.updates import Updates
 
 
@@ -72,7 +73,9 @@ class GradientDescent(ABC):
             order = torch.randperm(len(chosen)).to(device)
             for items, targets in in_batches(x, y, order, sizes):
                 updates.clear()
-                loss = self.loss(model(items), targets, model)
+                outputs = model(items)
+                expect_tensor(outputs)
+                loss = self.loss(outputs, targets, model)
                 if (weight := self.weight(len(targets), len(sizes))) != 1:
                     loss = loss * weight
                 loss.backward()

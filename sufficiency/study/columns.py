@@ -32,6 +32,11 @@ VALUE = ("value", "score", "test_score", "mean")
 CLASS = ("class", "label", "class_name")
 # What this product's own tables have beside the values.
 BESIDE = ("step", "n_unique", "seconds", "device", "attempt", "reused_from", "index", "unnamed:_0", "")
+# A log of training has a row for each of these.
+PASSES = ("epoch", "epochs", "iteration", "iterations", "iter", "global_step")
+# How far a column's values spread about, called after the column.
+_SPREADS = ("_std", "_sd", "_se", "_sem", "__min", "__max")
+RUNS = 10_000
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–"}
 
@@ -118,7 +123,13 @@ def rows_of(
             place,
             f"has no column of training-set sizes: call it n, or say which with n=…; it has {', '.join(columns)}",
         )
-    beside = {size, run, kind, names}
+    beside = {size, run, kind, names, *_spreads(found), *(found[name] for name in PASSES if name in found)}
+    faults += [
+        f"column {found[name]!r}: it has a row for each {name} of a training, and each would count as a run: keep the "
+        "last one of each training"
+        for name in PASSES
+        if name in found and found[name] not in (size, run) and _is_log(columns[size], columns[found[name]])
+    ]
     if value is not None:
         measured = [value]
     else:
@@ -165,10 +176,29 @@ def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         labels.sort(key=lambda label: float(label))
     except (TypeError, ValueError):
         labels.sort(key=str)
-    if any(not isinstance(label, int) or isinstance(label, bool) or label < 0 for label in labels):
+    if any(not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < RUNS for label in labels):
         places = {label: k for k, label in enumerate(labels)}
         return [{**row, "run": places[row["run"]]} for row in rows]
     return rows
+
+
+def _spreads(found: Mapping[str, str]) -> list[str]:
+    """Return the columns that say how far another one's values spread, which are no values themselves."""
+    return [
+        name for plain, name in found.items() for end in _SPREADS if plain.endswith(end) and plain[: -len(end)] in found
+    ]
+
+
+def _is_log(sizes: Sequence[Any], passes: Sequence[Any]) -> bool:
+    """Return whether rows of one size are the passes of its training, 0, 1, 2 …, and not the last one of each run."""
+    by_size: dict[str, set[Any]] = {}
+    for size, at in zip(sizes, passes, strict=True):
+        by_size.setdefault(str(size), set()).add(str(at))
+    several = [seen for seen in by_size.values() if len(seen) > 1]
+    counted = [{text.removesuffix(".0") for text in seen} for seen in several]
+    return bool(several) and all(
+        seen in ({str(k) for k in range(len(seen))}, {str(k) for k in range(1, len(seen) + 1)}) for seen in counted
+    )
 
 
 def _onlymeasured_number(found: Mapping[str, str]) -> str | None:

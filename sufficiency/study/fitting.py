@@ -7,10 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from sufficiency.answers.elsewhere import Arranged, Disarranged, arranged
 from sufficiency.answers.errors import TooLittleMeasured
+from sufficiency.data.hosted import array_of
 from sufficiency.schemas.faults import worded
 from sufficiency.schemas.measured import ELSEWHERE, Measured
 from sufficiency.schemas.spec import MetricSpec
@@ -21,6 +23,9 @@ from sufficiency.study.columns import frame_columns, measured_number, numbered, 
 from sufficiency.study.errors import InvalidStudy
 from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
+
+# Fewer rows are in order by chance; and so much farther apart than the values of a row are sizes from each other.
+_LEAST_SQUARE, _APART = 4, 2.0
 
 
 def fit(
@@ -168,7 +173,7 @@ def _rows(n: Any, values: Any, metric: str | None, columns: dict[str, str]) -> l
 
 def _array_rows(n: Any, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     faults: list[tuple[str, str]] = []
-    sizes = np.atleast_1d(np.asarray(n))
+    sizes = np.atleast_1d(_array(n))
     whole = sizes.dtype.kind in "iuf" and sizes.ndim == 1
     if not whole:
         faults.append(("n", f"must be whole numbers in one dimension, got {sizes.dtype} of shape {sizes.shape}"))
@@ -181,8 +186,8 @@ def _array_rows(n: Any, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     tables: dict[str, np.ndarray[Any, Any]] = {}
     for name, given in metrics.items():
         try:
-            table = np.asarray(given, dtype=object if _ragged(given) else None)
-        except ValueError as error:
+            table = _array(given)
+        except (TypeError, ValueError) as error:
             faults.append((str(name), f"must be a value a size: {error}"))
             continue
         if table.dtype.kind not in "iufO" or table.ndim not in (1, 2, 3):
@@ -199,6 +204,12 @@ def _array_rows(n: Any, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
             if table.ndim == 2 and table.shape[0] == len(sizes):
                 hint = "; it seems to be sizes by runs: give its transpose"
             faults.append((str(name), f"has {at} sizes, and n has {len(sizes)}{hint}"))
+        elif whole and _seems_transposed(table):
+            detail = (
+                "has as many runs as sizes, and seems to be sizes by runs, as scikit-learn's learning_curve has it: "
+                "give its transpose; where rows are runs all the same, give a table with the columns n, run and value"
+            )
+            faults.append((str(name), detail))
         else:
             tables[str(name)] = table
     if faults:
@@ -232,6 +243,23 @@ def _array_rows(n: Any, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     if faults:
         raise InvalidStudy([{"pointer": place, "detail": detail} for place, detail in faults[:20]])
     return numbered(rows)
+
+
+def _seems_transposed(table: NDArray[Any]) -> bool:
+    """Return whether a square of values goes one way from row to row, where those of a row are near each other."""
+    if table.ndim != 2 or len(table) < _LEAST_SQUARE or len(set(table.shape)) > 1 or table.dtype.kind not in "iuf":
+        return False
+    means = table.mean(axis=1)
+    one_way = (np.diff(means) > 0).all() or (np.diff(means) < 0).all()
+    return bool(
+        one_way and means.std() > _APART * table.std(axis=1).mean() and means.std() > _APART * table.mean(axis=0).std()
+    )
+
+
+def _array(given: Any) -> NDArray[Any]:
+    if isinstance(given, np.ma.MaskedArray):  # what is masked is missing
+        return np.ma.filled(given.astype(np.float64), np.nan)
+    return np.asarray(given, dtype=object) if _ragged(given) else array_of(given)
 
 
 def _ragged(given: Any) -> bool:

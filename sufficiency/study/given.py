@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from sufficiency.data.arrays import ArrayDataset, Task
 from sufficiency.data.errors import DatasetError
 from sufficiency.data.hosted import array_of
-from sufficiency.data.labels import numbered_classes, of_rows
+from sufficiency.data.labels import named_labels, numbered_classes, of_rows
 from sufficiency.data.layout import channels_first
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.reading import is_stream
@@ -164,7 +165,8 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
     ------
     DatasetError
     """
-    x, y = (array_of(part) for part in value)
+    x, y = (_array_of(part, which) for part, which in zip(value, "xy", strict=True))
+    features = _feature_names(value[0])
     if x.ndim == 0 or y.ndim == 0:
         raise DatasetError(f"x and y must hold one entry an item, got shapes {x.shape} and {y.shape}")
     if x.ndim == 1:
@@ -177,17 +179,32 @@ def arrays(name: str, value: Any, classes: list[str] | None, task: Task | None) 
     if y.ndim == 2 and task != "regression":
         columns = [str(k) for k in range(y.shape[1])]
         targets = of_rows(y, task or "", name)
-        return ArrayDataset(as_unit(x), targets, classes or columns, name, description=moved)
+        return ArrayDataset(as_unit(x), targets, classes or columns, name, features, description=moved)
     if (task or ("regression" if y.dtype.kind == "f" else "classification")) == "regression":
-        return ArrayDataset(as_unit(x), y, None, name, description=moved)
+        return ArrayDataset(as_unit(x), y, None, name, features, description=moved)
     names = classes
     if y.dtype.kind not in "buif" or (y.size and y.min() < 0):
-        names = [str(one) for one in (classes or np.unique(y.astype(str) if y.dtype.kind not in "iu" else y))]
+        labels = [str(one) for one in y] if y.dtype.kind in "iu" else named_labels(y, name, classes)
+        names = [str(one) for one in classes or (np.unique(y) if y.dtype.kind in "iu" else sorted(set(labels)))]
         places = {one: k for k, one in enumerate(names)}
-        if unknown := sorted({str(one) for one in y} - set(names)):
+        if unknown := sorted(set(labels) - set(names)):
             raise DatasetError(f"y has {', '.join(unknown[:5])}, which `classes` does not name")
-        y = np.array([places[str(one)] for one in y], dtype=np.int64)
-    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name, description=moved)
+        y = np.array([places[one] for one in labels], dtype=np.int64)
+    return ArrayDataset(as_unit(x), y, names or numbered_classes(y, name), name, features, description=moved)
+
+
+def _array_of(part: Any, which: str) -> NDArray[Any]:
+    try:
+        return array_of(part)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{which} cannot be read as an array: {error}") from error
+
+
+def _feature_names(x: Any) -> tuple[str, ...]:
+    """Return the columns of a data frame that has names for them, by which splits are held to each other."""
+    columns = getattr(x, "columns", None)
+    names = () if columns is None or callable(columns) else tuple(columns)
+    return names if all(isinstance(one, str) for one in names) else ()
 
 
 def _is_pair(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What libraries raise where a subset is too small for them, or holds too little, and what to do about each."""
+"""What libraries raise where a subset is too small for them, or holds too little, or its items are of another type."""
 
 import re
 from collections.abc import Mapping
@@ -46,6 +46,12 @@ _KNOWN = [
         r"Target -?\d+ is out of bounds|Invalid classes inferred from unique values of `y`",
         "A label is none of the model's classes. Labels are numbered by the whole dataset, and a subset may lack "
         "some{at}: number them so, and give the model an output for each.",
+    ),
+    (
+        r"must have the same dtype, but got Float and|Input type \(float\) and bias type|mixed dtype \(CPU\): expect"
+        r"|RNN input dtype \(torch\.float32\) does not match",
+        "Items are given to a model as float32, and its weights are of another type. Leave them float32 (without "
+        ".double(), .half() or .bfloat16()), or cast what forward() is given: x.to(self.layer.weight.dtype).",
     ),
     (
         r"y_true and y_prob contain different number of classes|not equal to the number of columns in 'y_score'",

@@ -11,10 +11,12 @@ from sufficiency.answers.comparison import compare
 from sufficiency.answers.curves import curves
 from sufficiency.answers.errors import BadQuestion, QuestionError, Unanswerable, UnknownSubject
 from sufficiency.answers.projection import inv_project, project
+from sufficiency.answers.stopping import standing
 from sufficiency.answers.study import choose, fit_study
 from sufficiency.answers.targets import parse_targets
 from sufficiency.answers.verdict import verdict
 from sufficiency.method.power_law import PowerLawFit
+from sufficiency.schemas.stopping import StopWhen
 from sufficiency.schemas.words import SCALAR
 from tests.answers.studies import SIZES, fitted, measured, scalars, study
 
@@ -182,6 +184,21 @@ def test_studies_that_read_a_metric_otherwise_are_told_so() -> None:
     lower = fit_study(study(2), [replace(series, direction="minimize")])
     with pytest.raises(Unanswerable, match="Accuracy is left out: the jobs do not agree whether higher or lower"):
         compare([one, lower])
+
+
+def test_a_share_of_one_is_no_target_of_a_metric_in_per_cent() -> None:
+    [series] = [one for one in measured() if one.metric == "Accuracy"]
+    rows = replace(series, values=100 * series.values, bounds=(0.0, 100.0))
+    asked = fit_study(study(), [rows])
+    with pytest.raises(BadQuestion, match=r"Accuracy lies in \[0, 100\], in per cent: write 95"):
+        inv_project(asked, [(None, 0.95)])
+    with pytest.raises(BadQuestion, match="measured in per cent, from 0 to 100: write 95"):
+        inv_project(asked, [("Accuracy", 0.95)])
+    assert inv_project(asked, [(None, 95.0)]).metrics["Accuracy"][0].status == "needs"
+    share, per_cent = StopWhen(target=0.5, n=4000), StopWhen(target=50.0, n=4000)
+    assert [standing(study(), rows, stop).decided for stop in (share, per_cent)] == [False, True]
+    errors = fit_study(study(), [replace(rows, values=100 - rows.values, direction="minimize")])
+    assert inv_project(errors, [(None, 0.95)]).metrics["Accuracy"], "of an error one in a hundred may be asked for"
 
 
 def nothing(run: int, n: int) -> dict[tuple[str, int], float | None]:

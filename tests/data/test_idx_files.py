@@ -54,7 +54,10 @@ def test_files_of_any_usual_name(root: Path, images: str, labels: str) -> None:
     assert dataset.x[:, 0] == pytest.approx(X / np.float32(255))
     assert dataset.y.tolist() == Y.tolist()
     assert dataset.class_names == tuple("0123456789")
-    with pytest.raises(DatasetError, match=rf"no t10k-images.*it has .*{re.escape(Path(images).name)}"):
+    with pytest.raises(
+        DatasetError,
+        match=rf"no t10k-images.*it has .*{re.escape(Path(images).name)}.*; that is split=train; or set download",
+    ):
         load_idx("d", "test")
 
 

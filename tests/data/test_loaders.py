@@ -115,6 +115,12 @@ def test_a_start_beyond_the_end_is_no_dataset(load: Any) -> None:
         (np.zeros((3, 2)), [0, 1.5, 2.5], r"item 1 has the label 1.5, which is no whole number \(2 such.*regression"),
         (np.zeros((3, 2)), [0, np.inf, 1], "item 1 has the label inf, which is no whole number"),
         (np.zeros((3, 2)), [[0, 1, 0]], r"3 items but 1 labels; y has the shape \(1, 3\): save y.ravel\(\)"),
+        (
+            np.zeros((3, 2)),
+            ["a", "nan", "b"],
+            r"item 1 has the label nan, as a missing one is written \(1 such.*`classes`",
+        ),
+        (np.zeros((2, 2)), np.array([b"caf\xe9", b"bar"]), "labels are bytes that are no text in UTF-8"),
         (np.array([["a"], ["b"]]), [0, 1], "numeric"),
         (np.array([[None], [None]], dtype=object), [0, 1], "allow_pickle"),
     ],
@@ -138,6 +144,13 @@ def test_files_that_are_no_archive(root: Path) -> None:
     (root / "folder").mkdir()
     with pytest.raises(DatasetError, match="folder"):
         load_npz("folder")
+
+
+def test_labels_may_be_bytes_of_any_text_and_classes_of_any_name(root: Path) -> None:
+    np.savez(root / "d.npz", x=np.zeros((2, 2)), y=np.array(["café".encode(), b"bar"]))
+    assert load_npz("d.npz").class_names == ("bar", "café")
+    np.savez(root / "n.npz", x=np.zeros((2, 2)), y=["nan", "pita"])
+    assert load_npz("n.npz", classes=["nan", "pita"]).y.tolist() == [0, 1]
 
 
 def test_labels_may_be_whole_floats(root: Path) -> None:

@@ -52,6 +52,25 @@ def test_a_file_of_another_kind_says_what_it_is(root: Path, load: Callable[[], A
         load()
 
 
+@pytest.mark.parametrize("load", [load_npz, lambda path: load_npy(".", x=path, y=path)], ids=["npz", "npy"])
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(600), "HDF5 file.*np.savez", id="hdf5"),
+        pytest.param(b"MATLAB 5.0 MAT-file" + bytes(600), "MATLAB file.*np.savez", id="matlab"),
+        pytest.param(b"SQLite format 3" + bytes(600), "SQLite", id="sqlite"),
+        pytest.param(b'{"x": [1]}', "begins as none that NumPy writes", id="json"),
+    ],
+)
+def test_what_numpy_does_not_know_is_not_said_to_be_a_pickle(
+    root: Path, load: Callable[[str], Any], raw: bytes, said: str
+) -> None:
+    (root / "t.npz").write_bytes(raw)
+    with pytest.raises(DatasetError, match=said) as refused:
+        load("t.npz")
+    assert "pickle" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("raw", "said"),
     [

@@ -74,6 +74,10 @@ UP, DOWN = "maximize", "minimize"
         ("neg_log_loss", -2.0, -0.4, UP, (None, 0)),
         ("negative log likelihood", 34.0, 200.0, DOWN, (None, None)),
         ("negative predictive value", 0.1, 0.4, UP, (0, 1)),
+        ("accuracy of rounded means", 0.1, 1.0000001, UP, (0, 1)),
+        ("auc", -1e-7, 0.4, UP, (0, 1)),
+        ("top1", 12.0, 100.00001, UP, (0, 100)),
+        ("loss", -1e-9, 0.4, DOWN, (0, None)),
     ],
 )
 def test_usual_names_are_known(name: str, least: float, largest: float, direction: str, bounds: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
+import torch
 
 import sufficiency
 from sufficiency import InvalidStudy
@@ -63,6 +64,7 @@ WIDE = pandas.DataFrame({"n": [*N, *N], "Accuracy": RUNS.ravel(), "model": "cnn"
         {"n": WIDE.to_dict("list")},
         {"n": (np.array(N), RUNS.T, RUNS.T)},
         {"n": LONG.rename(columns={"train_size": "images"}), "columns": {"n": "images"}},
+        {"n": N, "values": torch.tensor(RUNS, requires_grad=True)},
     ],
 )
 def test_whatever_the_values_come_in(given: dict[str, Any]) -> None:
@@ -125,9 +127,26 @@ def test_missing_values_and_classes_by_name() -> None:
     assert study.project(1000, **{"class": "dog"})[0]["class"] == "dog"
 
 
+def test_columns_beside_the_values_and_seeds_of_any_size() -> None:
+    table = WIDE.assign(Accuracy_std=0.01, epoch=[9, 9, 12, 8, 9, 7, 12, 9], seed=np.repeat([12_345, 2**63], 4))
+    study = sufficiency.fit(table)
+    assert means(study).keys() == {("Accuracy", None, n) for n in N}
+    assert study["spec"]["runs"] == 2
+    masked = np.ma.masked_equal([0.71, 0.1, 0.78, 0.83, 0.865], 0.1)
+    assert ("value", None, 70) not in {
+        place for place, mean in means(sufficiency.fit([50, 70, *N[1:]], masked)).items() if mean
+    }
+
+
+LOG = pandas.DataFrame([{"n": n, "epoch": e, "acc": 0.6 + n / 2000 + e / 50} for n in N for e in range(3)])
+SQUARE = np.array(N)[:, None] / 1000 + 0.001 * np.arange(4)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ({"n": LOG}, "column 'epoch': it has a row for each epoch of a training, and each would count as a run"),
+        ({"n": N, "values": SQUARE}, "seems to be sizes by runs.*give its transpose"),
         ({"n": [50, 100], "values": [0.7, 0.8]}, "a curve needs at least 3"),
         ({"n": [50, 100, 0, 2.5], "values": [0.7, 0.8, 0.9, 1]}, r"n\[2\]: 0.0 is no training-set size.*n\[3\]: 2.5"),
         ({"n": [50, np.nan, 200], "values": [0.7, 0.8, 0.9]}, r"n\[1\]: nan is no training-set size"),

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 import sufficiency
@@ -378,6 +380,36 @@ def test_labels_as_they_are() -> None:
         **parts(evaluation=OnlyAccuracy(), train=(x, x[:, 0] * 2.5), test=(x, x[:, 0]), schedule=[6, 12, 60])
     )
     assert numbers.record.info["task"] == "regression"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [
+        pytest.param(
+            np.ma.masked_less(np.arange(9.0), 2), [0, 1, 2] * 3, "x cannot.*2 of its 9 values are masked", id="x"
+        ),
+        pytest.param(
+            np.arange(9.0), np.ma.masked_less(np.arange(9), 2), "y cannot.*2 of its 9 values are masked", id="y"
+        ),
+        pytest.param(csr_array(np.eye(9)), [0, 1, 2] * 3, r"x cannot.*sparse matrix: give x.toarray\(\)", id="sparse"),
+        pytest.param(np.arange(3.0), [["a"], ["a", "b"], []], "y cannot be read as an array", id="uneven"),
+        pytest.param(np.arange(3.0), ["a", None, "b"], "item 1 has the label None, as a missing one is", id="none"),
+        pytest.param(
+            np.arange(3.0), pd.Series(["a", None, "b"], dtype="category"), "item 1 has the label nan", id="category"
+        ),
+    ],
+)
+def test_what_is_missing_in_arrays_is_no_value_and_no_class(x: Any, y: Any, said: str) -> None:
+    y = y if hasattr(y, "shape") else np.array(y, dtype=object) if None in y else y
+    with pytest.raises(InvalidStudy, match=said):
+        sufficiency.run(**parts(train=(x, y), test=(x, y)))
+
+
+def test_columns_of_two_data_frames_are_held_to_each_other() -> None:
+    x = pd.DataFrame(np.arange(120.0).reshape(60, 2), columns=["age", "dose"])
+    y = np.arange(60) % 2
+    with pytest.raises(InvalidStudy, match="feature 0 is 'age' in the training split and 'dose' in the test split"):
+        sufficiency.run(**parts(train=(x, y), test=(x[["dose", "age"]], y)))
 
 
 def test_a_compiled_model_is_trained_anew_in_every_cell() -> None:

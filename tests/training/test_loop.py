@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from sufficiency.plugins.reset import DeepCopy
 from sufficiency.schemas.work import CellFailure, CellResult, UnitCell
 from sufficiency.training.faults import Fault
 from sufficiency.training.loop import run_cells
@@ -162,6 +163,59 @@ def test_a_ready_made_model_is_never_trained_itself() -> None:
     run(Parts(ready_made=model), CELLS)
     run(Parts(ready_made=model, reset=reset_parameters), CELLS)
     assert model.total() == before
+
+
+@pytest.mark.parametrize("reset", [None, reset_parameters], ids=["no reset", "reset"])
+@pytest.mark.parametrize("protocol", ["independent", "dataeval"])
+def test_parts_that_a_factory_keeps_learn_nothing(reset: Any, protocol: Any) -> None:
+    layer = Net().layer
+    before = layer.weight.detach().clone()
+
+    class Around(Parts):
+        def model(self) -> Net:
+            net = Net()
+            net.layer = layer
+            return net
+
+    parts = Around(reset=reset)
+    run(parts, CELLS, protocol)
+    assert torch.equal(layer.weight, before)
+    if reset is None and protocol == "independent":
+        assert set(parts.training.starts) == {parts.training.starts[0]}
+
+
+def test_what_is_frozen_in_a_ready_made_model_keeps_its_weights() -> None:
+    class Backbone(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)).requires_grad_(False)
+            self.backbone[1].running_mean.fill_(3.0)  # type: ignore[union-attr, operator]
+
+    seen: list[dict[str, Any]] = []
+    given = Backbone()
+    parts = Parts(ready_made=given)
+    parts.evaluation.evaluate = lambda model, dataset: seen.append(model.backbone.state_dict()) or {"total": 1.0}
+    run(parts, CELLS)
+    for one in seen:
+        assert all(torch.equal(value, one[name]) for name, value in given.backbone.state_dict().items())
+    assert len(set(parts.training.starts)) == len(CELLS), "what is to be trained starts anew"
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("reset", [None, DeepCopy()], ids=["no reset", "deepcopy"])
+def test_a_scripted_model_is_copied_with_parameters_that_can_be_trained(reset: Any) -> None:
+    class Step:
+        def train(self, model: Any, dataset: Any, indices: Sequence[int]) -> None:
+            optimiser = torch.optim.SGD(model.parameters(), lr=1.0)
+            model(torch.ones(1, 3)).sum().backward()
+            optimiser.step()
+
+    scripted: Any = torch.jit.script(torch.nn.Linear(3, 1))
+    before = scripted.weight.detach().clone()
+    parts = Parts(training=Step(), ready_made=scripted, reset=reset)
+    parts.evaluation.evaluate = lambda model, dataset: {"moved": (before - model.weight).sum()}
+    assert set(values(run(parts, CELLS)).values()) == {3.0}
+    assert torch.equal(scripted.weight, before)
 
 
 def test_a_model_without_torch_is_copied() -> None:

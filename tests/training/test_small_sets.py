@@ -56,6 +56,10 @@ def too_many_steps() -> None:
             "numbered by the whole dataset",
             id="label-out-of-bounds",
         ),
+        pytest.param(lambda: nn.Linear(2, 2).double()(torch.ones(1, 2)), "Leave them float32", id="dtype-linear"),
+        pytest.param(lambda: nn.Conv1d(2, 2, 1).half()(torch.ones(1, 2, 1)), "Leave them float32", id="dtype-conv"),
+        pytest.param(lambda: nn.LSTM(2, 2).bfloat16()(torch.ones(1, 2)), "Leave them float32", id="dtype-lstm"),
+        pytest.param(lambda: nn.LayerNorm(2).half()(torch.ones(1, 2)), "Leave them float32", id="dtype-norm"),
         pytest.param(lambda: log_loss(Y, np.ones((6, 2)) / 2), "one column for each", id="log-loss"),
         pytest.param(
             lambda: roc_auc_score(Y, np.ones((6, 2)) / 2, multi_class="ovr"), "one column for each", id="auroc"
