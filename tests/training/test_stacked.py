@@ -1,5 +1,6 @@
 """Models of several cells trained at once: each cell measures what it measures when it is trained by itself."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -227,15 +228,29 @@ class Scaled(MLP):
         return super().forward(x) * self.scale
 
 
-LAYER = nn.Linear(3, 3)
+LAYER, LATER = nn.Linear(3, 3), nn.Linear(3, 3)
+BUILT = itertools.count()
 
 
 def sharing() -> nn.Module:
     return nn.Sequential(MLP(SHAPE, 3), LAYER)
 
 
+def sharing_later() -> nn.Module:
+    return nn.Sequential(MLP(SHAPE, 3), LATER if next(BUILT) > 3 else nn.Linear(3, 3))
+
+
+def test_a_part_that_a_factory_keeps_is_each_model_s_own_in_a_stack() -> None:
+    parts = Parts(lambda: InFloat64(sharing()))
+    assert_equal(parts, measured(parts, "stacked"))
+
+
 @pytest.mark.parametrize(
-    ("make", "why"), [(Scaled, "differ in more than their weights"), (sharing, "several cells share weights")]
+    ("make", "why"),
+    [
+        pytest.param(Scaled, "differ in more than their weights", id="Scaled"),
+        pytest.param(sharing_later, "several cells share weights", id="sharing"),
+    ],
 )
 def test_models_that_only_look_alike_are_measured_one_by_one(make: Any, why: str) -> None:
     log = measured(Parts(make), "stacked", CELLS[:2])
