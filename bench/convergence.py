@@ -137,10 +137,11 @@ def report(told: Sequence[Foretold], of_loss: Sequence[Foretold]) -> Iterator[st
     yield row("the tutorial's loop", tutorial)
     yield row("the tutorial's loop, course alone", tutorial, alone=True)
     yield row("cosine", [one for one in told if one.setting.schedule == "cosine"])
-    constant = [one for one in of_loss if one.setting.schedule == "constant"]
-    yield row("log loss, built-in", constant)
-    yield row("log loss, built-in, course alone", constant, alone=True)
-    yield row("log loss, some labels wrong", [one for one in constant if one.setting.noise])
+    kept = [one for one in of_loss if one.setting.schedule == "constant" and one.setting.loop == "built-in"]
+    other = [one for one in kept if not one.setting.is_for_choosing]
+    yield row("log loss, report", other)
+    yield row("log loss, report, course alone", other, alone=True)
+    yield row("log loss, report, some wrong", [one for one in other if one.setting.noise])
 
 
 def kept_in(file: BinaryIO) -> Iterator[Followed]:
