@@ -58,17 +58,23 @@ class Versions:
         self._asked: dict[bytes, list[_Future]] = {}
         self._too_long: asyncio.TimerHandle | None = None
         self._is_open = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.queries = 0
 
     def open(self) -> None:
-        """Begin to answer, in the event loop that runs now."""
+        """Begin to answer, in the event loop that runs now: it is told of what comes, and no other would be."""
         self._is_open = True
+        self._loop = asyncio.get_running_loop()
 
     async def of(self, job_id: UUID, project_id: UUID) -> Version | None:
-        """Return the version of a job of a project, asked for after this call; None for none, or if nobody can tell."""
-        if not self._is_open:
+        """Return the version of a job of a project, asked for after this call; None for none, or if nobody can tell.
+
+        Nobody can in another event loop than the one in which it was opened.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._is_open or loop is not self._loop:
             return None
-        future: _Future = asyncio.get_running_loop().create_future()
+        future: _Future = loop.create_future()
         self._waiting.setdefault(str(job_id).encode(), []).append(future)
         self._go_on()
         found = await future

@@ -195,6 +195,26 @@ def test_who_waits_when_the_service_ends_is_told(service: Service) -> None:
     assert asyncio.run(look()) == [None, None]
 
 
+def test_another_event_loop_is_told_at_once_that_nobody_knows(service: Service) -> None:
+    """What comes is told to the loop in which it was opened; elsewhere each request waited ten seconds for it."""
+    job, versions = UUID(finished(service)), Versions(service.settings.database_url)
+
+    async def open_and_look() -> Any:
+        versions.open()
+        return await versions.of(job, DEFAULT_PROJECT_ID)
+
+    async def look() -> Any:
+        return await versions.of(job, DEFAULT_PROJECT_ID)
+
+    with asyncio.Runner() as of_the_service:
+        assert of_the_service.run(open_and_look()) is not None
+        queries = versions.queries
+        assert asyncio.run(look()) is None
+        assert versions.queries == queries, "it was not even asked"
+        assert of_the_service.run(look()) is not None
+        of_the_service.run(versions.close())
+
+
 def test_without_a_database_nobody_knows_the_version() -> None:
     async def look() -> Any:
         versions = Versions("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
