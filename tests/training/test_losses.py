@@ -56,8 +56,10 @@ def scaled(model: nn.Module) -> None:
 
 
 def by_closure(model: nn.Module) -> None:
-    optimiser = sgd(model)
+    with_closures(model, sgd(model))
 
+
+def with_closures(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
     def closure() -> float:
         optimiser.zero_grad()
         loss = loss_of(model)
@@ -141,16 +143,7 @@ def against_each_other(model: nn.Module) -> None:
 
 
 def several_tries_a_step(model: nn.Module) -> None:
-    optimiser = torch.optim.LBFGS(model.parameters(), lr=0.1)
-
-    def closure() -> float:
-        optimiser.zero_grad()
-        loss = loss_of(model)
-        loss.backward()
-        return loss.item()
-
-    for _ in range(STEPS):
-        optimiser.step(closure)
+    with_closures(model, torch.optim.LBFGS(model.parameters(), lr=0.1))
 
 
 def weighted_from_outside(model: nn.Module) -> None:
