@@ -46,7 +46,7 @@ def estimators_in(model: Any, *, fitted: bool = False) -> list[tuple[Any, Mappin
         params = _params_of(one)
         found.append((one, params))
         made = [vars(one)[name] for name in _MADE if name in getattr(one, "__dict__", {})] if fitted else []
-        waiting += [part for value in [*made, *params.values()] for part in _parts(value)]
+        waiting += [part for value in [*made, *params.values()] for part in parts_of(value)]
     return found
 
 
@@ -71,14 +71,14 @@ def _params_of(estimator: Any) -> dict[str, Any]:
     return dict(params) if isinstance(params, Mapping) else {}
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def parts_of(value: Any) -> Iterator[Any]:
     """Yield the estimators in a parameter: one, or a list of (name, one) or (name, one, columns), or a grid's lists."""
     if isinstance(value, list | tuple):
         for entry in value[:MOST_COMPONENTS]:
-            yield from _parts(entry)
+            yield from parts_of(entry)
     elif isinstance(value, Mapping):
         for entry in list(value.values())[:MOST_COMPONENTS]:
-            yield from _parts(entry)
+            yield from parts_of(entry)
     elif _is_estimator(value):
         yield value
 
