@@ -80,10 +80,10 @@ def is_the_same_in_another_order(trial: Trial) -> None:
         for other in (values.get((name, k)) for values in others):
             if not _alike(value, other):
                 raise Advice(
-                    f"{name} is {_said(value)} of {ORDERED} items, and {_said(other)} of the same in another order. A mean "
-                    "of batches' values counts a small last batch as a whole one; what the first batch settles follows "
-                    "what is in it. Collect the answers to all items, and measure once; docs/plugins.md says what metrics "
-                    "of libraries do by the batch."
+                    f"{name} is {_said(value)} of {ORDERED} items, and {_said(other)} of the same in another "
+                    "order. A mean of batches' values counts a small last batch as a whole one; what the first "
+                    "batch settles follows what is in it. Collect the answers to all items, and measure once; "
+                    "docs/plugins.md says what metrics of libraries do by the batch."
                 )
 
 
