@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sufficiency.study.errors import InvalidStudy
+from sufficiency.study.spelling import MISSING, is_meant_as_numbers, number_of, plain, size_of, without_per_cent
 
 # What columns are called, each by the first of its names that a table has.
 SIZE = (
@@ -37,8 +38,6 @@ PASSES = ("epoch", "epochs", "iteration", "iterations", "iter", "global_step")
 # How far a column's values spread about, called after the column.
 _SPREADS = ("_std", "_sd", "_se", "_sem", "__min", "__max")
 RUNS = 10_000
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–"}
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
@@ -70,12 +69,8 @@ def read_csv(path: Path) -> dict[str, list[str]]:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(names):
             raise _refused(str(path), f"row {number} has {len(row)} fields, the first row {len(names)}")
-    comma = delimiter != ","
-    return {name: [_decimal(row[k].strip(), comma) for row in rows[1:]] for k, name in enumerate(names)}
-
-
-def _decimal(text: str, comma: bool) -> str:
-    return text.replace(",", ".") if comma and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text) else text
+    cells = plain([[cell.strip() for cell in row] for row in rows[1:]], delimiter)
+    return {name: [row[k] for row in cells] for k, name in enumerate(names)}
 
 
 def frame_columns(frame: Any) -> dict[str, list[Any]]:
@@ -116,13 +111,14 @@ def rows_of(
         return named.get(of) or next((found[name] for name in names if name in found), None)
 
     size, run, kind = column("n", SIZE), column("run", RUN), column("class", CLASS)
-    value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _onlymeasured_number(found)
+    value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _only_number(found)
     names = column("metric", METRIC)
     if size is None:
         raise _refused(
             place,
             f"has no column of training-set sizes: call it n, or say which with n=…; it has {', '.join(columns)}",
         )
+    columns = {name: values if name == size else _plain_values(values, name, place) for name, values in columns.items()}
     beside = {size, run, kind, names, *_spreads(found), *(found[name] for name in PASSES if name in found)}
     faults += [
         f"column {found[name]!r}: it has a row for each {name} of a training, and each would count as a run: keep the "
@@ -169,6 +165,13 @@ def rows_of(
     return numbered(rows)
 
 
+def _plain_values(values: Sequence[Any], name: str, place: str) -> list[Any]:
+    try:
+        return without_per_cent(values)
+    except ValueError as error:
+        raise _refused(place, f"column {name!r}: {error}") from error
+
+
 def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with their runs numbered: folds and seeds may be called anything."""
     labels = list(dict.fromkeys(row["run"] for row in rows))
@@ -201,7 +204,7 @@ def _is_log(sizes: Sequence[Any], passes: Sequence[Any]) -> bool:
     )
 
 
-def _onlymeasured_number(found: Mapping[str, str]) -> str | None:
+def _only_number(found: Mapping[str, str]) -> str | None:
     return found.get("value") or found.get("score") or found.get("test_score")
 
 
@@ -210,14 +213,14 @@ def _plain(name: str) -> str:
 
 
 def _whole(value: Any) -> int:
-    number = measured_number(value)
+    number = measured_number(size_of(value) if isinstance(value, str) else value)
     if number is None or number != int(number) or number < 1:
         raise ValueError(f"{value!r} is no training-set size: a whole number from 1 on")
     return int(number)
 
 
 def _label(value: Any) -> str | int | None:
-    if value is None or str(value).strip().lower() in _MISSING:
+    if value is None or str(value).strip().lower() in MISSING:
         return None
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and str(int(value)) == value else value
@@ -229,12 +232,7 @@ def measured_number(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in _MISSING or text.lower().lstrip("+-") in ("inf", "infinity"):
-            return None
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(f"{value!r} is no number")
-        return float(text)
+        return number_of(value)
     if isinstance(value, bool | np.bool_ | complex | np.complexfloating):
         raise ValueError(f"{value!r} is no measured number")
     try:
@@ -252,7 +250,7 @@ def _is_numeric(values: Sequence[Any]) -> bool:
             good += measured_number(value) is not None
         except ValueError:
             continue
-    return good * 2 > len(values)
+    return good * 2 > len(values) or is_meant_as_numbers(values)
 
 
 def _varies(values: Sequence[Any]) -> bool:

@@ -89,6 +89,24 @@ def test_a_csv_of_any_tool(tmp_path: Path, text: str) -> None:
     assert means(sufficiency.fit(file)) == {("Accuracy", None, n): RUNS[0, k] for k, n in enumerate(N)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('n,Accuracy\n"1,000",71%\n"2,000",78 %\n"4,000",\n"8,000",86.5%\n', id="english"),
+        pytest.param("n;Accuracy\n1.000;71,0\n2.000;78,0\n4.000;-\n8.000;86,5\n", id="german"),
+        pytest.param("n;Accuracy\n1,000;71.0\n2,000;78.0\n4,000;NA\n8,000;86.5\n", id="english-with-semicolons"),
+        pytest.param("n\tAccuracy\n1k\t71\n2K\t78\n.004M\t\n8.0k\t86.5\n", id="thousands"),
+        pytest.param("n,Accuracy\n1000.000,71.000\n2000.000,78.000\n4000.000,nan\n8000.000,86.500\n", id="decimals"),
+    ],
+)
+def test_numbers_as_people_write_them(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_text(text, encoding="utf-8")
+    study = sufficiency.fit(file)
+    found = {n: mean for (_, _, n), mean in means(study).items() if mean is not None}
+    assert found == {1000: 71.0, 2000: 78.0, 8000: 86.5}
+
+
 def test_the_product_s_own_tables_are_read_again(tmp_path: Path) -> None:
     study = sufficiency.fit(N, {"Accuracy": RUNS, "Recall": np.stack([RUNS, RUNS - 0.1], axis=-1)})
     file = tmp_path / "cells.csv"
@@ -160,7 +178,12 @@ SQUARE = np.array(N)[:, None] / 1000 + 0.001 * np.arange(4)
         ({"n": pandas.DataFrame({"images": N, "acc": RUNS[0]})}, "no column of training-set sizes.*n=.*images, acc"),
         ({"n": pandas.DataFrame({"n": N})}, "no column of values"),
         ({"n": pandas.DataFrame({"n": N, "acc": RUNS[0], "model": list("abcd")})}, "'model' holds text of several"),
-        ({"n": pandas.DataFrame({"n": N, "acc": [0.1, 0.2, 0.3, "95 %"]})}, "row 4: '95 %' is no number"),
+        ({"n": pandas.DataFrame({"n": N, "acc": [0.1, 0.2, 0.3, "95 %"]})}, "'95 %' is per cent, and 0.1 says nothing"),
+        (
+            {"n": pandas.DataFrame({"n": N, "acc": ["71 ± 1", "78(1)", "83 +/- 1", "86.5"]})},
+            "'83 \\+/- 1' is a number and",
+        ),
+        ({"n": pandas.DataFrame({"n": ["10%", "20%", "50%", "100%"], "acc": RUNS[0]})}, "'10%' is a share, and no"),
         ({"n": pandas.DataFrame({"n": [10, 10, 20], "run": [0, 0, 0], "acc": [1, 1, 1]})}, "n = 10 is there twice"),
         (
             {
