@@ -1,16 +1,13 @@
 """From tables of any tool to measured values: by the names of their columns."""
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sufficiency.study.errors import InvalidStudy
-from sufficiency.study.spelling import MISSING, is_meant_as_numbers, number_of, plain, size_of, without_per_cent
+from sufficiency.study.files import refused
+from sufficiency.study.spelling import MISSING, is_meant_as_numbers, number_of, size_of, without_per_cent
 
 # What columns are called, each by the first of its names that a table has.
 SIZE = (
@@ -38,39 +35,6 @@ PASSES = ("epoch", "epochs", "iteration", "iterations", "iter", "global_step")
 # How far a column's values spread about, called after the column.
 _SPREADS = ("_std", "_sd", "_se", "_sem", "__min", "__max")
 RUNS = 10_000
-
-
-def read_csv(path: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV file, whatever its delimiter and its decimal sign.
-
-    Raises
-    ------
-    InvalidStudy
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _refused(str(path), f"cannot be read: {error.strerror or error}") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise _refused(str(path), "has no rows: a first line with the columns' names, then a line a value or a size")
-    delimiter = max(",;\t|", key=lambda sign: (lines[0].count(sign), sign == ","))
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise _refused(str(path), f"is no table: {error}") from error
-    names = [name.strip() for name in rows[0]]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise _refused(str(path), f"has two columns {doubled[0]!r}; give each a name of its own")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(names):
-            raise _refused(str(path), f"row {number} has {len(row)} fields, the first row {len(names)}")
-    cells = plain([[cell.strip() for cell in row] for row in rows[1:]], delimiter)
-    return {name: [row[k] for row in cells] for k, name in enumerate(names)}
 
 
 def frame_columns(frame: Any) -> dict[str, list[Any]]:
@@ -105,7 +69,7 @@ def rows_of(
     found = {_plain(name): name for name in columns}
     faults: list[str] = [f"has no column {name!r}" for name in named.values() if name and name not in columns]
     if faults:
-        raise _refused(place, "; ".join(faults) + f"; it has {', '.join(columns)}")
+        raise refused(place, "; ".join(faults) + f"; it has {', '.join(columns)}")
 
     def column(of: str, names: Sequence[str]) -> str | None:
         return named.get(of) or next((found[name] for name in names if name in found), None)
@@ -114,7 +78,7 @@ def rows_of(
     value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _only_number(found)
     names = column("metric", METRIC)
     if size is None:
-        raise _refused(
+        raise refused(
             place,
             f"has no column of training-set sizes: call it n, or say which with n=…; it has {', '.join(columns)}",
         )
@@ -161,7 +125,7 @@ def rows_of(
         except ValueError as error:
             faults.append(f"row {number + 1}: {error}")
     if faults:
-        raise _refused(place, "; ".join(faults[:10]))
+        raise refused(place, "; ".join(faults[:10]))
     return numbered(rows)
 
 
@@ -169,7 +133,7 @@ def _plain_values(values: Sequence[Any], name: str, place: str) -> list[Any]:
     try:
         return without_per_cent(values)
     except ValueError as error:
-        raise _refused(place, f"column {name!r}: {error}") from error
+        raise refused(place, f"column {name!r}: {error}") from error
 
 
 def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -255,7 +219,3 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 
 def _varies(values: Sequence[Any]) -> bool:
     return len({str(value) for value in values}) > 1
-
-
-def _refused(place: str, detail: str) -> InvalidStudy:
-    return InvalidStudy([{"pointer": place, "detail": detail}])

@@ -35,6 +35,11 @@ def number_of(text: str) -> float | None:
     raise ValueError(f"{text!r} is no number")
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number, with a point as decimal sign."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
 def size_of(text: str) -> str:
     """Return a size that is given in thousands or millions, such as 2.5k, in full; any other text as it is.
 
