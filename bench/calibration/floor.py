@@ -119,11 +119,10 @@ def scored(data: Noted) -> Scored:
     origin += [(-1, -1)] * (len(tasks) - len(origin))
     kept = [k for k, task in enumerate(tasks) if np.ptp([*task.series.mean(), *task.truth]) >= LEAST_RANGE]
     tasks = [tasks[k] for k in kept]
-    bounds = [
-        [np.inf * side if edge is None else edge for side, edge in zip((-1, 1), t.series.bounds, strict=True)]
-        for t in tasks
-    ]
-    law = [np.clip(power_law(t.series, RATIO * t.series.n[-1:])[0], *b) for t, b in zip(tasks, bounds, strict=True)]
+    law = []
+    for task in tasks:
+        low, high = (edge if edge is not None else np.nan for edge in task.series.bounds)
+        law.append(float(np.fmin(np.fmax(power_law(task.series, RATIO * task.series.n[-1:])[0], low), high)))
     return Scored(
         tasks,
         np.array([at_ratio(task) for task in tasks]),
