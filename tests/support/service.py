@@ -147,9 +147,9 @@ class Service:
                 plugin_errors=[],
             )
 
-    def claim(self, job_id: str) -> tuple[Any, UUID]:
-        """Claim the next unit of a job for a new worker."""
-        worker_id = self.worker()
+    def claim(self, job_id: str, worker_id: UUID | None = None) -> tuple[Any, UUID]:
+        """Claim the next unit of a job, for a new worker where none is named."""
+        worker_id = worker_id or self.worker()
         with self.database.transaction() as session:
             claimed = claim_of(session, UUID(job_id), worker_id, 60.0)
             assert claimed is not None
@@ -176,8 +176,9 @@ class Service:
             waiting = session.scalars(
                 select(Unit.id).where(Unit.job_id == UUID(job_id), Unit.state == "queued").order_by(Unit.ordinal)
             ).all()
+        worker_id = self.worker() if waiting else None
         for _ in waiting[:units]:
-            claimed, _ = self.claim(job_id)
+            claimed, _ = self.claim(job_id, worker_id)
             self.record(claimed, measure)
 
     def work_open(self, job_id: str, measure: Measure = power_law) -> None:
