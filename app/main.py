@@ -44,14 +44,15 @@ from app.results import (
     refitted,
     reported,
 )
-from app.results.kept import KeptAnswers
+from app.results.at_once import AtOnce
+from app.results.kept import Answers, KeptAnswers
 from app.results.versions import Versions
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
 from app.web.addressed import refuse_unclear
-from app.web.browsers import BrowserGuard
-from app.web.identification import RequestId
+from app.web.browsers import BrowserGuard, Names
+from app.web.identification import Noted
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.load import Load
 from app.web.reading import Reading
@@ -106,7 +107,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
     app.state.versions = Versions(settings.database_url)
-    app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
+    answers = Answers()
+    # The innermost: behind whoever may refuse a request
+    app.add_middleware(KeptAnswers, answers=answers, versions=app.state.versions)
     app.state.metrics.register(
         WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
     )
@@ -127,12 +130,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.methods_at = operations.methods
     app.state.door = Door(settings, app.state.database, operations)
     app.add_middleware(Reading, methods=operations.methods)
-    app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
+    buckets, names = buckets_of(settings), Names(settings.allowed_hosts)
+    app.add_middleware(Gate, door=app.state.door, buckets=buckets)
     app.add_middleware(Load)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts, methods=operations.methods)
-    app.add_middleware(RequestMetrics, registry=app.state.metrics)
-    app.add_middleware(RequestId)
+    app.add_middleware(BrowserGuard, names=names, methods=operations.methods)
+    app.add_middleware(
+        AtOnce, answers=answers, versions=app.state.versions, names=names, door=app.state.door, buckets=buckets
+    )
+    app.add_middleware(Noted, metrics=RequestMetrics(app.state.metrics))
     problem.install(app)
     for router in routers:
         app.include_router(router)
