@@ -12,14 +12,14 @@ from app.observability.metrics import RequestMetrics
 HEADER = "X-Request-ID"
 _SENT = HEADER.lower().encode()
 LONGEST = 128
-_PLAIN = re.compile(rb"[A-Za-z0-9._~:/+=@-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9._~:/+=@-]+")
 
 
-def identified(said: bytes | None) -> str:
+def identified(said: str | None) -> str:
     """Return what a request is called: as its client says, cut if it is long; a new id if that is no plain word."""
     if said is None or not _PLAIN.fullmatch(said):
         return os.urandom(16).hex()
-    return said[:LONGEST].decode()
+    return said[:LONGEST]
 
 
 class Noted:
@@ -44,7 +44,8 @@ class Noted:
             await self.app(scope, receive, send)
             return
         begun, status = time.perf_counter(), 500
-        id = identified(next((value for name, value in scope["headers"] if name == _SENT), None))
+        said = next((value for name, value in scope["headers"] if name == _SENT), None)
+        id = identified(None if said is None else said.decode("latin-1"))
         scope.setdefault("state", {})["request_id"] = id
         # Not taken back: what follows in this task, such as the log of a mistake, is about this request too.
         request_id.set(id)

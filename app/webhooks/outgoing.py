@@ -9,6 +9,7 @@ from sqlalchemy import any_, func, literal, select
 from sqlalchemy.orm import Session
 
 from app.db.tables import Job, Webhook, WebhookDelivery
+from app.db.waking import asks
 from sufficiency.schemas.webhooks import JobMessage
 
 
@@ -46,5 +47,6 @@ def announce(session: Session, job: Job, state: str, error: dict[str, Any] | Non
             },
         }
     )
+    asks(session, "deliverer")
     for id, _ in wanted:
         session.add(WebhookDelivery(webhook_id=id, type=type, job_id=job.id, body=message.model_dump_json()))
