@@ -67,6 +67,8 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+# Objects that there are more of before garbage is looked for
+GARBAGE = 20_000
 # Beside those of requests: for event streams, relay, sweeper, metrics and health
 SPARE_CONNECTIONS = 6
 
@@ -151,9 +153,11 @@ def serving(settings: Settings | None = None) -> FastAPI:
     """Return the API for a process that does nothing else; of the environment's settings, unless some are given."""
     configure_logging()
     api = create_app(settings)
-    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment. And
+    # what a request makes is gone with it: by default each new job had it looked through thirty times.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     return api
 
 
