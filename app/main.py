@@ -26,7 +26,7 @@ from app.db.engine import Database
 from app.jobs.following import events_after, output_after
 from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
-from app.observability.logging import configure_logging
+from app.observability.logging import AccessLog, configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
@@ -73,13 +73,15 @@ GARBAGE = 20_000
 SPARE_CONNECTIONS = 6
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, log: AccessLog | None = None) -> FastAPI:
     """Return the API.
 
     Parameters
     ----------
     settings : Settings, optional
         Default: those of the environment.
+    log : AccessLog, optional
+        Of requests; default none, as where the server has its own.
     """
     settings = settings or get_settings()
     app = FastAPI(
@@ -140,7 +142,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         AtOnce, answers=answers, versions=app.state.versions, names=names, door=app.state.door, buckets=buckets
     )
-    app.add_middleware(Noted, metrics=RequestMetrics(app.state.metrics))
+    app.add_middleware(Noted, metrics=RequestMetrics(app.state.metrics), log=log)
     problem.install(app)
     for router in routers:
         app.include_router(router)
@@ -152,7 +154,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def serving(settings: Settings | None = None) -> FastAPI:
     """Return the API for a process that does nothing else; of the environment's settings, unless some are given."""
     configure_logging()
-    api = create_app(settings)
+    api = create_app(settings, log=AccessLog())
     # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment. And
     # what a request makes is gone with it: by default each new job had it looked through thirty times.
     gc.collect()

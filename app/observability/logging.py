@@ -3,10 +3,11 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
-from typing import TextIO
+from typing import Any, TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
@@ -50,32 +51,36 @@ class JsonFormatter(logging.Formatter):
 
 
 class AccessLog:
-    """The server's line for each request, without the machinery of `logging` where it would write the same.
+    """A line for each request, as the server would write it, without the machinery of `logging` where it can.
 
-    A record, its caller looked for on the stack, an encoder made for it: that was a third of what the server itself
-    takes for a request.
+    A record, its caller looked for on the stack, an encoder made for it, an address quoted once more: that was a third
+    of what the server itself takes for a request.
     """
 
     def __init__(self) -> None:
         self._logger = logging.getLogger("uvicorn.access")
         self._name = encode_basestring(self._logger.name)
 
-    def info(self, message: str, *told: object) -> None:
-        """Log what the server tells of a request."""
+    def tell(self, scope: Mapping[str, Any], status: int) -> None:
+        """Log a request as its answer begins."""
+        host, port = scope["client"] or ("", 0)
+        asked = scope.get("raw_path", b"").decode("latin-1")
+        if query := scope["query_string"]:
+            asked += f"?{query.decode('latin-1')}"
+        told = f'{host}:{port} - "{scope["method"]} {asked} HTTP/{scope["http_version"]}" {status}'
         handler = self._handler()
         if handler is None or not self._logger.isEnabledFor(logging.INFO):
-            self._logger.info(message, *told)
+            self._logger.info("%s", told)
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = f'{{"time": "{now}", "level": "info", "logger": {self._name}, "message": '
-        line += encode_basestring(message % told)
+        line = f'{{"time": "{now}", "level": "info", "logger": {self._name}, "message": {encode_basestring(told)}'
         if (id := request_id.get()) is not None:
             line += f', "request_id": {encode_basestring(id)}'
         try:
             with handler.lock:  # type: ignore[union-attr]  # each handler that is used has one
                 handler.stream.write(line + "}\n")
         except (OSError, ValueError):
-            self._logger.info(message, *told)  # it knows what to do about a stream that takes nothing
+            self._logger.info("%s", told)  # it knows what to do about a stream that takes nothing
 
     def _handler(self) -> logging.StreamHandler[TextIO] | None:
         """Return the one that writes lines of JSON; None where there are others, or it does something else."""

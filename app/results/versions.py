@@ -23,12 +23,13 @@ LONGEST_SECONDS = 5.0
 
 _NAME = b"versions"
 _PREPARE = (
-    f"PREPARE versions (uuid[]) AS SELECT job.id, job.project_id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY($1)"
+    f"PREPARE versions (uuid[]) AS SELECT job.id, concat_ws(' ', job.project_id, {COLUMNS}) "
+    f"FROM {TABLES} WHERE job.id = ANY($1)"
 ).encode()
 
-# The job's project, and what changes with whatever an answer is made of; as the database writes it, to be compared.
-Version = tuple[bytes | None, ...]
-Found = dict[bytes | None, Version]
+# The job's project, and what changes with whatever an answer is made of, in one: it is only compared.
+Version = bytes
+Found = dict[bytes, Version]
 
 
 _Future = asyncio.Future[Version | None]
@@ -71,7 +72,7 @@ class Versions:
     async def of(self, job_id: UUID, project_id: UUID) -> Version | None:
         """Return the version of a job of a project, asked for after this call; see `now`."""
         found = await self.now(str(job_id).encode())
-        return found if found is not None and found[0] == str(project_id).encode() else None
+        return found if found is not None and found.startswith(str(project_id).encode()) else None
 
     async def now(self, job: bytes) -> Version | None:
         """Return the version of a job, asked for after this call; None for none, or if nobody can tell.
@@ -162,7 +163,11 @@ class Versions:
             while (result := wire.get_result()) is not None:
                 if result.status != pq.ExecStatus.TUPLES_OK:
                     raise psycopg.OperationalError(result.get_error_message())
-                found |= _versions_in(result)
+                for row in range(result.ntuples):
+                    job, version = result.get_value(row, 0), result.get_value(row, 1)
+                    assert job is not None
+                    assert version is not None
+                    found[job] = version
         except psycopg.Error as error:
             self._give_up(error)
             return
@@ -207,8 +212,3 @@ class Versions:
         self._answer({})
         if self._is_open:
             self._go_on()
-
-
-def _versions_in(result: pq.abc.PGresult) -> Found:
-    rows = ([result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples))
-    return {job_id: tuple(version) for job_id, *version in rows}

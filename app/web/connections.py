@@ -7,7 +7,6 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.observability.logging import AccessLog
 from app.web.headers import GUARDS
 from app.web.problem import CODES, MEDIA_TYPE
 from sufficiency.schemas.limits import ADDRESS_BYTES, HEAD_BYTES, HEAD_SECONDS
@@ -31,10 +30,6 @@ class Connection(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _begun = 0  # requests so far
     _head: int | None = 0  # bytes so far of a head that is not whole; None while there is none
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.access_logger = AccessLog()  # type: ignore[assignment]  # all that is asked of it
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection; the system itself ends one whose other end confirms nothing."""
