@@ -48,7 +48,10 @@ STUDY_DRAWS = 6
 
 @dataclass
 class Rows:
-    """One row a task and size ahead: the network's inputs, the mixture's prediction, the truth on the link's scale."""
+    """One row a task and size ahead: the network's inputs, the mixture's prediction, the truth on the link's scale.
+
+    `unit` is the link's where errors are to be read in the metric's own (R²'s), else NaN.
+    """
 
     inputs: Array
     mean: Array
@@ -60,6 +63,7 @@ class Rows:
     group: NDArray[np.str_]
     source: NDArray[np.str_]
     ahead: Array
+    unit: Array
 
     def take(self, chosen: NDArray[Any]) -> "Rows":
         """Return some of the rows."""
@@ -224,6 +228,7 @@ def to_rows(pairs: Sequence[tuple[Task, Observed]], several: Prior, single: Prio
             "group": np.full(count, task.group),
             "source": np.full(count, task.source),
             "ahead": task.ahead,
+            "unit": np.full(count, np.nan),
         }
         for name, array in found.items():
             parts[name].append(array)
@@ -247,7 +252,8 @@ def alone() -> dict[str, Any]:
     """Return what ``calibration.npz`` holds of the second network where it has no share."""
     parts = {f"second_{name}": np.ones(1) for name in ("offset", "scale", "hidden_1", "hidden_2", "output")}
     families = len(METRIC_FAMILIES)
-    return parts | {"share": np.zeros(families), "widen_family": np.ones((2, families, 2))}
+    none = {"share": np.zeros(families), "growth": np.zeros((2, families))}
+    return parts | none | {"widen_family": np.ones((2, families, 2))}
 
 
 def predict(arrays: dict[str, Any], rows: Rows) -> tuple[Array, Array, Array]:

@@ -4,7 +4,8 @@ A second network, told of the metric's family and of how its companions went, le
 (--lcdb), the studies of ``run_studies.py`` and the quick studies, without anything kept apart; how much of it there is
 to be in each family, and how wide the intervals are, both set on datasets that neither network of four folds had seen.
 For that the first network is learned by the same folds, from what ``learn.py`` learns it from. The mixture's prior and
-the first network that is carried stay as ``learn.py`` made them. Writes ``sufficiency/method/calibration.npz``.
+the first network that is carried stay as ``learn.py`` made them; with --keep the second one that is carried does too,
+and shares and widths alone are set anew. Writes ``sufficiency/method/calibration.npz``.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from scipy.special import ndtri
 
 from bench.calibration.learn import HERE, PACKAGE, Array, Rows, alone, learn_network
 from bench.calibration.tasks import Lcdb, Studies, Task, as_loss
-from sufficiency.method.calibration import KINDS, Calibration
+from sufficiency.method.calibration import KINDS, Calibration, grow
 from sufficiency.method.course import CONTEXT
 from sufficiency.method.curve import NotEnoughData
 from sufficiency.method.mixture import posterior
@@ -31,6 +32,8 @@ from sufficiency.method.summary import summarise
 from sufficiency.schemas.words import METRIC_FAMILIES
 
 FARTHEST = 12.0
+# What ``calibration.npz`` holds of the second edition.
+OF_SECOND = ("second_", "share", "widen_family", "growth")
 FOLDS = 4
 # Shares of the second network that are tried.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -40,6 +43,10 @@ _PULL = 40.0
 # small tables are what a network told of companions errs in first.
 _STUDIES = {"studies.npz": 0.7, "quick_studies.npz": 1.0}
 _QUICK_ACCURACY = 2.0
+# Distances at which it is seen how much wider intervals have to be.
+_DISTANCES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+LEVELS = (0.5, 0.8, 0.95)
+_LEAST_GROWTH = 0.03
 # Of a source with fewer rows than this nothing can be said by which to choose.
 _LEAST_ROWS = 30
 
@@ -93,6 +100,7 @@ def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[
             "group": np.full(count, task.group),
             "source": np.full(count, task.source),
             "ahead": task.ahead,
+            "unit": np.full(count, seen.link.unit if task.series.family == "r2" else np.nan),
         }
         for name, array in found.items():
             parts[name].append(array)
@@ -102,10 +110,10 @@ def to_rows(tasks: Sequence[Task], learned: Calibration) -> tuple[Rows, NDArray[
     return rows, np.concatenate(families), np.concatenate(places)
 
 
-def second(network: dict[str, Array], share: Array, widen: Array) -> dict[str, Any]:
+def second(network: dict[str, Array], share: Array, widen: Array, growth: Array) -> dict[str, Any]:
     """Return what ``calibration.npz`` holds of the second edition."""
     arrays: dict[str, Any] = {f"second_{name}": array.astype(np.float32) for name, array in network.items()}
-    return arrays | {"share": share, "widen_family": widen}
+    return arrays | {"share": share, "widen_family": widen, "growth": growth}
 
 
 def first_of(network: dict[str, Array]) -> dict[str, Array]:
@@ -135,21 +143,70 @@ def predict(first: dict[str, Any], rows: Rows, family: NDArray[np.int64]) -> dic
 
 
 def cost_error(rows: Rows, centre: Array) -> Array:
-    """Return the absolute error of a median on the metric's own scale, where it is bounded on both sides."""
+    """Return the absolute error of a median on the scale on which a user reads it.
+
+    That is the metric's own where it is bounded on both sides, and of R² too, whose unit is the same in every study;
+    elsewhere the link's.
+    """
 
     def scaled(z: Array) -> Array:
         t = np.exp(np.clip(z, -30, 30))
         share = np.clip((t * 1.001 - 0.001) / (1 + t), 0, 1)
-        return np.where(rows.kind == 0, share, np.where(rows.kind == 1, 0.15 * z, 0.1 * z))
+        loss = np.where(np.isnan(rows.unit), 0.15 * z, rows.unit * t)
+        return np.where(rows.kind == 0, share, np.where(rows.kind == 1, loss, 0.1 * z))
 
     return np.asarray(np.abs(scaled(centre) - scaled(rows.truth)))
 
 
+def growths(rows: Rows, family: NDArray[np.int64], found: dict[str, Array]) -> Array:
+    """Return, by number of runs and family, how much more the widths have to grow with each doubling.
+
+    At some distances it is seen by what factor intervals of unseen curves would hold; the mean slope of its logarithm
+    over three levels is drawn to none, as if the family had so many curves more without it. Next to none is none.
+    """
+    factors = np.stack([_held_by(rows, found, level) for level in LEVELS])
+    found_growth = np.zeros((2, len(METRIC_FAMILIES)))
+    for single, k in product(range(2), range(len(METRIC_FAMILIES))):
+        mine = (rows.single == bool(single)) & (family == k)
+        distances, logs, weights = [], [], []
+        for distance in _DISTANCES:
+            here = mine & (np.abs(rows.ahead - distance) < 0.06)
+            if here.sum() >= _LEAST_ROWS:
+                distances.append(distance)
+                weights.append(rows.weight[here].sum())
+                needed = [
+                    _quantile(of[here], rows.weight[here], level) for of, level in zip(factors, LEVELS, strict=True)
+                ]
+                logs.append(np.log(needed).mean())
+        if len(distances) >= 3:
+            slope = np.polyfit(distances, logs, 1, w=np.sqrt(weights))[0]
+            curves = _curves(rows, mine)
+            drawn = slope * curves / (curves + _PULL)
+            found_growth[single, k] = drawn if drawn >= _LEAST_GROWTH else 0.0
+    return found_growth
+
+
+def _held_by(rows: Rows, found: dict[str, Array], level: float) -> Array:
+    """Return the factor of the widths by which each truth would lie on the end of its interval."""
+    reach = np.sinh(found["tail"] * ndtri(0.5 + level / 2)) / found["tail"]
+    width = np.where(rows.truth >= found["centre"], found["above"], found["below"])
+    return np.asarray(np.abs(rows.truth - found["centre"]) / (width * reach))
+
+
+def _quantile(values: Array, weight: Array, q: float) -> float:
+    order = np.argsort(values)
+    place = int(np.searchsorted(np.cumsum(weight[order]), q * weight.sum()))
+    return max(float(values[order][min(place, len(order) - 1)]), 1e-3)
+
+
+def _curves(rows: Rows, chosen: NDArray[np.bool_]) -> float:
+    """Return about how many curves some rows are of."""
+    return len(np.unique(np.stack([rows.mean[chosen], rows.truth[chosen]]), axis=1).T) / 4.0
+
+
 def widths(rows: Rows, family: NDArray[np.int64], found: dict[str, Array]) -> Array:
     """Return the factors, by number of runs, family and side, by which 95 % intervals of unseen curves hold."""
-    reach = np.sinh(found["tail"] * ndtri(0.975)) / found["tail"]
-    side = (rows.truth >= found["centre"]).astype(int)
-    ratio = np.abs(rows.truth - found["centre"]) / (np.where(side == 1, found["above"], found["below"]) * reach)
+    side, ratio = (rows.truth >= found["centre"]).astype(int), _held_by(rows, found, 0.95)
     near = (rows.ahead >= 0.45) & (rows.ahead <= 3.05)
     factors = np.ones((2, len(METRIC_FAMILIES), 2))
     for single in range(2):
@@ -158,7 +215,7 @@ def widths(rows: Rows, family: NDArray[np.int64], found: dict[str, Array]) -> Ar
             others = near & (rows.single == bool(single))
             if not others.any():
                 continue
-            curves = len(np.unique(np.stack([rows.mean[mine], rows.truth[mine]]), axis=1).T) / 4.0
+            curves = _curves(rows, mine)
             lean = curves / (curves + _PULL)
             for end in range(2):
                 own, every = (_passed(ratio, rows.weight, chosen, side == end) for chosen in (mine, others))
@@ -210,8 +267,8 @@ def report(rows: Rows, family: NDArray[np.int64], found: dict[str, dict[str, Arr
         told = "  ".join(f"{name} {error / first:.3f}" for name, error in errors.items())
         p = list(found.values())[-1]
         held = []
-        for u in (ndtri(0.75), ndtri(0.9), ndtri(0.975)):
-            reach = np.sinh(p["tail"] * u) / p["tail"]
+        for level in LEVELS:
+            reach = np.sinh(p["tail"] * ndtri(0.5 + level / 2)) / p["tail"]
             f = factors[rows.single.astype(int), family]
             low, high = p["centre"] - p["below"] * reach * f[:, 0], p["centre"] + p["above"] * reach * f[:, 1]
             held.append(f"{w @ ((rows.truth >= low - 1e-9) & (rows.truth <= high + 1e-9))[k]:.2f}")
@@ -228,6 +285,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4)
     parser.add_argument("--members", type=int, default=5)
     parser.add_argument("--share", nargs="*", default=[], metavar="FAMILY=SHARE", help="of these families, not chosen")
+    parser.add_argument("--keep", action="store_true", help="keep the second network that is carried")
     parser.add_argument("--folds", type=Path, help="a folder to keep in what each fold's networks learned, to score by")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -237,22 +295,27 @@ def main() -> None:
         print(f"[{time.monotonic() - began:5.0f} s] {what}", flush=True)
 
     with np.load(PACKAGE / "calibration.npz", allow_pickle=False) as kept:
-        base = {name: kept[name] for name in kept.files if not name.startswith(("second_", "share", "widen_family"))}
+        carried = {name: kept[name] for name in kept.files}
+    base = {name: array for name, array in carried.items() if not name.startswith(OF_SECOND)}
     learned = Calibration.of(base | alone())
     tasks, count = gather(options.lcdb, options.seed, options.draws)
     rows, family, place = to_rows(tasks, learned)
     firsts = place < count
     say(f"{len(rows.mean)} rows of {len(np.unique(rows.group))} datasets, {rows.inputs.shape[1]} inputs")
     learning: dict[str, Any] = {"epochs": options.epochs, "batch": 2048, "rate": 7e-3}
-    final = learn_network(rows, options.seed, members=options.members, **learning)
-    say("the second network")
+    if options.keep:
+        parts = ("offset", "scale", "hidden_1", "hidden_2", "output")
+        final = {part: carried[f"second_{part}"] for part in parts}
+    else:
+        final = learn_network(rows, options.seed, members=options.members, **learning)
+        say("the second network")
     groups = np.unique(rows.group)
     fold_of = dict(zip(groups, np.random.default_rng(options.seed).permutation(len(groups)) % FOLDS, strict=True))
     fold = np.array([fold_of[group] for group in rows.group])
     found: dict[str, dict[str, Array]] = {
         f"{share:g}": {name: np.empty(len(fold)) for name in ("centre", "below", "above", "tail")} for share in SHARES
     }
-    ones = np.ones((2, len(METRIC_FAMILIES), 2))
+    ones, none = np.ones((2, len(METRIC_FAMILIES), 2)), np.zeros((2, len(METRIC_FAMILIES)))
     without = []
     for k in range(FOLDS):
         first = learn_network(not_told(rows.take((fold != k) & firsts)), options.seed + k, members=2, **learning)
@@ -260,7 +323,7 @@ def main() -> None:
         without.append((first, network))
         say(f"fold {k + 1} of {FOLDS}")
         for share in SHARES:
-            arrays = base | first_of(first) | second(network, np.full(len(METRIC_FAMILIES), share), ones)
+            arrays = base | first_of(first) | second(network, np.full(len(METRIC_FAMILIES), share), ones, none)
             part = predict(arrays, rows.take(fold == k), family[fold == k])
             for name, values in part.items():
                 found[f"{share:g}"][name][fold == k] = values
@@ -274,18 +337,23 @@ def main() -> None:
         name: np.choose(np.searchsorted(SHARES, shares[family]), [found[f"{s:g}"][name] for s in SHARES])
         for name in ("centre", "below", "above", "tail")
     }
+    growth = growths(rows, family, chosen)
+    grown = grow(rows.ahead, growth[rows.single.astype(int), family])
+    chosen |= {side: chosen[side] * grown for side in ("below", "above")}
     factors = widths(rows, family, chosen)
     # Where the first network stands alone its own widths do, which were set on curves that it had not seen.
     factors[:, shares == 0.0] = 1.0
+    growth[:, shares == 0.0] = 0.0
+    say(f"widths grow by {np.round(growth, 3).tolist()} a doubling (several runs, one run; by family)")
     say(f"widths times {np.round(factors, 2).tolist()} (several runs, one run; by family; below, above)")
     report(rows, family, found | {"chosen": chosen}, factors)
     if options.folds:
         for k, (first, network) in enumerate(without):
-            arrays = base | first_of(first) | second(network, shares, factors)
+            arrays = base | first_of(first) | second(network, shares, factors, growth)
             np.savez_compressed(
                 options.folds / f"fold_{k}.npz", groups=[g for g, of in fold_of.items() if of == k], **arrays
             )
-    np.savez_compressed(options.output, **(base | second(final, shares, factors)))
+    np.savez_compressed(options.output, **(base | second(final, shares, factors, growth)))
     say(f"wrote {options.output.name}, {options.output.stat().st_size // 1024} KiB")
 
 

@@ -17,7 +17,7 @@ AHEAD = (2, 4, 8)  # times the largest measured size
 
 @commands.command()
 def fit(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, a Markdown table, or JSON.", show_default=False)],
     n: Annotated[
         list[int] | None, typer.Option("--n", min=1, help="A size to project to; default 2, 4 and 8 times the largest.")
     ] = None,

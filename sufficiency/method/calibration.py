@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from sufficiency.method.curve import Array
 from sufficiency.method.links import Kind
 from sufficiency.method.mixture import Prior
+from sufficiency.method.summary import AHEAD
 from sufficiency.schemas.words import METRIC_FAMILIES, MetricFamily
 
 KINDS: tuple[Kind, ...] = ("logit", "log", "identity")
 # Doublings past the last step that there were truths for; beyond, the corrections stay as they are here.
 FARTHEST_LEARNED = 5.0
+# Between these distances widths grow by what was unforeseen of a family; at the middle they are as learned.
+_GROWS_FROM, _GROWS_TO = 0.5, 3.0
+_GROWS_ABOUT = 1.5
 _LOG_RATIO_LIMIT = 3.0
 _LEAST_TAIL = 0.05
 
@@ -108,6 +112,9 @@ class Calibration:
         runs and with one, by the kind of link in the order of `KINDS`, below and above the median.
     widen_family : ndarray, shape (2, 7, 2)
         The same where the second one has a share, by family.
+    growth : ndarray, shape (2, 7)
+        By how much more the widths grow there with each doubling, as a logarithm: far out curves that neither network
+        had seen scatter more than they say.
     """
 
     several: Prior
@@ -117,6 +124,7 @@ class Calibration:
     share: Array
     widen: Array
     widen_family: Array
+    growth: Array
 
     @cached_property
     def _by_family(self) -> tuple[Network, ...]:
@@ -158,7 +166,8 @@ class Calibration:
         else:
             before = inputs if curve is None else curve
             told = np.concatenate([np.broadcast_to(context, (*before.shape[:-1], context.shape[-1])), before], axis=-1)
-            network, widen = self._by_family[place], self.widen_family[int(single), place]
+            network, grown = self._by_family[place], grow(inputs[..., AHEAD], self.growth[int(single), place])
+            widen = self.widen_family[int(single), place] * grown[..., None]
             out = network(told) if curve is None else network(inputs, told)
         shift = out[..., 0] + out[..., 1] * inputs[..., -2] + out[..., 2] * inputs[..., -1]
         widths = np.exp(np.minimum(np.maximum(out[..., 3:5], -_LOG_RATIO_LIMIT), _LOG_RATIO_LIMIT)) * widen
@@ -187,7 +196,15 @@ class Calibration:
         network = Network(**{part: array(f"network_{part}") for part in parts})
         second = Network(**{part: array(f"second_{part}") for part in parts})
         several, single = prior("several"), prior("single")
-        return cls(several, single, network, second, array("share"), array("widen"), array("widen_family"))
+        return cls(
+            several, single, network, second, array("share"), array("widen"), array("widen_family"), array("growth")
+        )
+
+
+def grow(ahead: Array, growth: Array | float) -> Array:
+    """Return what the widths are multiplied by at sizes so many doublings ahead."""
+    doublings = np.minimum(np.maximum(ahead, _GROWS_FROM), _GROWS_TO) - _GROWS_ABOUT
+    return np.asarray(np.exp(growth * doublings))
 
 
 def _beside(first: Network, second: Network, share: float) -> Network:

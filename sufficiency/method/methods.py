@@ -10,7 +10,7 @@ from sufficiency.method.power_law import PowerLawFit, fit_all_power_laws
 from sufficiency.schemas.words import Method
 
 # With the stored fits: a fit of another version is made anew.
-METHOD_VERSIONS: dict[Method, int] = {"calibrated": 2, "power_law": 1}
+METHOD_VERSIONS: dict[Method, int] = {"calibrated": 3, "power_law": 1}
 
 _FIT: dict[Method, Callable[[Sequence[Series]], Sequence[Fit | NotEnoughData]]] = {
     "calibrated": fit_all_calibrated,

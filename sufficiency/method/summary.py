@@ -18,6 +18,8 @@ _EXPONENTS = np.geomspace(1e-3, 20.0, 100)
 # How far out the power laws are read: where they and the mixture part ways, in standard deviations of the latter.
 _APART = 4.0
 _LIMIT = 6.0
+# Which of the inputs is the distance, in doublings; counted from the last, because the first ones may stand apart.
+AHEAD = -6
 # Larger ones, of a training that diverged, are as good as this: their squares must not overflow.
 _LARGEST_COST = 1e12
 

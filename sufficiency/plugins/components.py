@@ -14,6 +14,7 @@ from sufficiency.method.kinks.learner import Component
 MOST_COMPONENTS = 24
 MOST_PARAMS = 80
 LONGEST_TEXT = 200
+MOST_LISTED = 100
 _TREES = ("DecisionTree", "ExtraTree")
 # Where fitting puts the copies that it fits.
 _MADE = ("best_estimator_", "estimator_", "final_estimator_", "transformers_", "estimators_", "calibrated_classifiers_")
@@ -45,7 +46,7 @@ def estimators_in(model: Any, *, fitted: bool = False) -> list[tuple[Any, Mappin
         params = _params_of(one)
         found.append((one, params))
         made = [vars(one)[name] for name in _MADE if name in getattr(one, "__dict__", {})] if fitted else []
-        waiting += [part for value in [*made, *params.values()] for part in _parts(value)]
+        waiting += [part for value in [*made, *params.values()] for part in parts_of(value)]
     return found
 
 
@@ -70,14 +71,14 @@ def _params_of(estimator: Any) -> dict[str, Any]:
     return dict(params) if isinstance(params, Mapping) else {}
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def parts_of(value: Any) -> Iterator[Any]:
     """Yield the estimators in a parameter: one, or a list of (name, one) or (name, one, columns), or a grid's lists."""
     if isinstance(value, list | tuple):
         for entry in value[:MOST_COMPONENTS]:
-            yield from _parts(entry)
+            yield from parts_of(entry)
     elif isinstance(value, Mapping):
         for entry in list(value.values())[:MOST_COMPONENTS]:
-            yield from _parts(entry)
+            yield from parts_of(entry)
     elif _is_estimator(value):
         yield value
 
@@ -108,7 +109,7 @@ _NOTHING = object()
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return those parameters that are short JSON values."""
-    said = {str(name): _plain(value) for name, value in list(params.items())[:MOST_PARAMS]}
+    said = {str(name): _plain_or_list(value) for name, value in list(params.items())[:MOST_PARAMS]}
     return {name: value for name, value in said.items() if value is not _NOTHING}
 
 
@@ -116,6 +117,16 @@ def plain(value: Any) -> Any:
     """Return what an estimator settled as a short JSON value, or None."""
     found = _plain(value)
     return None if found is _NOTHING else found
+
+
+def _plain_or_list(value: Any) -> Any:
+    """Return a short JSON value or a list of such, as indices of columns are; what is longer is left out."""
+    if hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1 and len(value) <= MOST_LISTED:
+        value = value.tolist()
+    if not isinstance(value, list | tuple):
+        return _plain(value)
+    found = [_plain(one) for one in value[: MOST_LISTED + 1]]
+    return found if len(found) <= MOST_LISTED and _NOTHING not in found else _NOTHING
 
 
 def _plain(value: Any) -> Any:

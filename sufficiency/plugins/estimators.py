@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sufficiency.data.foreign import materialise
+from sufficiency.plugins.fitted_before import look_for_fitted
 from sufficiency.plugins.margins import one_against_rest
 from sufficiency.plugins.several import logits_of_labels
 from sufficiency.plugins.sklearn_names import TASKS
@@ -27,8 +28,16 @@ _UNSUPERVISED = {
 
 
 def is_estimator(model: Any) -> bool:
-    """Return whether something can be fitted and asked, as scikit-learn's estimators can."""
-    return all(callable(getattr(model, name, None)) for name in ("fit", "predict"))
+    """Return whether something can be fitted and asked, as scikit-learn's estimators can.
+
+    Notes
+    -----
+    Some have `predict` once they are fitted only, such as a StackingClassifier whose last estimator is the default
+    (scikit-learn 1.9); their class has it before.
+    """
+    return callable(getattr(model, "fit", None)) and any(
+        callable(getattr(one, "predict", None)) for one in (model, type(model))
+    )
 
 
 class EstimatorModel(nn.Module):
@@ -62,7 +71,13 @@ class EstimatorModel(nn.Module):
         Raises
         ------
         TypeError
-            When it is a classifier and the targets are numbers.
+            When it is a classifier and the targets are numbers, when it cannot be asked once it is fitted, and when a
+            part of it is to have been fitted before.
+
+        Warns
+        -----
+        FittedBefore
+            Where a part of it was, and stays so.
 
         Notes
         -----
@@ -70,8 +85,16 @@ class EstimatorModel(nn.Module):
         labels; one that takes them keeps them, since its parameters may name them (`class_weight`).
         """
         self.reset_parameters()
+        look_for_fitted(self.estimator)
         self._exact = y.dtype == np.float64
-        rows = self._rows(x)
+        self._fit(self._rows(x), y)
+        if not callable(getattr(self.estimator, "predict", None)):
+            raise TypeError(
+                f"{type(self.estimator).__name__} has no predict() once it is fitted: a pipeline must end in a "
+                "classifier or a regressor, and a search must fit the best it has found (refit=True)"
+            )
+
+    def _fit(self, rows: NDArray[Any], y: NDArray[Any]) -> None:
         if y.ndim == 2:
             self.expect("multilabel")
             self._several = True

@@ -44,7 +44,7 @@ MEASURED_EXAMPLE = {
 ANSWER_EXAMPLE: dict[str, Any] = {
     "job_id": JOB_ID,
     "method": "calibrated",
-    "method_version": 2,
+    "method_version": 3,
     "level": 0.95,
     "n_observed": 2500,
     "provisional": False,

@@ -196,7 +196,7 @@ class Projection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
-            "method_version": 2,
+            "method_version": 3,
             "level": 0.95,
             "of": "mean",
             "n_observed": 2500,
@@ -246,7 +246,7 @@ class InverseProjection(Answer):
         {
             "job_id": JOB_ID,
             "method": "calibrated",
-            "method_version": 2,
+            "method_version": 3,
             "level": 0.95,
             "n_observed": 2500,
             "provisional": False,
@@ -348,7 +348,7 @@ class Curves(BaseModel):
                     "direction": "maximize",
                     "bounds": [0.0, 1.0],
                     "method": "power_law",
-                    "method_version": 2,
+                    "method_version": 3,
                     "stored": True,
                     "params": [2.31, 0.49, 0.011],
                     "fit": {

@@ -1,15 +1,13 @@
 """From tables of any tool to measured values: by the names of their columns."""
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sufficiency.study.errors import InvalidStudy
+from sufficiency.study.files import refused
+from sufficiency.study.spelling import MISSING, is_meant_as_numbers, number_of, size_of, without_per_cent
 
 # What columns are called, each by the first of its names that a table has.
 SIZE = (
@@ -37,45 +35,6 @@ PASSES = ("epoch", "epochs", "iteration", "iterations", "iter", "global_step")
 # How far a column's values spread about, called after the column.
 _SPREADS = ("_std", "_sd", "_se", "_sem", "__min", "__max")
 RUNS = 10_000
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "–"}
-
-
-def read_csv(path: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV file, whatever its delimiter and its decimal sign.
-
-    Raises
-    ------
-    InvalidStudy
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _refused(str(path), f"cannot be read: {error.strerror or error}") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
-        raise _refused(str(path), "has no rows: a first line with the columns' names, then a line a value or a size")
-    delimiter = max(",;\t|", key=lambda sign: (lines[0].count(sign), sign == ","))
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise _refused(str(path), f"is no table: {error}") from error
-    names = [name.strip() for name in rows[0]]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise _refused(str(path), f"has two columns {doubled[0]!r}; give each a name of its own")
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(names):
-            raise _refused(str(path), f"row {number} has {len(row)} fields, the first row {len(names)}")
-    comma = delimiter != ","
-    return {name: [_decimal(row[k].strip(), comma) for row in rows[1:]] for k, name in enumerate(names)}
-
-
-def _decimal(text: str, comma: bool) -> str:
-    return text.replace(",", ".") if comma and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text) else text
 
 
 def frame_columns(frame: Any) -> dict[str, list[Any]]:
@@ -110,19 +69,20 @@ def rows_of(
     found = {_plain(name): name for name in columns}
     faults: list[str] = [f"has no column {name!r}" for name in named.values() if name and name not in columns]
     if faults:
-        raise _refused(place, "; ".join(faults) + f"; it has {', '.join(columns)}")
+        raise refused(place, "; ".join(faults) + f"; it has {', '.join(columns)}")
 
     def column(of: str, names: Sequence[str]) -> str | None:
         return named.get(of) or next((found[name] for name in names if name in found), None)
 
     size, run, kind = column("n", SIZE), column("run", RUN), column("class", CLASS)
-    value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _onlymeasured_number(found)
+    value = column("value", VALUE) if (column("metric", METRIC) or named.get("value")) else _only_number(found)
     names = column("metric", METRIC)
     if size is None:
-        raise _refused(
+        raise refused(
             place,
             f"has no column of training-set sizes: call it n, or say which with n=…; it has {', '.join(columns)}",
         )
+    columns = {name: values if name == size else _plain_values(values, name, place) for name, values in columns.items()}
     beside = {size, run, kind, names, *_spreads(found), *(found[name] for name in PASSES if name in found)}
     faults += [
         f"column {found[name]!r}: it has a row for each {name} of a training, and each would count as a run: keep the "
@@ -165,8 +125,15 @@ def rows_of(
         except ValueError as error:
             faults.append(f"row {number + 1}: {error}")
     if faults:
-        raise _refused(place, "; ".join(faults[:10]))
+        raise refused(place, "; ".join(faults[:10]))
     return numbered(rows)
+
+
+def _plain_values(values: Sequence[Any], name: str, place: str) -> list[Any]:
+    try:
+        return without_per_cent(values)
+    except ValueError as error:
+        raise refused(place, f"column {name!r}: {error}") from error
 
 
 def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -201,7 +168,7 @@ def _is_log(sizes: Sequence[Any], passes: Sequence[Any]) -> bool:
     )
 
 
-def _onlymeasured_number(found: Mapping[str, str]) -> str | None:
+def _only_number(found: Mapping[str, str]) -> str | None:
     return found.get("value") or found.get("score") or found.get("test_score")
 
 
@@ -210,14 +177,14 @@ def _plain(name: str) -> str:
 
 
 def _whole(value: Any) -> int:
-    number = measured_number(value)
+    number = measured_number(size_of(value) if isinstance(value, str) else value)
     if number is None or number != int(number) or number < 1:
         raise ValueError(f"{value!r} is no training-set size: a whole number from 1 on")
     return int(number)
 
 
 def _label(value: Any) -> str | int | None:
-    if value is None or str(value).strip().lower() in _MISSING:
+    if value is None or str(value).strip().lower() in MISSING:
         return None
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and str(int(value)) == value else value
@@ -229,12 +196,7 @@ def measured_number(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in _MISSING or text.lower().lstrip("+-") in ("inf", "infinity"):
-            return None
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(f"{value!r} is no number")
-        return float(text)
+        return number_of(value)
     if isinstance(value, bool | np.bool_ | complex | np.complexfloating):
         raise ValueError(f"{value!r} is no measured number")
     try:
@@ -252,12 +214,8 @@ def _is_numeric(values: Sequence[Any]) -> bool:
             good += measured_number(value) is not None
         except ValueError:
             continue
-    return good * 2 > len(values)
+    return good * 2 > len(values) or is_meant_as_numbers(values)
 
 
 def _varies(values: Sequence[Any]) -> bool:
     return len({str(value) for value in values}) > 1
-
-
-def _refused(place: str, detail: str) -> InvalidStudy:
-    return InvalidStudy([{"pointer": place, "detail": detail}])

@@ -19,8 +19,9 @@ from sufficiency.schemas.spec import MetricSpec
 from sufficiency.schemas.words import Bounds, Direction
 from sufficiency.schemas.work import CellResult
 from sufficiency.study.answering import OwnAnswers, Question
-from sufficiency.study.columns import frame_columns, measured_number, numbered, read_csv, rows_of
+from sufficiency.study.columns import frame_columns, measured_number, numbered, rows_of
 from sufficiency.study.errors import InvalidStudy
+from sufficiency.study.files import read_file
 from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
 
@@ -154,7 +155,7 @@ def measured_elsewhere(
 
 def _rows(n: Any, values: Any, metric: str | None, columns: dict[str, str]) -> list[dict[str, Any]]:
     if isinstance(n, str | os.PathLike):
-        return rows_of(read_csv(Path(n)), str(n), columns, metric)
+        return rows_of(read_file(Path(n)), str(n), columns, metric)
     if values is None and hasattr(n, "columns"):
         return rows_of(frame_columns(n), "the frame", columns, metric)
     if values is None and hasattr(n, "test_scores") and hasattr(n, "train_sizes"):  # a LearningCurveDisplay

@@ -7,8 +7,8 @@ from torch import nn
 State = tuple[list[Any], frozenset[tuple[str, int]]]
 MESSAGE = (
     "train() left the model that it was given as it was, so that an untrained one was evaluated: it must train this "
-    "model in place, not a copy that it returns, and make its optimiser anew for each model. Where nothing is to be "
-    "trained, nothing is wrong"
+    "model in place, not a copy that it returns, make its optimiser anew for each model, and take a step also where n "
+    "is less than the items that it accumulates. Where nothing is to be trained, nothing is wrong"
 )
 
 

@@ -25,7 +25,7 @@ def thresholds(estimator: str, data: Data = BALANCED, **params: object) -> dict[
 def test_the_page_is_the_table() -> None:
     page = Path(__file__).parents[2] / "docs" / "size-dependent-defaults.md"
     assert markdown() in page.read_text()
-    assert len(KINKS) == 22
+    assert len(KINKS) == 25
     assert all(re.search(r"\d", kink.version) for kink in KINKS)
 
 
@@ -57,6 +57,24 @@ def test_the_page_is_the_table() -> None:
         ("XGBClassifier", BALANCED, {"min_child_weight": None}, {"xgboost_leaf": 8}),
         ("XGBClassifier", ONE_IN_TEN, {}, {"xgboost_leaf": 40}),
         ("XGBClassifier", BALANCED, {"min_child_weight": 0}, {}),
+        ("XGBClassifier", Data(20, 3, 1 / 3), {}, {"xgboost_leaf": 9}),
+        ("XGBClassifier", Data(20, 10, 0.02), {}, {"xgboost_leaf": 300}),
+        (
+            "LGBMClassifier",
+            BALANCED,
+            {"categorical_feature": [0], "min_child_samples": 1, "min_data_in_bin": 1},
+            {"lightgbm_categories": 200},
+        ),
+        (
+            "LGBMRegressor",
+            Data(5),
+            {"categorical_feature": [0], "min_data_per_group": 10},
+            {"lightgbm_categories": 20, "lightgbm_leaf": 40},
+        ),
+        ("LinearRegression", Data(40), {}, {"least_squares_rank": 82}),
+        ("LinearRegression", Data(40), {"positive": True}, {}),
+        ("LinearDiscriminantAnalysis", BALANCED, {}, {"least_squares_rank": 42}),
+        ("LinearDiscriminantAnalysis", BALANCED, {"solver": "lsqr", "shrinkage": "auto"}, {}),
         ("CatBoostClassifier", BALANCED, {}, {"catboost_subsample": 100}),
         ("CatBoostClassifier", BALANCED, {"subsample": 0.8}, {}),
         ("SGDClassifier", BALANCED, {"early_stopping": True}, {"early_stopping_split": 11}),
@@ -119,6 +137,45 @@ def test_what_changes_with_every_item_is_told_apart() -> None:
     assert drifts(met("CatBoostRegressor", l2_leaf_reg=3)) == []
     assert drifts(met("LogisticRegression", penalty=None)) == []
     assert warnings_between(met("LogisticRegression"), [10, 1000]) == []
+
+
+def test_categories_that_need_their_items_are_said_where_columns_are_named() -> None:
+    told = [one["kink"] for one in drifts(met("HistGradientBoostingClassifier", categorical_features=[0, 2]))]
+    assert told == ["histogram_categories"]
+    assert drifts(met("HistGradientBoostingClassifier", categorical_features="from_dtype")) == []
+    assert "lightgbm_categories" not in thresholds("LGBMClassifier", categorical_feature="auto")
+
+
+def test_how_many_features_an_estimator_has_is_unknown_behind_a_step_that_makes_others() -> None:
+    def known(*steps: tuple[str, ...]) -> set[str]:
+        learner = Learner(tuple(Component(bases[0], bases) for bases in steps))
+        return {one.kink.code for one in met_by(learner, BALANCED) if one.n is not None}
+
+    scaler = ("StandardScaler", "OneToOneFeatureMixin", "TransformerMixin")
+    reducer = ("PCA", "ClassNamePrefixFeaturesOutMixin", "TransformerMixin")
+    discriminant = (
+        "LinearDiscriminantAnalysis",
+        "ClassNamePrefixFeaturesOutMixin",
+        "ClassifierMixin",
+        "TransformerMixin",
+    )
+    assert known(scaler, discriminant) == {"least_squares_rank"}
+    assert known(reducer, discriminant) == set()
+    assert known(discriminant, ("QuadraticDiscriminantAnalysis",)) == {"least_squares_rank", "discriminant_rank"}
+
+
+def test_of_least_squares_the_sizes_beyond_the_peak_belong_to_the_curve() -> None:
+    found = met("LinearRegression", Data(40))
+    assert one_curve(found, [10, 20, 41, 82, 160, 320]) == (82, 320)
+    warning = left_out_warning(found, [10, 20, 41, 82, 160, 320], 82, 320)
+    assert warning is not None
+    assert "as many items as features (40)" in warning["detail"]
+
+
+@pytest.mark.parametrize(("batches", "said"), [(None, []), (1, []), (4, ["epoch_units"])])
+def test_batches_that_are_gathered_are_of_an_epoch(batches: int | None, said: list[str]) -> None:
+    learner = Learner(training="mine", training_params={"accumulate_grad_batches": batches})
+    assert [one["kink"] for one in drifts(met_by(learner, BALANCED))] == said
 
 
 def test_few_optimiser_steps_under_batch_normalisation() -> None:

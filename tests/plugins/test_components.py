@@ -8,7 +8,7 @@ from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -85,6 +85,44 @@ def test_boosting_answers_a_constant_below_its_threshold(estimator: Any) -> None
     assert len(np.unique(estimator.fit(x, y).predict(x))) == 1
     x, y = separated(n + 2)
     assert estimator.fit(x, y).score(x, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("estimator", "kink", "below", "above"),
+    [
+        (HistGradientBoostingClassifier(categorical_features=[0], min_samples_leaf=1), "histogram_categories", 36, 40),
+        (
+            LGBMClassifier(verbose=-1, categorical_feature=[0], min_child_samples=1, min_data_in_bin=1),
+            "lightgbm_categories",
+            196,
+            200,
+        ),
+    ],
+    ids=["histogram", "lightgbm"],
+)
+@pytest.mark.filterwarnings("ignore:categorical_feature keyword has been found")  # and is used all the same
+def test_boosting_does_not_see_categories_below_their_threshold(
+    estimator: Any, kink: str, below: int, above: int
+) -> None:
+    assert kink in codes(estimator, Data(1, 2, 0.5))
+    for n, right in ((below, 0.5), (above, 1.0)):
+        category = np.arange(n) % 4
+        x, y = category[:, None].astype(float), category % 2
+        assert estimator.fit(x, y).score(x, y) == right
+
+
+def test_least_squares_are_worst_at_as_many_items_as_features() -> None:
+    x = np.random.default_rng(0).normal(size=(2000, 30))
+    y = x.sum(axis=1) + np.random.default_rng(1).normal(0, 3, 2000)
+    [n] = [one.n for one in met_by(Learner(tuple(components_of(LinearRegression()))), Data(30))]
+    assert n == 62
+
+    def error(items: int) -> float:
+        starts = range(0, 1000, 100)
+        fitted = (LinearRegression().fit(x[s : s + items], y[s : s + items]) for s in starts)
+        return float(np.median([np.mean((model.predict(x[1000:]) - y[1000:]) ** 2) for model in fitted]))
+
+    assert error(31) > 2 * error(15) > 2 * error(n)
 
 
 def test_histogram_boosting_stops_early_from_the_threshold_on() -> None:

@@ -8,12 +8,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
+from sklearn.ensemble import StackingClassifier
+from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.metrics import f1_score, log_loss, r2_score, recall_score, roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import all_estimators, get_tags
 
@@ -21,6 +25,8 @@ from sufficiency.data.arrays import ArrayDataset
 from sufficiency.plugins.estimators import EstimatorModel, FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.regression import Regression
+from sufficiency.study.errors import StudyFailed
+from sufficiency.study.result import StudyResult
 from sufficiency.study.running import run
 
 # They want other estimators, or targets of several columns, and so cannot be made, or given a dataset's targets.
@@ -323,3 +329,68 @@ def test_a_bare_estimator_of_numbers_is_a_model_too() -> None:
     FitEstimator().train(model, dataset, range(60))
     assert Regression(["r2"]).evaluate(model, dataset)["R2"] > 0.99
     assert FitEstimator().adopt(model, dataset) is model
+
+
+def _digits_of(model: Any) -> StudyResult:
+    x, y = load_digits(return_X_y=True)
+    return run(
+        model=model,
+        training="fit-estimator",
+        evaluation={"name": "classification", "params": {"metrics": ["accuracy"]}},
+        train=(x[:400], y[:400]),
+        test=(x[400:800], y[400:800]),
+        runs=1,
+        schedule=[100, 200, 400],
+    )
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda stacked: stacked, id="alone"),
+        pytest.param(lambda stacked: make_pipeline(StandardScaler(), stacked), id="in-a-pipeline"),
+        pytest.param(lambda stacked: GridSearchCV(stacked, {"passthrough": [False]}, cv=2), id="searched"),
+    ],
+)
+def test_what_can_be_asked_once_it_is_fitted_is_an_estimator(wrap: Any) -> None:
+    stacked = wrap(StackingClassifier([("bayes", GaussianNB())], cv=2))
+    assert not hasattr(stacked, "predict")
+    measured = _digits_of(stacked).measurements()[-1]["mean"]
+    x, y = load_digits(return_X_y=True)
+    assert measured == pytest.approx(stacked.fit(x[:400], y[:400]).score(x[400:800], y[400:800]), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        pytest.param(make_pipeline(StandardScaler(), MinMaxScaler()), "Pipeline has no predict", id="ends-in-a-scaler"),
+        pytest.param(GridSearchCV(GaussianNB(), {}, refit=False), r"refit=True", id="search-without-a-best"),
+        pytest.param(
+            StackingClassifier([("bayes", GaussianNB())], cv="prefit"),
+            r"cv='prefit'\) is for parts",
+            id="stack-of-fitted",
+        ),
+        pytest.param(
+            make_pipeline(SelectFromModel(LogisticRegression(), prefit=True), GaussianNB()),
+            "FrozenEstimator",
+            id="select",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_or_copied_is_told_what_to_be(model: Any, said: str) -> None:
+    with pytest.raises(StudyFailed, match=said):
+        _digits_of(model)
+
+
+@pytest.mark.filterwarnings("ignore:.* frozen")
+def test_parts_that_stay_as_they_were_are_named() -> None:
+    x, y = load_digits(return_X_y=True)
+    fitted = GaussianNB().fit(x[:400], y[:400])
+    study = _digits_of(FrozenEstimator(fitted))
+    assert len({one["mean"] for one in study.measurements()}) == 1
+    [told] = [one["detail"] for one in study["warnings"] if "FittedBefore" in one["detail"]]
+    assert "frozen GaussianNB: it learns nothing" in told
+    stack = StackingClassifier([("bayes", FrozenEstimator(fitted))], cv="prefit")
+    [told] = [one["detail"] for one in _digits_of(stack)["warnings"] if "FittedBefore" in one["detail"]]
+    assert "GaussianNB in it is frozen" in told
+    assert not any("FittedBefore" in one["detail"] for one in _digits_of(fitted)["warnings"])

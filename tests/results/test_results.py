@@ -292,7 +292,7 @@ def test_a_fit_of_another_version_is_made_anew(service: Service) -> None:
         session.execute(TOUCH)
     assert service.client.get(question).json() == before
     with service.database.transaction() as session:  # from before there was a back-test
-        session.execute(update(Curve).values(method_version=2, backtest=None))
+        session.execute(update(Curve).values(method_version=METHOD_VERSIONS["calibrated"], backtest=None))
         session.execute(TOUCH)
     assert service.client.get(question).json() == before
     assert {c["stored"] for c in service.client.get(f"/jobs/{job_id}/curves").json()["items"]} == {False}

@@ -1,5 +1,7 @@
 """Curves measured elsewhere: whatever they come in, the answers of a study; and what is wrong, by its place."""
 
+import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,78 @@ def test_a_csv_of_any_tool(tmp_path: Path, text: str) -> None:
     assert means(sufficiency.fit(file)) == {("Accuracy", None, n): RUNS[0, k] for k, n in enumerate(N)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('n,Accuracy\n"1,000",71%\n"2,000",78 %\n"4,000",\n"8,000",86.5%\n', id="english"),
+        pytest.param("n;Accuracy\n1.000;71,0\n2.000;78,0\n4.000;-\n8.000;86,5\n", id="german"),
+        pytest.param("n;Accuracy\n1,000;71.0\n2,000;78.0\n4,000;NA\n8,000;86.5\n", id="english-with-semicolons"),
+        pytest.param("n\tAccuracy\n1k\t71\n2K\t78\n.004M\t\n8.0k\t86.5\n", id="thousands"),
+        pytest.param("n,Accuracy\n1000.000,71.000\n2000.000,78.000\n4000.000,nan\n8000.000,86.500\n", id="decimals"),
+    ],
+)
+def test_numbers_as_people_write_them(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_text(text, encoding="utf-8")
+    study = sufficiency.fit(file)
+    found = {n: mean for (_, _, n), mean in means(study).items() if mean is not None}
+    assert found == {1000: 71.0, 2000: 78.0, 8000: 86.5}
+
+
+ROWS = [{"n": n, "Accuracy": value} for n, value in zip(N, RUNS[0].tolist(), strict=True)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(json.dumps(ROWS), id="rows"),
+        pytest.param(json.dumps({"n": N, "Accuracy": RUNS[0].tolist()}, indent=1), id="columns"),
+        pytest.param("\n".join(map(json.dumps, ROWS)) + "\n", id="a-row-a-line"),
+        pytest.param(
+            "| n | Accuracy |\n|--:|:---|\n" + "".join(f"| {r['n']} | {r['Accuracy']} |\n" for r in ROWS), id="markdown"
+        ),
+        pytest.param("n  Accuracy\n" + "".join(f"{r['n']:>4}  {r['Accuracy']}\n" for r in ROWS), id="spaces"),
+        pytest.param(pandas.DataFrame(ROWS).to_csv(index=False).encode("utf-16"), id="utf-16"),
+        pytest.param(
+            pandas.DataFrame(ROWS).to_csv(index=False, lineterminator="\r").encode("utf-16-le"), id="unmarked"
+        ),
+    ],
+)
+def test_a_file_of_any_tool(tmp_path: Path, content: str | bytes) -> None:
+    file = tmp_path / "curve.txt"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    assert means(sufficiency.fit(file)) == {("Accuracy", None, n): RUNS[0, k] for k, n in enumerate(N)}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param(b"", "has no rows", id="empty"),
+        pytest.param(gzip.compress(b"n,a"), "packed by gzip", id="gzip"),
+        pytest.param(b"PAR1\0\0", "is a Parquet or Feather file; read it with pandas", id="parquet"),
+        pytest.param(b"\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22brain.Event:2", "TensorBoard's log", id="tensorboard"),
+        pytest.param(b"<table><tr><td>n</td></tr>\n</table>", "is HTML or XML", id="html"),
+        pytest.param(b"\x01\0\xff\xfe\x07", "is no text", id="bytes"),
+        pytest.param(b"100 0.7\n200 0.8\n", "begins with numbers, and no names", id="no-names"),
+        pytest.param(b'{"n": [1, 2], "a": [1]}', "different lengths: n 2, a 1", id="uneven"),
+        pytest.param(b'{"n": [1, 2]', "is no JSON", id="cut-off"),
+        pytest.param(b"[" * 20000, "is no JSON", id="deep"),
+        pytest.param(b"[1, 2]", "no list of rows", id="numbers"),
+    ],
+)
+def test_what_a_file_is_instead_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_bytes(content)
+    with pytest.raises(InvalidStudy, match=told):
+        sufficiency.fit(file)
+
+
+def test_a_study_that_was_saved_is_not_fitted(tmp_path: Path) -> None:
+    sufficiency.fit(N, RUNS).save(tmp_path / "own")
+    with pytest.raises(InvalidStudy, match=r"sufficiency\.load reads it"):
+        sufficiency.fit(tmp_path / "own")
+
+
 def test_the_product_s_own_tables_are_read_again(tmp_path: Path) -> None:
     study = sufficiency.fit(N, {"Accuracy": RUNS, "Recall": np.stack([RUNS, RUNS - 0.1], axis=-1)})
     file = tmp_path / "cells.csv"
@@ -160,7 +234,12 @@ SQUARE = np.array(N)[:, None] / 1000 + 0.001 * np.arange(4)
         ({"n": pandas.DataFrame({"images": N, "acc": RUNS[0]})}, "no column of training-set sizes.*n=.*images, acc"),
         ({"n": pandas.DataFrame({"n": N})}, "no column of values"),
         ({"n": pandas.DataFrame({"n": N, "acc": RUNS[0], "model": list("abcd")})}, "'model' holds text of several"),
-        ({"n": pandas.DataFrame({"n": N, "acc": [0.1, 0.2, 0.3, "95 %"]})}, "row 4: '95 %' is no number"),
+        ({"n": pandas.DataFrame({"n": N, "acc": [0.1, 0.2, 0.3, "95 %"]})}, "'95 %' is per cent, and 0.1 says nothing"),
+        (
+            {"n": pandas.DataFrame({"n": N, "acc": ["71 ± 1", "78(1)", "83 +/- 1", "86.5"]})},
+            "'83 \\+/- 1' is a number and",
+        ),
+        ({"n": pandas.DataFrame({"n": ["10%", "20%", "50%", "100%"], "acc": RUNS[0]})}, "'10%' is a share, and no"),
         ({"n": pandas.DataFrame({"n": [10, 10, 20], "run": [0, 0, 0], "acc": [1, 1, 1]})}, "n = 10 is there twice"),
         (
             {

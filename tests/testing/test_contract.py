@@ -238,6 +238,38 @@ def test_an_evaluation_that_measures_wrongly_is_found_out(how: str, outcome: str
     assert [finding for finding in findings if finding.outcome == outcome and says in finding.detail], findings
 
 
+class ByBatch:
+    """Counts right answers in batches of 32, and makes one number of them, well or badly."""
+
+    metric_properties = {"Accuracy": {"direction": "maximize", "bounds": [0, 1]}}  # noqa: RUF012
+
+    def __init__(self, how: str = "all") -> None:
+        self.how = how
+
+    def evaluate(self, model: Any, dataset: Any) -> Any:
+        model.eval()
+        items = [dataset[k] for k in range(len(dataset))]
+        with torch.no_grad():
+            answers = model(torch.stack([torch.as_tensor(x) for x, _, _ in items]))
+        target = torch.tensor([int(np.argmax(y)) for _, y, _ in items])
+        right = (answers.argmax(1) == target).double()
+        return {
+            "Accuracy": right.mean() if self.how == "all" else torch.stack([b.mean() for b in right.split(32)]).mean()
+        }
+
+
+@pytest.mark.parametrize(
+    ("how", "found"),
+    [("all", False), ("mean of batches", True)],
+    ids=["all", "mean-of-batches"],
+)
+def test_values_that_depend_on_the_order_of_the_items_are_pointed_out(how: str, found: bool) -> None:
+    findings = check_module(f"{__name__}:ByBatch", setting=sample_setting(params={"how": how}))
+    advised = [one.detail for one in findings if one.outcome == "advice" and "in another order" in one.detail]
+    assert bool(advised) == found, findings
+    assert not [one for one in findings if one.outcome == "failed"]
+
+
 def test_models_that_do_not_start_anew_are_found_out() -> None:
     def detail(name: str, setting: Setting | None = None) -> str:
         findings = check_module(f"{__name__}:{name}", setting=setting)

@@ -30,6 +30,13 @@ def locked(service: Service, *tables: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+def await_waiting(connection: psycopg.Connection, number: int) -> None:
+    """Wait until so many connections wait for a lock."""
+    while (connection.execute(WAITING).fetchone() or (0,)) < (number,):
+        # A transaction sees for ever the connections that there were when it first looked: not those opened since.
+        connection.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
+
+
 def odd(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
     """Measure what there is to warn of: a value that is missing, one outside its bounds, and a metric without any."""
     values = {(metric, index): value for metric, index, value in power_law(run, step, n)}
@@ -55,8 +62,7 @@ def test_a_burst_of_requests_waits_and_is_answered(patient: Service) -> None:
         with locked(patient, "job") as connection:
             answers = [pool.submit(patient.client.get, "/jobs") for _ in range(MANY)]
             # The sweeper may wait among them.
-            while (connection.execute(WAITING).fetchone() or (0,)) < (SESSIONS,):
-                connection.execute("SELECT pg_sleep(0.01)")
+            await_waiting(connection, SESSIONS)
         assert [answer.result(timeout=200).status_code for answer in answers] == [200] * MANY
 
 

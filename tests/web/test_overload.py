@@ -13,8 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.web.load import Lane, Load
 from app.web.session import SESSIONS
 from tests.support.service import Service, problem, running
-from tests.web.test_load import WAITING as LOCKED
-from tests.web.test_load import locked
+from tests.web.test_load import await_waiting, locked
 
 QUEUE = 8
 
@@ -41,8 +40,7 @@ def test_five_times_as_much_as_it_can_do(narrow: Service) -> None:
     with ThreadPoolExecutor(5 * room) as pool:
         with locked(narrow, "job") as connection:
             asked = [pool.submit(submit, number) for number in range(5 * room)]
-            while (connection.execute(LOCKED).fetchone() or (0,)) < (SESSIONS,):
-                connection.execute("SELECT pg_sleep(0.01)")
+            await_waiting(connection, SESSIONS)
             # All but those that are served or wait are told so while nothing moves.
             for _ in range(4 * room):
                 assert refused.acquire(timeout=120)

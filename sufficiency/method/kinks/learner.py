@@ -1,7 +1,7 @@
 """What is known of a job's learner: the estimators that it is made of, with their parameters, and its data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any, Self
 
@@ -30,6 +30,13 @@ class Component:
     params: Mapping[str, Any] = field(default_factory=dict)
     library: str = ""
     version: str = ""
+
+    @property
+    def keeps_columns(self) -> bool:
+        """Tell whether what comes after it has as many features as it was given."""
+        # What predicts may transform too, as ensembles and discriminants do, and is no step before another.
+        kept = ("OneToOneFeatureMixin", "ClassifierMixin", "RegressorMixin")
+        return "TransformerMixin" not in self.bases or self.is_one_of(kept)
 
     def is_one_of(self, names: Sequence[str]) -> bool:
         """Tell whether it is of one of these classes, or derives from one."""
@@ -111,6 +118,11 @@ class Data:
         train = info.get("train") or {}
         counts = [count for count in train.get("class_counts") or [] if count]
         return cls(features, len(counts), min(counts) / sum(counts) if counts else 0.0)
+
+    def given_to(self, component: Component, learner: Learner) -> Self:
+        """Return it as one of a learner's estimators sees it: another may have made other features of the data's."""
+        kept = all(one.keeps_columns for one in learner.components if one is not component)
+        return self if kept else replace(self, features=0)
 
     def holding(self, members: int) -> int:
         """Return the size from which a stratified subset holds so many items of the rarest class."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 
 from sufficiency.method.kinks.learner import BUILT_IN_LOOPS, Component, Data, Learner
 from sufficiency.method.kinks.table import BY_CODE, KINKS, Kink
@@ -46,7 +46,7 @@ def met_by(learner: Learner, data: Data) -> list[Met]:
     for kink in KINKS:
         for component in learner.components:
             if kink.code in _OF_ESTIMATORS and component.is_one_of(kink.estimators):
-                found += _OF_ESTIMATORS[kink.code](kink, component, data)
+                found += _OF_ESTIMATORS[kink.code](kink, component, data.given_to(component, learner))
         if kink.code in _OF_LOOPS:
             found += _OF_LOOPS[kink.code](kink, learner)
     return list({(one.kink.code, one.subject, one.n): one for one in found}.values())
@@ -99,12 +99,29 @@ def _lightgbm_leaf(kink: Kink, component: Component, data: Data) -> Iterator[Met
 
 
 def _xgboost_leaf(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
-    # A row's hessian is p(1 − p), 1/4 before the first tree.
+    # A row's hessian is p(1 − p), 1/4 before the first tree; of several classes, each has 2p(1 − p) with p = 1/classes.
     weight = component.get("min_child_weight", 1)
     if isinstance(weight, int | float) and weight > 0 and data.classes:
-        rows = data.holding(max(1, round(4 * weight)))
+        several = data.classes > 2
+        hessian = 2 * (data.classes - 1) / data.classes**2 if several else 1 / 4
+        rows = data.holding(max(1, ceil(weight / hessian - 1e-9)))
         says = f"min_child_weight={weight:g} gives the rarest class no leaf of its own below about {rows:,} items"
-        yield from _threshold(kink, component, rows, says)
+        yield from _threshold(kink, component, rows, says, breaks=not several)
+
+
+def _histogram_categories(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
+    if component.get("categorical_features", "from_dtype") != "from_dtype":
+        yield Met(kink, component.estimator, "a category of fewer than 10 items is told apart from no other")
+
+
+def _lightgbm_categories(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
+    names = ("categorical_feature", "categorical_features", "cat_feature", "cat_features", "categorical_column")
+    if component.get(next((name for name in names if component.given(name)), ""), "auto") in ("auto", ""):
+        return
+    least = component.get("min_data_per_group", 100)
+    if isinstance(least, int):
+        says = f"min_data_per_group={least} allows no split by four or more categories below {2 * least:,} items"
+        yield from _threshold(kink, component, 2 * least, says)
 
 
 def _histogram_bins(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
@@ -171,6 +188,15 @@ def _discriminant_rank(kink: Kink, component: Component, data: Data) -> Iterator
         return
     says = f"a class's covariance has full rank only with {data.features + 1} of its items"
     yield from _threshold(kink, component, data.holding(data.features + 1), says)
+
+
+def _least_squares_rank(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
+    # A single feature has no rank to speak of; signs, or a shrunk covariance, leave it full.
+    if component.given("shrinkage", "covariance_estimator") or component.get("positive", False) or data.features < 2:
+        return
+    rows = 2 * (data.features + 1)
+    says = f"its error is largest with about as many items as features ({data.features:,}), and falls from there on"
+    yield from _threshold(kink, component, rows, says)
 
 
 def _pca_solver(kink: Kink, component: Component, data: Data) -> Iterator[Met]:
@@ -257,8 +283,11 @@ def _warm_up(kink: Kink, learner: Learner) -> Iterator[Met]:
 
 
 def _epoch_units(kink: Kink, learner: Learner) -> Iterator[Met]:
-    names = ("patience", "val_check_interval", "limit_train_batches")
-    if said := [name for name in names if learner.training_params.get(name) is not None]:
+    names = ("patience", "val_check_interval", "limit_train_batches", "accumulate_grad_batches")
+    given = {name: learner.training_params.get(name) for name in names}
+    if given["accumulate_grad_batches"] == 1:
+        del given["accumulate_grad_batches"]
+    if said := [name for name, value in given.items() if value is not None]:
         yield Met(kink, learner.training, f"{', '.join(said)} counts epochs or batches, of which n decides the length")
 
 
@@ -266,8 +295,10 @@ _OF_ESTIMATORS: dict[str, Callable[[Kink, Component, Data], Iterator[Met]]] = {
     "mlp_batch": _mlp_batch,
     "histogram_leaf": _histogram_leaf,
     "histogram_bins": _histogram_bins,
+    "histogram_categories": _histogram_categories,
     "histogram_early_stopping": _histogram_early_stopping,
     "lightgbm_leaf": _lightgbm_leaf,
+    "lightgbm_categories": _lightgbm_categories,
     "xgboost_leaf": _xgboost_leaf,
     "catboost_rate": _catboost_rate,
     "catboost_subsample": _catboost_subsample,
@@ -276,6 +307,7 @@ _OF_ESTIMATORS: dict[str, Callable[[Kink, Component, Data], Iterator[Met]]] = {
     "summed_loss": _summed_loss,
     "svc_gamma": _svc_gamma,
     "discriminant_rank": _discriminant_rank,
+    "least_squares_rank": _least_squares_rank,
     "pca_solver": _pca_solver,
     "quantile_sampling": _quantile_sampling,
     "bootstrap": _bootstrap,

@@ -31,6 +31,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         evaluation.measures_finite_numbers,
         evaluation.is_the_same_under_the_same_seed,
         evaluation.leaves_the_model_alone,
+        evaluation.is_the_same_in_another_order,
         evaluation.declares_its_metrics,
     ),
     "reset": (reset.forgets_what_was_learnt, reset.is_the_same_under_the_same_seed),
