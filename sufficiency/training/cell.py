@@ -1,6 +1,6 @@
 """The parts of one cell: its subset, training on it, evaluation, and what is recorded of it."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 from sufficiency.data.foreign import materialise
 from sufficiency.schemas.words import SCALAR
 from sufficiency.schemas.work import CellResult, ItemMarks, UnitCell
-from sufficiency.training.details import Watched, watched
+from sufficiency.training.details import Watched, bounded, warnings_noted, watched
 from sufficiency.training.faults import Fault, blamed_on, fault
 from sufficiency.training.metrics import InvalidMetrics, item_marks, normalise, standard_errors
 from sufficiency.training.modes import MESSAGE as IN_TRAINING
@@ -77,14 +77,16 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
         When it raised, or gave what is no measurement.
     """
     plugin = study.names["evaluation"]
+    noted = Watched()
     with blamed_on(plugin, "evaluation", cell.place):
         try:
-            with mode_seen(model) as seen:
+            # What estimators say of each prediction is no news of a built-in evaluation's figures.
+            with mode_seen(model) as seen, nullcontext() if _is_built_in(study.evaluation) else warnings_noted(noted):
                 found = study.evaluation.evaluate(model, study.test)
-            told = {"category": EvaluatedInTraining.__name__, "message": IN_TRAINING, "count": 1}
+            told = [{"category": EvaluatedInTraining.__name__, "message": IN_TRAINING, "count": 1}] if seen else []
             return Evaluated(
                 *(normalise(found, study.class_names), standard_errors(found), item_marks(found)),
-                warnings=(told,) if seen else (),
+                warnings=(*told, *noted.told(" of the evaluation")),
             )
         except InvalidMetrics as error:
             detail = (
@@ -95,12 +97,16 @@ def evaluate(study: Study, model: Any, cell: UnitCell) -> Evaluated:
             raise Fault(fault("invalid_metrics", detail, where)) from error
 
 
+def _is_built_in(evaluation: Any) -> bool:
+    return type(evaluation).__module__.startswith("sufficiency.plugins.")
+
+
 def train_scores(study: Study, model: Any, indices: list[int], wanted: bool | None) -> dict[str, float]:
     """Return the metrics with one value on the first of the items that a model was trained on; empty where not wanted.
 
     What cannot be measured there, such as an AUROC of one class, is left out: the cell stands without it.
     """
-    built_in = type(study.evaluation).__module__.startswith("sufficiency.plugins.")
+    built_in = _is_built_in(study.evaluation)
     if wanted is False or (wanted is None and not built_in):
         return {}
     rows = np.array(indices[:MOST_TRAIN_ITEMS], dtype=np.int64)
@@ -123,7 +129,7 @@ def result_of(
 ) -> CellResult:
     """Return what is recorded of a measured cell; `learner` is what is known of its model, where that is to be told."""
     if found.warnings:
-        details = details | {"warnings": [*details.get("warnings", []), *found.warnings]}
+        details = bounded(details | {"warnings": [*found.warnings, *details.get("warnings", [])]})
     return CellResult(
         run=cell.run,
         step=cell.step,

@@ -79,6 +79,13 @@ class Watched:
         if told in self.warnings or len(self.warnings) < MOST_WARNINGS:
             self.warnings[told] = self.warnings.get(told, 0) + 1
 
+    def told(self, of: str = "") -> list[dict[str, Any]]:
+        """Return the warnings as a cell's details have them; `of` is added to their categories."""
+        return [
+            {"category": f"{category}{of}", "message": message, "count": count}
+            for (category, message), count in self.warnings.items()
+        ]
+
 
 @contextmanager
 def watched(model: Any, *, losses: bool = True) -> Iterator[Watched]:
@@ -97,15 +104,21 @@ def watched(model: Any, *, losses: bool = True) -> Iterator[Watched]:
     seen = Watched(before={place: params for place, (_, params) in enumerate(_estimators(model))})
     hook = register_optimizer_step_post_hook(seen.step)
     try:
-        with warnings.catch_warnings():
-            filters: Any = warnings.filters
-            filters[:] = [("default", *one[1:]) if one[0] == "ignore" else one for one in filters]
-            warnings.simplefilter("ignore", _NoWarning, append=True)  # so that Python notices the new filters
-            warnings.showwarning = seen.warn
-            with losses_seen(seen.losses) if losses else nullcontext():
-                yield seen
+        with warnings_noted(seen), losses_seen(seen.losses) if losses else nullcontext():
+            yield seen
     finally:
         hook.remove()
+
+
+@contextmanager
+def warnings_noted(seen: Watched) -> Iterator[None]:
+    """Have what warns within the block be taken note of, hidden or not, and shown to nobody."""
+    with warnings.catch_warnings():
+        filters: Any = warnings.filters
+        filters[:] = [("default", *one[1:]) if one[0] == "ignore" else one for one in filters]
+        warnings.simplefilter("ignore", _NoWarning, append=True)  # so that Python notices the new filters
+        warnings.showwarning = seen.warn
+        yield
 
 
 def details_of(model: Any, seen: Watched, course: Course | None = None) -> dict[str, Any]:
@@ -128,11 +141,8 @@ def details_of(model: Any, seen: Watched, course: Course | None = None) -> dict[
     if settled := _settled(model, seen.before):
         found["settled"] = settled
     if seen.warnings:
-        found["warnings"] = [
-            {"category": category, "message": message, "count": count}
-            for (category, message), count in seen.warnings.items()
-        ]
-    return _bounded(found)
+        found["warnings"] = seen.told()
+    return bounded(found)
 
 
 def _loss(seen: Watched, course: Course | None) -> dict[str, Any] | None:
@@ -227,7 +237,7 @@ def _batch_size(estimator: Any) -> int | None:
     return min(200, samples // passes) or None
 
 
-def _bounded(found: dict[str, Any]) -> dict[str, Any]:
+def bounded(found: dict[str, Any]) -> dict[str, Any]:
     """Return at most so much JSON: the largest part is left out, and that is said."""
     while len(json.dumps(found, default=str)) > MOST_BYTES:
         settled = found.get("settled") or {}

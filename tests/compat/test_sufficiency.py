@@ -124,17 +124,22 @@ def noisy(n: int) -> dict[str, Any]:
     return {"Accuracy": 1 - 1.5 * (n + 5) ** -0.5, "Recall": [0.9 - n**-0.5, 0.8 - n**-0.6]}
 
 
-def test_the_same_seed_measures_the_same_in_any_number_of_processes() -> None:
-    def measured(**options: Any) -> Any:
-        strategy = Strategy(noisy)
-        study: Any = Sufficiency(object(), strategy, strategy, keep, runs=2, substeps=4, **options)
-        return study.evaluate(data(), data()).measures["Accuracy"].tolist(), strategy.seen
+def measured(**options: Any) -> Any:
+    strategy = Strategy(noisy)
+    study: Any = Sufficiency(object(), strategy, strategy, keep, runs=2, substeps=4, **options)
+    return study.evaluate(data(), data()).measures["Accuracy"].tolist(), strategy.seen
 
+
+def test_the_same_seed_measures_the_same_and_another_does_not() -> None:
     np.random.seed(1)  # noqa: NPY002
     one = measured()
     assert measured() == one
     assert measured(seed=1)[1] != one[1]
-    assert measured(workers=2)[0] == one[0]
+
+
+@pytest.mark.slow  # of `sufficiency.run`, which does it, tests/study/test_run.py has it each time
+def test_several_processes_measure_the_same() -> None:
+    assert measured(workers=2)[0] == measured()[0]
 
 
 def test_the_default_reset_is_a_copy_of_the_model_as_it_was_compiled_or_not() -> None:

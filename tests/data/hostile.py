@@ -145,7 +145,11 @@ FORMS = {
 }
 
 
-def _damaged() -> Iterator[tuple[str, str, bytes]]:
+# What is in a file, or how it is made where that takes long: only whoever reads it makes it.
+Content = bytes | Callable[[], bytes]
+
+
+def _damaged() -> Iterator[tuple[str, str, Content]]:
     """Yield what can be done to any file."""
     for name, form in FORMS.items():
         whole = form.whole
@@ -166,7 +170,7 @@ def _damaged() -> Iterator[tuple[str, str, bytes]]:
 HUGE = 10**12
 TRILLION = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({HUGE}, 4)}}"
 # What each form can say of itself that is not so.
-LIES: tuple[tuple[str, str, bytes], ...] = (
+LIES: tuple[tuple[str, str, Content], ...] = (
     ("npy", "a trillion items", npy_saying(TRILLION)),
     ("npy", "less than no items", npy_saying("{'descr': '<f8', 'fortran_order': False, 'shape': (-4, 4)}")),
     ("npy", "objects", npy_saying("{'descr': '|O', 'fortran_order': False, 'shape': (24,)}")),
@@ -186,7 +190,7 @@ LIES: tuple[tuple[str, str, bytes], ...] = (
     ("idx", "fewer items than there are", idx(X, saying=(3, 4, 4))),
     ("idx", "two hundred dimensions", bytes([0, 0, 8, 200]) + bytes(16)),
     ("idx", "an unknown type", bytes([0, 0, 99, 1]) + bytes(16)),
-    ("idx-packed", "air, a thousand times its size", gzip.compress(idx(X) + bytes(300_000_000), 9)),
+    ("idx-packed", "air, a thousand times its size", lambda: gzip.compress(idx(X) + bytes(300_000_000), 9)),
     ("csv", "no rows", b"a,b,y\n"),
     ("csv", "another number of cells in each row", b"a,b,y\n1,2\n1,2,3,4\n"),
     ("csv", "one endless text", b'a,b,y\n"' + b"x" * 100_000),
@@ -200,7 +204,7 @@ LIES: tuple[tuple[str, str, bytes], ...] = (
     ("parquet", "another target", table(a=np.arange(24.0), z=Y)),
     ("parquet", "a foot that points outside", FORMS["parquet"].whole[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1"),
     ("image", "a million by a million", picture()[:16] + struct.pack(">II", 10**6, 10**6) + picture()[24:]),
-    ("image", "twenty thousand by twenty thousand, of one colour", picture(size=(20_000, 20_000), mode="1")),
+    ("image", "twenty thousand by twenty thousand, of one colour", lambda: picture(size=(20_000, 20_000), mode="1")),
     ("image", "no size", picture()[:16] + bytes(8) + picture()[24:]),
 )
 CASES = [*_damaged(), *LIES]

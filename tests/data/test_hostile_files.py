@@ -8,7 +8,7 @@ import pytest
 
 from sufficiency.data.errors import DatasetError
 from sufficiency.settings import get_settings
-from tests.data.hostile import CASES, FORMS, mutations
+from tests.data.hostile import CASES, FORMS, Content, mutations
 
 MOST_MIB = 200
 
@@ -53,8 +53,8 @@ STILL_READ = {("idx", "packed"), ("image", "cut off at its end")}
 
 
 @pytest.mark.parametrize(("form", "what", "content"), CASES, ids=[f"{form}: {what}" for form, what, _ in CASES])
-def test_what_is_hostile_is_refused_with_a_reason(form: str, what: str, content: bytes, root: Path) -> None:
-    told = outcome(form, content, root)
+def test_what_is_hostile_is_refused_with_a_reason(form: str, what: str, content: Content, root: Path) -> None:
+    told = outcome(form, content() if callable(content) else content, root)
     assert (told == "read") == ((form, what) in STILL_READ), told
     assert str(root) not in told, "where the data lie is nobody's business"
     assert len(told) < 2000

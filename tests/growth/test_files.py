@@ -19,7 +19,7 @@ from sufficiency.schemas.spec import MetricSpec
 from sufficiency.training.metrics import InvalidMetrics, normalise
 from tests.growth.counting import hold_growth
 
-ROWS = 60
+ROWS = 30
 
 
 # Cells by a number in [0, 1), and how such columns are loaded.

@@ -11,7 +11,7 @@ from tests.growth.places import Parameter, Place, bodies, parameters, places, va
 from tests.support.service import Service
 
 PLACES = places()
-ENTRIES = 150
+ENTRIES = 60
 EXAMPLES = {(method, path, name): value for method, path, name, value in bodies()}
 # What stands in the place of an entry, by its number.
 KINDS: dict[str, Callable[[Any, int], Any]] = {
@@ -88,7 +88,7 @@ def test_an_address(standing: Service, job: str, parameter: Parameter, kind: str
             assert len(answer.json().get("errors", ())) <= 20
             assert len(answer.body) < 50_000
 
-    hold_growth(send, 100, f"{parameter}, {kind}")
+    hold_growth(send, 40, f"{parameter}, {kind}")
 
 
 @pytest.mark.parametrize("wrong", ["fields", "depth", "long names", "long values", "one long text"])

@@ -532,7 +532,7 @@ def test_a_table_shows_its_features_what_was_done_and_what_looks_wrong(page: Any
     assert violations(page, None) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing(page: Any, live: Live, job: str, odd: dict[str, str], scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
     found = {}

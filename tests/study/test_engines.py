@@ -43,6 +43,7 @@ def test_it_measures_what_one_by_one_does_and_says_how(stacked: StudyResult) -> 
     assert values(stacked) == pytest.approx(values(alone), rel=1e-3)
 
 
+@pytest.mark.slow  # of cells that are trained one by one, test_run.py has it each time
 def test_processes_make_no_difference(stacked: StudyResult, monkeypatch: pytest.MonkeyPatch) -> None:
     assert values(study(engine="stacked", workers=2)) == values(stacked)
 

@@ -267,7 +267,10 @@ def gaps(answer: Any) -> list[dict[str, Any]]:
     return [one for one in answer["warnings"] if one["code"] == "cells_not_measurable"]
 
 
-@pytest.mark.parametrize(("protocol", "workers"), [("independent", 1), ("dataeval", 1), ("dataeval", 2)])
+@pytest.mark.parametrize(
+    ("protocol", "workers"),
+    [("independent", 1), ("dataeval", 1), pytest.param("dataeval", 2, marks=pytest.mark.slow)],
+)
 def test_cells_that_cannot_be_measured_are_left_out_and_said(tmp_path: Path, protocol: str, workers: int) -> None:
     file = tmp_path / "study.jsonl"
     given = parts(training=TooSmall(), protocol=protocol, workers=workers)

@@ -315,7 +315,7 @@ def test_one_that_cannot_start_ends_in_words_while_its_input_is_open(data_dir: P
     assert "Fatal" not in told
 
 
-@pytest.mark.parametrize("reads", ["to the end", "no longer"])
+@pytest.mark.parametrize("reads", [pytest.param("to the end", marks=pytest.mark.slow), "no longer"])
 def test_a_standalone_of_a_command_s_own_ends_with_the_command(used: Path, reads: str) -> None:
     """The other end of its standard input is all that it has of it; who is killed reads nothing any more either."""
     process = subprocess.Popen(

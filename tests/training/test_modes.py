@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import precision_score
 from torch import nn
 
+from sufficiency.answers.learner import learner_warnings
 from sufficiency.schemas.work import CellResult, UnitCell
 from sufficiency.training.unit import UnitPlan
 from tests.training.test_loop import Log, Parts, run_cells
@@ -60,3 +62,20 @@ def test_a_model_that_is_evaluated_in_training_is_told_of(
     [result] = [one for one in log.told if isinstance(one, CellResult)]
     assert [one["category"] for one in result.details.get("warnings", [])] == ["EvaluatedInTraining"] * told
     assert not torch.nn.modules.module._global_forward_pre_hooks
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_a_library_warns_of_while_it_measures_is_kept() -> None:
+    def measure(model: Any, dataset: Any) -> dict[str, float]:
+        return {"Precision": float(precision_score([0, 1], [0, 0]))}
+
+    parts, log = Parts(training=Train(), ready_made=nn.Sequential(nn.Linear(3, 3))), Log()
+    parts.evaluation.evaluate = measure
+    run_cells(UnitPlan(seed=1, protocol="independent", device="cpu", cells=[UnitCell(0, 0, 4)]), parts, log)
+    [result] = [one for one in log.told if isinstance(one, CellResult)]
+    [told] = result.details["warnings"]
+    assert told["category"] == "UndefinedMetricWarning of the evaluation"
+    assert "Precision is ill-defined" in told["message"]
+    [said] = learner_warnings([(4, result.details)])
+    assert said["code"] == "training_warned"
+    assert said["detail"].startswith("UndefinedMetricWarning of the evaluation in 1 of 1 cells (n = 4): Precision is")

@@ -97,7 +97,7 @@ KINKS: tuple[Kink, ...] = (
         "max_bins=255",
         "threshold",
         "256 distinct values of a feature",
-        "on separated classes log loss .00002 → .017, .003 at 10,000",
+        "on separated classes log loss .00002 with 254 rows, .09 with 256, .003 with 4,000",
         "there is none above 255: mind it, or bin the features alike before",
     ),
     Kink(
