@@ -120,6 +120,7 @@ def serve(host: Host = None, port: Port = None, processes: Processes = 1) -> Non
         port=settings.port,
         http=Connection,
         log_config=None,  # its lines go where the service's own go
+        access_log=False,  # the service tells of requests itself
         proxy_headers=False,  # who is the proxy is told by the settings, and the peer must be who it is
         timeout_graceful_shutdown=3,  # an open event stream must not hold up the end
     )

@@ -26,7 +26,7 @@ from app.db.engine import Database
 from app.jobs.following import events_after, output_after
 from app.jobs.output import router as output_router
 from app.jobs.routes import router as jobs_router
-from app.observability.logging import configure_logging
+from app.observability.logging import AccessLog, configure_logging
 from app.observability.metrics import RequestMetrics, WorkCollector
 from app.page.routes import router as page_router
 from app.queue.celery import make_celery
@@ -44,14 +44,15 @@ from app.results import (
     refitted,
     reported,
 )
-from app.results.kept import KeptAnswers
+from app.results.at_once import AtOnce
+from app.results.kept import Answers, KeptAnswers
 from app.results.versions import Versions
 from app.settings import Settings, get_settings
 from app.units.sweeper import Sweeper
 from app.web import health, openapi, problem, version
 from app.web.addressed import refuse_unclear
-from app.web.browsers import BrowserGuard
-from app.web.identification import RequestId
+from app.web.browsers import BrowserGuard, Names
+from app.web.identification import Noted
 from app.web.limits import BodyLimit, refuse_nul
 from app.web.load import Load
 from app.web.reading import Reading
@@ -66,17 +67,21 @@ DESCRIPTION = (
     "the fitted learning curve then answers what it will reach at n items, and how many items a target needs."
 )
 
+# Objects that there are more of before garbage is looked for
+GARBAGE = 20_000
 # Beside those of requests: for event streams, relay, sweeper, metrics and health
 SPARE_CONNECTIONS = 6
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, log: AccessLog | None = None) -> FastAPI:
     """Return the API.
 
     Parameters
     ----------
     settings : Settings, optional
         Default: those of the environment.
+    log : AccessLog, optional
+        Of requests; default none, as where the server has its own.
     """
     settings = settings or get_settings()
     app = FastAPI(
@@ -106,7 +111,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.output_feed = Feed(app.state.database, output_after)
     app.state.metrics = CollectorRegistry()
     app.state.versions = Versions(settings.database_url)
-    app.add_middleware(KeptAnswers, versions=app.state.versions)  # the innermost: behind whoever may refuse a request
+    answers = Answers()
+    # The innermost: behind whoever may refuse a request
+    app.add_middleware(KeptAnswers, answers=answers, versions=app.state.versions)
     app.state.metrics.register(
         WorkCollector(app.state.database, live_window(settings), lambda: app.state.sweeper.broker_problem is None)
     )
@@ -127,12 +134,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.methods_at = operations.methods
     app.state.door = Door(settings, app.state.database, operations)
     app.add_middleware(Reading, methods=operations.methods)
-    app.add_middleware(Gate, door=app.state.door, buckets=buckets_of(settings))
+    buckets, names = buckets_of(settings), Names(settings.allowed_hosts)
+    app.add_middleware(Gate, door=app.state.door, buckets=buckets)
     app.add_middleware(Load)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(BrowserGuard, hosts=settings.allowed_hosts, methods=operations.methods)
-    app.add_middleware(RequestMetrics, registry=app.state.metrics)
-    app.add_middleware(RequestId)
+    app.add_middleware(BrowserGuard, names=names, methods=operations.methods)
+    app.add_middleware(
+        AtOnce, answers=answers, versions=app.state.versions, names=names, door=app.state.door, buckets=buckets
+    )
+    app.add_middleware(Noted, metrics=RequestMetrics(app.state.metrics), log=log)
     problem.install(app)
     for router in routers:
         app.include_router(router)
@@ -144,10 +154,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def serving(settings: Settings | None = None) -> FastAPI:
     """Return the API for a process that does nothing else; of the environment's settings, unless some are given."""
     configure_logging()
-    api = create_app(settings)
-    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment.
+    api = create_app(settings, log=AccessLog())
+    # What has been loaded stays: looking through all of it for garbage would hold up every answer of that moment. And
+    # what a request makes is gone with it: by default each new job had it looked through thirty times.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     return api
 
 

@@ -9,13 +9,16 @@ from sqlalchemy.orm import Session
 from app.db.owning import has_changed, made_in
 from app.db.tables import Audit
 
+_NOTE = insert(Audit.__table__)  # type: ignore[arg-type]
+
 
 def note(session: Session, project: str | None, actor: str, action: str, target: Mapping[str, Any]) -> None:
     """Write down a change, if the session has made one."""
     if not has_changed(session):
         return
     told = {name.removesuffix("_id"): str(value) for name, value in target.items()} | made_in(session)
-    session.execute(insert(Audit).values(project=project, actor=actor, action=action, target=told))
+    session.flush()
+    session.connection().execute(_NOTE, {"project": project, "actor": actor, "action": action, "target": told})
 
 
 def find(session: Session, project: str | None, before: int | None, limit: int) -> list[Audit]:

@@ -5,9 +5,8 @@ forgotten at once, and by other processes within `KEPT_SECONDS`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 from starlette._utils import get_route_path  # the part of the path that routes are matched with
 from starlette.concurrency import run_in_threadpool
@@ -29,8 +28,11 @@ from app.errors import Invalid, NotFound, ServiceError, field_error
 from app.settings import Settings
 from app.web.problem import refusal
 from sufficiency.schemas.words import DEFAULT_PROJECT, PROJECT_HEADER
+from sufficiency.schemas.words import Scope as Role
 
 logger = logging.getLogger(__name__)
+
+_PROJECT = PROJECT_HEADER.lower().encode()  # as the server hands it over
 
 
 class Door:
@@ -82,6 +84,14 @@ class Door:
         caller.require(need)
         return caller
 
+    async def reader(self, scope: Scope) -> tuple[Grant, Place]:
+        """Return who asks to read something of a project, and the project; raises as `caller` does."""
+        headers = Headers(scope=scope)
+        grant = await self.credentials.grant(scope, headers)
+        named = next((value.decode("latin-1") for name, value in headers.raw if name == _PROJECT), None)
+        _, place = await self._place(grant, named or grant.looks_at)
+        return grant, place
+
     async def known(self, scope: Scope) -> Caller | None:
         """Return who asks for something that anybody may ask for, or None where nobody knows."""
         headers = Headers(scope=scope)
@@ -112,22 +122,23 @@ class Door:
                 [wanted] = grant.places
         place = grant.places.get(wanted)
         if grant.everywhere is not None and (place is None or not includes(place.scope, grant.everywhere)):
-            place = replace(await self._project(wanted), scope=grant.everywhere)
+            place = await self._project(wanted, grant.everywhere)
         if place is None:
             raise projects.no_such_project(wanted)
         return wanted, place
 
-    async def _project(self, name: str) -> Place:
-        if isinstance(kept := self._kept.get(("project", name)), Place):
+    async def _project(self, name: str, role: Role) -> Place:
+        """Return a project as the place of somebody who may do so much in each."""
+        if isinstance(kept := self._kept.get(("project", name, role)), Place):
             return kept
-        place = await run_in_threadpool(self._look_up_project, name)
-        self._kept.put(("project", name), place)
+        place = await run_in_threadpool(self._look_up_project, name, role)
+        self._kept.put(("project", name, role), place)
         return place
 
-    def _look_up_project(self, name: str) -> Place:
+    def _look_up_project(self, name: str, role: Role) -> Place:
         with self._database.transaction() as session:
             project = projects.get(session, name)
-            return Place(project.id, "read", project.quotas)
+            return Place(project.id, role, project.quotas)
 
 
 async def by_the_route(request: Request) -> None:
@@ -171,8 +182,8 @@ class Gate:
         with ExitStack() as held:
             try:
                 caller = await self._door.caller(scope)
-                if (headers := self._take(caller)) is not None:
-                    send = _telling(send, headers)
+                if told := taken(self._buckets, None if caller is None else caller.grant):
+                    send = _telling(send, told)
                 if caller is not None and caller.streams:
                     held.enter_context(self._streams.counted(caller))
             except (ServiceError, *DATABASE_AWAY) as error:
@@ -183,23 +194,28 @@ class Gate:
                 scope.setdefault("state", {})["caller"] = caller
             return await self._app(scope, receive, send)
 
-    def _take(self, caller: Caller | None) -> Mapping[str, str] | None:
-        """Take a request out of the caller's bucket, and return the headers that tell what is left in it."""
-        if caller is None or self._buckets is None:
-            return None
-        allowance = self._buckets.take(caller.grant.of)
-        if allowance.wait:
-            raise refused(self._buckets, allowance)
-        return self._buckets.headers(allowance)
+
+def taken(buckets: Buckets | None, grant: Grant | None) -> list[tuple[bytes, bytes]]:
+    """Take a request out of the bucket of who asks, and return the headers that tell what is left in it.
+
+    Raises
+    ------
+    TooManyRequests
+    """
+    if grant is None or buckets is None:
+        return []
+    allowance = buckets.take(grant.of)
+    if allowance.wait:
+        raise refused(buckets, allowance)
+    return [(name.lower().encode(), value.encode()) for name, value in buckets.headers(allowance).items()]
 
 
-def _telling(send: Send, headers: Mapping[str, str]) -> Send:
+def _telling(send: Send, told: Sequence[tuple[bytes, bytes]]) -> Send:
     """Return a `send` that adds headers to the answer."""
-    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def telling(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *added]
+            message["headers"] = [*message.get("headers", ()), *told]
         await send(message)
 
     return telling

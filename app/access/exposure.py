@@ -1,6 +1,7 @@
 """Whether a service that asks nobody who they are may listen where it is told to."""
 
 import ipaddress
+from functools import lru_cache
 
 HOW = (
     "Give it keys: write what `sufficiency keys new` prints into a file, name that in SUFFICIENCY_BOOTSTRAP_KEY_FILE, "
@@ -8,6 +9,7 @@ HOW = (
 )
 
 
+@lru_cache(16)  # asked with each request, of the few addresses that a machine has
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches an address."""
     try:

@@ -6,14 +6,26 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from app.db.tables import Plugin, Unit, Worker
+from app.db.tables import Worker
 from app.settings import Settings
 
 _LIVE = "live workers"
 NO_VERSIONS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class LiveWorker:
+    """What a worker said of itself when it was last heard."""
+
+    id: UUID
+    slots: int
+    asked: int
+    devices: list[str]
+    plugins: list[str]
+    versions: dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -22,23 +34,23 @@ class LiveWorkers:
 
     Attributes
     ----------
-    workers : tuple of Worker
+    workers : tuple of LiveWorker
     leases : mapping
         How many units a worker holds, by its id.
     missing : mapping
         Of "kind:name", the package that it lacks and what to do.
     """
 
-    workers: tuple[Worker, ...]
+    workers: tuple[LiveWorker, ...]
     leases: Mapping[UUID, int]
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    def slots(self, workers: Iterable[Worker]) -> tuple[int, int]:
+    def slots(self, workers: Iterable[Worker | LiveWorker]) -> tuple[int, int]:
         """Return how many slots of the workers are free, and how many they have."""
         each = [(worker.slots, self.leases.get(worker.id, 0) + worker.asked) for worker in workers]
         return sum(slots - min(slots, busy) for slots, busy in each), sum(slots for slots, _ in each)
 
-    def why_no_slot(self, able: Sequence[Worker]) -> str | None:
+    def why_no_slot(self, able: Sequence[LiveWorker]) -> str | None:
         """Return that all slots of the workers that could take some work are busy, or None where one is free."""
         free, every = self.slots(able)
         if free:
@@ -54,7 +66,7 @@ class LiveWorkers:
         """Return in which versions they offer "kind:name"; None is that of a worker too old to tell."""
         return {(worker.versions or {}).get(plugin) for worker in self.workers if plugin in worker.plugins}
 
-    def able(self, plugins: Iterable[str], device: str, versions: Mapping[str, str] = NO_VERSIONS) -> list[Worker]:
+    def able(self, plugins: Iterable[str], device: str, versions: Mapping[str, str] = NO_VERSIONS) -> list[LiveWorker]:
         """Return those that each offer the device and all of the plugins, in the versions that are named."""
         wanted = set(plugins)
         return [
@@ -124,27 +136,29 @@ def live_workers(session: Session, settings: Settings) -> LiveWorkers:
     return found
 
 
+# Asked with every job that is made, looked at or listed; workers are nobody's, so that no session need see to whose.
+_LIVE_ROWS = text(
+    """
+    SELECT worker.id, slots, asked, devices, plugins, versions, units, (
+        -- of each plugin that lacks a package where it was last advertised, what to do about it
+        SELECT jsonb_object_agg(kind || ':' || name, capabilities -> 'missing')
+        FROM plugin WHERE capabilities ? 'missing'
+    ) AS missing
+    FROM worker LEFT JOIN (
+        SELECT worker_id, count(*) AS units FROM unit
+        WHERE state = 'leased' AND worker_id IS NOT NULL GROUP BY worker_id
+    ) AS leases ON leases.worker_id = worker.id
+    WHERE heartbeat_at > now() - :window
+    ORDER BY worker.id
+    """
+)
+
+
 def _live_workers(session: Session, window: timedelta) -> LiveWorkers:
-    leases = (
-        select(Unit.worker_id, func.count().label("units"))
-        .where(Unit.state == "leased", Unit.worker_id.is_not(None))
-        .group_by(Unit.worker_id)
-        .subquery()
-    )
-    # Of each plugin that lacks a package where it was last advertised, what to do about it
-    missing = (
-        select(func.jsonb_object_agg(Plugin.kind + ":" + Plugin.name, Plugin.capabilities["missing"]))
-        .where(Plugin.capabilities.has_key("missing"))
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(Worker, leases.c.units, missing)
-        .outerjoin(leases, leases.c.worker_id == Worker.id)
-        .where(Worker.heartbeat_at > func.now() - window)
-        .order_by(Worker.id)
-    ).all()
-    held = {worker.id: units for worker, units, _ in rows if units}
-    return LiveWorkers(tuple(worker for worker, _, _ in rows), held, (rows[0][2] or {}) if rows else {})
+    session.flush()
+    rows = session.connection().execute(_LIVE_ROWS, {"window": window}).all()
+    workers = tuple(LiveWorker(*row[:6]) for row in rows)
+    return LiveWorkers(workers, {row.id: row.units for row in rows if row.units}, rows[0].missing or {} if rows else {})
 
 
 def find_workers(session: Session, heard_within: timedelta | None = None) -> list[tuple[Worker, float]]:

@@ -70,6 +70,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=MOST_CONNECTIONS - pool_size,
             pool_pre_ping=True,  # a restarted PostgreSQL costs a reconnect, not an error
+            pool_use_lifo=True,  # few that know their statements, and not each of many a little
             connect_args=VANISHED_HOST,
             hide_parameters=True,  # an error that is logged must not carry a webhook's secret
         )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.curves.kinks import note_kinks
 from app.db.tables import Cell, Job, Unit
+from app.db.waking import asks
 from app.jobs.lifecycle import emit
 from app.jobs.turns import arrive
 from app.queue.celery import QUESTIONS
@@ -19,15 +20,30 @@ from sufficiency.schemas.spec import JobSpec
 if TYPE_CHECKING:
     from sufficiency.answers.designing import Stage
 
-# The ids rise with the ordinal, both being given row by row.
-_UNITS = text(
-    "INSERT INTO unit (job_id, ordinal, work) SELECT :job_id, "
-    "place - 1 + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0), work "
-    "FROM unnest(CAST(:works AS bigint[])) WITH ORDINALITY AS made (work, place) ORDER BY place RETURNING ordinal, id"
-)
-_CELLS = text(
-    "INSERT INTO cell (job_id, run, step, n, unit_id) SELECT :job_id, * FROM unnest("
-    "CAST(:runs AS bigint[]), CAST(:steps AS bigint[]), CAST(:sizes AS bigint[]), CAST(:unit_ids AS uuid[]))"
+# All that is written about the units of a job, in one statement, however many units and cells there are: the rows are
+# made where they are kept. The ids rise with the ordinal, both being given row by row, and messages go in that order.
+_WRITE = text(
+    """
+    WITH made AS (
+        INSERT INTO unit (job_id, ordinal, work)
+        SELECT :job_id, place - 1 + coalesce((SELECT max(ordinal) + 1 FROM unit WHERE job_id = :job_id), 0), work
+        FROM unnest(CAST(:works AS bigint[])) WITH ORDINALITY AS given (work, place)
+        ORDER BY place
+        RETURNING id, ordinal
+    ), placed AS (
+        SELECT id, row_number() OVER (ORDER BY ordinal) AS place FROM made
+    ), measured AS (
+        INSERT INTO cell (job_id, run, step, n, unit_id)
+        SELECT :job_id, run, step, n, placed.id
+        FROM unnest(
+            CAST(:runs AS bigint[]), CAST(:steps AS bigint[]), CAST(:sizes AS bigint[]), CAST(:places AS bigint[])
+        ) AS given (run, step, n, place) JOIN placed USING (place)
+    ), told AS (
+        INSERT INTO outbox (task, subject, queue, priority)
+        SELECT 'run_unit', id, :queue, :priority FROM placed ORDER BY place
+    )
+    SELECT id FROM placed ORDER BY place
+    """
 )
 
 
@@ -94,9 +110,8 @@ def is_stacked(spec: JobSpec) -> bool:
 
 def queue_units(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:
     """Give units of a job, which wait, their place in the queue, and ask workers to run them."""
-    job.queued_at = func.now()
+    _queue(session, job, unit_ids)
     if unit_ids:
-        arrive(session, job)
         enqueue_units(session, unit_ids, job.device, job.priority)
 
 
@@ -104,24 +119,31 @@ def _write(session: Session, job: Job, steps: list[int], units: Sequence[Sequenc
     job.steps = steps
     job.cells_total += sum(len(cells) for cells in units)
     job.work_total += sum(work(cells) for cells in units)
-    # A statement a table, however many units and cells there are: the rows are made where they are kept.
-    made = session.execute(_UNITS, {"job_id": job.id, "works": [work(cells) for cells in units]})
-    ids: list[UUID] = [unit_id for _, unit_id in sorted((ordinal, unit_id) for ordinal, unit_id in made)]
-    flat = [(cell, unit_id) for unit_id, cells in zip(ids, units, strict=True) for cell in cells]
-    session.execute(
-        _CELLS,
+    flat = [(cell, place) for place, cells in enumerate(units, 1) for cell in cells]
+    ids = session.scalars(
+        _WRITE,
         {
             "job_id": job.id,
+            "works": [work(cells) for cells in units],
             "runs": [cell.run for cell, _ in flat],
             "steps": [cell.step for cell, _ in flat],
             "sizes": [cell.n for cell, _ in flat],
-            "unit_ids": [unit_id for _, unit_id in flat],
+            "places": [place for _, place in flat],
+            "queue": job.device,
+            "priority": job.priority,
         },
-    )
-    queue_units(session, job, ids)
+    ).all()
+    _queue(session, job, ids)
     note_kinks(session, job)
     emit(session, job, "planned", {"steps": steps, "cells_total": job.cells_total, "units": len(units)})
     return ids
+
+
+def _queue(session: Session, job: Job, unit_ids: Sequence[UUID]) -> None:
+    job.queued_at = func.now()
+    if unit_ids:
+        arrive(session, job)
+        asks(session, "relay")
 
 
 def ask_for_plan(session: Session, job: Job) -> None:

@@ -66,14 +66,13 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
     created : bool
         False for a replay.
     """
-    body_hash = _hash(spec)
+    body_hash = _hash(spec) if idempotency_key is not None else None
     if idempotency_key is not None and (earlier := repository.job_of_key(session, idempotency_key)):
         return _replay(earlier, body_hash), False
     spec, called = spec.unnamed, {"name": spec.name, "note": spec.note}
     if spec.measured is not None:
         cells = arrange(spec, settings)
-        body = body_hash if idempotency_key is not None else None
-        job = insert_measured(session, spec, cells, called, idempotency_key, body)
+        job = insert_measured(session, spec, cells, called, idempotency_key, body_hash)
         return (job, True) if job is not None else (_of_the_same_moment(session, idempotency_key, body_hash), False)
     prepared = prepare(session, spec, settings)
     job = repository.insert_job(
@@ -90,7 +89,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
             **called,
             "priority": prepared.spec.priority,
             "idempotency_key": idempotency_key,
-            "body_hash": body_hash if idempotency_key is not None else None,
+            "body_hash": body_hash,
         },
     )
     if job is None:
@@ -106,7 +105,7 @@ def submit(session: Session, spec: JobSpec, settings: Settings, idempotency_key:
     return job, True
 
 
-def _of_the_same_moment(session: Session, idempotency_key: str | None, body_hash: str) -> Job:
+def _of_the_same_moment(session: Session, idempotency_key: str | None, body_hash: str | None) -> Job:
     """Return the job that was queued under the same key at the same moment; that transaction has committed."""
     assert idempotency_key is not None
     earlier = repository.job_of_key(session, idempotency_key)
@@ -120,7 +119,7 @@ def _hash(spec: JobSpec) -> str:
     return digest(spec.model_dump(mode="json", exclude_unset=True))
 
 
-def _replay(job: Job, body_hash: str) -> Job:
+def _replay(job: Job, body_hash: str | None) -> Job:
     if job.body_hash != body_hash:
         detail = f"This Idempotency-Key belongs to job {job.id}, which has another body; use a new key for a new job."
         raise key_reused(detail, "a job")

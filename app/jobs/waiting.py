@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -52,22 +53,23 @@ class Waiting:
     live : LiveWorkers
     datasets : mapping
         Those of the jobs, by id.
-    unsent : float
-        Seconds for which a message has waited for the broker.
+    session : Session
+        In which they were looked for.
     """
 
     live: LiveWorkers
     datasets: Mapping[UUID, Dataset]
-    unsent: float
+    session: Session
 
     @classmethod
     def of(cls, session: Session, jobs: Sequence[Job], settings: Settings) -> "Waiting":
         """Look around for what the jobs may wait for."""
-        return cls(
-            live_workers(session, settings),
-            repository.datasets_of(session, jobs),
-            overdue_seconds(session),
-        )
+        return cls(live_workers(session, settings), repository.datasets_of(session, jobs), session)
+
+    @cached_property
+    def unsent(self) -> float:
+        """Seconds for which a message has waited for the broker; nobody asks while jobs wait for something else."""
+        return overdue_seconds(self.session)
 
     def blocked(self, job: Job) -> str | None:
         """Return what keeps every worker from a job's next unit, or None where one could take it."""

@@ -1,6 +1,5 @@
 """What Prometheus scrapes: requests as this process served them, and the state of all work as the database has it."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -9,7 +8,6 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
 from app.db.tables import Job, Outbox, Unit, Webhook, WebhookDelivery, Worker
@@ -89,10 +87,15 @@ class WorkCollector(Collector):
 
 
 class RequestMetrics:
-    """Counts and times requests by method, route and status."""
+    """Counts and times requests by method, route and status.
 
-    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
-        self.app = app
+    Attributes
+    ----------
+    in_progress : int
+        Requests that are being served.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "sufficiency_http_requests", "Requests served", ["method", "route", "status"], registry=registry
         )
@@ -103,35 +106,29 @@ class RequestMetrics:
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self._in_progress = Gauge(
+        self.in_progress = 0
+        Gauge(
             "sufficiency_http_requests_in_progress", "Requests being served, open event streams too", registry=registry
-        )
+        ).set_function(lambda: self.in_progress)
+        # As many as there are labels: to look one up in its metric takes longer than to count.
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status = 500
-        begun = time.perf_counter()
+    def note(self, method: str, route: str | None, status: int, seconds: float) -> None:
+        """Note a request that has been answered.
 
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        self._in_progress.inc()
-        try:
-            await self.app(scope, receive, noting)
-        finally:
-            self._in_progress.dec()
-            # The template, not the path: a label for every job would grow without end.
-            route = getattr(scope.get("route"), "path", "unmatched")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._requests.labels(method, route, str(status)).inc()
-            if route not in STREAMS:
-                self._seconds.labels(method, route).observe(time.perf_counter() - begun)
+        Parameters
+        ----------
+        route : str or None
+            The template, not the path: a label for every job would grow without end.
+        """
+        asked = (method if method in _METHODS else "other", route or "unmatched", status)
+        if (found := self._of.get(asked)) is None:
+            times = None if asked[1] in STREAMS else self._seconds.labels(*asked[:2])
+            found = self._of[asked] = self._requests.labels(*asked), times
+        counted, timed = found
+        counted.inc()
+        if timed is not None:
+            timed.observe(seconds)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

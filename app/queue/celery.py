@@ -14,8 +14,6 @@ QUEUES = ("cpu", "cuda", QUESTIONS)
 # Messages of a queue that the broker is given at a time: many more than all slots take between two turns. What waits
 # behind them waits as well in the database, where it costs nothing to send, is ordered, and cannot get lost.
 ENOUGH = 1000
-# A message only says that there is work: the sweeper sends it again, so an old one may as well vanish.
-MESSAGE_EXPIRES_SECONDS = 24 * 3600
 BROKER_PATIENCE_SECONDS = 5
 
 
@@ -72,8 +70,3 @@ def _held(connection: Connection, queue: str) -> int:
         return int(channel.queue_declare(queue, passive=True).message_count)
     except connection.channel_errors:  # Redis has no empty lists
         return 0
-
-
-def message_priority(priority: int) -> int:
-    """Return Celery's Redis priority (0 is served first) of a job's priority (9 is served first)."""
-    return 9 - priority

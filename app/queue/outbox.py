@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db.tables import Outbox
+from app.db.waking import asks
 
 Task = Literal["run_unit", "verify_dataset", "plan_job"]
 
@@ -15,6 +16,7 @@ Task = Literal["run_unit", "verify_dataset", "plan_job"]
 def enqueue(session: Session, task: Task, subject: UUID, queue: str, priority: int = 0) -> None:
     """Ask a worker to run `task` on `subject`; the relay sends it after this transaction has committed."""
     session.add(Outbox(task=task, subject=subject, queue=queue, priority=priority))
+    asks(session, "relay")
 
 
 _UNITS = text(
@@ -26,3 +28,4 @@ _UNITS = text(
 def enqueue_units(session: Session, unit_ids: Sequence[UUID], queue: str, priority: int) -> None:
     """Say that these units wait, as `enqueue` does."""
     session.execute(_UNITS, {"unit_ids": list(unit_ids), "queue": queue, "priority": priority})
+    asks(session, "relay")

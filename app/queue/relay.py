@@ -1,17 +1,15 @@
 """Carries the outbox to the broker: at least once, urgent work first, and no more of it than workers soon take."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-
 from celery import Celery
 from kombu.messaging import Producer
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from app.db.engine import Database
 from app.db.tables import Outbox
 from app.queue.background import Background
-from app.queue.celery import ENOUGH, MESSAGE_EXPIRES_SECONDS, QUEUES, message_priority
+from app.queue.celery import ENOUGH, QUEUES
+from app.queue.messages import publish
 
 BATCH = 200
 # For what is urgent there is room of its own: it overtakes in the broker, and only there.
@@ -53,42 +51,28 @@ class Relay(Background):
 
     def _send(self, session: Session, producer: Producer, queue: str, held: int) -> bool:
         """Send the most urgent of a queue, as far as there is room; return whether no more can be sent now."""
-        wanted, room = _of(queue), ENOUGH - held
+        room, least = ENOUGH - held, 0
         if room <= 0:
-            wanted, room = wanted.where(Outbox.priority > 0), ENOUGH_URGENT - held
+            room, least = ENOUGH_URGENT - held, 1
         if room <= 0:
             return True
-        # Several API processes relay side by side: each takes rows that no other holds.
         limit = min(BATCH, room)
-        rows = session.scalars(wanted.limit(limit).with_for_update(skip_locked=True)).all()
-        self._publish(producer, rows)
-        session.execute(delete(Outbox).where(Outbox.id.in_([row.id for row in rows])))
-        return len(rows) < limit
-
-    def _publish(self, producer: Producer, rows: Iterable[Outbox]) -> None:
-        """Hand messages to the broker, in one turn with it; should that fail, it may have some of them twice."""
-        expires = datetime.now(UTC) + timedelta(seconds=MESSAGE_EXPIRES_SECONDS)
-        with producer.batch(max_size=BATCH):  # type: ignore[no-untyped-call]
-            for row in rows:
-                self._celery.send_task(
-                    f"sufficiency.{row.task}",
-                    # A unit's id is for workers of 0.1: one of this version takes the unit whose turn it is.
-                    args=[str(row.subject)],
-                    argsrepr="",
-                    kwargsrepr="",
-                    queue=row.queue,
-                    declare=[],  # it was, for its messages to be counted
-                    priority=message_priority(row.priority),
-                    expires=expires,
-                    producer=producer,
-                )
+        taken = session.execute(_TAKE, {"queue": queue, "least": least, "limit": limit}).all()
+        # What is deleted comes in no order. Should the broker not take it, it stays.
+        ordered = sorted(taken, key=lambda row: (-row.priority, row.id))
+        messages = ((row.task, row.subject, queue, row.priority) for row in ordered)
+        publish(self._celery, producer, messages, BATCH)
+        return len(taken) < limit
 
 
 _WAITING = select(*(exists().where(Outbox.queue == queue) for queue in QUEUES))
-
-
-def _of(queue: str) -> Select[Outbox]:
-    return select(Outbox).where(Outbox.queue == queue).order_by(Outbox.priority.desc(), Outbox.id)
+# Several API processes relay side by side: each takes rows that no other holds.
+_TAKE = text(
+    "DELETE FROM outbox WHERE id = ANY (ARRAY("
+    "SELECT id FROM outbox WHERE queue = :queue AND priority >= :least "
+    "ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED"
+    ")) RETURNING id, task, subject, priority"
+)
 
 
 def _messages(producer: Producer, queue: str) -> int:

@@ -8,13 +8,14 @@ the door; a job of another project has no version here, and its route says that 
 import hashlib
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.results.versions import Version, Versions
+from app.web.headers import guard
 
 MOST_BYTES = 32_000_000  # of all answers of a process
 LARGEST_BYTES = 1_000_000  # of one
@@ -28,36 +29,104 @@ _OF_ANSWER = (b"content-type", b"content-disposition", b"vary")
 Question = tuple[str, bytes, bytes]
 
 
-@dataclass(frozen=True)
 class Answer:
-    """A whole answer, the version of the job that it was made of, and the route that made it."""
+    """A whole answer, with all that is sent of it each time.
 
-    version: Version | None
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    etag: bytes
-    route: Any
+    Parameters
+    ----------
+    job : bytes
+        Whose it is, as the database writes its id.
+    project_id : UUID
+        The job's.
+    version : Version or None
+        Of the job, when the answer was made; None where nobody could tell.
+    headers : iterable of pairs of bytes
+        What the route said of it.
+    body : bytes
+    route : object
+        Which made it.
+    """
+
+    def __init__(
+        self,
+        job: bytes,
+        project_id: UUID,
+        version: Version | None,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        route: Any,
+    ) -> None:
+        self.job, self.project_id, self.version, self.body, self.route = job, project_id, version, body, route
+        self._etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
+        # Asked for again each time, and answered 304: a job may be extended, retried or deleted.
+        always = [(b"etag", self._etag), (b"cache-control", b"private, no-cache")]
+        self._unchanged = guard(always + [one for one in headers if one[0] in _OF_ANSWER])
+        self._whole = [*self._unchanged, (b"content-length", str(len(body)).encode())]
 
     def __len__(self) -> int:
         return len(self.body)
 
+    async def send(self, known: bytes, send: Send, told: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """Send it, or only that it is what the client knows already.
+
+        Parameters
+        ----------
+        known : bytes
+            What the client says that it knows: ``If-None-Match``.
+        told : iterable of pairs of bytes
+            Headers that are about the request.
+        """
+        if known and (known.strip() == b"*" or self._etag in known):
+            await send({"type": "http.response.start", "status": 304, "headers": [*self._unchanged, *told]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [*self._whole, *told]})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Answers:
+    """The answers of a process by question, those that were asked for last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Question, Answer] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, question: Question) -> Answer | None:
+        """Return what was answered, whatever has become of the job since."""
+        answer = self._kept.get(question)
+        if answer is not None:
+            self._kept.move_to_end(question)
+        return answer
+
+    def keep(self, question: Question, answer: Answer) -> None:
+        """Keep an answer, unless it is too large or nobody knows what it is of."""
+        before = self._kept.pop(question, None)
+        self._bytes -= len(before) if before is not None else 0
+        if answer.version is None or len(answer) > LARGEST_BYTES or len(question[1]) > LONGEST_QUESTION:
+            return
+        self._kept[question] = answer
+        self._bytes += len(answer)
+        while self._bytes > MOST_BYTES:
+            _, dropped = self._kept.popitem(last=False)
+            self._bytes -= len(dropped)
+
 
 class KeptAnswers:
-    """Stands before the routes, and answers in their place where it can.
+    """Stands before the routes, answers in their place where it can, and keeps what they answer.
 
     Parameters
     ----------
     app : ASGIApp
         What is behind it.
+    answers : Answers
     versions : Versions
         Of jobs.
     """
 
-    def __init__(self, app: ASGIApp, versions: Versions) -> None:
+    def __init__(self, app: ASGIApp, answers: Answers, versions: Versions) -> None:
         self._app = app
+        self._answers = answers
         self._versions = versions
-        self._kept: OrderedDict[Question, Answer] = OrderedDict()
-        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -67,21 +136,22 @@ class KeptAnswers:
             return
         accept, known = _headers(scope)
         question = scope["path"], scope["query_string"], accept
+        project_id: UUID = scope["state"]["caller"].project_id
         # Before the answer is made: that one is kept under an older version than it is of does no harm.
-        version = await self._versions.of(UUID(asked[1]), scope["state"]["caller"].project_id)
-        answer = self._kept.get(question)
+        version = await self._versions.of(UUID(asked[1]), project_id)
+        answer = self._answers.get(question)
         if answer is not None and answer.version == version is not None:
-            self._kept.move_to_end(question)
             scope["route"] = answer.route
         else:
-            answer = await self._made(scope, receive, send, version)
-            if answer is None:
+            made = await self._made(scope, receive, send)
+            if made is None:
                 return
-            self._keep(question, answer)
-        await _send(answer, known, send)
+            answer = Answer(asked[1].encode(), project_id, version, *made, scope.get("route"))
+            self._answers.keep(question, answer)
+        await answer.send(known, send)
 
-    async def _made(self, scope: Scope, receive: Receive, send: Send, version: Version | None) -> Answer | None:
-        """Have the route answer, and return its answer; None when that was a refusal, which has been sent."""
+    async def _made(self, scope: Scope, receive: Receive, send: Send) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
+        """Have the route answer, and return headers and body; None when that was a refusal, which has been sent."""
         start: Message | None = None
         parts: list[bytes] = []
 
@@ -95,23 +165,7 @@ class KeptAnswers:
                 parts.append(message.get("body", b""))
 
         await self._app(scope, receive, gathered)
-        if start is None:
-            return None
-        body = b"".join(parts)
-        headers = tuple((name, value) for name, value in start["headers"] if name in _OF_ANSWER)
-        etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-        return Answer(version, headers, body, etag, scope.get("route"))
-
-    def _keep(self, question: Question, answer: Answer) -> None:
-        before = self._kept.pop(question, None)
-        self._bytes -= len(before) if before is not None else 0
-        if answer.version is None or len(answer) > LARGEST_BYTES or len(question[1]) > LONGEST_QUESTION:
-            return
-        self._kept[question] = answer
-        self._bytes += len(answer)
-        while self._bytes > MOST_BYTES:
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= len(dropped)
+        return None if start is None else (start["headers"], b"".join(parts))
 
 
 def _headers(scope: Scope) -> tuple[bytes, bytes]:
@@ -123,15 +177,3 @@ def _headers(scope: Scope) -> tuple[bytes, bytes]:
         elif name == b"if-none-match":
             known = value
     return accept, known
-
-
-async def _send(answer: Answer, known: bytes, send: Send) -> None:
-    # Asked for again each time, and answered 304: a job may be extended, retried or deleted.
-    headers = [(b"etag", answer.etag), (b"cache-control", b"private, no-cache"), *answer.headers]
-    if known and (known.strip() == b"*" or answer.etag in known):
-        await send({"type": "http.response.start", "status": 304, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    headers.append((b"content-length", str(len(answer)).encode()))
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

@@ -23,15 +23,16 @@ LONGEST_SECONDS = 5.0
 
 _NAME = b"versions"
 _PREPARE = (
-    f"PREPARE versions (uuid[]) AS SELECT job.id, job.project_id, {COLUMNS} FROM {TABLES} WHERE job.id = ANY($1)"
+    f"PREPARE versions (uuid[]) AS SELECT job.id, concat_ws(' ', job.project_id, {COLUMNS}) "
+    f"FROM {TABLES} WHERE job.id = ANY($1)"
 ).encode()
 
-# As the database writes it: it is only compared.
-Version = tuple[bytes | None, ...]
-Found = dict[bytes | None, tuple[bytes | None, Version]]
+# The job's project, and what changes with whatever an answer is made of, in one: it is only compared.
+Version = bytes
+Found = dict[bytes, Version]
 
 
-_Future = asyncio.Future[tuple[bytes | None, Version] | None]
+_Future = asyncio.Future[Version | None]
 
 
 class Versions:
@@ -56,7 +57,9 @@ class Versions:
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: dict[bytes, list[_Future]] = {}
         self._asked: dict[bytes, list[_Future]] = {}
-        self._too_long: asyncio.TimerHandle | None = None
+        self._asked_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._writes_later = False
         self._is_open = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.queries = 0
@@ -67,22 +70,34 @@ class Versions:
         self._loop = asyncio.get_running_loop()
 
     async def of(self, job_id: UUID, project_id: UUID) -> Version | None:
-        """Return the version of a job of a project, asked for after this call; None for none, or if nobody can tell.
+        """Return the version of a job of a project, asked for after this call; see `now`."""
+        found = await self.now(str(job_id).encode())
+        return found if found is not None and found.startswith(str(project_id).encode()) else None
+
+    async def now(self, job: bytes) -> Version | None:
+        """Return the version of a job, asked for after this call; None for none, or if nobody can tell.
 
         Nobody can in another event loop than the one in which it was opened.
+
+        Parameters
+        ----------
+        job : bytes
+            Its id, as the database writes it.
         """
         loop = asyncio.get_running_loop()
         if not self._is_open or loop is not self._loop:
             return None
         future: _Future = loop.create_future()
-        self._waiting.setdefault(str(job_id).encode(), []).append(future)
+        self._waiting.setdefault(job, []).append(future)
         self._go_on()
-        found = await future
-        return found[1] if found is not None and found[0] == str(project_id).encode() else None
+        return await future
 
     async def close(self) -> None:
         """Answer no more."""
         self._is_open = False
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
@@ -106,15 +121,34 @@ class Versions:
         except psycopg.Error as error:
             self._give_up(error)
             return
-        self._too_long = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._give_up, "no answer in time")
+        assert self._loop is not None
+        self._asked_at = self._loop.time()
+        if self._watch is None:  # one for many queries: next to what a query takes, setting a timer is dear
+            self._watch = self._loop.call_later(LONGEST_SECONDS, self._look_at_the_time)
+
+    def _look_at_the_time(self) -> None:
+        """Wait for an answer no longer than so long."""
+        assert self._loop is not None
+        self._watch = None
+        left = self._asked_at + LONGEST_SECONDS - self._loop.time()
+        if not self._asked:
+            return
+        if left <= 0:
+            self._give_up("no answer in time")
+        else:
+            self._watch = self._loop.call_later(left, self._look_at_the_time)
 
     def _flush(self) -> None:
         """Send what is to be sent; what the system does not take at once, when it does."""
         assert self._connection is not None
-        loop = asyncio.get_running_loop()
-        loop.remove_writer(self._descriptor)
-        if self._connection.pgconn.flush():
-            loop.add_writer(self._descriptor, self._readable)
+        later = bool(self._connection.pgconn.flush())
+        if later != self._writes_later:
+            assert self._loop is not None
+            self._writes_later = later
+            if later:
+                self._loop.add_writer(self._descriptor, self._readable)
+            else:
+                self._loop.remove_writer(self._descriptor)
 
     def _readable(self) -> None:
         """Take up what has come, and answer those who asked once it is whole."""
@@ -129,7 +163,11 @@ class Versions:
             while (result := wire.get_result()) is not None:
                 if result.status != pq.ExecStatus.TUPLES_OK:
                     raise psycopg.OperationalError(result.get_error_message())
-                found |= _versions_in(result)
+                for row in range(result.ntuples):
+                    job, version = result.get_value(row, 0), result.get_value(row, 1)
+                    assert job is not None
+                    assert version is not None
+                    found[job] = version
         except psycopg.Error as error:
             self._give_up(error)
             return
@@ -140,9 +178,6 @@ class Versions:
 
     def _answer(self, found: Found) -> None:
         asked, self._asked = self._asked, {}
-        if self._too_long is not None:
-            self._too_long.cancel()
-            self._too_long = None
         for job_id, futures in asked.items():
             for future in futures:
                 if not future.done():  # else who asked has gone
@@ -170,14 +205,10 @@ class Versions:
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._descriptor)
             loop.remove_writer(self._descriptor)
+            self._writes_later = False
             connection.pgconn.finish()
         if self._asked:
             logger.info("versions cannot be looked up: %s", str(why).strip() or type(why).__name__)
         self._answer({})
         if self._is_open:
             self._go_on()
-
-
-def _versions_in(result: pq.abc.PGresult) -> Found:
-    rows = ([result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples))
-    return {job_id: (project_id, tuple(version)) for job_id, project_id, *version in rows}

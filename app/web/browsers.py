@@ -33,6 +33,35 @@ def refusals(method: str) -> list[int]:
     return [421, *([] if method in SAFE else [403]), *([415] if method in WITH_CONTENT else [])]
 
 
+class Names:
+    """Under which the service is reached, besides this machine's loopback and plain addresses.
+
+    Parameters
+    ----------
+    hosts : collection of str
+        ``*.example.org`` stands for every name below, ``*`` for all.
+    """
+
+    def __init__(self, hosts: Collection[str]) -> None:
+        self._hosts = frozenset(host.lower() for host in hosts)
+        # What is asked under which name does not change; those who ask do so by a few.
+        self.are_ours = lru_cache(NAMES_KEPT)(self._are_ours)
+
+    def _are_ours(self, given: tuple[bytes, ...]) -> bool:
+        """Return whether what a request says in ``Host``, each time that it does, is one name of the service's."""
+        if len(given) != 1:
+            return False
+        host = _hostname(given[0].decode("latin-1"))
+        if host is None:
+            return False
+        if host == "localhost" or host.endswith(".localhost") or _is_address(host):
+            return True
+        parents = host.split(".")[1:]
+        return bool(
+            self._hosts & {host, "*"} or any("*." + ".".join(parents[at:]) in self._hosts for at in range(len(parents)))
+        )
+
+
 class BrowserGuard:
     """Refuses what only another's page, a name turned round, or the service itself would send.
 
@@ -40,9 +69,8 @@ class BrowserGuard:
     ----------
     app : ASGIApp
         What is behind it.
-    hosts : collection of str
-        Names under which the service is reached, besides this machine's loopback and plain addresses; ``*.example.org``
-        stands for every name below, ``*`` for all.
+    names : Names
+        Under which the service is reached.
     methods : callable
         Which methods an address has: what it has not is refused for that, whatever is sent along.
 
@@ -55,12 +83,10 @@ class BrowserGuard:
     form can do. Programs send neither ``Origin`` nor ``Sec-Fetch-Site``, and notice nothing.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], methods: Callable[[str], Collection[str]]) -> None:
+    def __init__(self, app: ASGIApp, names: Names, methods: Callable[[str], Collection[str]]) -> None:
         self.app = app
+        self.names = names
         self.methods = methods
-        self.hosts = frozenset(host.lower() for host in hosts)
-        # What is asked under which name does not change; those who ask do so by a few.
-        self._is_ours = lru_cache(NAMES_KEPT)(self._has_name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -78,7 +104,7 @@ class BrowserGuard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         names = tuple(value for name, value in scope["headers"] if name == b"host")
-        is_ours = scope["path"] in UNFENCED or self._is_ours(names)
+        is_ours = scope["path"] in UNFENCED or self.names.are_ours(names)
         if is_ours and scope["method"] in SAFE:
             return None
         request = Request(scope)
@@ -109,19 +135,6 @@ class BrowserGuard:
             detail = "Send the body as JSON, with the header Content-Type: application/json; also where there is none."
             return problem_response(request, 415, "unsupported_media_type", "Unsupported Media Type", detail)
         return None
-
-    def _has_name(self, given: tuple[bytes, ...]) -> bool:
-        if len(given) != 1:
-            return False
-        host = _hostname(given[0].decode("latin-1"))
-        if host is None:
-            return False
-        if host == "localhost" or host.endswith(".localhost") or _is_address(host):
-            return True
-        parents = host.split(".")[1:]
-        return bool(
-            self.hosts & {host, "*"} or any("*." + ".".join(parents[at:]) in self.hosts for at in range(len(parents)))
-        )
 
 
 def _hostname(authority: str) -> str | None:

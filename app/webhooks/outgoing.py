@@ -5,27 +5,26 @@ Workers import this too: most of a job's moves are theirs.
 
 from typing import Any
 
-from sqlalchemy import any_, func, literal, select
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db.tables import Job, Webhook, WebhookDelivery
+from app.db.tables import Job, WebhookDelivery
+from app.db.waking import asks
 from sufficiency.schemas.webhooks import JobMessage
+
+# The lock on the keys keeps an endpoint from being removed between this and the foreign key's check: that would make
+# the job's own move fail. One that is being removed is waited for, and then left out. Of the job's project, since
+# workers act for all of them.
+_WANTED = text(
+    "SELECT id, clock_timestamp() AS at FROM webhook "
+    "WHERE project_id = :project AND disabled_at IS NULL AND :type = ANY (events) ORDER BY id FOR KEY SHARE"
+)
 
 
 def announce(session: Session, job: Job, state: str, error: dict[str, Any] | None) -> None:
     """Write a message to every enabled endpoint that wants to know of this state of a job whose row is locked."""
     type = f"job.{state}"
-    # The lock on the keys keeps an endpoint from being removed between this and the foreign key's check: that would
-    # make the job's own move fail. One that is being removed is waited for, and then left out.
-    wanted = session.execute(
-        select(Webhook.id, func.clock_timestamp().label("at"))
-        .where(
-            Webhook.project_id == job.project_id,  # workers act for all projects
-            *(Webhook.disabled_at.is_(None), literal(type) == any_(Webhook.events)),
-        )
-        .order_by(Webhook.id)
-        .with_for_update(read=True, key_share=True)
-    ).all()
+    wanted = session.connection().execute(_WANTED, {"project": job.project_id, "type": type}).all()
     if not wanted:
         return
     message = JobMessage.model_validate(
@@ -46,5 +45,6 @@ def announce(session: Session, job: Job, state: str, error: dict[str, Any] | Non
             },
         }
     )
+    asks(session, "deliverer")
     for id, _ in wanted:
         session.add(WebhookDelivery(webhook_id=id, type=type, job_id=job.id, body=message.model_dump_json()))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db.owning import made
 from app.db.tables import Webhook, WebhookDelivery
+from app.db.waking import asks
 from app.errors import Conflict, Invalid, NotFound, field_error
 from app.settings import Settings
 from app.webhooks.addresses import check_url, own_ports
@@ -112,6 +113,7 @@ def change(session: Session, settings: Settings, id: UUID, wanted: Change) -> We
         waiting = select(WebhookDelivery).where(WebhookDelivery.webhook_id == id, WebhookDelivery.state == "pending")
         for delivery in session.scalars(waiting.with_for_update()):
             delivery.failures, delivery.next_attempt_at = 0, func.now()
+        asks(session, "deliverer")
     session.flush()
     session.refresh(webhook)
     return webhook
@@ -139,6 +141,7 @@ def test(session: Session, id: UUID) -> WebhookDelivery:
     message = TestMessage(type=WEBHOOK_TEST, timestamp=at, data=TestData(webhook_id=webhook.id))
     delivery = WebhookDelivery(webhook_id=webhook.id, type=WEBHOOK_TEST, body=message.model_dump_json())
     session.add(delivery)
+    asks(session, "deliverer")
     session.flush()
     session.refresh(delivery)
     return delivery
@@ -183,6 +186,7 @@ def replay(session: Session, id: UUID, delivery_id: UUID) -> WebhookDelivery:
     _enabled(session, id)
     found = delivery(session, id, delivery_id, lock=True)
     found.state, found.ended_at, found.failures, found.next_attempt_at = "pending", None, 0, func.now()
+    asks(session, "deliverer")
     session.flush()
     session.refresh(found)
     return found

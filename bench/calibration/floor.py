@@ -12,7 +12,7 @@ the best law has that knows the end, and what learners that jump make of it all.
 
     python -m bench.calibration.floor --lcdb lcdb_dev.npz --work FOLDER [--json]
 
-Learning takes about half an hour of one core. What is in FOLDER is not learned again.
+Learning takes some ten minutes of one core. What is in FOLDER is not learned again.
 """
 
 import argparse

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sufficiency.data.arrays import StoredItems
 from sufficiency.data.description import Description
+from sufficiency.data.file_map import FileMap
 from sufficiency.data.pixels import as_unit
 from sufficiency.data.precision import Move
 
@@ -17,7 +18,7 @@ class MappedDataset(StoredItems):
 
     Parameters
     ----------
-    store : ndarray, shape (M, ...)
+    store : ndarray or FileMap, shape (M, ...)
         Usually a memory map.
     rows : ndarray of int64, shape (N,)
         Which of its items there are.
@@ -37,7 +38,7 @@ class MappedDataset(StoredItems):
 
     def __init__(
         self,
-        store: NDArray[Any],
+        store: NDArray[Any] | FileMap,
         rows: NDArray[np.int64],
         y: NDArray[Any],
         class_names: Sequence[str] | None,
@@ -49,7 +50,8 @@ class MappedDataset(StoredItems):
         scaling: Callable[[NDArray[Any]], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(y, class_names, source, (), item_metadata, description, size=len(rows))
-        self._store, self._rows, self._moves = store, rows, dict(moves or {})
+        self._store = FileMap(store) if isinstance(store, np.memmap) else store
+        self._rows, self._moves = rows, dict(moves or {})
         self._scaling = scaling
         self._check_items()
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LARGER = "or have the steps begin at a larger n"
-# By what a message holds, as torch 2.13, scikit-learn 1.9 and XGBoost 3 word it.
+# By what a message holds, as torch 2.13, scikit-learn 1.7 to 1.9 and XGBoost 3 word it.
 _KNOWN = [
     (
         r"Expected more than 1 value per channel when training",
@@ -14,7 +14,7 @@ _KNOWN = [
         "batch size.",
     ),
     (
-        r"n_splits=\d+ (cannot be greater|greater than the number)|The least populated classes in y have only",
+        r"n_splits=\d+ (cannot be greater|greater than the number)|The least populated class(es)? in y ha(ve|s) only",
         "The training splits its subset once more, and a class has too few items{at} for that. Take fewer folds, "
         f"{_LARGER}.",
     ),

@@ -1,6 +1,7 @@
 """One source in two parts, features on one scale, sets that stay in their file, and pictures of them."""
 
 import io
+import pickle
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from sufficiency.data.arrays import ArrayDataset
 from sufficiency.data.errors import DatasetError
+from sufficiency.data.file_map import FileMap
 from sufficiency.data.foreign import contents, task_of
 from sufficiency.data.mapped import MappedDataset
 from sufficiency.data.pairing import verify_splits
@@ -174,6 +176,31 @@ def test_a_mapped_set_trains_and_measures_as_one_in_memory(root: Path) -> None:
         measured.append(Classification(batch_size=16).evaluate(model, test))
     assert measured[0] == measured[1]
     assert set(part_of(mapped, "test", group_by="site").item_metadata["site"]) < set(range(30))
+
+
+@pytest.mark.parametrize("layout", ["chw", "hwc"])
+def test_a_mapped_set_is_sent_to_another_process_as_its_place_in_the_file(root: Path, layout: Any) -> None:
+    np.save(root / "x.npy", np.random.default_rng(0).integers(0, 256, (500, 8, 8, 3), dtype=np.uint8))
+    np.save(root / "y.npy", np.arange(500) % 2)
+    here = part_of(load_npy(".", layout=layout), "train")
+    sent = pickle.dumps(here)
+    assert len(sent) < (root / "x.npy").stat().st_size / 4
+    there = pickle.loads(sent)
+    assert there.input_shape == here.input_shape == ((3, 8, 8) if layout == "hwc" else (8, 8, 3))
+    assert there.fingerprint() == here.fingerprint()
+    assert len(pickle.dumps(there)) == pytest.approx(len(sent), rel=0.01)
+    (root / "x.npy").rename(root / "elsewhere.npy")  # it is mapped here, and looked for there
+    assert here.fingerprint() == there.fingerprint()
+    with pytest.raises(FileNotFoundError):
+        pickle.loads(sent)
+
+
+def test_a_set_that_is_not_mapped_from_a_file_is_sent_whole() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    for store in (x, FileMap(x[::2])):
+        rows = np.arange(store.shape[0])
+        here = MappedDataset(store, rows, rows % 2, ["a", "b"])
+        assert pickle.loads(pickle.dumps(here)).fingerprint() == here.fingerprint()
 
 
 def test_a_mapped_set_is_not_read_into_memory(root: Path) -> None:

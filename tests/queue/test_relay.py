@@ -1,7 +1,7 @@
 """What is in the outbox reaches the broker, urgent work first, and waits when the broker is away."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +15,7 @@ from app.db.engine import Database
 from app.db.tables import Outbox, Unit
 from app.jobs.retention import prune
 from app.queue.celery import ENOUGH, make_celery, waiting_messages
-from app.queue.outbox import enqueue_units
+from app.queue.outbox import enqueue, enqueue_units
 from app.queue.relay import BATCH, Relay
 from app.settings import Settings
 from tests.support.jobs import add_job
@@ -67,6 +67,42 @@ def test_messages_that_wait_together_take_one_turn_with_the_broker(
     Relay(database, celery).turn()
     assert [count for count in turns if count] == [60]
     assert received(celery) == units
+
+
+def test_a_message_is_what_celery_would_send(database: Database, redis_url: str) -> None:
+    """Workers of every version read it: the same headers, properties and body, but for what is each message's own."""
+    celery = make_celery(Settings(redis_url=redis_url))
+    celery.control.purge()
+    subject = uuid4()
+    with database.transaction() as session:
+        enqueue(session, "run_unit", subject, "cpu", 3)
+    Relay(database, celery).turn()
+    expires = datetime.now(UTC) + timedelta(days=1)
+    celery.send_task(
+        "sufficiency.run_unit",
+        args=[str(subject)],
+        argsrepr="",
+        kwargsrepr="",
+        queue="cpu",
+        priority=6,
+        expires=expires,
+    )
+    with celery.connection_for_read() as connection:
+        channel = connection.default_channel
+        ours, theirs = (channel.basic_get("cpu", no_ack=True) for _ in range(2))
+    ids = set()
+    for message in (ours, theirs):
+        headers, properties = message.headers, message.properties
+        ids |= {headers.pop("id"), headers.pop("root_id"), properties.pop("correlation_id")}
+        assert abs(datetime.fromisoformat(headers.pop("expires")) - expires) < timedelta(minutes=1)
+        properties.pop("delivery_tag")
+    assert len(ids) == 2
+    assert ours.headers == theirs.headers
+    # Celery says besides where a result goes, of which there is none, and repeats what the headers have.
+    assert theirs.properties.items() >= ours.properties.items()
+    assert ours.properties.keys() == {"delivery_info", "delivery_mode", "priority", "body_encoding"}
+    assert (ours.content_type, ours.content_encoding) == (theirs.content_type, theirs.content_encoding)
+    assert json.loads(ours.body) == json.loads(theirs.body)
 
 
 def test_a_turn_in_which_nothing_waits_is_one_query(database: Database, redis_url: str) -> None:

@@ -141,6 +141,7 @@ def _directions(pool: Pool, units: Units, pairs: NDArray[np.int64], labels: NDAr
     differences = (pool.take(pairs[:, 1]) - pool.take(pairs[:, 0])) * units.weight
     differences /= np.maximum(np.linalg.norm(differences, axis=1, keepdims=True), 1e-30)
     kinds, kind, often = np.unique(labels[pairs], axis=0, return_inverse=True, return_counts=True)
+    kind = kind.reshape(-1)  # of shape (N, 1) in NumPy 2.0
     kind[often[kind] < _FEWEST] = len(kinds)  # rare ones together, from the lower class to the higher
     compared = agreeing = 0
     for one in np.unique(kind).tolist():
