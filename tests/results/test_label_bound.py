@@ -40,7 +40,7 @@ def measured(
         found = session.scalars(select(Dataset).where(Dataset.name == dataset)).one()
         found.info = {**INFO, **({} if unavoidable is None else {"test_unavoidable": unavoidable})}
         found.info |= {} if near_copies is None else {"near_copies": near_copies}
-    job_id = str(service.submit(dataset=dataset, schedule=STEPS, runs=3, protocol="dataeval", **ACCURACY)["id"])
+    job_id = str(service.submit(dataset=dataset, schedule=STEPS, runs=3, **ACCURACY)["id"])
 
     def measure(run: int, step: int, n: int) -> list[tuple[str, int, float | None]]:
         return [("Accuracy", -1, top - 0.9 * n**-0.7 + 0.001 * (run - 1))]

@@ -12,8 +12,7 @@ STEPS = [10, 40, 160, 640, 1000]
 
 
 def finished(service: Service, measure: Any = power_law, **changes: Any) -> str:
-    # With a unit a run, not one a cell: to claim and to finish it is most of what a cell takes here.
-    job_id = str(service.submit(**{"schedule": STEPS, "protocol": "dataeval", **changes})["id"])
+    job_id = str(service.submit(**{"schedule": STEPS, **changes})["id"])
     service.work(job_id, measure)
     return job_id
 

@@ -179,7 +179,7 @@ def test_the_guide_to_plugins(reader: Reader, said: Callable[[str], str]) -> Non
     assert "none failed" in told["sufficiency plugins check smallnet:small_cnn --shape 1,28,28"]
     contract = import_module("test_mystrategies").test_the_plugins_keep_the_contract
     [checks] = contract.pytestmark
-    assert len(checks.args[1]) == 16
+    assert len(checks.args[1]) == 17
     for check_of_it in checks.args[1]:
         contract(*check_of_it.values)
 
