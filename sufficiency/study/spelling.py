@@ -60,11 +60,11 @@ def plain(rows: Sequence[Sequence[str]], delimiter: str) -> list[list[str]]:
     Notes
     -----
     1,000 is a thousand where fields end at commas, or where other numbers have a decimal point; elsewhere it is one.
-    1.000 is a thousand where other numbers have a decimal comma.
+    1.000 is a thousand where other numbers have a decimal comma. What is per cent is no thousand.
     """
-    cells = [cell for row in rows for cell in row]
-    points = any(_NUMBER.fullmatch(cell) and "." in cell and not _BY_POINTS.fullmatch(cell) for cell in cells)
-    commas = any(_WITH_COMMA.fullmatch(cell) and not _BY_COMMAS.fullmatch(cell) for cell in cells)
+    signs = [(cell, cell.removesuffix("%").rstrip()) for row in rows for cell in row]
+    points = any(_NUMBER.fullmatch(bare) and "." in bare and not _BY_POINTS.fullmatch(cell) for cell, bare in signs)
+    commas = any(_WITH_COMMA.fullmatch(bare) and not _BY_COMMAS.fullmatch(cell) for cell, bare in signs)
     if delimiter == "," or (points and not commas):
         return [[cell.replace(",", "") if _BY_COMMAS.fullmatch(cell) else cell for cell in row] for row in rows]
     grouped = commas and not points
@@ -72,7 +72,7 @@ def plain(rows: Sequence[Sequence[str]], delimiter: str) -> list[list[str]]:
     def one(cell: str) -> str:
         if grouped and _BY_POINTS.fullmatch(cell):
             cell = cell.replace(".", "")
-        return cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell) else cell
+        return cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell.removesuffix("%").rstrip()) else cell
 
     return [[one(cell) for cell in row] for row in rows]
 

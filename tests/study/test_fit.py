@@ -96,6 +96,8 @@ def test_a_csv_of_any_tool(tmp_path: Path, text: str) -> None:
     [
         pytest.param('n,Accuracy\n"1,000",71%\n"2,000",78 %\n"4,000",\n"8,000",86.5%\n', id="english"),
         pytest.param("n;Accuracy\n1.000;71,0\n2.000;78,0\n4.000;-\n8.000;86,5\n", id="german"),
+        pytest.param("n;Accuracy\n1.000;71,000%\n2.000;78 %\n4.000;\n8.000;86,5 %\n", id="german-per-cent"),
+        pytest.param("n;Accuracy\n1,000;71.000%\n2,000;78.0%\n4,000;\n8,000;86.5%\n", id="english-per-cent"),
         pytest.param("n;Accuracy\n1,000;71.0\n2,000;78.0\n4,000;NA\n8,000;86.5\n", id="english-with-semicolons"),
         pytest.param("n\tAccuracy\n1k\t71\n2K\t78\n.004M\t\n8.0k\t86.5\n", id="thousands"),
         pytest.param("n,Accuracy\n1000.000,71.000\n2000.000,78.000\n4000.000,nan\n8000.000,86.500\n", id="decimals"),
