@@ -87,7 +87,7 @@ class AccessLog:
         handlers = logging.root.handlers
         if len(handlers) != 1 or self._logger.handlers:
             return None
-        return handlers[0] if type(handlers[0]) is JsonLines else None
+        return handlers[0] if type(handlers[0]) is JsonLines and handlers[0].stream is not None else None
 
 
 class JsonLines(logging.StreamHandler[TextIO]):
@@ -109,7 +109,7 @@ def configure_logging(level: str = "INFO", *, as_json: bool | None = None) -> No
         Default: unless standard error is a terminal.
     """
     if as_json is None:
-        as_json = not sys.stderr.isatty()
+        as_json = sys.stderr is None or not sys.stderr.isatty()  # None where the process was started without one
     handler = JsonLines() if as_json else _text_lines()
     handler.addFilter(name_request)
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -12,7 +12,7 @@ from app.access.door import Door, taken
 from app.access.limits import Buckets
 from app.db.engine import DATABASE_AWAY
 from app.errors import ServiceError
-from app.results.kept import Answer, Answers
+from app.results.kept import Answer, Answers, joined
 from app.results.versions import Versions
 from app.web.browsers import Names
 
@@ -68,9 +68,9 @@ class AtOnce:
         hosts: tuple[bytes, ...] = ()
         for name, value in scope["headers"]:
             if name == b"accept":
-                accept = value
+                accept = joined(accept, value)
             elif name == b"if-none-match":
-                known = value
+                known = joined(known, value)
             elif name == b"host":
                 hosts += (value,)
             elif name in _BODY:

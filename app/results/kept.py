@@ -76,7 +76,7 @@ class Answer:
         told : iterable of pairs of bytes
             Headers that are about the request.
         """
-        if known and (known.strip() == b"*" or self._etag in known):
+        if known and (self._etag in known or b"*" in {one.strip() for one in known.split(b",")}):
             await send({"type": "http.response.start", "status": 304, "headers": [*self._unchanged, *told]})
             await send({"type": "http.response.body", "body": b""})
             return
@@ -168,12 +168,17 @@ class KeptAnswers:
         return None if start is None else (start["headers"], b"".join(parts))
 
 
+def joined(before: bytes, value: bytes) -> bytes:
+    """Return a header's lines as one, as they are meant: who looks at one of them only mistakes it."""
+    return before + b"," + value if before else value
+
+
 def _headers(scope: Scope) -> tuple[bytes, bytes]:
     """Return what a request accepts, and the answers that it has already."""
     accept = known = b""
     for name, value in scope["headers"]:
         if name == b"accept":
-            accept = value
+            accept = joined(accept, value)
         elif name == b"if-none-match":
-            known = value
+            known = joined(known, value)
     return accept, known

@@ -48,7 +48,7 @@ class Noted:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 500
+        begun, status, answered = time.perf_counter(), 500, False
         said = None
         for name, value in scope["headers"]:
             if name == _SENT:
@@ -60,9 +60,9 @@ class Noted:
         request_id.set(id)
 
         async def named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
                 if self._log is not None:
                     self._log.tell(scope, status)
                 message["headers"] = [*message.get("headers", ()), (_SENT, id.encode())]
@@ -72,6 +72,11 @@ class Noted:
         metrics.in_progress += 1
         try:
             await self.app(scope, receive, named)
+        except Exception:
+            # What is said of a mistake is said further out, where nobody logs a request.
+            if self._log is not None and not answered:
+                self._log.tell(scope, status)
+            raise
         finally:
             metrics.in_progress -= 1
             route = getattr(scope.get("route"), "path", None)

@@ -47,7 +47,7 @@ class _Conditional:
     """An answer that is held until it is known whether the client has it already."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._wanted = Headers(scope=scope).get("if-none-match")
+        self._wanted = ",".join(Headers(scope=scope).getlist("if-none-match"))
         self._without_body = scope["method"] == "HEAD"
         self._receive, self._send = receive, send
         self._start: Message | None = None
@@ -88,8 +88,8 @@ class _Conditional:
         return {**start, "status": 304, "headers": headers.raw}
 
 
-def _matches(wanted: str | None, tag: str) -> bool:
-    if wanted is None:
+def _matches(wanted: str, tag: str) -> bool:
+    if not wanted:
         return False
     tags = {one.strip().removeprefix("W/") for one in wanted.split(",")}
     return "*" in tags or tag.removeprefix("W/") in tags

@@ -1,6 +1,6 @@
 """Tables as CSV, for those who ask for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Response
@@ -13,12 +13,12 @@ TABLE: dict[str, Any] = {"content": {CSV: {"schema": {"type": "string"}}}}
 
 
 async def _asks_for_csv(
-    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    accept: Annotated[Sequence[str], Header(include_in_schema=False)] = (),
     format: Annotated[Literal["json", "csv"] | None, Query(description="or send `Accept: text/csv`")] = None,
 ) -> bool:
     if format is not None:
         return format == "csv"
-    weights = dict(_weights(accept))
+    weights = dict(_weights(",".join(accept)))
     return weights.get(CSV, 0.0) > max(weights.get("application/json", 0.0), 0.0)
 
 

@@ -13,6 +13,7 @@ from sufficiency.method.kinks.learner import Component
 
 MOST_COMPONENTS = 24
 MOST_PARAMS = 80
+DEEPEST = 4
 LONGEST_TEXT = 200
 MOST_LISTED = 100
 _TREES = ("DecisionTree", "ExtraTree")
@@ -71,14 +72,16 @@ def _params_of(estimator: Any) -> dict[str, Any]:
     return dict(params) if isinstance(params, Mapping) else {}
 
 
-def parts_of(value: Any) -> Iterator[Any]:
+def parts_of(value: Any, depth: int = 0) -> Iterator[Any]:
     """Yield the estimators in a parameter: one, or a list of (name, one) or (name, one, columns), or a grid's lists."""
+    if depth > DEEPEST:  # a list may hold itself
+        return
     if isinstance(value, list | tuple):
         for entry in value[:MOST_COMPONENTS]:
-            yield from parts_of(entry)
+            yield from parts_of(entry, depth + 1)
     elif isinstance(value, Mapping):
         for entry in list(value.values())[:MOST_COMPONENTS]:
-            yield from parts_of(entry)
+            yield from parts_of(entry, depth + 1)
     elif _is_estimator(value):
         yield value
 

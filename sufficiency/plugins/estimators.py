@@ -33,8 +33,10 @@ def is_estimator(model: Any) -> bool:
     Notes
     -----
     Some have `predict` once they are fitted only, such as a StackingClassifier whose last estimator is the default
-    (scikit-learn 1.9); their class has it before.
+    (scikit-learn 1.9); their class has it before. A class alone is none: what it defines cannot be called yet.
     """
+    if isinstance(model, type):
+        return False
     return callable(getattr(model, "fit", None)) and any(
         callable(getattr(one, "predict", None)) for one in (model, type(model))
     )
@@ -57,6 +59,8 @@ class EstimatorModel(nn.Module):
     def __init__(self, estimator: Any, num_classes: int) -> None:
         super().__init__()
         if not is_estimator(estimator):
+            if isinstance(estimator, type):
+                raise TypeError(f"{estimator.__name__} is a class: give an estimator of it, {estimator.__name__}(…)")
             raise TypeError(f"{type(estimator).__name__} is no estimator: it needs fit() and predict()")
         self.estimator = estimator
         self.num_classes = num_classes

@@ -6,8 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sufficiency.study.files import refused
-from sufficiency.study.spelling import MISSING, is_meant_as_numbers, number_of, size_of, without_per_cent
+from sufficiency.study.files import lengths, refused
+from sufficiency.study.spelling import (
+    MISSING,
+    is_meant_as_numbers,
+    number_of,
+    size_of,
+    without_na,
+    without_per_cent,
+)
 
 # What columns are called, each by the first of its names that a table has.
 SIZE = (
@@ -39,8 +46,11 @@ RUNS = 10_000
 
 def frame_columns(frame: Any) -> dict[str, list[Any]]:
     """Return the columns of a data frame, of pandas, polars or anything with `columns`; its index where it is named."""
-    if getattr(getattr(frame, "index", None), "name", None) is not None and hasattr(frame, "reset_index"):
+    index = getattr(getattr(frame, "index", None), "names", None) or [None]
+    if hasattr(frame, "reset_index") and all(name is not None and name not in frame.columns for name in index):
         frame = frame.reset_index()
+    if doubled := next((name for k, name in enumerate(frame.columns) if name in list(frame.columns)[:k]), None):
+        raise refused("the frame", f"has two columns {doubled!r}; give each a name of its own")
     return {
         str(name): list(frame[name].to_list() if hasattr(frame[name], "to_list") else frame[name])
         for name in frame.columns
@@ -66,6 +76,9 @@ def rows_of(
     InvalidStudy
         With everything that is wrong.
     """
+    columns = {name: without_na(values) for name, values in columns.items()}
+    if len({len(values) for values in columns.values()}) > 1:
+        raise refused(place, f"has columns of different lengths: {lengths(columns)}")
     found = {_plain(name): name for name in columns}
     faults: list[str] = [f"has no column {name!r}" for name in named.values() if name and name not in columns]
     if faults:
@@ -108,7 +121,7 @@ def rows_of(
     for number in range(len(columns[size])):
         try:
             n = _whole(columns[size][number])
-            at = None if run is None else columns[run][number]
+            at = None if run is None else _hashable(columns[run][number])
             label = None if kind is None else _label(columns[kind][number])
             for name in measured:
                 called = str(columns[names][number]) if names and value is not None else metric if value else name
@@ -141,7 +154,7 @@ def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     labels = list(dict.fromkeys(row["run"] for row in rows))
     try:
         labels.sort(key=lambda label: float(label))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         labels.sort(key=str)
     if any(not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < RUNS for label in labels):
         places = {label: k for k, label in enumerate(labels)}
@@ -188,7 +201,19 @@ def _label(value: Any) -> str | int | None:
         return None
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and str(int(value)) == value else value
-    return int(value) if float(value) == int(value) else str(value)
+    try:
+        return int(value) if float(value) == int(value) else str(value)
+    except (TypeError, ValueError, OverflowError):  # no number, or none that is as large
+        return str(value)
+
+
+def _hashable(label: Any) -> Any:
+    """Return what a run is called, or how that is written: JSON has lists there, and frames arrays."""
+    try:
+        hash(label)
+    except TypeError:
+        return str(label)
+    return label
 
 
 def measured_number(value: Any) -> float | None:
@@ -203,6 +228,8 @@ def measured_number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{value!r} is no number") from None
+    except OverflowError:
+        raise ValueError(f"{str(value)[:40]}… is too large") from None
     return number if np.isfinite(number) else None
 
 

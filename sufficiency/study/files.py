@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,19 @@ def read_file(path: Path) -> dict[str, list[Any]]:
         content = path.read_bytes()
     except OSError as error:
         raise refused(str(path), f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # no name of a file
+        raise refused(ascii(str(path)), f"cannot be read: {error}") from error
     text = _decoded(content, path)
     if text.lstrip()[:1] == "<":
         raise refused(str(path), f"is HTML or XML, and no table as text; {_FRAME}")
     if text.lstrip()[:1] in ("{", "["):
         return _of_json(text, path)
     return _of_lines(text, path)
+
+
+def lengths(columns: Mapping[str, Sized]) -> str:
+    """Return how many values each column has, for people."""
+    return ", ".join(f"{name} {len(values)}" for name, values in columns.items())
 
 
 def refused(place: str, detail: str) -> InvalidStudy:
@@ -75,8 +82,7 @@ def _of_json(text: str, path: Path) -> dict[str, list[Any]]:
     if isinstance(found, Mapping) and found and all(isinstance(values, list) for values in found.values()):
         if len({len(values) for values in found.values()}) == 1:
             return {str(name): values for name, values in found.items()}
-        lengths = ", ".join(f"{name} {len(values)}" for name, values in found.items())
-        raise refused(str(path), f"has columns of different lengths: {lengths}")
+        raise refused(str(path), f"has columns of different lengths: {lengths(found)}")
     rows = [found] if isinstance(found, Mapping) else found
     if not rows or not all(isinstance(row, Mapping) for row in rows):
         raise refused(str(path), 'is JSON, and no list of rows, such as [{"n": 100, "accuracy": 0.71}, …]')
@@ -103,6 +109,8 @@ def _of_lines(text: str, path: Path) -> dict[str, list[Any]]:
             rows = _of_csv(text, delimiter, path)
         else:
             rows, delimiter = [line.split() for line in lines], " "
+    if len(rows) < 2:
+        raise refused(str(path), f"has no rows: {_ROWS}")
     names = [name.strip() for name in rows[0]]
     if len(names) > 1 and all(is_number(name) for name in names):
         raise refused(str(path), f"begins with numbers, and no names: {_ROWS}")

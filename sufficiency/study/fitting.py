@@ -1,7 +1,7 @@
 """The answers of a study without training anything: for who has measured already, with whatever tool."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +21,7 @@ from sufficiency.schemas.work import CellResult
 from sufficiency.study.answering import OwnAnswers, Question
 from sufficiency.study.columns import frame_columns, measured_number, numbered, rows_of
 from sufficiency.study.errors import InvalidStudy
-from sufficiency.study.files import read_file
+from sufficiency.study.files import read_file, refused
 from sufficiency.study.record import Record, now
 from sufficiency.study.result import StudyResult
 
@@ -156,7 +156,7 @@ def measured_elsewhere(
 def _rows(n: Any, values: Any, metric: str | None, columns: dict[str, str]) -> list[dict[str, Any]]:
     if isinstance(n, str | os.PathLike):
         return rows_of(read_file(Path(n)), str(n), columns, metric)
-    if values is None and hasattr(n, "columns"):
+    if values is None and hasattr(n, "columns") and not isinstance(n, type):
         return rows_of(frame_columns(n), "the frame", columns, metric)
     if values is None and hasattr(n, "test_scores") and hasattr(n, "train_sizes"):  # a LearningCurveDisplay
         name = metric or getattr(n, "score_name", None) or "score"
@@ -164,6 +164,8 @@ def _rows(n: Any, values: Any, metric: str | None, columns: dict[str, str]) -> l
     if values is None and isinstance(n, tuple) and len(n) >= 3 and all(np.ndim(part) for part in n[:3]):
         return _array_rows(n[0], {metric or "score": np.asarray(n[2]).T})
     if values is None and isinstance(n, Mapping):
+        if single := [str(k) for k, v in n.items() if not isinstance(v, Iterable)]:
+            raise refused("the table", f"has no list of values in {single[0]!r}")
         return rows_of({str(k): list(v) for k, v in n.items()}, "the table", columns, metric)
     if values is None:
         detail = "give values with the sizes; or a frame, a CSV file, or what scikit-learn's learning_curve returned"

@@ -1,5 +1,6 @@
 """Numbers as people and spreadsheets write them: 1,000 or 1.000, 2k, 93.2%, 0,932, and a number with its spread."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,8 @@ def number_of(text: str) -> float | None:
     if text.lower() in MISSING or text.lower().lstrip("+-") in ("inf", "infinity"):
         return None
     if _NUMBER.fullmatch(text):
-        return float(text)
+        number = float(text)
+        return number if math.isfinite(number) else None
     if _SPREAD.fullmatch(text):
         raise ValueError(f"{text!r} is a number and its spread: give the number alone, or a row for each run")
     raise ValueError(f"{text!r} is no number")
@@ -92,6 +94,11 @@ def without_per_cent(values: Sequence[Any]) -> list[Any]:
     if other := next((value for value in values if not _is_missing(value) and str(value).strip() not in signed), None):
         raise ValueError(f"{signed[0]!r} is per cent, and {other!r} says nothing of the kind: write them alike")
     return [value.strip().removesuffix("%") if isinstance(value, str) else value for value in values]
+
+
+def without_na(values: Sequence[Any]) -> list[Any]:
+    """Return values with None for pandas' NA, which says of no comparison whether it holds, and is no number."""
+    return [None if type(value).__name__ == "NAType" else value for value in values]
 
 
 def is_meant_as_numbers(values: Sequence[Any]) -> bool:

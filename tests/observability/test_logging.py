@@ -1,15 +1,21 @@
 """The log as machines read it."""
 
+import asyncio
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
 
-from app.observability.logging import AccessLog, JsonFormatter, JsonLines, name_request, request_id
+from app.observability.logging import AccessLog, JsonFormatter, JsonLines, configure_logging, name_request, request_id
+from app.observability.metrics import RequestMetrics
+from app.web.identification import Noted
 
 ACCESS = "uvicorn.access"
 
@@ -84,6 +90,37 @@ def test_a_stream_that_takes_nothing_ends_no_request(monkeypatch: pytest.MonkeyP
     with configured() as stream:
         stream.close()
         AccessLog().tell(_asked(b"/jobs"), 200)
+
+
+def test_a_process_without_standard_error_serves_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = logging.root.handlers
+    monkeypatch.setattr(sys, "stderr", None)
+    with configured():
+        try:
+            logging.root.handlers = []
+            configure_logging()
+            AccessLog().tell(_asked(b"/jobs"), 200)
+        finally:
+            logging.root.handlers = before
+
+
+def test_a_request_that_ends_in_a_mistake_is_logged_once() -> None:
+    async def mistaken(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["raw_path"] == b"/late":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("no")
+
+    async def nothing(*_: Any) -> Any:
+        return {}
+
+    registry = CollectorRegistry()
+    noted = Noted(mistaken, RequestMetrics(registry), AccessLog())
+    with configured() as stream:
+        for path in b"/soon", b"/late":
+            with pytest.raises(RuntimeError):
+                asyncio.run(noted({"type": "http", "headers": [], **_asked(path)}, nothing, nothing))
+        said = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
+    assert [one.split()[-1] for one in said] == ["500", "200"]
 
 
 def test_a_record_is_a_line_of_json_with_what_was_passed_along() -> None:

@@ -22,6 +22,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import all_estimators, get_tags
 
 from sufficiency.data.arrays import ArrayDataset
+from sufficiency.plugins.components import estimators_in
 from sufficiency.plugins.estimators import EstimatorModel, FitEstimator, sklearn_model
 from sufficiency.plugins.evaluation import Classification
 from sufficiency.plugins.regression import Regression
@@ -394,3 +395,20 @@ def test_parts_that_stay_as_they_were_are_named() -> None:
     [told] = [one["detail"] for one in _digits_of(stack)["warnings"] if "FittedBefore" in one["detail"]]
     assert "GaussianNB in it is frozen" in told
     assert not any("FittedBefore" in one["detail"] for one in _digits_of(fitted)["warnings"])
+
+
+def test_a_class_is_no_estimator() -> None:
+    with pytest.raises(TypeError, match=r"LogisticRegression is a class: give an estimator of it, LogisticRegression"):
+        EstimatorModel(LogisticRegression, 3)
+
+
+@pytest.mark.parametrize("kind", ["list", "mapping"])
+def test_a_parameter_that_holds_itself_is_looked_into_once(kind: str) -> None:
+    held: Any = [] if kind == "list" else {}
+    inner = LogisticRegression()
+    if kind == "list":
+        held += [held, ("inner", inner)]
+    else:
+        held |= {"self": held, "inner": inner}
+    outer = LogisticRegression(class_weight=held)
+    assert [id(one) for one, _ in estimators_in(outer)] == [id(outer), id(inner)]

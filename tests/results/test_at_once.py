@@ -118,3 +118,16 @@ def test_a_kept_answer_is_counted_once_for_who_asks(hurried: Guarded, whole: lis
     assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == [f"r={n}" for n in (4, 3, 2, 1, 0, 0)]
     problem(answers[-1], 429, "too_many_requests")
     assert whole.count(f"GET {address}") == 1, "and who is refused comes no further than the gate"
+
+
+def test_headers_of_several_lines_are_what_they_are_in_one(service: Service) -> None:
+    address = f"/jobs/{finished(service)}/project?n=5000"
+    both = [("Accept", "text/csv"), ("Accept", "application/json;q=0.5")]
+    for _ in range(2):
+        assert service.client.get(address, headers=both).headers["content-type"].startswith("text/csv")
+        weighed = service.client.get(address, headers={"Accept": "application/json;q=0.5"})
+        assert weighed.headers["content-type"] == "application/json"
+    for others in ["*"], [weighed.headers["etag"], '"other"'], ['"other"', "W/" + weighed.headers["etag"]], ['"o", *']:
+        asked = [("Accept", "application/json;q=0.5"), *(("If-None-Match", one) for one in others)]
+        assert service.client.get(address, headers=asked).status_code == 304, others
+        assert service.client.head(address, headers=asked).status_code == 304, others

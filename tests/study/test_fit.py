@@ -250,6 +250,13 @@ SQUARE = np.array(N)[:, None] / 1000 + 0.001 * np.arange(4)
             },
             "no class 'cow'; there is cat",
         ),
+        ({"n": pandas.DataFrame([[50, 0.5, 0.6]], columns=["n", "acc", "acc"])}, "has two columns 'acc'"),
+        ({"n": {"n": N, "acc": [0.7]}}, "different lengths: n 4, acc 1"),
+        ({"n": {"n": 50, "acc": RUNS[0]}}, "no list of values in 'n'"),
+        ({"n": {"n": [50, 100, 10**400], "acc": [0.7, 0.8, 0.9]}}, "row 3: 10+… is too large"),
+        ({"n": {"n": N, "acc": [0.7, 0.8, 0.9, 10**400]}}, "row 4: 10+… is too large"),
+        ({"n": pandas.DataFrame}, "give values with the sizes"),
+        ({"n": "a\0b"}, "cannot be read: embedded null"),
         ({"n": N, "values": RUNS, "metrics": {"Acuracy": {}}}, "names Acuracy, and what was measured is value"),
         ({"n": N, "values": RUNS, "bounds": (1, 0)}, "lower bound"),
     ],
@@ -257,3 +264,46 @@ SQUARE = np.array(N)[:, None] / 1000 + 0.001 * np.arange(4)
 def test_what_is_wrong_is_told_by_its_place(given: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidStudy, match=f"(?s){told}"):
         sufficiency.fit(**given)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (",\n,\n", "has no rows"),
+        ("|---|\n|---|\n", "has no rows"),
+        ("n,acc\n,\n", "has no rows"),
+        ("n,acc\n50,0.5\n100,0.6\n1e400,0.9\n", "row 3: '1e400' is no training-set size"),
+        (f"n,acc\n50,0.5\n100,0.6\n{'9' * 400},0.9\n", "row 3: '9+' is no training-set size"),
+    ],
+    ids=["commas", "rules", "empty_row", "infinite", "long"],
+)
+def test_a_file_without_a_curve_is_told_so(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "odd").write_text(content)
+    with pytest.raises(InvalidStudy, match=told):
+        sufficiency.fit(tmp_path / "odd")
+
+
+@pytest.mark.parametrize(
+    "label",
+    [[1], {"a": 1}, np.array([1, 2]), float("inf"), 10**400, pandas.Timestamp("2020-01-01"), True],
+    ids=["list", "mapping", "array", "infinity", "huge", "time", "truth"],
+)
+@pytest.mark.parametrize("column", ["run", "class"])
+def test_runs_and_classes_may_be_called_anything(column: str, label: Any) -> None:
+    study = sufficiency.fit({"n": N, "value": RUNS[0], column: [label] * 4, "metric": ["acc"] * 4})
+    assert [row["mean"] for row in study.measurements()] == RUNS[0].tolist()
+
+
+def test_what_pandas_does_not_know_is_missing() -> None:
+    frame = pandas.DataFrame({"n": [*N, 800], "acc": pandas.array([*RUNS[0], None], dtype="Float64")})
+    frame["class"] = pandas.array([None] * 5, dtype="string")
+    shares = frame.assign(acc=pandas.array(["71%", "78%", "83%", "86.5%", None], dtype="string"))
+    assert [row["mean"] for row in sufficiency.fit(frame).measurements()][:4] == RUNS[0].tolist()
+    assert [row["mean"] for row in sufficiency.fit(shares).measurements()][:4] == [71, 78, 83, 86.5]
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["index", "both"])
+@pytest.mark.parametrize("names", [["n"], ["n", "run"]], ids=["n", "n_and_run"])
+def test_what_the_index_is_called_by_is_a_column(names: list[str], keep: bool) -> None:
+    frame = pandas.DataFrame({"n": N, "run": 0, "acc": RUNS[0]}).set_index(names, drop=not keep)
+    assert [row["mean"] for row in sufficiency.fit(frame).measurements()] == RUNS[0].tolist()
