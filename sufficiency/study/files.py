@@ -119,7 +119,10 @@ def _of_lines(text: str, path: Path) -> dict[str, list[Any]]:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(names):
             raise refused(str(path), f"row {number} has {len(row)} fields, the first row {len(names)}")
-    cells = plain([[cell.strip() for cell in row] for row in rows[1:]], delimiter)
+    try:
+        cells = plain([[cell.strip() for cell in row] for row in rows[1:]], delimiter)
+    except ValueError as error:
+        raise refused(str(path), f"{error}: write sizes without a sign, such as 1000") from error
     return {name: [row[k] for row in cells] for k, name in enumerate(names)}
 
 

@@ -12,6 +12,7 @@ _BY_COMMAS, _BY_POINTS = (
     re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"),
     re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"),
 )
+_ONE_OR_THOUSAND = re.compile(r"[1-9]\d{0,2}([.,]000)+")
 _THOUSANDS = {"k": 1_000, "m": 1_000_000}
 _SCALED = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([kKmM])")
 _SPREAD = re.compile(r"[+-]?[\d.,]+\s*(?:±|\+/-|\+-|\()\s*[\d.,]+\s*\)?")
@@ -63,12 +64,19 @@ def plain(rows: Sequence[Sequence[str]], delimiter: str) -> list[list[str]]:
     -----
     1,000 is a thousand where fields end at commas, or where other numbers have a decimal point; elsewhere it is one.
     1.000 is a thousand where other numbers have a decimal comma. What is per cent is no thousand.
+
+    Raises
+    ------
+    ValueError
+        Where fields do not end at commas, and nothing tells whether 1,000 or 1.000 is one or a thousand.
     """
     signs = [(cell, cell.removesuffix("%").rstrip()) for row in rows for cell in row]
     points = any(_NUMBER.fullmatch(bare) and "." in bare and not _BY_POINTS.fullmatch(cell) for cell, bare in signs)
     commas = any(_WITH_COMMA.fullmatch(bare) and not _BY_COMMAS.fullmatch(cell) for cell, bare in signs)
     if delimiter == "," or (points and not commas):
         return [[cell.replace(",", "") if _BY_COMMAS.fullmatch(cell) else cell for cell in row] for row in rows]
+    if not points and not commas and (either := next((c for c, _ in signs if _ONE_OR_THOUSAND.fullmatch(c)), None)):
+        raise ValueError(f"{either!r} may be read with a decimal sign or as thousands, and no other number tells which")
     grouped = commas and not points
 
     def one(cell: str) -> str:

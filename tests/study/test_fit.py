@@ -150,6 +150,10 @@ def test_a_file_of_any_tool(tmp_path: Path, content: str | bytes) -> None:
         pytest.param(b'{"n": [1, 2]', "is no JSON", id="cut-off"),
         pytest.param(b"[" * 20000, "is no JSON", id="deep"),
         pytest.param(b"[1, 2]", "no list of rows", id="numbers"),
+        pytest.param(
+            b"n;a\n1,000;71\n2,000;78\n4,000;83\n", "'1,000' may be read with .* such as 1000", id="one-or-1000"
+        ),
+        pytest.param(b"n\ta\n1.000\t71\n2.000\t78\n4.000\t83\n", "'1.000' may be read", id="one-or-1000-by-points"),
     ],
 )
 def test_what_a_file_is_instead_is_told(tmp_path: Path, content: bytes, told: str) -> None:
